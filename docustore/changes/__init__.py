@@ -1,0 +1,1 @@
+"""The change listener: change stream -> batch -> effects and position in one transaction."""

@@ -1,0 +1,27 @@
+"""The Beanie models of the whole service, and the connection with all of them bound."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from beanie import Document, init_beanie
+
+from docustore.config import Settings
+from docustore.database import Database, connect
+from docustore.etl.models import EtlRun, EtlSource, QuarantinedRecord
+from docustore.users.models import User
+
+DOCUMENT_MODELS: Final[tuple[type[Document], ...]] = (User, EtlRun, EtlSource, QuarantinedRecord)
+
+
+@asynccontextmanager
+async def open_database(settings: Settings, *, app_name: str) -> AsyncIterator[Database]:
+    """Connect and bind the models; see `docustore.database.connect`."""
+    async with connect(settings, app_name=app_name) as database:
+        await bind_models(database)
+        yield database
+
+
+async def bind_models(database: Database) -> None:
+    """Bind the models to a database; builds no index (`indexes/` declares, the deploy script applies)."""
+    await init_beanie(database=database, document_models=list(DOCUMENT_MODELS), skip_indexes=True)

@@ -1,0 +1,1 @@
+"""One immutable row per change of a user."""

@@ -1,0 +1,1 @@
+"""What exists in the database: indexes, validators and options, one declaration per collection."""

@@ -1,0 +1,1 @@
+"""Processes only: the arq worker and the change listener. No business rule lives here."""
