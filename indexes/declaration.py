@@ -1,0 +1,21 @@
+"""What a collection must look like: its indexes, its validator, its options. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import IndexModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionDeclaration:
+    """One collection as the code needs it; `indexes.declared` lists all of them.
+
+    `validator` is a `$jsonSchema` query, None where only one module writes the collection. `has_images` turns
+    on pre- and post-images for change streams.
+    """
+
+    name: str
+    indexes: tuple[IndexModel, ...] = ()
+    validator: Mapping[str, Any] | None = None
+    has_images: bool = False

@@ -1,0 +1,22 @@
+"""Every collection that docustore owns."""
+
+from typing import Final
+
+from indexes.changes import CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
+from indexes.declaration import CollectionDeclaration
+from indexes.etl import ETL_QUARANTINE, ETL_RUNS, ETL_SOURCES, ETL_TOMBSTONES
+from indexes.security import API_KEYS
+from indexes.users import USERS
+
+DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
+    USERS,
+    USER_HISTORY,
+    USER_STATS,
+    CHANGE_POSITIONS,
+    CHANGE_GAPS,
+    ETL_RUNS,
+    ETL_SOURCES,
+    ETL_QUARANTINE,
+    ETL_TOMBSTONES,
+    API_KEYS,
+)

@@ -1,0 +1,48 @@
+"""Says which unique index existing documents stand against, and how many of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from docustore.database import Database
+from docustore.errors import SchemaDriftError
+
+
+async def duplicates_error(
+    database: Database, collection: str, indexes: Sequence[Mapping[str, Any]]
+) -> SchemaDriftError:
+    """Describe the first of the unique indexes whose keys are not unique, without any of their values."""
+    for index in indexes:
+        groups, documents = await _count_duplicates(database, collection, index)
+        if groups:
+            return SchemaDriftError(
+                f"index {index['name']} of {collection} cannot be unique: {documents} documents share "
+                f"{groups} values of {', '.join(index['key'])}; merge or delete all but one of each, then repeat"
+            )
+    return SchemaDriftError(
+        f"a unique index of {collection} met duplicates that are gone again: repeat the command"
+    )
+
+
+async def _count_duplicates(database: Database, collection: str, index: Mapping[str, Any]) -> tuple[int, int]:
+    cursor = await database[collection].aggregate(duplicates_pipeline(index), allowDiskUse=True)
+    async for counted in cursor:
+        return counted["groups"], counted["documents"]
+    return 0, 0
+
+
+def duplicates_pipeline(index: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Count the keys that more than one document has, and those documents.
+
+    Shape: at most one document `{"groups": 2, "documents": 5}`, none where the keys are unique.
+    """
+    paths = list(index["key"])
+    first_parts = dict.fromkeys(path.split(".", 1)[0] for path in paths)
+    return [
+        {"$match": dict(index.get("partialFilterExpression", {}))},
+        # An array has one key per element; on anything else this changes nothing.
+        *({"$unwind": {"path": f"${part}", "preserveNullAndEmptyArrays": True}} for part in first_parts),
+        {"$group": {"_id": [f"${path}" for path in paths], "documents": {"$addToSet": "$_id"}}},
+        {"$project": {"documents": {"$size": "$documents"}}},
+        {"$match": {"documents": {"$gt": 1}}},
+        {"$group": {"_id": None, "groups": {"$sum": 1}, "documents": {"$sum": "$documents"}}},
+    ]

@@ -1,0 +1,48 @@
+"""The collections of the ETL: runs, sources, quarantine, tombstones."""
+
+from typing import Final
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from docustore.etl.models import QUARANTINE, RUNS, SOURCES, TOMBSTONES
+from indexes.declaration import CollectionDeclaration
+
+ETL_RUNS: Final = CollectionDeclaration(
+    name=RUNS,
+    indexes=(
+        # etl.schedule: one run per source and hour whatever dies. Manual runs have no slot.
+        IndexModel(
+            [("source", ASCENDING), ("slot", ASCENDING)],
+            name="source_slot_unique",
+            unique=True,
+            partialFilterExpression={"slot": {"$type": "date"}},
+        ),
+        # etl.schedule: due runs, and running ones whose lease has expired.
+        IndexModel([("state", ASCENDING), ("lease_expires_at", ASCENDING)], name="state_lease_expires_at"),
+        # etl.controller: the runs of one source, newest first.
+        IndexModel([("source", ASCENDING), ("created_at", DESCENDING)], name="source_created_at"),
+        # etl.controller: all runs, newest first.
+        IndexModel([("created_at", DESCENDING)], name="created_at"),
+    ),
+)
+
+# Read and written by `_id`, the source's name.
+ETL_SOURCES: Final = CollectionDeclaration(name=SOURCES)
+
+ETL_QUARANTINE: Final = CollectionDeclaration(
+    name=QUARANTINE,
+    indexes=(
+        # etl.quarantine: one document per broken record however often it is read.
+        IndexModel(
+            [("source", ASCENDING), ("fingerprint", ASCENDING)], name="source_fingerprint_unique", unique=True
+        ),
+        # etl.quarantine: what waits for somebody, latest first.
+        IndexModel(
+            [("source", ASCENDING), ("state", ASCENDING), ("last_seen_at", DESCENDING)],
+            name="source_state_last_seen_at",
+        ),
+    ),
+)
+
+# Read and written by `_id`, the identity's key.
+ETL_TOMBSTONES: Final = CollectionDeclaration(name=TOMBSTONES)

@@ -1,0 +1,77 @@
+"""The lock under which a database's collections are changed: one apply at a time.
+
+A lease on the server's clock. Losing it (a process paused for longer than it lasts) is harmless: every action
+of an apply may be done twice. The lock saves the second of two applies from building what the first builds.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+from uuid import uuid4
+
+import structlog
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from docustore.database import Database
+
+LOCKS: Final = "schema_locks"
+_LOCK_ID: Final = "apply"
+LEASE_S: Final = 30
+_RENEWAL_S: Final = 10
+# Short enough for a deploy that waits, long enough not to be a load.
+_POLL_S: Final = 0.2
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def schema_lock(database: Database) -> AsyncIterator[None]:
+    """Hold the database's schema lock, waiting for as long as another live process holds it."""
+    owner = uuid4().hex
+    is_waiting = False
+    while not await _acquired(database, owner):
+        if not is_waiting:
+            log.info("indexes.lock_awaited", database=database.name)
+            is_waiting = True
+        await asyncio.sleep(_POLL_S)
+    renewal = asyncio.create_task(_renew_for_ever(database, owner))
+    try:
+        yield
+    finally:
+        renewal.cancel()
+        with suppress(asyncio.CancelledError):
+            await renewal
+        await database[LOCKS].delete_one({"_id": _LOCK_ID, "owner": owner})
+
+
+async def _acquired(database: Database, owner: str) -> bool:
+    lease = _lease(owner)
+    # A missing date is less than any: a lock that nobody ever held is free.
+    is_free = {"$lt": ["$expires_at", "$$NOW"]}
+    take_if_free = {name: {"$cond": [is_free, value, f"${name}"]} for name, value in lease.items()}
+    try:
+        held = await database[LOCKS].find_one_and_update(
+            {"_id": _LOCK_ID}, [{"$set": take_if_free}], upsert=True, return_document=ReturnDocument.AFTER
+        )
+    except DuplicateKeyError:  # another process made the document between this upsert's look and its insert
+        return False
+    return bool(held["owner"] == owner)
+
+
+def _lease(owner: str) -> dict[str, Any]:
+    return {
+        "owner": owner,
+        "expires_at": {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE_S}},
+    }
+
+
+async def _renew_for_ever(database: Database, owner: str) -> None:
+    while True:
+        await asyncio.sleep(_RENEWAL_S)
+        try:
+            await database[LOCKS].update_one({"_id": _LOCK_ID, "owner": owner}, [{"$set": _lease(owner)}])
+        except PyMongoError as exc:
+            # The next renewal comes before the lease ends; two failures in a row lose it, harmlessly.
+            log.warning("indexes.lock_not_renewed", database=database.name, error=type(exc).__name__)

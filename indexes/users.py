@@ -1,0 +1,48 @@
+"""The collection `users`."""
+
+from typing import Final
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from docustore.users.models import User
+from indexes.declaration import CollectionDeclaration
+from indexes.validators import validator_of
+
+# Newest first with `_id` as the tie-break: the order of every list, and what its keyset cursor continues from.
+NEWEST_FIRST: Final = (("created_at", DESCENDING), ("_id", DESCENDING))
+
+# Each index costs every insert of the ETL; one stands here only for a query that cannot do without it.
+USERS: Final = CollectionDeclaration(
+    name="users",
+    indexes=(
+        # etl.load: finds the user of an identity. Unique is correctness: two workers may race.
+        IndexModel(
+            [("identities.key", ASCENDING)],
+            name="identity_key_unique",
+            unique=True,
+            partialFilterExpression={"identities.key": {"$exists": True}},
+        ),
+        # etl.load, users.service by e-mail: a deleted user leaves its address free. Queries must say
+        # `deleted_at: null` to use it.
+        IndexModel(
+            [("email", ASCENDING)],
+            name="email_unique",
+            unique=True,
+            partialFilterExpression={"deleted_at": None},
+        ),
+        # users.service: the list without filter, or with a range of `created_at`.
+        IndexModel(list(NEWEST_FIRST), name="created_at"),
+        # users.service and bulk-status: one status, newest first (equality, then sort).
+        IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="status_created_at"),
+        # users.service: one role, newest first.
+        IndexModel([("roles", ASCENDING), *NEWEST_FIRST], name="role_created_at"),
+        # users.service: one tag, newest first.
+        IndexModel([("tags", ASCENDING), *NEWEST_FIRST], name="tag_created_at"),
+        # users.service: one location, newest first.
+        IndexModel([("profile.location", ASCENDING), *NEWEST_FIRST], name="location_created_at"),
+        # users.search: an anchored prefix of a term; `created_at` in the key sorts without fetching.
+        IndexModel([("search_terms", ASCENDING), *NEWEST_FIRST], name="search_terms"),
+    ),
+    validator=validator_of(User),
+    has_images=True,
+)
