@@ -7,6 +7,7 @@
     │   └── SourceUnavailableError     an upstream system does not answer, or says "later"
     ├── ConfigurationError             a setting is wrong; names it
     ├── EmbeddedServerError            a local server cannot be started; says what to do
+    │   └── DataDirBusyError           another live process uses the data folder
     ├── SourceRejectedError            an upstream system says no (401, 403, 404)
     ├── SourceContentError             an upstream system sends what cannot be records
     ├── RunError                       a run that cannot go on, or cannot be started
@@ -23,6 +24,7 @@
     ├── VersionConflictError           the document changed since it was read
     ├── PreconditionRequiredError      a write without If-Match
     ├── InvalidInputError              one or more fields do not fit; lists all of them
+    │   └── InvalidQueryError          parameters of a query, not fields of a document
     └── UnauthenticatedError, ForbiddenError
 
 Messages are for people and name the next step. They hold no secrets and no personal data.
@@ -85,6 +87,17 @@ class ConfigurationError(DocustoreError):
 
 class EmbeddedServerError(DocustoreError):
     """A local MongoDB or Valkey could not be started; the message says what to do."""
+
+
+class DataDirBusyError(EmbeddedServerError):
+    """Another live process uses the data folder; `pid` is 0 when it is not known."""
+
+    def __init__(self, *, data_dir: str, pid: int) -> None:
+        super().__init__(
+            f"{data_dir} is in use by another docustore process ({pid}): stop it, or pass another --data-dir"
+        )
+        self.data_dir = data_dir
+        self.pid = pid
 
 
 class SourceRejectedError(DocustoreError):
@@ -205,6 +218,10 @@ class InvalidInputError(DocustoreError):
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
         super().__init__("; ".join(f"{e.pointer or '/'}: {e.detail}" for e in errors))
         self.errors = errors
+
+
+class InvalidQueryError(InvalidInputError):
+    """Query parameters or headers that do not fit; a pointer names the parameter."""
 
 
 class UnauthenticatedError(DocustoreError):

@@ -25,12 +25,12 @@ class Scope(StrEnum):
 
 
 class ApiKey(Document):
-    """One API key; the key itself is not kept, only the SHA-256 of its secret."""
+    """One API key; the key itself is not kept, only its digest; see `docustore.security.api_keys`."""
 
     id: str  # type: ignore[assignment]  # the middle part of the key, which is no secret
     name: str = Field(min_length=1, max_length=MAX_KEY_NAME_CHARS)
     scope: Scope
-    secret_sha256: str
+    hash: str
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
