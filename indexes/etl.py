@@ -4,8 +4,9 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from docustore.etl.models import QUARANTINE, RUNS, SOURCES, TOMBSTONES
+from docustore.etl.models import QUARANTINE, RUNS, SOURCES, TOMBSTONES, EtlRun, EtlSource, QuarantinedRecord
 from indexes.declaration import CollectionDeclaration
+from indexes.validators import validator_of
 
 ETL_RUNS: Final = CollectionDeclaration(
     name=RUNS,
@@ -17,6 +18,13 @@ ETL_RUNS: Final = CollectionDeclaration(
             unique=True,
             partialFilterExpression={"slot": {"$type": "date"}},
         ),
+        # etl.ledger: a source is read by one run at a time, whoever asked for it.
+        IndexModel(
+            [("source", ASCENDING)],
+            name="source_running_unique",
+            unique=True,
+            partialFilterExpression={"state": "running"},
+        ),
         # etl.schedule: due runs, and running ones whose lease has expired.
         IndexModel([("state", ASCENDING), ("lease_expires_at", ASCENDING)], name="state_lease_expires_at"),
         # etl.controller: the runs of one source, newest first.
@@ -24,10 +32,11 @@ ETL_RUNS: Final = CollectionDeclaration(
         # etl.controller: all runs, newest first.
         IndexModel([("created_at", DESCENDING)], name="created_at"),
     ),
+    validator=validator_of(EtlRun),
 )
 
 # Read and written by `_id`, the source's name.
-ETL_SOURCES: Final = CollectionDeclaration(name=SOURCES)
+ETL_SOURCES: Final = CollectionDeclaration(name=SOURCES, validator=validator_of(EtlSource))
 
 ETL_QUARANTINE: Final = CollectionDeclaration(
     name=QUARANTINE,
@@ -42,6 +51,7 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
             name="source_state_last_seen_at",
         ),
     ),
+    validator=validator_of(QuarantinedRecord),
 )
 
 # Read and written by `_id`, the identity's key.

@@ -13,7 +13,7 @@ Because everything is derived from the newest of each, the order in which record
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -25,6 +25,7 @@ from docustore.users.search_terms import search_terms
 LOCAL_SOURCE: Final = "local"
 # 96 bits: a collision would hide one change of one identity, and needs 2**48 versions of that identity.
 HASH_BYTES: Final = 12
+_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER: Final = msgspec.json.Encoder()
 
 RawUser = Mapping[str, Any]
@@ -74,22 +75,34 @@ def is_ended(identity: IdentityEntry) -> bool:
 
 
 def values_of(user: RawUser, *, is_dead: bool = False) -> Values:
-    """Read a user's own fields as the values of its lone identity."""
+    """Read a user's own fields as the values of its lone identity; what other clients left out is empty."""
+    local_roles = user.get("local_roles") or ()
     return {
-        "email": user["email"],
-        "first_name": user["first_name"],
-        "last_name": user["last_name"],
-        "status": UserStatus.INACTIVE.value if is_dead else user["status"],
-        "profile": user["profile"],
-        "roles": [role for role in user["roles"] if role not in (user.get("local_roles") or ())],
-        "tags": user["tags"],
-        "created_at": user["created_at"],
+        "email": user.get("email") or "",
+        "first_name": user.get("first_name") or "",
+        "last_name": user.get("last_name") or "",
+        "status": UserStatus.INACTIVE.value if is_dead else (user.get("status") or UserStatus.ACTIVE.value),
+        "profile": user.get("profile") or {},
+        "roles": [role for role in user.get("roles") or () if role not in local_roles],
+        "tags": user.get("tags") or [],
+        "created_at": user.get("created_at"),
     }
 
 
 def with_values(user: RawUser) -> list[IdentityEntry]:
-    """List a user's identities, each with its values written out."""
+    """List a user's identities, each with its values written out; never empty.
+
+    A user that another client wrote has none: it counts as written here, when it was last updated.
+    """
     entries: Sequence[IdentityEntry] = user.get("identities") or ()
+    if not entries:
+        entries = [
+            {
+                "key": identity_key(LOCAL_SOURCE, str(user["_id"])),
+                "modified_at": user.get("updated_at") or user.get("created_at") or _LONG_AGO,
+                "hash": "",
+            }
+        ]
     return [_completed(entry, user) for entry in entries]
 
 
@@ -152,6 +165,11 @@ def _completed(entry: IdentityEntry, user: RawUser) -> IdentityEntry:
     complete = entry.copy()
     complete["values"] = values_of(user, is_dead=is_ended(entry))
     return complete
+
+
+def winner_of(identities: Sequence[IdentityEntry]) -> IdentityEntry:
+    """Return the identity whose values are the user's: the newest of those that have not ended."""
+    return identities[0] if len(identities) == 1 else _winner(identities)[0]
 
 
 def _winner(identities: Sequence[IdentityEntry]) -> tuple[IdentityEntry, bool]:

@@ -1,0 +1,229 @@
+"""Decide what a batch of valid records does to the users it meets. Pure.
+
+The records are applied one after another to the users in memory, by the rules of `docustore.users.identities`;
+what is written is the difference between before and after, at most one write per user. So a batch's size and the
+order of its records change the number of writes, never the result.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from docustore.etl.identify import RecordHead
+from docustore.etl.transform import UserRecord
+from docustore.users.identities import (
+    IdentityEntry,
+    RawUser,
+    derive,
+    is_ended,
+    is_local,
+    winner_of,
+    with_values,
+)
+
+
+class Outcome(StrEnum):
+    """What became of one record; each is a field of the run's counts."""
+
+    INSERTED = "inserted"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    STALE = "stale"
+    DEACTIVATED = "deactivated"
+    QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserWrite:
+    """One write to one user.
+
+    `before` is None for an insert, `fields` None for a delete (a user that nothing stands for any more).
+    `records` are the indexes of the records that led to it.
+    """
+
+    before: RawUser | None
+    fields: dict[str, Any] | None
+    records: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """What to write, and the outcome of each record once that is written.
+
+    `tombstones` maps identities the store has never seen to the time they ended.
+    """
+
+    writes: list[UserWrite]
+    outcomes: list[Outcome]
+    tombstones: dict[str, datetime]
+
+
+@dataclass(slots=True)
+class _Group:
+    """A user in memory: the identities that make it up, by key, each with its values."""
+
+    before: RawUser | None
+    identities: dict[str, IdentityEntry]
+    email: str
+    records: set[int] = field(default_factory=set)
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.before is not None and self.before.get("deleted_at") is not None
+
+    def has_others(self, key: str) -> bool:
+        return any(other != key and not is_local(entry) for other, entry in self.identities.items())
+
+
+def is_known(head: RecordHead, identity: IdentityEntry) -> bool:
+    """Tell whether the store has this very version of the record."""
+    return identity["hash"] == head.hash and (head.is_time_observed or identity["modified_at"] == head.modified_at)
+
+
+def plan_batch(
+    records: Sequence[UserRecord], users: Iterable[RawUser], tombstones: Mapping[str, datetime]
+) -> BatchPlan:
+    """Apply records to users.
+
+    Args:
+        users: Every stored user that holds an identity or, not deleted, an e-mail address of the records.
+        tombstones: Ends of identities the store had not seen, for the records' keys.
+    """
+    return _Planner(users, tombstones).plan(records)
+
+
+class _Planner:
+    def __init__(self, users: Iterable[RawUser], tombstones: Mapping[str, datetime]) -> None:
+        self._by_key: dict[str, _Group] = {}
+        self._by_email: dict[str, _Group] = {}
+        self._pending: dict[str, datetime] = dict(tombstones)
+        self._new_tombstones: dict[str, datetime] = {}
+        self._touched: dict[int, _Group] = {}
+        for user in users:
+            self._add(_Group(user, {entry["key"]: entry for entry in with_values(user)}, user["email"]))
+
+    def plan(self, records: Sequence[UserRecord]) -> BatchPlan:
+        outcomes = [self._apply(index, record) for index, record in enumerate(records)]
+        writes = [write for group in self._touched.values() if (write := _write_of(group)) is not None]
+        return BatchPlan(writes=writes, outcomes=outcomes, tombstones=self._new_tombstones)
+
+    def _add(self, group: _Group) -> None:
+        for key in group.identities:
+            self._by_key[key] = group
+        if not group.is_deleted:
+            self._by_email[group.email] = group
+
+    def _apply(self, index: int, record: UserRecord) -> Outcome:
+        group = self._by_key.get(record.key)
+        if record.values is None:
+            return self._end_unknown(record) if group is None else self._end(index, record, group)
+        if group is None:
+            return self._attach(index, _entry_of(record, self._pending.get(record.key)))
+        known = group.identities[record.key]
+        if record.hash == known["hash"] and (
+            record.is_time_observed or record.modified_at == known["modified_at"]
+        ):
+            return Outcome.UNCHANGED
+        # Of two versions of one time the greater hash counts: any rule does that every worker shares.
+        if (record.modified_at, record.hash) < (known["modified_at"], known["hash"]):
+            return Outcome.STALE
+        self._replace(index, group, _entry_of(record, known.get("deleted_at")), known)
+        return Outcome.UPDATED
+
+    def _end_unknown(self, record: UserRecord) -> Outcome:
+        ended = self._pending.get(record.key)
+        if ended is not None and (ended == record.modified_at or record.is_time_observed):
+            return Outcome.UNCHANGED
+        if ended is not None and ended > record.modified_at:
+            return Outcome.STALE
+        self._pending[record.key] = self._new_tombstones[record.key] = record.modified_at
+        return Outcome.UNCHANGED
+
+    def _end(self, index: int, record: UserRecord, group: _Group) -> Outcome:
+        known = group.identities[record.key]
+        last = max(known["modified_at"], known.get("deleted_at", known["modified_at"]))
+        if is_ended(known) and (record.modified_at == last or record.is_time_observed):
+            return Outcome.UNCHANGED
+        if record.modified_at < last:
+            return Outcome.STALE
+        entry = known.copy()
+        entry["deleted_at"] = record.modified_at
+        self._put(index, group, entry)
+        return Outcome.DEACTIVATED
+
+    def _attach(self, index: int, entry: IdentityEntry) -> Outcome:
+        email = entry["values"]["email"]
+        holder = self._by_email.get(email)
+        if holder is not None:
+            self._put(index, holder, entry)
+            return Outcome.UPDATED
+        group = _Group(None, {entry["key"]: entry}, email, {index})
+        self._add(group)
+        self._touched[id(group)] = group
+        return Outcome.INSERTED
+
+    def _replace(self, index: int, group: _Group, entry: IdentityEntry, known: IdentityEntry) -> None:
+        email = entry["values"]["email"]
+        holder = self._by_email.get(email)
+        is_same_mailbox = email in (known["values"]["email"], group.email)
+        is_free = holder is None or holder is group
+        stays = group.is_deleted or (is_free and (is_same_mailbox or not group.has_others(entry["key"])))
+        if stays:
+            self._put(index, group, entry)
+            return
+        self._take_out(index, group, entry["key"])
+        self._attach(index, entry)
+
+    def _put(self, index: int, group: _Group, entry: IdentityEntry) -> None:
+        group.identities[entry["key"]] = entry
+        self._by_key[entry["key"]] = group
+        self._rederive(index, group)
+
+    def _take_out(self, index: int, group: _Group, key: str) -> None:
+        del group.identities[key]
+        del self._by_key[key]
+        self._rederive(index, group)
+
+    def _rederive(self, index: int, group: _Group) -> None:
+        group.records.add(index)
+        self._touched[id(group)] = group
+        if self._by_email.get(group.email) is group:
+            del self._by_email[group.email]
+        if not group.identities:
+            return
+        group.email = winner_of(list(group.identities.values()))["values"]["email"]
+        if not group.is_deleted:
+            self._by_email.setdefault(group.email, group)
+
+
+def _entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
+    if record.values is None:  # pragma: no cover  # callers have told tombstones apart
+        raise AssertionError(record.key)
+    entry: IdentityEntry = {
+        "key": record.key,
+        "modified_at": record.modified_at,
+        "hash": record.hash,
+        "values": record.values,
+    }
+    if ended is not None and ended >= record.modified_at:
+        entry["deleted_at"] = ended
+    return entry
+
+
+_NEVER_ABSENT: Final = object()
+
+
+def _write_of(group: _Group) -> UserWrite | None:
+    records = frozenset(group.records)
+    if not group.identities:
+        return None if group.before is None else UserWrite(before=group.before, fields=None, records=records)
+    fields = derive(list(group.identities.values()), user=group.before)
+    if group.before is None:
+        return UserWrite(before=None, fields=fields, records=records)
+    before = group.before
+    changed = {name: value for name, value in fields.items() if before.get(name, _NEVER_ABSENT) != value}
+    if changed.keys() <= {"search_terms"}:
+        return None
+    return UserWrite(before=before, fields=changed, records=records)

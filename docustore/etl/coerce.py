@@ -1,0 +1,146 @@
+"""Take a record field by field when its types are not the expected ones. Pure.
+
+What is understood: numbers as ids, flags as words, dates as epoch numbers or with a space, lists as one string.
+Everything else is an error with its pointer, and all errors of a record are found.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from docustore.errors import FieldError
+from docustore.etl.records import RecordRejectedError, WirePreferences, WireProfile, WireRecord
+
+TRUE_WORDS: Final = frozenset({"true", "yes", "1", "y", "t", "on"})
+FALSE_WORDS: Final = frozenset({"false", "no", "0", "n", "f", "off", ""})
+# Seconds until the year 5138; anything above is milliseconds.
+MAX_EPOCH_S: Final = 1e11
+
+type_names: Final[Mapping[type, str]] = {
+    str: "text", bool: "a flag", int: "a number", float: "a number", list: "a list", dict: "an object",
+}  # fmt: skip
+
+
+class _Wrong(Exception):  # noqa: N818  # control flow inside this module
+    def __init__(self, code: str, detail: str) -> None:
+        self.code = code
+        self.detail = detail
+
+
+def coerce(record: Mapping[str, Any]) -> WireRecord:
+    """Read every known field of a record.
+
+    Raises:
+        RecordRejectedError: One error for each field that cannot be understood.
+    """
+    errors: list[FieldError] = []
+    fields = _take(record, _RECORD_FIELDS, "", errors)
+    if "profile" in fields:
+        profile = _take(fields["profile"], _PROFILE_FIELDS, "/profile", errors)
+        if "preferences" in profile:
+            chosen = _take(profile["preferences"], _PREFERENCE_FIELDS, "/profile/preferences", errors)
+            profile["preferences"] = WirePreferences(**chosen)
+        fields["profile"] = WireProfile(**profile)
+    if errors:
+        raise RecordRejectedError(*errors)
+    return WireRecord(**fields)
+
+
+def _take(
+    given: Mapping[str, Any], known: Mapping[str, Callable[[Any], Any]], at: str, errors: list[FieldError]
+) -> dict[str, Any]:
+    taken: dict[str, Any] = {}
+    for name, read in known.items():
+        value = given.get(name)
+        if value is None:
+            continue
+        try:
+            taken[name] = read(value)
+        except _Wrong as wrong:
+            errors.append(FieldError(pointer=f"{at}/{name}", code=wrong.code, detail=wrong.detail))
+    return taken
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _expected("text", value)
+    return value
+
+
+def _identifier(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _expected("text or a whole number", value)
+    return str(value)
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().lower()
+    if word in TRUE_WORDS:
+        return True
+    if word in FALSE_WORDS:
+        return False
+    raise _expected("true or false", value)
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise _expected("an object", value)
+    return value
+
+
+def _labels(value: object) -> list[str]:
+    if isinstance(value, str):
+        return value.replace(";", ",").replace("|", ",").split(",")
+    if isinstance(value, list) and all(isinstance(label, str) for label in value):
+        return value
+    raise _expected("a list of texts", value)
+
+
+def _time(value: object) -> datetime | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _from_epoch(value)
+    if not isinstance(value, str):
+        raise _expected("a time", value)
+    if not value.strip():
+        return None
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError as exc:
+        detail = "not a time such as 2026-01-31T12:00:00Z, or its zone is unknown or its date out of range"
+        raise _Wrong("time_malformed", detail) from exc
+
+
+def _from_epoch(value: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(value if abs(value) < MAX_EPOCH_S else value / 1000, UTC)
+    except (OverflowError, ValueError, OSError) as exc:
+        raise _Wrong("out_of_range", "not a time between the years 1 and 9999") from exc
+
+
+def _expected(wanted: str, value: object) -> _Wrong:
+    return _Wrong("wrong_type", f"must be {wanted}, not {type_names.get(type(value), 'null')}")
+
+
+_PREFERENCE_FIELDS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "notifications": _flag,
+    "theme": _text,
+    "language": _text,
+}
+_PROFILE_FIELDS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "avatar": _text,
+    "avatar_url": _text,
+    "bio": _text,
+    "location": _text,
+    "preferences": _object,
+    **_PREFERENCE_FIELDS,
+}
+_RECORD_FIELDS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    **dict.fromkeys(("id", "external_id", "externalId"), _identifier),
+    **dict.fromkeys(("email", "first_name", "firstName", "last_name", "lastName", "status"), _text),
+    **dict.fromkeys(("roles", "tags"), _labels),
+    **dict.fromkeys(("modified_at", "modifiedAt", "updatedAt", "created_at", "createdAt"), _time),
+    "profile": _object,
+    "deleted": _flag,
+}

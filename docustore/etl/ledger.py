@@ -1,0 +1,201 @@
+"""The ledger of runs: who may work on which run, and which results count.
+
+A run is claimed by a lease with a fence number, on the server's clock. Every later write to the run carries the
+fence; a worker that was silent for longer than its lease finds its fence outdated and everything it has not
+committed void. A unique index on `source` among running runs keeps a source from being read twice at once.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from beanie import PydanticObjectId
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from docustore.database import Database, Document
+from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
+from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, RunState, Window
+
+_OPEN: Final = [RunState.DUE, RunState.RUNNING]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to work on a run, until a later fence."""
+
+    run_id: ObjectId
+    source: str
+    fence: int
+
+    @property
+    def filter(self) -> Document:
+        """Match the run only while this claim is the one that counts."""
+        return {"_id": self.run_id, "state": RunState.RUNNING, "fence": self.fence}
+
+
+async def get_run(run_id: str) -> EtlRun:
+    """Read a run by the id that API and CLI show.
+
+    Raises:
+        NotFoundError: No run has this id.
+    """
+    run = await EtlRun.get(PydanticObjectId(run_id)) if ObjectId.is_valid(run_id) else None
+    if run is None:
+        raise NotFoundError(kind="run", id=run_id)
+    return run
+
+
+async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) -> tuple[Claim, EtlRun]:
+    """Take a due run: state running, one more attempt, a new fence, a lease on server time.
+
+    Raises:
+        NotFoundError: No such run.
+        RunError: It is not due: another worker has it, or it is finished.
+        SourceBusyError: Another run of the source is running.
+    """
+    run = await get_run(run_id)
+    taken: Document = {
+        "state": RunState.RUNNING,
+        "fence": {"$add": ["$fence", 1]},
+        "attempts": {"$add": ["$attempts", 1]},
+        "started_at": {"$ifNull": ["$started_at", "$$NOW"]},
+        "lease_owner": owner,
+        "lease_expires_at": _lease_end(lease_s),
+    }
+    try:
+        document = await database[RUNS].find_one_and_update(
+            {"_id": run.id, "state": RunState.DUE}, [{"$set": taken}], return_document=ReturnDocument.AFTER
+        )
+    except DuplicateKeyError as exc:
+        busy = await database[RUNS].find_one({"source": run.source, "state": RunState.RUNNING}, {"_id": 1})
+        raise SourceBusyError(source=run.source, run_id=str((busy or {}).get("_id"))) from exc
+    if document is None:
+        run = await get_run(run_id)
+        raise RunError(f"run {run_id} is {run.state}, not due: nothing to do")
+    claimed = EtlRun.model_validate(document)
+    return Claim(run_id=document["_id"], source=claimed.source, fence=claimed.fence), claimed
+
+
+async def open_window(database: Database, claim: Claim, window: Window, *, before: datetime | None) -> None:
+    """Fix the window of a run, once; a resumed run keeps the one it has.
+
+    Raises:
+        LeaseLostError: The claim no longer counts.
+    """
+    fixed = {"window": window.model_dump(), "watermark.before": before}
+    await _update(database, claim, {"$set": fixed})
+
+
+async def save_checkpoint(database: Database, claim: Claim, checkpoint: Checkpoint, *, lease_s: int) -> None:
+    """Renew the lease and record how far the run has got.
+
+    Raises:
+        LeaseLostError: The claim no longer counts: the run was taken over or cancelled.
+    """
+    renewed = {"checkpoint": {"$literal": checkpoint.model_dump()}, "lease_expires_at": _lease_end(lease_s)}
+    await _update(database, claim, [{"$set": renewed}])
+
+
+async def commit(database: Database, claim: Claim, checkpoint: Checkpoint, *, watermark: datetime | None) -> None:
+    """Finish a run and move its source's watermark, both or neither.
+
+    Args:
+        watermark: None leaves the source's watermark where it is (a dry run, or a window given by hand).
+
+    Raises:
+        LeaseLostError: The claim no longer counts; nothing was committed.
+    """
+
+    async def finish_and_advance(session: AsyncClientSession) -> None:
+        await _finish(database, claim, RunState.SUCCEEDED, checkpoint, session=session, watermark=watermark)
+        if watermark is not None:
+            await database[SOURCES].update_one(
+                {"_id": claim.source},
+                {"$max": {"watermark": watermark}, "$setOnInsert": {"paused": False}},
+                upsert=True,
+                session=session,
+            )
+
+    async with database.client.start_session() as session:
+        await session.with_transaction(finish_and_advance)
+
+
+async def fail(database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str) -> None:
+    """Finish a run as failed; the watermark stays where it is.
+
+    Raises:
+        LeaseLostError: The claim no longer counts.
+    """
+    await _finish(database, claim, RunState.FAILED, checkpoint, error=error)
+
+
+async def release(
+    database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str | None, not_before: datetime | None
+) -> None:
+    """Give a run back, to be taken up at its checkpoint; what is not the claim's any more is left alone."""
+    given_back = {
+        "state": RunState.DUE,
+        "checkpoint": checkpoint.model_dump(),
+        "error": error,
+        "not_before": not_before,
+        "lease_owner": None,
+        "lease_expires_at": None,
+    }
+    await database[RUNS].update_one(claim.filter, {"$set": given_back})
+
+
+async def cancel(database: Database, run_id: str) -> EtlRun:
+    """Cancel a run that is due or running; its worker stops at its next checkpoint.
+
+    Raises:
+        NotFoundError: No such run.
+        RunError: It is finished already.
+    """
+    run = await get_run(run_id)
+    cancelled = {"state": RunState.CANCELLED, "finished_at": "$$NOW", "error": "cancelled"}
+    result = await database[RUNS].update_one({"_id": run.id, "state": {"$in": _OPEN}}, [{"$set": cancelled}])
+    if not result.matched_count:
+        raise RunError(f"run {run_id} is {run.state} and cannot be cancelled")
+    return await get_run(run_id)
+
+
+async def _finish(
+    database: Database,
+    claim: Claim,
+    state: RunState,
+    checkpoint: Checkpoint,
+    *,
+    error: str | None = None,
+    watermark: datetime | None = None,
+    session: AsyncClientSession | None = None,
+) -> None:
+    duration_s = {"$divide": [{"$subtract": ["$$NOW", "$started_at"]}, 1000]}
+    counts = checkpoint.counts.model_dump()
+    finished = {
+        "state": state,
+        "counts": {"$literal": counts},
+        "quality": {"$literal": checkpoint.quality},
+        "checkpoint": {"$literal": checkpoint.model_dump()},
+        "watermark.after": watermark,
+        "finished_at": "$$NOW",
+        "duration_s": duration_s,
+        "records_per_s": {"$cond": [{"$gt": [duration_s, 0]}, {"$divide": [counts["read"], duration_s]}, None]},
+        "lease_expires_at": None,
+        "error": {"$literal": error},
+    }
+    await _update(database, claim, [{"$set": finished}], session=session)
+
+
+async def _update(
+    database: Database, claim: Claim, update: Any, *, session: AsyncClientSession | None = None
+) -> None:
+    result = await database[RUNS].update_one(claim.filter, update, session=session)
+    if not result.matched_count:
+        raise LeaseLostError(f"run {claim.run_id} was cancelled or taken over by another worker")
+
+
+def _lease_end(lease_s: int) -> Document:
+    return {"$add": ["$$NOW", lease_s * 1000]}

@@ -1,0 +1,241 @@
+"""Load one batch: read what it touches, classify, write only what differs.
+
+Idempotent: loading a batch twice leaves the store as after once. Not atomic: a failure may leave a part written,
+which the repetition finds done. Safe beside any number of other writers: every update carries the version it was
+computed from, every insert meets the unique indexes, and what misses is classified again.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from bson import ObjectId
+from pymongo import DeleteOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from docustore.database import Database, Document
+from docustore.etl.classify import BatchPlan, Outcome, UserWrite, is_known, plan_batch
+from docustore.etl.identify import RecordHead
+from docustore.etl.models import TOMBSTONES
+from docustore.etl.transform import UserRecord
+from docustore.users.identities import RawUser
+from docustore.users.models import SCHEMA_VERSION
+
+USERS: Final = "users"
+# A record that loses three races in a row is in a knot that another try will not undo.
+MAX_ROUNDS: Final = 4
+# DuplicateKey: another user has the identity or the address. DocumentValidationFailure: the collection's validator
+# refuses the user. Both concern one record only. https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+REFUSALS: Final = frozenset({11000, 121})
+_LIGHT: Final = {
+    "identities.key": 1,
+    "identities.hash": 1,
+    "identities.modified_at": 1,
+    "version": 1,
+    "updated_at": 1,
+}
+_WITHOUT_SECRETS: Final = {"password_hash": 0, "search_terms": 0}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadContext:
+    """What every batch of a run shares.
+
+    `resumed_since` is the start of a run that was interrupted, None on a first attempt: what the interrupted
+    attempt wrote is then counted as written by the run, not as unchanged.
+    """
+
+    source: str
+    now: datetime
+    dry_run: bool = False
+    resumed_since: datetime | None = None
+
+
+async def find_known(database: Database, heads: Sequence[RecordHead], context: LoadContext) -> dict[int, Outcome]:
+    """Find the records that the store has in this very version, by index into `heads`.
+
+    One indexed read of a few fields; see `docustore.etl.classify.is_known`.
+    """
+    keys = [head.key for head in heads if head.key is not None]
+    if not keys:
+        return {}
+    identities: dict[str, tuple[Any, RawUser]] = {}
+    async for user in database[USERS].find({"identities.key": {"$in": keys}}, _LIGHT, batch_size=len(keys) + 1):
+        for identity in user["identities"]:
+            identities[identity["key"]] = (identity, user)
+    known: dict[int, Outcome] = {}
+    for index, head in enumerate(heads):
+        found = identities.get(head.key) if head.key is not None else None
+        if found is not None and is_known(head, found[0]):
+            known[index] = _outcome_before(found[1], context)
+    return known
+
+
+def _outcome_before(user: RawUser, context: LoadContext) -> Outcome:
+    since = context.resumed_since
+    if since is None or user.get("updated_at") is None or user["updated_at"] < since:
+        return Outcome.UNCHANGED
+    return Outcome.INSERTED if user.get("version") == 1 else Outcome.UPDATED
+
+
+async def load(database: Database, records: Sequence[UserRecord], context: LoadContext) -> list[Outcome]:
+    """Bring the store up to date with a batch of valid records.
+
+    Args:
+        records: At most a few thousand, keys may repeat.
+
+    Returns:
+        One outcome per record, in order. `quarantined` marks those that could not be written in four rounds,
+        because other writers or the unique e-mail addresses were always in the way.
+    """
+    outcomes: list[Outcome | None] = [None] * len(records)
+    pending = list(range(len(records)))
+    for _ in range(MAX_ROUNDS):
+        batch = [records[index] for index in pending]
+        plan = await _plan(database, batch)
+        failed = set() if context.dry_run else await _write(database, plan, context)
+        for position, index in enumerate(pending):
+            # A record that the round before has written in part is found unchanged by the next one.
+            if plan.outcomes[position] is not Outcome.UNCHANGED or outcomes[index] is None:
+                outcomes[index] = plan.outcomes[position]
+        pending = [pending[position] for position in sorted(failed)]
+        if not pending:
+            break
+    for index in pending:
+        outcomes[index] = Outcome.QUARANTINED
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+async def _plan(database: Database, records: Sequence[UserRecord]) -> BatchPlan:
+    keys = [record.key for record in records]
+    users: dict[ObjectId, Document] = {}
+    async for user in database[USERS].find({"identities.key": {"$in": keys}}, _WITHOUT_SECRETS):
+        users[user["_id"]] = user
+    held = {(identity["key"], user["email"]) for user in users.values() for identity in user["identities"]}
+    emails = {
+        record.values["email"]
+        for record in records
+        if record.values is not None and (record.key, record.values["email"]) not in held
+    }
+    if emails:
+        by_email = {"email": {"$in": list(emails)}, "deleted_at": None}
+        async for user in database[USERS].find(by_email, _WITHOUT_SECRETS):
+            users[user["_id"]] = user
+    return plan_batch(records, users.values(), await _tombstones(database, records, users.values()))
+
+
+async def _tombstones(
+    database: Database, records: Sequence[UserRecord], users: Iterable[RawUser]
+) -> Mapping[str, datetime]:
+    held = {identity["key"] for user in users for identity in user.get("identities") or ()}
+    unknown = [record.key for record in records if record.key not in held]
+    if not unknown:
+        return {}
+    found = database[TOMBSTONES].find({"_id": {"$in": unknown}})
+    return {row["_id"]: row["ended_at"] async for row in found}
+
+
+async def _write(database: Database, plan: BatchPlan, context: LoadContext) -> set[int]:
+    """Carry a plan out; return the indexes of the records to classify again."""
+    await _save_tombstones(database, plan.tombstones)
+    deletes = [write for write in plan.writes if write.fields is None]
+    updates = [write for write in plan.writes if write.before is not None and write.fields is not None]
+    inserts = [write for write in plan.writes if write.before is None]
+    # In this order: what leaves a user, or frees an e-mail address, must be gone before it arrives elsewhere.
+    failed = await _delete(database, deletes)
+    failed |= await _update(database, sorted(updates, key=_losses_first), context)
+    failed |= await _insert(database, inserts, context)
+    return failed
+
+
+async def _insert(database: Database, writes: Sequence[UserWrite], context: LoadContext) -> set[int]:
+    if not writes:
+        return set()
+    try:
+        # Unordered: one duplicate key must cost one record, not the rest of the batch.
+        await database[USERS].insert_many([_new_document(write, context) for write in writes], ordered=False)
+    except BulkWriteError as exc:
+        return _records_of([writes[index] for index in _refused(exc)])
+    return set()
+
+
+async def _update(database: Database, writes: Sequence[UserWrite], context: LoadContext) -> set[int]:
+    if not writes:
+        return set()
+    operations = [
+        UpdateOne(
+            _guard(write),
+            {"$set": {**(write.fields or {}), **_stamp(context)}, "$inc": {"version": 1}},
+        )
+        for write in writes
+    ]
+    failed: list[UserWrite] = []
+    matched = 0
+    try:
+        matched = (await database[USERS].bulk_write(operations, ordered=False)).matched_count
+    except BulkWriteError as exc:
+        failed = [writes[index] for index in _refused(exc)]
+        matched = exc.details["nMatched"]
+    if matched + len(failed) < len(writes):
+        # Somebody else changed some of these users, and the server does not say which: all are looked at again.
+        return _records_of(writes)
+    return _records_of(failed)
+
+
+async def _delete(database: Database, writes: Sequence[UserWrite]) -> set[int]:
+    if not writes:
+        return set()
+    # A user that has been given a password or a role here is somebody's account, whoever stands for it upstream.
+    unowned = {"password_hash": {"$exists": False}, "local_roles": {"$in": [None, []]}}
+    operations = [DeleteOne({**_guard(write), **unowned}) for write in writes]
+    result = await database[USERS].bulk_write(operations, ordered=False)
+    return _records_of(writes) if result.deleted_count < len(writes) else set()
+
+
+async def _save_tombstones(database: Database, tombstones: Mapping[str, datetime]) -> None:
+    if tombstones:
+        operations = [
+            UpdateOne({"_id": key}, {"$max": {"ended_at": ended_at}}, upsert=True)
+            for key, ended_at in tombstones.items()
+        ]
+        await database[TOMBSTONES].bulk_write(operations, ordered=False)
+
+
+def _new_document(write: UserWrite, context: LoadContext) -> Document:
+    return {
+        "created_at": context.now,
+        **(write.fields or {}),
+        "local_roles": [],
+        **_stamp(context),
+        "deleted_at": None,
+        "version": 1,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _stamp(context: LoadContext) -> Document:
+    return {"updated_at": context.now, "updated_by": f"etl:{context.source}"}
+
+
+def _guard(write: UserWrite) -> Document:
+    before = write.before or {}
+    # Another client's user may have no version; None then matches the missing field.
+    return {"_id": before["_id"], "version": before.get("version")}
+
+
+def _losses_first(write: UserWrite) -> int:
+    had = (write.before or {}).get("identities") or []
+    return len((write.fields or {}).get("identities") or had) - len(had)
+
+
+def _refused(error: BulkWriteError) -> list[int]:
+    """List the operations that the store refused one by one; any other failure concerns all of them."""
+    failures = error.details["writeErrors"]
+    if any(failure["code"] not in REFUSALS for failure in failures) or error.details["writeConcernErrors"]:
+        raise error
+    return [failure["index"] for failure in failures]
+
+
+def _records_of(writes: Iterable[UserWrite]) -> set[int]:
+    return {index for write in writes for index in write.records}

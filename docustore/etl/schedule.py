@@ -1,0 +1,90 @@
+"""Which runs are due: one per source and hour, plus those that people ask for.
+
+`tick` may be called at any time, by any number of workers, any number of times: the ledger's unique index on
+(source, slot) makes a slot's run once.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from pymongo.errors import DuplicateKeyError
+
+from docustore.config import SourceSettings
+from docustore.database import Database
+from docustore.errors import NotFoundError
+from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
+
+log: Final = structlog.get_logger()
+SLOT: Final = timedelta(hours=1)
+
+
+async def create_run(source: str, *, trigger: RunTrigger, options: RunOptions, now: datetime) -> EtlRun:
+    """Enter a run that somebody asked for; it is due at once and belongs to no slot."""
+    run = EtlRun(source=source, trigger=trigger, options=options, created_at=now)
+    await run.insert()
+    return run
+
+
+def known_source(sources: Mapping[str, SourceSettings], name: str) -> SourceSettings:
+    """Look a configured source up.
+
+    Raises:
+        NotFoundError: The settings name no such source; the message lists those they name.
+    """
+    if name not in sources:
+        known = ", ".join(sorted(sources)) or "none"
+        raise NotFoundError(kind=f"source (configured: {known})", id=name)
+    return sources[name]
+
+
+async def tick(
+    database: Database, sources: Mapping[str, SourceSettings], *, now: datetime, max_attempts: int
+) -> list[EtlRun]:
+    """Bring the ledger up to date and list the runs to wake workers for, oldest first.
+
+    Enters the current hour's run of every scheduled source; supersedes runs of earlier hours that never started,
+    because the window of a later one covers theirs; gives runs of silent workers back.
+    """
+    slot = now.replace(minute=0, second=0, microsecond=0)
+    paused = {row["_id"] async for row in database[SOURCES].find({"paused": True}, {"_id": 1})}
+    for name, source in sources.items():
+        if source.schedule == "hourly" and name not in paused:
+            await _enter_slot(database, name, slot=slot, now=now)
+    await _reap(database, max_attempts=max_attempts)
+    due = {"state": RunState.DUE, "$or": [{"not_before": None}, {"not_before": {"$lte": now}}]}
+    return await EtlRun.find(due).sort("created_at").to_list()
+
+
+async def _enter_slot(database: Database, source: str, *, slot: datetime, now: datetime) -> None:
+    entered = EtlRun(source=source, slot=slot, trigger=RunTrigger.SCHEDULE, created_at=now)
+    document = entered.model_dump(exclude={"id"})
+    try:
+        result = await database[RUNS].update_one(
+            {"source": source, "slot": slot}, {"$setOnInsert": document}, upsert=True
+        )
+    except DuplicateKeyError:  # another worker's upsert came first
+        return
+    if result.upserted_id is None:
+        return
+    log.info("etl.slot_entered", source=source, slot=slot.isoformat(), run_id=str(result.upserted_id))
+    earlier = {"source": source, "state": RunState.DUE, "attempts": 0, "slot": {"$lt": slot}}
+    superseded = {"state": RunState.SUPERSEDED, "finished_at": now, "error": "merged into the run of a later hour"}
+    await database[RUNS].update_many(earlier, {"$set": superseded})
+
+
+async def _reap(database: Database, *, max_attempts: int) -> None:
+    expired = {"state": RunState.RUNNING, "$expr": {"$lt": ["$lease_expires_at", "$$NOW"]}}
+    is_last = {"$gte": ["$attempts", max_attempts]}
+    given_back = {
+        "state": {"$cond": [is_last, RunState.FAILED, RunState.DUE]},
+        "finished_at": {"$cond": [is_last, "$$NOW", None]},
+        "counts": {"$cond": [is_last, "$checkpoint.counts", "$counts"]},
+        "error": {"$concat": ["worker ", {"$ifNull": ["$lease_owner", "?"]}, " fell silent"]},
+        "lease_owner": None,
+        "lease_expires_at": None,
+    }
+    result = await database[RUNS].update_many(expired, [{"$set": given_back}])
+    if result.modified_count:
+        log.warning("etl.runs_given_back", runs=result.modified_count)

@@ -1,0 +1,202 @@
+"""Turn a parsed record into what the store keeps. Pure; the clock and the rules come in as arguments.
+
+The rules: white space is trimmed and collapsed, e-mails are normalised, status words are mapped (an unknown one
+means active, with a warning), missing preferences get their defaults. All errors of a record are found.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from docustore.errors import FieldError
+from docustore.etl.identify import (
+    EARLIEST,
+    RecordHead,
+    RecordRules,
+    external_id_of,
+    modified_at_of,
+    to_utc_ms,
+)
+from docustore.etl.records import RecordRejectedError, WirePreferences, WireProfile
+from docustore.users.email import EmailMalformedError, normalise_email
+from docustore.users.identities import Values, identity_key
+from docustore.users.profile import (
+    MAX_AVATAR_CHARS,
+    MAX_BIO_CHARS,
+    MAX_LABEL_CHARS,
+    MAX_LABELS,
+    MAX_LANGUAGE_CHARS,
+    MAX_LOCATION_CHARS,
+    MAX_NAME_CHARS,
+    Theme,
+    UserStatus,
+)
+
+STATUS_WORDS: Final[Mapping[str, str]] = {
+    "": UserStatus.ACTIVE.value,
+    "active": UserStatus.ACTIVE.value,
+    "enabled": UserStatus.ACTIVE.value,
+    "inactive": UserStatus.INACTIVE.value,
+    "disabled": UserStatus.INACTIVE.value,
+    "suspended": UserStatus.SUSPENDED.value,
+    "blocked": UserStatus.SUSPENDED.value,
+}
+THEME_WORDS: Final[Mapping[str, str]] = {"": Theme.LIGHT.value, **{theme.value: theme.value for theme in Theme}}
+MAX_ID_CHARS: Final = 300
+_EMPTY_PROFILE: Final = WireProfile()
+_EMPTY_PREFERENCES: Final = WirePreferences()
+
+
+class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One valid record, ready to be classified.
+
+    `values` is None for a tombstone. `is_time_observed` tells that the record had no modification time.
+    """
+
+    key: str
+    modified_at: datetime
+    hash: str
+    values: Values | None
+    is_time_observed: bool
+    warnings: tuple[str, ...] = ()
+
+
+def to_user_record(head: RecordHead, rules: RecordRules) -> UserRecord:
+    """Check and map one record.
+
+    Raises:
+        RecordRejectedError: Every reason why it cannot be loaded.
+    """
+    return _Mapping(rules).mapped(head)
+
+
+class _Mapping:
+    """One record on its way, with the errors and warnings found so far."""
+
+    __slots__ = ("errors", "rules", "warnings")
+
+    def __init__(self, rules: RecordRules) -> None:
+        self.rules = rules
+        self.errors: list[FieldError] = []
+        self.warnings: list[str] = []
+
+    def mapped(self, head: RecordHead) -> UserRecord:
+        wire = head.wire
+        self._time("/modified_at", modified_at_of(wire))
+        values = None if wire.deleted else self._values(head)
+        # Without an id the mailbox is the identity; a record without either cannot be found again.
+        external_id = self._text("/id", external_id_of(wire), MAX_ID_CHARS) or (values["email"] if values else "")
+        if not external_id:
+            self._reject("/id", "missing", "a record needs an id or an e-mail address")
+        if self.errors:
+            raise RecordRejectedError(*self.errors)
+        return UserRecord(
+            key=identity_key(self.rules.source, external_id),
+            modified_at=head.modified_at,
+            hash=head.hash,
+            values=values,
+            is_time_observed=head.is_time_observed,
+            warnings=tuple(self.warnings),
+        )
+
+    def _values(self, head: RecordHead) -> Values:
+        wire = head.wire
+        values: Values = {
+            "email": self._email(wire.email),
+            "first_name": self._words("/first_name", wire.first_name or wire.firstName, MAX_NAME_CHARS),
+            "last_name": self._words("/last_name", wire.last_name or wire.lastName, MAX_NAME_CHARS),
+            "status": self._word(wire.status, STATUS_WORDS, "status_unknown"),
+            "profile": self._profile(wire.profile or _EMPTY_PROFILE),
+            "roles": self._labels("/roles", wire.roles),
+            "tags": self._labels("/tags", wire.tags),
+            "created_at": self._time("/created_at", wire.created_at or wire.createdAt),
+        }
+        for name in self.rules.required:
+            if not _at(values, name) and name != "email":
+                self._reject(f"/{name.replace('.', '/')}", "missing", "required by the source's settings")
+        return values
+
+    def _email(self, given: str | None) -> str:
+        if not given or not given.strip():
+            self._reject("/email", "missing", "a user needs an e-mail address")
+            return ""
+        try:
+            return normalise_email(given)
+        except EmailMalformedError as exc:
+            self._reject("/email", "email_malformed", str(exc))
+            return ""
+
+    def _profile(self, given: WireProfile) -> dict[str, Any]:
+        chosen = given.preferences or _EMPTY_PREFERENCES
+        notifications = given.notifications if chosen.notifications is None else chosen.notifications
+        language = chosen.language or given.language
+        return {
+            "avatar": self._text("/profile/avatar", given.avatar or given.avatar_url, MAX_AVATAR_CHARS) or None,
+            "bio": self._text("/profile/bio", given.bio, MAX_BIO_CHARS) or None,
+            "location": self._words("/profile/location", given.location, MAX_LOCATION_CHARS) or None,
+            "preferences": {
+                "notifications": notifications is not False,
+                "theme": self._word(chosen.theme or given.theme, THEME_WORDS, "theme_unknown"),
+                "language": self._words("/profile/preferences/language", language, MAX_LANGUAGE_CHARS) or "en",
+            },
+        }
+
+    def _word(self, given: str | None, known: Mapping[str, str], warning: str) -> str:
+        """Map a word to its meaning; an unknown one means the same as none, with a warning."""
+        meaning = known.get(given.strip().lower() if given else "")
+        if meaning is not None:
+            return meaning
+        self.warnings.append(warning)
+        return known[""]
+
+    def _labels(self, pointer: str, given: list[str] | None) -> list[str]:
+        if not given:
+            return []
+        labels = dict.fromkeys(self._words(pointer, label, MAX_LABEL_CHARS) for label in given)
+        labels.pop("", None)
+        if len(labels) > MAX_LABELS:
+            self._reject(pointer, "too_many", f"{len(labels)} entries, more than {MAX_LABELS}")
+        return list(labels)
+
+    def _words(self, pointer: str, given: str | None, max_chars: int) -> str:
+        return self._text(pointer, " ".join(given.split()), max_chars) if given else ""
+
+    def _text(self, pointer: str, given: str | None, max_chars: int) -> str:
+        if not given:
+            return ""
+        text = given.strip()
+        if not text.isascii():
+            text = unicodedata.normalize("NFC", text)
+        if len(text) > max_chars:
+            self._reject(pointer, "too_long", f"{len(text)} characters, more than {max_chars}")
+        elif not text.isprintable() and any(_is_forbidden(char) for char in text):
+            self._reject(pointer, "control_character", "holds a null byte or another control character")
+        return text
+
+    def _time(self, pointer: str, given: datetime | None) -> datetime | None:
+        if given is None:
+            return None
+        if given.tzinfo is None:
+            self.warnings.append("time_without_zone")
+        utc = to_utc_ms(given)
+        if utc is None or utc > self.rules.latest:
+            latest = f"{self.rules.latest:%Y-%m-%d %H:%M}Z"
+            self._reject(pointer, "out_of_range", f"before {EARLIEST:%Y} or after {latest}")
+        return utc
+
+    def _reject(self, pointer: str, code: str, detail: str) -> None:
+        self.errors.append(FieldError(pointer=pointer, code=code, detail=detail))
+
+
+def _at(values: Values, name: str) -> object:
+    found: Any = values
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found
+
+
+def _is_forbidden(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\r\t"

@@ -1,0 +1,82 @@
+"""Wake-ups through arq: tasks are enqueued by name, so that nothing here imports the workers.
+
+The queue is never the truth: a wake-up that is lost is sent again by the next tick.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import msgspec
+from arq.connections import ArqRedis, RedisSettings, create_pool
+from redis.exceptions import RedisError
+
+from docustore.config import Settings
+from docustore.errors import ConfigurationError, QueueUnavailableError
+from docustore.etl.models import EtlRun
+
+QUEUE_NAME: Final = "docustore:queue"
+RUN_TASK: Final = "run_etl"
+
+Queue = ArqRedis
+
+
+def serialize(job: dict[str, Any]) -> bytes:
+    """Encode a job as JSON; what msgspec does not know (an exception as a result) becomes its text."""
+    return msgspec.json.encode(job, enc_hook=repr)
+
+
+def deserialize(raw: bytes) -> dict[str, Any]:
+    """Decode a job."""
+    decoded: dict[str, Any] = msgspec.json.decode(raw)
+    return decoded
+
+
+def redis_settings(settings: Settings) -> RedisSettings:
+    """Translate the configured address.
+
+    Raises:
+        ConfigurationError: None is configured, or it is malformed.
+    """
+    if settings.redis_url is None:
+        raise ConfigurationError(setting="DOCUSTORE_REDIS_URL", problem="not set; or start with `docustore up`")
+    try:
+        return RedisSettings.from_dsn(settings.redis_url)
+    except (ValueError, AssertionError) as exc:
+        raise ConfigurationError(setting="DOCUSTORE_REDIS_URL", problem="not a redis:// address") from exc
+
+
+@asynccontextmanager
+async def open_queue(settings: Settings) -> AsyncIterator[Queue]:
+    """Connect to the queue.
+
+    Raises:
+        QueueUnavailableError: Valkey does not answer.
+    """
+    try:
+        queue = await create_pool(
+            redis_settings(settings),
+            job_serializer=serialize,
+            job_deserializer=deserialize,
+            default_queue_name=QUEUE_NAME,
+        )
+    except (RedisError, OSError) as exc:
+        raise QueueUnavailableError("Valkey does not answer: check DOCUSTORE_REDIS_URL") from exc
+    try:
+        yield queue
+    finally:
+        await queue.aclose()
+
+
+async def enqueue_run(queue: Queue, run: EtlRun) -> bool:
+    """Wake a worker for a run; False where a wake-up for this attempt is waiting already.
+
+    Raises:
+        QueueUnavailableError: Valkey does not answer; the run stays due and the next tick tries again.
+    """
+    try:
+        # The attempt is part of the id: the lock of a killed worker's job must not hold up the next attempt.
+        job = await queue.enqueue_job(RUN_TASK, str(run.id), _job_id=f"run:{run.id}:{run.attempts}")
+    except (RedisError, OSError) as exc:
+        raise QueueUnavailableError("Valkey does not answer: check DOCUSTORE_REDIS_URL") from exc
+    return job is not None

@@ -1,0 +1,91 @@
+"""What the API answers: users as msgspec structs, made straight from raw documents. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from docustore.users.models import full_name
+from docustore.users.profile import Theme, UserStatus
+from docustore.users.stored import completed
+
+
+class PreferencesView(msgspec.Struct, frozen=True):
+    """What a user has chosen."""
+
+    notifications: bool
+    theme: Theme
+    language: str
+
+
+class ProfileView(msgspec.Struct, frozen=True):
+    """What a user shows of itself."""
+
+    avatar: str | None
+    bio: str | None
+    location: str | None
+    preferences: PreferencesView
+
+
+class UserView(msgspec.Struct, frozen=True):
+    """One user. Times are RFC 3339 in UTC; `created_at` is null where whoever wrote the user did not say."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    full_name: str
+    status: UserStatus
+    profile: ProfileView
+    roles: list[str]
+    tags: list[str]
+    created_at: datetime | None
+    updated_at: datetime | None
+    version: int
+
+
+class UserPage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One page of users; `next_cursor` is null on the last. `total` is there only when it was asked for."""
+
+    items: list[UserView]
+    next_cursor: str | None
+    total: int | msgspec.UnsetType = msgspec.UNSET
+
+
+class SearchPage(msgspec.Struct, frozen=True):
+    """Users that match, newest first. `total` stops counting at 1,001, and `pages` follows from it."""
+
+    users: list[UserView]
+    total: int
+    limit: int
+    offset: int
+    pages: int
+    next_cursor: str | None
+
+
+class BulkStatusResult(msgspec.Struct, frozen=True):
+    """How many users fitted, and how many of them were changed (0 for a dry run)."""
+
+    matched: int
+    modified: int
+
+
+def user_view(raw: Mapping[str, Any]) -> UserView:
+    """Make the response of one user from its document."""
+    user = completed(raw)
+    profile = user["profile"]
+    return UserView(
+        id=str(user["_id"]),
+        email=user["email"],
+        first_name=user["first_name"],
+        last_name=user["last_name"],
+        full_name=full_name(user["first_name"], user["last_name"]),
+        status=user["status"],
+        profile=ProfileView(**{**profile, "preferences": PreferencesView(**profile["preferences"])}),
+        roles=user["roles"],
+        tags=user["tags"],
+        created_at=user["created_at"],
+        updated_at=user["updated_at"],
+        version=user["version"],
+    )
