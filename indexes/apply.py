@@ -9,12 +9,13 @@ import structlog
 from pymongo.errors import OperationFailure
 
 from docustore.database import Database
+from indexes.actions import Action, ActionKind
 from indexes.declaration import CollectionDeclaration
 from indexes.declared import DECLARED
 from indexes.duplicates import duplicates_error
 from indexes.existing import read_existing
 from indexes.lock import schema_lock
-from indexes.plan import Action, ActionKind, Plan, make_plan
+from indexes.plan import Plan, make_plan
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 DUPLICATE_KEY: Final = 11000
@@ -76,12 +77,13 @@ async def _do(database: Database, action: Action) -> None:
         case ActionKind.SET_VALIDATOR | ActionKind.ENABLE_IMAGES:
             await database.command("collMod", action.collection, **action.document)
         case ActionKind.MODIFY_INDEX:
-            await _modify_index(database, action.collection, action.document)
+            change = {option: value for option, value in action.document.items() if option != "key"}
+            await _modify_index(database, action.collection, change)
         case ActionKind.HIDE_EXTRA_INDEX:
             await _modify_index(database, action.collection, {"name": action.index, "hidden": True})
         case ActionKind.MAKE_UNIQUE:
             await _make_unique(database, action)
-        case ActionKind.DROP_REPLACED_INDEX | ActionKind.DROP_EXTRA_INDEX:
+        case ActionKind.DROP_BLOCKING_INDEX | ActionKind.DROP_REPLACED_INDEX | ActionKind.DROP_EXTRA_INDEX:
             await database.command("dropIndexes", action.collection, index=action.index)
         case ActionKind.CREATE_INDEX:
             await _create_indexes(database, action.collection, [dict(action.document)])
@@ -114,7 +116,7 @@ async def _modify_index(database: Database, collection: str, change: Mapping[str
 
 async def _make_unique(database: Database, action: Action) -> None:
     """Turn an index unique without building it again: new duplicates are refused from the first step on."""
-    name = action.document["name"]
+    name = action.index
     await _modify_index(database, action.collection, {"name": name, "prepareUnique": True})
     try:
         await _modify_index(database, action.collection, {"name": name, "unique": True})

@@ -57,7 +57,7 @@ async def _acquired(database: Database, owner: str) -> bool:
         )
     except DuplicateKeyError:  # another process made the document between this upsert's look and its insert
         return False
-    return bool(held["owner"] == owner)
+    return held is not None and held["owner"] == owner
 
 
 def _lease(owner: str) -> dict[str, Any]:

@@ -4,12 +4,16 @@ from typing import Final
 
 from pymongo import ASCENDING, IndexModel
 
+from docustore.security.models import API_KEYS as API_KEYS_NAME
+from docustore.security.models import ApiKey
 from indexes.declaration import CollectionDeclaration
+from indexes.validators import validator_of
 
 API_KEYS: Final = CollectionDeclaration(
-    name="api_keys",
+    name=API_KEYS_NAME,
     indexes=(
         # security.authentication: every request that is not cached looks its key up by hash.
         IndexModel([("hash", ASCENDING)], name="hash_unique", unique=True),
     ),
+    validator=validator_of(ApiKey),
 )
