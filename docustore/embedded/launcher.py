@@ -1,0 +1,55 @@
+"""Start a program that must not outlive the process that started it.
+
+Run as a script, `python -I -S launcher.py PARENT_PID PROGRAM ARGUMENT...`, and standard library only, so that
+it costs some 15 ms. On Linux it asks the kernel for SIGTERM at the parent's death and becomes the program
+(same process id); elsewhere it stays, passes signals on, and watches for the parent's death itself.
+
+The kernel means the parent *thread*: a program started from a thread gets its SIGTERM when that thread ends.
+See: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from typing import Final
+
+PR_SET_PDEATHSIG: Final = 1
+WATCH_INTERVAL_S: Final = 0.5
+PARENT_GONE: Final = 1
+
+
+def main(arguments: list[str]) -> int:
+    """Run the program; returns its exit code where the launcher could not become the program."""
+    parent_pid, command = int(arguments[0]), arguments[1:]
+    if sys.platform == "linux":
+        _become(command, parent_pid)
+    return _watch(command, parent_pid)
+
+
+def _become(command: list[str], parent_pid: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+        return
+    # The parent may have died before the call above, and then no signal will ever come.
+    if os.getppid() != parent_pid:
+        sys.exit(PARENT_GONE)
+    os.execv(command[0], command)  # noqa: S606  # becoming the program is the purpose
+
+
+def _watch(command: list[str], parent_pid: int) -> int:
+    # close_fds=False: the program keeps the descriptors that were passed to the launcher.
+    child = subprocess.Popen(command, close_fds=False)  # noqa: S603  # the command of our own caller
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _frame: child.send_signal(received))
+    while True:
+        try:
+            return child.wait(timeout=WATCH_INTERVAL_S)
+        except subprocess.TimeoutExpired:
+            if os.getppid() != parent_pid:
+                child.terminate()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

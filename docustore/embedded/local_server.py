@@ -1,0 +1,128 @@
+"""One local server from its start to its end: port, process, readiness, stop."""
+
+import asyncio
+import os
+import time
+from asyncio.subprocess import Process
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from docustore.embedded.data_dir import hand_over, outlive_predecessor
+from docustore.embedded.ports import LOOPBACK, free_port, is_free
+from docustore.embedded.processes import kill_group, last_lines, spawn, stop
+from docustore.errors import EmbeddedServerError
+
+# Another program may take a port between our probe and the server's own bind.
+PORT_ATTEMPTS: Final = 5
+# After a crash a server first replays its journal; a busy small machine takes its time as well.
+START_TIMEOUT_S: Final = 60.0
+POLL_S: Final = 0.02
+
+log = structlog.get_logger()
+
+
+class ServerKind(Protocol):
+    """What differs between MongoDB and Valkey."""
+
+    @property
+    def name(self) -> str:
+        """Name of the log, the pid file and the folder."""
+
+    def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
+        """Return the command that serves the folder on the loopback port, in the foreground."""
+
+    async def is_serving(self, *, folder: Path, port: int) -> bool:
+        """Tell whether the server on the port serves the folder; False for any other program."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalServer:
+    """A server that runs; its process ends with ours."""
+
+    name: str
+    port: int
+    process: Process
+
+
+async def start_server(
+    kind: ServerKind, *, data_dir: Path, binary: Path, preferred_port: int | None
+) -> LocalServer:
+    """Start a server on the preferred port, or on a free one if that is taken, and wait until it answers.
+
+    On any failure, and when cancelled, nothing of it is left running.
+
+    Raises:
+        EmbeddedServerError: It ended or did not answer in time; holds the last lines of its log.
+    """
+    folder = data_dir / kind.name
+    folder.mkdir(exist_ok=True, mode=0o700)
+    for _ in range(PORT_ATTEMPTS):
+        port = free_port(preferred=preferred_port)
+        command = kind.command(binary=binary, folder=folder, port=port)
+        process = await _spawn_after_predecessor(kind, command, data_dir=data_dir)
+        try:
+            if await _answers(kind, process, folder=folder, port=port):
+                return LocalServer(name=kind.name, port=port, process=process)
+        except BaseException:
+            kill_group(process)
+            await process.wait()
+            raise
+        await _end(process)
+        if is_free(port):
+            break
+    raise EmbeddedServerError(_failure(kind, process, data_dir))
+
+
+async def stop_server(server: LocalServer, *, hurry: asyncio.Event | None = None) -> None:
+    """Shut the server down; what it acknowledged is on disk."""
+    await stop(server.process, hurry=hurry)
+
+
+async def _spawn_after_predecessor(kind: ServerKind, command: list[str], *, data_dir: Path) -> Process:
+    lock = await outlive_predecessor(data_dir / f"{kind.name}.pid")
+    try:
+        process = await spawn(command, log_path=data_dir / f"{kind.name}.log", inherited=(lock,))
+    except BaseException:
+        os.close(lock)
+        raise
+    hand_over(lock, pid=process.pid)
+    return process
+
+
+async def _answers(kind: ServerKind, process: Process, *, folder: Path, port: int) -> bool:
+    """Wait until the server answers; False when it ended, or did not in time."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while process.returncode is None and time.monotonic() < deadline:
+        if await _accepts_connections(port) and await kind.is_serving(folder=folder, port=port):
+            return True
+        await asyncio.sleep(POLL_S)
+    return False
+
+
+async def _accepts_connections(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(LOOPBACK, port)
+    except OSError:
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        kill_group(process)
+    await process.wait()
+
+
+def _failure(kind: ServerKind, process: Process, data_dir: Path) -> str:
+    path = data_dir / f"{kind.name}.log"
+    return (
+        f"{kind.name} did not start (exit code {process.returncode}); its log {path} ends with:\n"
+        f"{last_lines(path)}"
+    )

@@ -1,0 +1,48 @@
+"""Free ports on the loopback interface, remembered between starts."""
+
+import json
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+PORTS_FILE: Final = "ports.json"
+
+
+def is_free(port: int, *, host: str = LOOPBACK) -> bool:
+    """Tell whether a server could listen on the port now; another program may take it a moment later."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As servers do: connections of an earlier one in TIME_WAIT are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_port(*, preferred: int | None = None, host: str = LOOPBACK) -> int:
+    """Choose the preferred port if it is free, else one that the system picks."""
+    if preferred is not None and is_free(preferred, host=host):
+        return preferred
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def remembered_ports(data_dir: Path) -> dict[str, int]:
+    """Return the ports of the last start by server name; empty when unknown or unreadable."""
+    with suppress(OSError, ValueError):
+        ports = json.loads((data_dir / PORTS_FILE).read_text())
+        return {name: port for name, port in ports.items() if isinstance(port, int)}
+    return {}
+
+
+def remember_ports(data_dir: Path, ports: Mapping[str, int]) -> None:
+    """Keep the ports for the next start, so that addresses people noted down stay true."""
+    (data_dir / PORTS_FILE).write_text(json.dumps(dict(ports)))
