@@ -29,5 +29,5 @@ def json_pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-_CODES = {"extra_forbidden": "unknown_field", "missing": "required"}
+_CODES = {"extra_forbidden": "unknown_field"}
 _DETAILS = {"extra_forbidden": "there is no such field", "missing": "this field is required"}

@@ -1,5 +1,6 @@
 """What the API takes: the whole user, and the order to change many. Pure."""
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
@@ -8,7 +9,6 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -23,8 +23,11 @@ from docustore.field_errors import field_errors
 from docustore.users.email import EmailMalformedError, normalise_email
 from docustore.users.identities import Values
 from docustore.users.profile import (
+    MAX_AVATAR_CHARS,
+    MAX_BIO_CHARS,
     MAX_LABEL_CHARS,
     MAX_LABELS,
+    MAX_LOCATION_CHARS,
     MAX_NAME_CHARS,
     Profile,
     UserStatus,
@@ -42,9 +45,10 @@ def _email(raw: str) -> str:
         raise PydanticCustomError("email_malformed", "{reason}", {"reason": str(exc)}) from exc
 
 
-def _text(raw: object) -> object:
-    if isinstance(raw, str) and "\0" in raw:
-        raise PydanticCustomError("null_character", "the text holds a null character")
+def _text(raw: str) -> str:
+    # Line breaks and tabs are text, in a biography at least; other control characters come from broken clients.
+    if not raw.isprintable() and any(unicodedata.category(char) == "Cc" and char not in "\t\n\r" for char in raw):
+        raise PydanticCustomError("control_character", "holds a null byte or another control character")
     return raw
 
 
@@ -52,17 +56,26 @@ def _unique(labels: list[str]) -> list[str]:
     return list(dict.fromkeys(labels))
 
 
-Email = Annotated[str, BeforeValidator(_text), AfterValidator(_email)]
-PersonName = Annotated[
-    str, BeforeValidator(_text), StringConstraints(strip_whitespace=True, max_length=MAX_NAME_CHARS)
-]
-Label = Annotated[
-    str,
-    BeforeValidator(_text),
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_LABEL_CHARS),
-]
+def _text_up_to(max_chars: int) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, max_length=max_chars)
+
+
+Email = Annotated[str, AfterValidator(_email)]
+PersonName = Annotated[str, _text_up_to(MAX_NAME_CHARS), AfterValidator(_text)]
+Avatar = Annotated[str, _text_up_to(MAX_AVATAR_CHARS), AfterValidator(_text)]
+Bio = Annotated[str, _text_up_to(MAX_BIO_CHARS), AfterValidator(_text)]
+Location = Annotated[str, _text_up_to(MAX_LOCATION_CHARS), AfterValidator(_text)]
+Label = Annotated[str, _text_up_to(MAX_LABEL_CHARS), Field(min_length=1), AfterValidator(_text)]
 Labels = Annotated[list[Label], Field(max_length=MAX_LABELS), AfterValidator(_unique)]
 Password = Annotated[SecretStr, Field(min_length=MIN_PASSWORD_CHARS, max_length=MAX_PASSWORD_CHARS)]
+
+
+class ProfileInput(Profile):
+    """What a user shows of itself, as a client writes it."""
+
+    avatar: Avatar | None = None
+    bio: Bio | None = None
+    location: Location | None = None
 
 
 class UserInput(BaseModel):
@@ -74,7 +87,7 @@ class UserInput(BaseModel):
     first_name: PersonName = ""
     last_name: PersonName = ""
     status: UserStatus = UserStatus.ACTIVE
-    profile: Profile = Field(default_factory=Profile)
+    profile: ProfileInput = Field(default_factory=ProfileInput)
     roles: Labels = Field(default_factory=list)
     tags: Labels = Field(default_factory=list)
     password: Password | None = Field(None, description="stored as an argon2 hash, never returned")

@@ -1,0 +1,73 @@
+"""Move all users of one status to another, in batches."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo import UpdateOne
+
+from docustore.errors import FieldError, InvalidInputError
+from docustore.users.schemas import BulkStatusInput
+from docustore.users.service import users
+from docustore.users.stored import WITHOUT_PASSWORD, completed
+from docustore.users.views import BulkStatusResult
+from docustore.users.writes import guarded, stamped, with_status
+
+BATCH_DOCS: Final = 500
+# Users that others write at the same time are missed by their guard; they are met again in the next pass.
+MAX_PASSES: Final = 3
+
+
+async def set_status_of_many(order: BulkStatusInput, *, actor: str, now: datetime) -> BulkStatusResult:
+    """Carry the order out.
+
+    Each user is written by itself, guarded by its version: others may write users at the same time, and a
+    failure leaves users changed that the same order, sent again, does not meet any more.
+
+    Raises:
+        InvalidInputError: More users fit than `max_affected`; nothing was changed.
+    """
+    which = _fitting(order, now=now)
+    matched = await users().count_documents(which)
+    if order.max_affected is not None and matched > order.max_affected:
+        detail = f"{matched} users fit: nothing was changed; raise max_affected or narrow the order"
+        raise InvalidInputError((FieldError(pointer="/max_affected", code="exceeded", detail=detail),))
+    if order.dry_run:
+        return BulkStatusResult(matched=matched, modified=0)
+    # Users that came to fit since the count stay as they are: the count is what was agreed to.
+    return BulkStatusResult(matched=matched, modified=await _modify(order, which, matched, actor=actor, now=now))
+
+
+def _fitting(order: BulkStatusInput, *, now: datetime) -> dict[str, Any]:
+    # What is written below is not met again: its `updated_at` is `now`.
+    changed_before = min(order.updated_before or now, now)
+    changed = {"$or": [{"updated_at": {"$lt": changed_before}}, {"updated_at": None}]}
+    return {"status": order.current_status.value, "deleted_at": None, **changed}
+
+
+async def _modify(order: BulkStatusInput, which: dict[str, Any], most: int, *, actor: str, now: datetime) -> int:
+    modified = 0
+    for _ in range(MAX_PASSES):
+        before = modified
+        after_id: object = None
+        while modified < most:
+            beyond: dict[str, Any] = {} if after_id is None else {"_id": {"$gt": after_id}}
+            size = min(BATCH_DOCS, most - modified)
+            batch = await users().find({**which, **beyond}, WITHOUT_PASSWORD).sort("_id", 1).limit(size).to_list()
+            if not batch:
+                break
+            modified += await _write(batch, order, actor=actor, now=now)
+            after_id = batch[-1]["_id"]
+        if modified == before:
+            break
+    return modified
+
+
+async def _write(batch: Sequence[dict[str, Any]], order: BulkStatusInput, *, actor: str, now: datetime) -> int:
+    updates: list[UpdateOne] = []
+    for stored in batch:
+        user = completed(stored)
+        fields = stamped(user, with_status(user, order.new_status, now=now), now=now, actor=actor)
+        updates.append(UpdateOne(guarded(user, stored_version=stored.get("version")), {"$set": fields}))
+    result = await users().bulk_write(updates, ordered=False)
+    return result.modified_count

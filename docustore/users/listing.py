@@ -1,0 +1,146 @@
+"""Pages of users, newest or oldest first, by keyset: any depth costs what the first page costs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from docustore.pagination import Position, decode_cursor, encode_cursor
+from docustore.users.profile import UserStatus
+from docustore.users.service import RawUser, users
+from docustore.users.stored import FOR_RESPONSE, user_key
+
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
+# An estimate with filters stops counting here; 10,001 reads as "more than ten thousand".
+ESTIMATE_CAP: Final = 10_001
+_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
+
+Filter = dict[str, Any]
+
+
+class UserSort(StrEnum):
+    """The orders that an index serves; `_id` breaks ties in the same direction."""
+
+    OLDEST = "created_at"
+    NEWEST = "-created_at"
+
+
+class Counting(StrEnum):
+    """How `Prefer: count=...` wants the users counted."""
+
+    ESTIMATED = "estimated"
+    EXACT = "exact"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFilter:
+    """Which users; None = any. The times bound `created_at`: from `created_from`, before `created_before`."""
+
+    status: UserStatus | None = None
+    role: str | None = None
+    tag: str | None = None
+    location: str | None = None
+    created_from: datetime | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    created_until: datetime | None = None
+
+    def as_query(self) -> Filter:
+        """Build the MongoDB filter; deleted users never match."""
+        equal = {
+            "status": self.status.value if self.status else None,
+            "roles": self.role,
+            "tags": self.tag,
+            "profile.location": self.location,
+        }
+        bounds = {
+            "$gte": self.created_from,
+            "$gt": self.created_after,
+            "$lt": self.created_before,
+            "$lte": self.created_until,
+        }
+        created = {operator: bound for operator, bound in bounds.items() if bound is not None}
+        query: Filter = {name: value for name, value in equal.items() if value is not None}
+        return {**query, **({"created_at": created} if created else {}), "deleted_at": None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """One page to read: at most `limit` users in the order of `sort`, after `cursor`."""
+
+    which: UserFilter
+    sort: UserSort = UserSort.NEWEST
+    limit: int = DEFAULT_LIMIT
+    cursor: str | None = None
+
+
+async def list_users(query: ListQuery) -> tuple[list[RawUser], str | None]:
+    """Read one page, and the cursor of the next, None on the last.
+
+    While users are added and changed, each user that is there all the time is listed exactly once.
+
+    Raises:
+        InvalidQueryError: The cursor was made for another query.
+    """
+    bound = ("users", query.sort, query.which)
+    matching = query.which.as_query()
+    if query.cursor is not None:
+        matching = after(decode_cursor(query.cursor, query=bound), matching, sort=query.sort)
+    found = await read_page(matching, sort=query.sort, limit=query.limit)
+    return page_of(found, limit=query.limit, bound=bound)
+
+
+async def read_page(matching: Filter, *, sort: UserSort, limit: int, skip: int = 0) -> list[RawUser]:
+    """Read up to one user more than the page holds: it tells whether there is a next page."""
+    direction = -1 if sort is UserSort.NEWEST else 1
+    cursor = users().find(matching, FOR_RESPONSE, sort=[("created_at", direction), ("_id", direction)])
+    return list(await cursor.skip(skip).limit(limit + 1).to_list())
+
+
+def page_of(found: list[RawUser], *, limit: int, bound: object) -> tuple[list[RawUser], str | None]:
+    """Cut what `read_page` found to the page, and name where the next one starts."""
+    if len(found) <= limit:
+        return found, None
+    last = found[limit - 1]
+    position = Position(at=last.get("created_at"), id=str(last["_id"]))
+    return found[:limit], encode_cursor(position, query=bound)
+
+
+async def count_users(which: UserFilter, *, counting: Counting) -> int:
+    """Count users.
+
+    Returns:
+        Exact: the number that match. Estimated: without filters the collection's own count, deleted users
+        included, at no cost; with filters exact up to `ESTIMATE_CAP`.
+    """
+    query = which.as_query()
+    if counting is Counting.EXACT:
+        return await users().count_documents(query)
+    if which == UserFilter():
+        return await users().estimated_document_count()
+    return await users().count_documents(query, limit=ESTIMATE_CAP)
+
+
+def after(position: Position, matching: Mapping[str, Any], *, sort: UserSort) -> Filter:
+    """Narrow a filter to the users that come after a position.
+
+    Each branch repeats the whole filter and is one range of the index, so that the server merges sorted scans.
+    MongoDB compares within one type only, hence the extra branch for users without `created_at`: they come
+    last when sorted newest first, and first otherwise.
+    """
+    beyond = "$lt" if sort is UserSort.NEWEST else "$gt"
+    branches: list[Filter] = [{"created_at": position.at, "_id": {beyond: user_key(position.id)}}]
+    if position.at is not None:
+        branches.append({"created_at": {beyond: position.at}})
+        if sort is UserSort.NEWEST:
+            branches.append({"created_at": None})
+    elif sort is UserSort.OLDEST:
+        branches.append({"created_at": {"$gte": _EARLIEST}})
+    rest = {name: value for name, value in matching.items() if name != "created_at"}
+    created = matching.get("created_at")
+    bounds: list[Filter] = [{"created_at": created}] if created else []
+    return {
+        "$or": [{**rest, **branch} if not bounds else {**rest, "$and": [branch, *bounds]} for branch in branches]
+    }

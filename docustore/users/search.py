@@ -1,0 +1,75 @@
+"""Find users by the beginnings of words of their names and e-mail addresses."""
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from docustore.errors import FieldError, InvalidQueryError
+from docustore.pagination import decode_cursor
+from docustore.users.listing import DEFAULT_LIMIT, Filter, UserSort, after, page_of, read_page
+from docustore.users.profile import UserStatus
+from docustore.users.search_terms import query_terms
+from docustore.users.service import RawUser, users
+
+# Counting every match of a common prefix would cost more than finding the page.
+TOTAL_CAP: Final = 1001
+MAX_OFFSET: Final = 1000
+MAX_QUERY_CHARS: Final = 200
+MAX_QUERY_TERMS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchQuery:
+    """What to look for, and which page of it: skip `offset` users, or go on after `cursor`."""
+
+    text: str
+    status: UserStatus | None = None
+    limit: int = DEFAULT_LIMIT
+    offset: int = 0
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """One page of matches; `total` stops at `TOTAL_CAP`, which then means "more than a thousand"."""
+
+    found: list[RawUser]
+    total: int
+    next_cursor: str | None
+
+
+async def search_users(query: SearchQuery) -> SearchResult:
+    """Find the users that have a term for every word of the text, newest first.
+
+    Raises:
+        InvalidQueryError: The text holds no letter or digit, or the cursor was made for another query.
+    """
+    matching = search_filter(query.text, status=query.status)
+    bound = ("search", query.text, query.status)
+    page = matching
+    if query.cursor is not None:
+        page = after(decode_cursor(query.cursor, query=bound), matching, sort=UserSort.NEWEST)
+    found, total = await asyncio.gather(
+        read_page(page, sort=UserSort.NEWEST, limit=query.limit, skip=query.offset),
+        users().count_documents(matching, limit=TOTAL_CAP),
+    )
+    found, next_cursor = page_of(found, limit=query.limit, bound=bound)
+    return SearchResult(found=found, total=total, next_cursor=next_cursor)
+
+
+def search_filter(text: str, *, status: UserStatus | None) -> Filter:
+    """Build the MongoDB filter of a search; deleted users never match.
+
+    Raises:
+        InvalidQueryError: The text holds no letter or digit.
+    """
+    terms = query_terms(text)[:MAX_QUERY_TERMS]
+    if not terms:
+        detail = "type at least one letter or digit of a name or an e-mail address"
+        raise InvalidQueryError((FieldError(pointer="/q", code="too_short", detail=detail),))
+    # An anchored, case-sensitive expression is a range of the index. `$gte`/`$lt` would not do: on an array
+    # each bound may be met by another element.
+    prefixes: list[Filter] = [{"search_terms": {"$regex": f"^{re.escape(term)}"}} for term in terms]
+    which: Filter = {} if status is None else {"status": status.value}
+    return {**which, "deleted_at": None, "$and": prefixes}

@@ -1,0 +1,181 @@
+"""Read and change single users. Every write is guarded by the version it was computed from."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import DuplicateKeyError
+
+from docustore.errors import EmailTakenError, NotFoundError, UserGoneError, VersionConflictError
+from docustore.security.passwords import hash_password
+from docustore.users.email import EmailMalformedError, normalise_email
+from docustore.users.models import User
+from docustore.users.patches import PatchType, apply_patch
+from docustore.users.preconditions import IfMatch
+from docustore.users.profile import UserStatus
+from docustore.users.schemas import UserInput, parse_user, writable
+from docustore.users.stored import FOR_RESPONSE, WITHOUT_PASSWORD, completed, user_key
+from docustore.users.writes import Fields, guarded, new_user, rewritten, stamped, with_status
+
+RawUser = Mapping[str, Any]
+# A writer who accepts any version is tried again when another write comes between; the ETL may well do that.
+MAX_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One write to one user: which, by whom, when, and on which version."""
+
+    user_id: str
+    if_match: IfMatch
+    actor: str
+    now: datetime
+
+
+def users() -> AsyncCollection[dict[str, Any]]:
+    """Return the raw collection; times come back aware."""
+    return User.get_pymongo_collection()
+
+
+async def find_user(user_id: str) -> RawUser:
+    """Read one user, with the fields of a response only.
+
+    Raises:
+        NotFoundError: There never was one with this id.
+        UserGoneError: It was deleted.
+    """
+    return _present(await users().find_one({"_id": user_key(user_id)}, FOR_RESPONSE), user_id)
+
+
+async def find_user_by_email(email: str) -> RawUser:
+    """Read the user, not deleted, with this e-mail address in any spelling.
+
+    Raises:
+        NotFoundError: There is none.
+    """
+    try:
+        found = await users().find_one({"email": normalise_email(email), "deleted_at": None}, FOR_RESPONSE)
+    except EmailMalformedError:
+        found = None
+    if found is None:
+        raise NotFoundError(kind="user", id="with this e-mail address")
+    return found
+
+
+async def create_user(given: UserInput, *, actor: str, now: datetime) -> RawUser:
+    """Store a new user at version 1.
+
+    Raises:
+        EmailTakenError: Another user, not deleted, has the address.
+    """
+    document = new_user(given, now=now, actor=actor, password_hash=await _password_hash(given))
+    try:
+        await users().insert_one(document)
+    except DuplicateKeyError as exc:
+        raise EmailTakenError from exc
+    return document
+
+
+async def replace_user(write: Write, given: UserInput) -> RawUser:
+    """Set all mapped fields; what is left out gets its default. Nothing is written where nothing changes."""
+    return await _change(write, partial(_set_input, given, now=write.now))
+
+
+async def patch_user(write: Write, patch: object, *, patch_type: PatchType) -> RawUser:
+    """Apply a patch to what a client may write; the result must be a whole valid user.
+
+    Raises:
+        InvalidInputError: The patch does not apply, or its result does not fit.
+    """
+
+    async def patched(user: RawUser) -> Fields:
+        given = parse_user(apply_patch(writable(user), patch, patch_type=patch_type))
+        return await _set_input(given, user, now=write.now)
+
+    return await _change(write, patched)
+
+
+async def set_status(write: Write, status: UserStatus) -> RawUser:
+    """Activate, deactivate or suspend; a user that is so already is not written."""
+
+    async def changed(user: RawUser) -> Fields:
+        return with_status(user, status, now=write.now)
+
+    return await _change(write, changed)
+
+
+async def delete_user(write: Write) -> None:
+    """Mark a user as deleted: out of lists, search and counts, its e-mail free again."""
+
+    async def marked(_: RawUser) -> Fields:
+        return {"deleted_at": write.now}
+
+    await _change(write, marked)
+
+
+async def restore_user(write: Write) -> RawUser:
+    """Take a deletion back; a user that is not deleted is not written.
+
+    Raises:
+        EmailTakenError: Somebody else has taken the address meanwhile.
+    """
+
+    async def unmarked(user: RawUser) -> Fields:
+        return {} if user["deleted_at"] is None else {"deleted_at": None}
+
+    return await _change(write, unmarked, also_deleted=True)
+
+
+async def _set_input(given: UserInput, user: RawUser, *, now: datetime) -> Fields:
+    fields = rewritten(user, given, now=now)
+    password_hash = await _password_hash(given)
+    return fields if password_hash is None else {**fields, "password_hash": password_hash}
+
+
+async def _change(
+    write: Write, change: Callable[[RawUser], Awaitable[Fields]], *, also_deleted: bool = False
+) -> RawUser:
+    """Compute a change from the user as it is, and write it only if the user is still so.
+
+    Raises:
+        NotFoundError, UserGoneError: There is nothing to change.
+        VersionConflictError: The writer does not know the user's present version.
+        EmailTakenError: Another user, not deleted, has the address.
+    """
+    version = 0
+    for _ in range(MAX_ATTEMPTS):
+        stored = await users().find_one({"_id": user_key(write.user_id)}, WITHOUT_PASSWORD)
+        user = completed(_present(stored, write.user_id, also_deleted=also_deleted))
+        version = user["version"]
+        write.if_match.check(user_id=write.user_id, version=version)
+        fields = await change(user)
+        if not fields:
+            return user
+        fields = stamped(user, fields, now=write.now, actor=write.actor)
+        guard = guarded(user, stored_version=(stored or {}).get("version"))
+        if await _is_written(guard, fields):
+            return {**user, **fields}
+    raise VersionConflictError(user_id=write.user_id, expected=version, actual=version + 1)
+
+
+async def _is_written(guard: Fields, fields: Fields) -> bool:
+    try:
+        result = await users().update_one(guard, {"$set": fields})
+    except DuplicateKeyError as exc:
+        raise EmailTakenError from exc
+    return result.matched_count == 1
+
+
+def _present(found: RawUser | None, user_id: str, *, also_deleted: bool = False) -> RawUser:
+    if found is None:
+        raise NotFoundError(kind="user", id=user_id)
+    if found.get("deleted_at") is not None and not also_deleted:
+        raise UserGoneError(user_id)
+    return found
+
+
+async def _password_hash(given: UserInput) -> str | None:
+    return None if given.password is None else await hash_password(given.password.get_secret_value())
