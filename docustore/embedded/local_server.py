@@ -13,7 +13,7 @@ import structlog
 
 from docustore.embedded.data_dir import hand_over, outlive_predecessor
 from docustore.embedded.ports import LOOPBACK, free_port, is_free
-from docustore.embedded.processes import kill_group, last_lines, spawn, stop
+from docustore.embedded.processes import GRACE_S, kill_group, last_lines, spawn, stop
 from docustore.errors import EmbeddedServerError
 
 # Another program may take a port between our probe and the server's own bind.
@@ -77,9 +77,11 @@ async def start_server(
     raise EmbeddedServerError(_failure(kind, process, data_dir))
 
 
-async def stop_server(server: LocalServer, *, hurry: asyncio.Event | None = None) -> None:
-    """Shut the server down; what it acknowledged is on disk."""
-    await stop(server.process, hurry=hurry)
+async def stop_server(
+    server: LocalServer, *, grace_s: float = GRACE_S, hurry: asyncio.Event | None = None
+) -> None:
+    """Shut the server down; what it acknowledged is on disk even when the grace is too short."""
+    await stop(server.process, grace_s=grace_s, hurry=hurry)
 
 
 async def _spawn_after_predecessor(kind: ServerKind, command: list[str], *, data_dir: Path) -> Process:

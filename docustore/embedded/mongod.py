@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from pymongo import AsyncMongoClient
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo import AsyncMongoClient, WriteConcern
+from pymongo.errors import PyMongoError
 
 from docustore.embedded.ports import LOOPBACK
 from docustore.errors import EmbeddedServerError
@@ -19,14 +19,7 @@ REPLICA_SET: Final = "rs0"
 OPLOG_MIB: Final = 2048
 MIN_CACHE_GIB: Final = 0.25
 MAX_CACHE_GIB: Final = 2.0
-# Server error codes: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-NOT_YET_INITIALIZED: Final = 94
-CONFIGURATION_IN_PROGRESS: Final = 109
-INTERRUPTED_DUE_TO_REPL_STATE_CHANGE: Final = 11602
-# Seen while the server still reads its stored configuration, or changes its role.
-PASSING_CODES: Final = frozenset(
-    {NOT_YET_INITIALIZED, CONFIGURATION_IN_PROGRESS, INTERRUPTED_DUE_TO_REPL_STATE_CHANGE}
-)
+CONFIG_COLLECTION: Final = "system.replset"
 PRIMARY_TIMEOUT_S: Final = 30.0
 POLL_S: Final = 0.02
 
@@ -64,16 +57,35 @@ def mongodb_url(port: int) -> str:
     return f"mongodb://{LOOPBACK}:{port}/?replicaSet={REPLICA_SET}"
 
 
+async def must_restart_to_move(port: int) -> bool:
+    """Store the server's present address in its replica-set configuration if another one is stored there.
+
+    Returns:
+        True when the configuration was changed; the server reads it at its next start only.
+
+    A forced `replSetReconfig` would do without a restart, but the server accepts it only after it has looked
+    for itself at the old address, and that takes 30 s if a program there accepts connections in silence.
+    The write is safe: the set has no other member that could hold another configuration.
+    """
+    async with _direct(port) as client:
+        journaled = client.local.get_collection(CONFIG_COLLECTION, write_concern=WriteConcern(w=1, j=True))
+        result = await journaled.update_one(
+            {"_id": REPLICA_SET, "members.0.host": {"$ne": _address(port)}},
+            {"$set": {"members.0.host": _address(port)}, "$inc": {"version": 1}},
+        )
+        return result.modified_count > 0
+
+
 async def ensure_primary(port: int) -> None:
-    """Make the server the one primary of its set, under its present address, and wait until it is.
+    """Make the server the one primary of its set and wait until it is.
 
     Raises:
         EmbeddedServerError: It did not become primary in time.
     """
-    address = f"{LOOPBACK}:{port}"
     deadline = time.monotonic() + PRIMARY_TIMEOUT_S
     async with _direct(port) as client:
-        while not await _is_primary(client, address):
+        await _initiate_once(client, port)
+        while not (await client.admin.command("hello")).get("isWritablePrimary"):
             if time.monotonic() > deadline:
                 raise EmbeddedServerError(
                     f"mongod on port {port} did not become primary within {PRIMARY_TIMEOUT_S:g} s: see its log"
@@ -81,30 +93,14 @@ async def ensure_primary(port: int) -> None:
             await asyncio.sleep(POLL_S)
 
 
-async def _is_primary(client: Admin, address: str) -> bool:
-    """Bring the set one step closer to its one primary; True when nothing is left to do."""
-    try:
-        if await client.local["system.replset"].find_one({}) is None:
-            member = {"_id": 0, "host": address}
-            await client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
-        config = (await client.admin.command("replSetGetConfig"))["config"]
-        if [member["host"] for member in config["members"]] != [address]:
-            await _move(client, config, address)
-        return bool((await client.admin.command("hello")).get("isWritablePrimary"))
-    except ConnectionFailure:  # the server closes every connection when its role changes
-        return False
-    except OperationFailure as exc:
-        if exc.code in PASSING_CODES:
-            return False
-        raise EmbeddedServerError(f"mongod cannot become a replica set: {exc}") from exc
+async def _initiate_once(client: Admin, port: int) -> None:
+    if await client.local.get_collection(CONFIG_COLLECTION).find_one({}) is None:
+        member = {"_id": 0, "host": _address(port)}
+        await client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
 
 
-async def _move(client: Admin, config: dict[str, Any], address: str) -> None:
-    # The port changed since the last start. Forced, because a set that does not find its own address among
-    # its members has no primary that could agree; safe, because the set has no other member.
-    member = {**config["members"][0], "host": address}
-    changed = {**config, "version": config["version"] + 1, "members": [member]}
-    await client.admin.command("replSetReconfig", changed, force=True)
+def _address(port: int) -> str:
+    return f"{LOOPBACK}:{port}"
 
 
 @asynccontextmanager

@@ -6,15 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from docustore.embedded.binaries import SearchPlaces, find_mongod, find_valkey
 from docustore.embedded.data_dir import claimed
 from docustore.embedded.local_server import LocalServer, start_server, stop_server
-from docustore.embedded.mongod import Mongod, ensure_primary, mongodb_url
+from docustore.embedded.mongod import Mongod, ensure_primary, mongodb_url, must_restart_to_move
 from docustore.embedded.ports import remember_ports, remembered_ports
 from docustore.embedded.valkey import Valkey, redis_url
+
+# The write that moves the set is journaled, so what an orderly end would take longer for is not needed.
+MOVE_GRACE_S: Final = 1.0
 
 log = structlog.get_logger()
 
@@ -88,6 +92,10 @@ async def _start_mongod(
     server = await start_server(Mongod(), data_dir=data_dir, binary=binary, preferred_port=port)
     # Known before anything else can fail, so that whatever fails next still ends it.
     running.append(server)
+    if await must_restart_to_move(server.port):
+        await stop_server(server, grace_s=MOVE_GRACE_S)
+        running.remove(server)
+        return await _start_mongod(data_dir, places, server.port, running)
     await ensure_primary(server.port)
     return server
 
