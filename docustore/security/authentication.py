@@ -6,14 +6,17 @@ unless the handler asks for another with `opt=needs(...)`.
 
 from typing import TYPE_CHECKING, Any, Final
 
+from litestar import Request
 from litestar.connection import ASGIConnection
+from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
 
 from docustore.errors import ForbiddenError, UnauthenticatedError
+from docustore.security.api_keys import Principal
 from docustore.security.models import Scope
 
 if TYPE_CHECKING:
-    from docustore.security.api_keys import KeyRing, Principal
+    from docustore.security.api_keys import KeyRing
 
 COOKIE_NAME: Final = "docustore_key"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -21,6 +24,8 @@ PUBLIC: Final[dict[str, Any]] = {"scope": None}
 _BEARER: Final = "bearer "
 
 Connection = ASGIConnection[Any, Any, Any, Any]
+# The request as a handler gets it: `request.auth` is who makes it.
+AuthorisedRequest = Request[Any, Principal, State]
 
 
 def needs(scope: Scope) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from docustore.clock import as_utc
 from docustore.errors import InvalidInputError
 from docustore.field_errors import field_errors
 from docustore.users.email import EmailMalformedError, normalise_email
@@ -113,7 +114,9 @@ class BulkStatusInput(BaseModel):
 
     current_status: UserStatus
     new_status: UserStatus
-    updated_before: AwareDatetime | None = Field(None, description="only users last changed before this time")
+    updated_before: Annotated[AwareDatetime, AfterValidator(as_utc)] | None = Field(
+        None, description="only users last changed before this time"
+    )
     dry_run: bool = Field(False, description="count only")
     max_affected: int | None = Field(None, ge=0, description="refuse, and change nothing, if more users fit")
 

@@ -1,0 +1,199 @@
+"""Every error of the API as RFC 9457 `application/problem+json`: the one place that knows status codes."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import quote
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from pymongo.errors import PyMongoError
+
+from docustore.database import unavailability
+from docustore.errors import (
+    ConfigurationError,
+    DatabaseUnavailableError,
+    DataDirBusyError,
+    DocustoreError,
+    EmailTakenError,
+    EmbeddedServerError,
+    FieldError,
+    ForbiddenError,
+    InvalidInputError,
+    InvalidQueryError,
+    LeaseLostError,
+    ListenerError,
+    ListenerFencedError,
+    NotFoundError,
+    PositionLostError,
+    PreconditionRequiredError,
+    QuarantineBudgetExceededError,
+    QueueUnavailableError,
+    RetryableError,
+    RunError,
+    SchemaDriftError,
+    SourceBusyError,
+    SourceContentError,
+    SourceRejectedError,
+    SourceUnavailableError,
+    UnauthenticatedError,
+    UserGoneError,
+    VersionConflictError,
+)
+from docustore.field_errors import field_errors
+
+log: Final = structlog.get_logger()
+MEDIA_TYPE: Final = "application/problem+json"
+# What a client is told to wait when the error does not know better: an election takes about as long.
+DEFAULT_RETRY_AFTER_S: Final = 5
+
+STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
+    RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    DatabaseUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    QueueUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    SourceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    EmbeddedServerError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    DataDirBusyError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    SourceRejectedError: HTTPStatus.BAD_GATEWAY,
+    SourceContentError: HTTPStatus.BAD_GATEWAY,
+    RunError: HTTPStatus.CONFLICT,
+    QuarantineBudgetExceededError: HTTPStatus.CONFLICT,
+    SourceBusyError: HTTPStatus.CONFLICT,
+    LeaseLostError: HTTPStatus.CONFLICT,
+    ListenerError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ListenerFencedError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    PositionLostError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    SchemaDriftError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    UserGoneError: HTTPStatus.GONE,
+    EmailTakenError: HTTPStatus.CONFLICT,
+    VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
+    PreconditionRequiredError: HTTPStatus.PRECONDITION_REQUIRED,
+    InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidQueryError: HTTPStatus.BAD_REQUEST,
+    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+}
+
+
+class ProblemError(msgspec.Struct, frozen=True):
+    """One thing wrong with one field or parameter."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An error. `type` is stable, for machines; `detail` is for people; `errors` lists all that is wrong."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ProblemError] | msgspec.UnsetType = msgspec.UNSET
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """Declare a handler's errors for OpenAPI; 400, 401, 403 and 503 come to every route."""
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            description=HTTPStatus(status).phrase,
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status in sorted({400, 401, 403, 503, *statuses})
+    }
+
+
+def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Response[Problem]:
+    """Answer an error of `docustore.errors`; one that is not the client's fault is logged."""
+    status = STATUS_BY_ERROR[type(exc)]
+    headers: dict[str, str] = {}
+    if isinstance(exc, RetryableError):
+        wait_s = exc.retry_after.total_seconds() if exc.retry_after else DEFAULT_RETRY_AFTER_S
+        headers["Retry-After"] = str(max(1, round(wait_s)))
+    if isinstance(exc, UnauthenticatedError):
+        headers["WWW-Authenticate"] = 'Bearer realm="docustore"'
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return unexpected_problem(request, exc)
+    errors = exc.errors if isinstance(exc, InvalidInputError) else None
+    detail = "the request does not fit; see `errors`" if errors else str(exc)
+    return _answer(request, status, name=_name(type(exc)), detail=detail, errors=errors, headers=headers)
+
+
+def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Response[Problem]:
+    """Answer an error of the framework: unrouted paths, wrong methods, bodies that cannot be read."""
+    if isinstance(exc, ValidationException):
+        return domain_problem(request, _invalid(exc))
+    status = HTTPStatus(exc.status_code)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return unexpected_problem(request, exc)
+    name = status.phrase.lower().replace(" ", "-").replace("'", "")
+    headers = {key: str(value) for key, value in (exc.headers or {}).items()}
+    return _answer(request, status, name=name, detail=exc.detail or status.description, headers=headers)
+
+
+def database_problem(request: Request[Any, Any, Any], exc: PyMongoError) -> Response[Problem]:
+    """Answer 503 when MongoDB cannot be reached, 500 for any other error of the driver."""
+    translated = unavailability(exc)
+    return unexpected_problem(request, exc) if translated is None else domain_problem(request, translated)
+
+
+def unexpected_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[Problem]:
+    """Answer 500 and log the exception; the client learns nothing of it."""
+    log.error("request.failed", method=request.method, route=request.scope.get("path_template"), exc_info=exc)
+    detail = "something broke here; the log of the API says what"
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, name="internal-server-error", detail=detail)
+
+
+EXCEPTION_HANDLERS: Final[dict[int | type[Exception], Any]] = {
+    DocustoreError: domain_problem,
+    HTTPException: http_problem,
+    PyMongoError: database_problem,
+    Exception: unexpected_problem,
+}
+
+
+def _invalid(exc: ValidationException) -> InvalidInputError:
+    """List what the framework found wrong: fields of a body (by pydantic), or parameters of the query."""
+    from_pydantic = getattr(exc.__cause__, "errors", None)
+    if from_pydantic is not None:
+        return InvalidInputError(field_errors(from_pydantic))
+    given = exc.extra if isinstance(exc.extra, list) else []
+    errors = [FieldError(pointer=f"/{e.get('key', '')}", code="invalid", detail=e["message"]) for e in given]
+    missing = FieldError(pointer="", code="missing", detail="a required parameter is missing")
+    return InvalidQueryError(tuple(errors) or (missing,))
+
+
+def _answer(
+    request: Request[Any, Any, Any],
+    status: HTTPStatus,
+    *,
+    name: str,
+    detail: str,
+    errors: tuple[FieldError, ...] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response[Problem]:
+    listed = [ProblemError(pointer=e.pointer, code=e.code, detail=e.detail) for e in errors or ()]
+    problem = Problem(
+        type=f"/problems/{name}",
+        title=name.replace("-", " ").capitalize(),
+        status=status.value,
+        detail=detail,
+        instance=quote(request.scope["path"]),
+        errors=listed or msgspec.UNSET,
+    )
+    return Response(problem, status_code=status.value, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+
+
+def _name(error: type[DocustoreError]) -> str:
+    """Turn `EmailTakenError` into `email-taken`."""
+    words = error.__name__.removesuffix("Error")
+    return "".join(f"-{char.lower()}" if char.isupper() else char for char in words).lstrip("-")

@@ -1,0 +1,125 @@
+"""Routes that answer many users: pages and search."""
+
+from math import ceil
+from urllib.parse import urlencode
+
+from litestar import Controller, Response, get
+
+from docustore.clock import as_utc
+from docustore.errors import FieldError, InvalidQueryError
+from docustore.problem_details import problems
+from docustore.security.authentication import AuthorisedRequest
+from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users
+from docustore.users.profile import UserStatus
+from docustore.users.query_parameters import (
+    LIST_PARAMETERS,
+    SEARCH_PARAMETERS,
+    CreatedAfter,
+    CreatedBefore,
+    CreatedFrom,
+    CreatedUntil,
+    Cursor,
+    Limit,
+    Offset,
+    Prefer,
+    SearchText,
+    counting_of,
+)
+from docustore.users.search import SearchQuery, search_users
+from docustore.users.views import SearchPage, UserPage, user_view
+
+
+class UserListController(Controller):
+    """Many users."""
+
+    path = "/users"
+    tags = ("users",)
+
+    @get(responses=problems(), summary="List users")
+    async def list(  # noqa: PLR0913, PLR0917  # each is a query parameter of its own
+        self,
+        request: AuthorisedRequest,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
+        sort: UserSort = UserSort.NEWEST,
+        status: UserStatus | None = None,
+        role: str | None = None,
+        tag: str | None = None,
+        location: str | None = None,
+        created_from: CreatedFrom = None,
+        created_after: CreatedAfter = None,
+        created_before: CreatedBefore = None,
+        created_until: CreatedUntil = None,
+        prefer: Prefer = None,
+    ) -> Response[UserPage]:
+        """List users page by page.
+
+        Follow `next_cursor`, or the header `Link: <...>; rel="next"`: every page costs the same at any depth,
+        and each user is listed once even while others are added.
+        """
+        _refuse_unknown(request, LIST_PARAMETERS)
+        which = UserFilter(
+            status=status,
+            role=role,
+            tag=tag,
+            location=location,
+            created_from=created_from and as_utc(created_from),
+            created_after=created_after and as_utc(created_after),
+            created_before=created_before and as_utc(created_before),
+            created_until=created_until and as_utc(created_until),
+        )
+        found, next_cursor = await list_users(ListQuery(which=which, sort=sort, limit=limit, cursor=cursor))
+        page = UserPage(items=[user_view(user) for user in found], next_cursor=next_cursor)
+        response = Response(page, headers=_link(request, next_cursor))
+        if counting := counting_of(prefer):
+            total = await count_users(which, counting=counting)
+            response.content = UserPage(items=page.items, next_cursor=next_cursor, total=total)
+            response.headers["Preference-Applied"] = f"count={counting.value}"
+        return response
+
+    @get("/search", responses=problems(), summary="Search users")
+    async def search(
+        self,
+        request: AuthorisedRequest,
+        text: SearchText,
+        status: UserStatus | None = None,
+        limit: Limit = DEFAULT_LIMIT,
+        offset: Offset = 0,
+        cursor: Cursor = None,
+    ) -> Response[SearchPage]:
+        """Find users by the beginnings of words of their names and e-mail addresses, newest first.
+
+        All words must match. `total` stops counting at 1,001, which reads as "more than a thousand"; `offset`
+        goes to 1,000, `cursor` to any depth.
+        """
+        _refuse_unknown(request, SEARCH_PARAMETERS)
+        query = SearchQuery(text=text, status=status, limit=limit, offset=offset, cursor=cursor)
+        result = await search_users(query)
+        page = SearchPage(
+            users=[user_view(user) for user in result.found],
+            total=result.total,
+            limit=limit,
+            offset=offset,
+            pages=ceil(result.total / limit),
+            next_cursor=result.next_cursor,
+        )
+        return Response(page, headers=_link(request, result.next_cursor))
+
+
+def _link(request: AuthorisedRequest, next_cursor: str | None) -> dict[str, str]:
+    if next_cursor is None:
+        return {}
+    rest = [
+        (name, value) for name, value in request.query_params.multi_items() if name not in {"cursor", "offset"}
+    ]
+    return {"Link": f'<{request.url.path}?{urlencode([*rest, ("cursor", next_cursor)])}>; rel="next"'}
+
+
+def _refuse_unknown(request: AuthorisedRequest, known: frozenset[str]) -> None:
+    """Refuse parameters that do not exist: a misspelt filter must not answer with everybody."""
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        detail = f"there is no such parameter; known are {', '.join(sorted(known))}"
+        raise InvalidQueryError(
+            tuple(FieldError(pointer=f"/{name}", code="unknown_parameter", detail=detail) for name in unknown)
+        )

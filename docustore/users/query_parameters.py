@@ -1,0 +1,67 @@
+"""The parameters and headers of the user routes, as OpenAPI shows them."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final
+
+from litestar.params import Parameter
+
+from docustore.users.listing import MAX_LIMIT, Counting
+from docustore.users.search import MAX_OFFSET, MAX_QUERY_CHARS
+
+Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="users on one page")]
+Cursor = Annotated[str | None, Parameter(description="`next_cursor` of the page before, with the same query")]
+CreatedFrom = Annotated[datetime | None, Parameter(query="created_at[gte]", description="registered at or after")]
+CreatedAfter = Annotated[datetime | None, Parameter(query="created_at[gt]", description="registered after")]
+CreatedBefore = Annotated[datetime | None, Parameter(query="created_at[lt]", description="registered before")]
+CreatedUntil = Annotated[
+    datetime | None, Parameter(query="created_at[lte]", description="registered at or before")
+]
+Prefer = Annotated[
+    str | None,
+    Parameter(
+        header="Prefer",
+        description="`count=exact` or `count=estimated` adds `total`. An estimate costs little: without filters "
+        "it may include deleted users, with filters it stops at 10,001.",
+    ),
+]
+SearchText = Annotated[
+    str,
+    Parameter(
+        query="q",
+        max_length=MAX_QUERY_CHARS,
+        description="beginnings of words of names or e-mail addresses, in any case, with or without accents",
+    ),
+]
+Offset = Annotated[int, Parameter(ge=0, le=MAX_OFFSET, description="users to skip; use `cursor` to go deeper")]
+IfMatchHeader = Annotated[
+    str | None,
+    Parameter(header="If-Match", description="the `ETag` of the version you change, or `*` for any"),
+]
+IfNoneMatchHeader = Annotated[
+    str | None, Parameter(header="If-None-Match", description="the `ETag` you have; 304 if it is still good")
+]
+
+LIST_PARAMETERS: Final = frozenset(
+    {
+        "limit",
+        "cursor",
+        "sort",
+        "status",
+        "role",
+        "tag",
+        "location",
+        "created_at[gte]",
+        "created_at[gt]",
+        "created_at[lt]",
+        "created_at[lte]",
+    }
+)
+SEARCH_PARAMETERS: Final = frozenset({"q", "status", "limit", "offset", "cursor"})
+_COUNT: Final = re.compile(r'(?:^|[,;\s])count\s*=\s*"?(estimated|exact)"?(?:$|[,;\s])', re.IGNORECASE)
+
+
+def counting_of(prefer: str | None) -> Counting | None:
+    """Read `Prefer: count=...` (RFC 7240); a preference that is not known is ignored."""
+    found = _COUNT.search(prefer or "")
+    return Counting(found[1].lower()) if found else None
