@@ -15,8 +15,9 @@ async def duplicates_error(
         groups, documents = await _count_duplicates(database, collection, index)
         if groups:
             return SchemaDriftError(
-                f"index {index['name']} of {collection} cannot be unique: {documents} documents share "
-                f"{groups} values of {', '.join(index['key'])}; merge or delete all but one of each, then repeat"
+                f"index {index['name']} of {collection} cannot be unique: {groups} values of "
+                f"{', '.join(index['key'])} are shared by {documents} documents; "
+                "merge or delete all but one of each, then repeat"
             )
     return SchemaDriftError(
         f"a unique index of {collection} met duplicates that are gone again: repeat the command"

@@ -1,5 +1,6 @@
 """The collections of the ETL: runs, sources, quarantine, tombstones."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -16,7 +17,8 @@ ETL_RUNS: Final = CollectionDeclaration(
             [("source", ASCENDING), ("slot", ASCENDING)],
             name="source_slot_unique",
             unique=True,
-            partialFilterExpression={"slot": {"$type": "date"}},
+            # A comparison, which leaves null out: the planner never takes `$type` for a slot that is given.
+            partialFilterExpression={"slot": {"$gte": datetime.fromtimestamp(0, UTC)}},
         ),
         # etl.ledger: a source is read by one run at a time, whoever asked for it.
         IndexModel(

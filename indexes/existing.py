@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from docustore.database import Database
+from docustore.database import AWARE, Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,10 @@ async def read_existing(database: Database, names: Iterable[str]) -> dict[str, E
 
 
 async def _described(database: Database, listed: Mapping[str, Any]) -> ExistingCollection:
-    found = await (await database[listed["name"]].list_indexes()).to_list()
+    # The bare command, because the driver's `list_indexes` strips dates of their zone. A collection has at most
+    # 64 indexes, so that they fit one batch.
+    answer = await database.command("listIndexes", listed["name"], codec_options=AWARE)
+    found = answer["cursor"]["firstBatch"]
     return ExistingCollection(
         name=listed["name"],
         options=listed.get("options", {}),

@@ -40,8 +40,9 @@ USERS: Final = CollectionDeclaration(
         IndexModel([("tags", ASCENDING), *NEWEST_FIRST], name="tag_created_at"),
         # users.service: one location, newest first.
         IndexModel([("profile.location", ASCENDING), *NEWEST_FIRST], name="location_created_at"),
-        # users.search: an anchored prefix of a term; `created_at` in the key sorts without fetching.
-        IndexModel([("search_terms", ASCENDING), *NEWEST_FIRST], name="search_terms"),
+        # users.search: an anchored prefix of a term. A rare prefix is found here and sorted, a common one is met
+        # often enough by walking `created_at`; `created_at` in this key made it 1.7-2.9x larger and no faster.
+        IndexModel([("search_terms", ASCENDING)], name="search_terms"),
     ),
     validator=validator_of(User),
     has_images=True,

@@ -1,0 +1,145 @@
+"""Every declared index serves the query that its comment names."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from docustore.database import Database
+from indexes.declared import DECLARED
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+NEWEST_FIRST = {"created_at": -1, "_id": -1}
+LIVE = {"deleted_at": None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    collection: str
+    index: str
+    filter: Mapping[str, Any]
+    sort: Mapping[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.collection}.{self.index}"
+
+
+QUERIES = [
+    Query(collection="users", index="identity_key_unique", filter={"identities.key": {"$in": ["crm:5", "crm:6"]}}),
+    Query(collection="users", index="email_unique", filter={"email": "user5@example.org", **LIVE}),
+    Query(collection="users", index="created_at", filter=LIVE, sort=NEWEST_FIRST),
+    Query(
+        collection="users",
+        index="created_at",
+        filter={"created_at": {"$gte": START, "$lt": START + timedelta(hours=9)}, **LIVE},
+        sort=NEWEST_FIRST,
+    ),
+    Query(
+        collection="users", index="status_created_at", filter={"status": "suspended", **LIVE}, sort=NEWEST_FIRST
+    ),
+    Query(collection="users", index="role_created_at", filter={"roles": "rare", **LIVE}, sort=NEWEST_FIRST),
+    Query(collection="users", index="tag_created_at", filter={"tags": "rare", **LIVE}, sort=NEWEST_FIRST),
+    Query(
+        collection="users",
+        index="location_created_at",
+        filter={"profile.location": "Atlantis", **LIVE},
+        sort=NEWEST_FIRST,
+    ),
+    Query(
+        collection="users", index="search_terms", filter={"search_terms": {"$regex": "^user55"}}, sort=NEWEST_FIRST
+    ),
+    Query(collection="user_history", index="user_sequence", filter={"user_id": 5}, sort={"_id": -1}),
+    Query(collection="etl_runs", index="source_slot_unique", filter={"source": "crm", "slot": START}),
+    Query(collection="etl_runs", index="source_running_unique", filter={"source": "crm", "state": "running"}),
+    Query(
+        collection="etl_runs",
+        index="state_lease_expires_at",
+        filter={"state": "running", "lease_expires_at": {"$lt": START + timedelta(hours=5)}},
+    ),
+    Query(collection="etl_runs", index="source_created_at", filter={"source": "crm"}, sort={"created_at": -1}),
+    Query(collection="etl_runs", index="created_at", filter={}, sort={"created_at": -1}),
+    Query(
+        collection="etl_quarantine",
+        index="source_fingerprint_unique",
+        filter={"source": "crm", "fingerprint": "f5"},
+    ),
+    Query(
+        collection="etl_quarantine",
+        index="source_state_last_seen_at",
+        filter={"source": "crm", "state": "open"},
+        sort={"last_seen_at": -1},
+    ),
+    Query(collection="api_keys", index="hash_unique", filter={"hash": "h5"}),
+]
+
+
+def documents(collection: str) -> list[dict[str, Any]]:
+    """Enough for one index to be better than another: 600, one in 100 of them rare."""
+    return [_document(collection, n) for n in range(600)]
+
+
+def _document(collection: str, n: int) -> dict[str, Any]:
+    at = START + timedelta(hours=n)
+    is_rare = n % 100 == 0
+    match collection:
+        case "users":
+            return {
+                "email": f"user{n}@example.org",
+                "status": "suspended" if is_rare else "active",
+                "profile": {"location": "Atlantis" if is_rare else "Utrecht"},
+                "roles": ["rare"] if is_rare else ["member"],
+                "tags": ["rare"] if is_rare else ["common"],
+                "identities": [{"key": f"crm:{n}", "modified_at": at, "hash": "0"}],
+                "search_terms": ["example", "org", f"user{n}"],
+                "created_at": at,
+                "deleted_at": None,
+            }
+        case "user_history":
+            return {"_id": n, "user_id": n % 60}
+        case "etl_runs":
+            state = "running" if n < len(("crm", "idp")) else "succeeded"
+            source = "crm" if n % 10 == 0 else "idp"
+            return {
+                "source": source,
+                "slot": at,
+                "trigger": "schedule",
+                "state": state,
+                "created_at": at,
+                "lease_expires_at": at,
+            }
+        case _:
+            return {"source": "crm" if n % 10 == 0 else "idp", "fingerprint": f"f{n}", "state": "open"} | {
+                "hash": f"h{n}",
+                "last_seen_at": at,
+            }
+
+
+def stages(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield plan
+    for inner in (*plan.get("inputStages", ()), *([plan["inputStage"]] if "inputStage" in plan else ())):
+        yield from stages(inner)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=str)
+async def test_query_uses_its_index(database: Database, query: Query) -> None:
+    await database.command(
+        "insert", query.collection, documents=documents(query.collection), bypassDocumentValidation=True
+    )
+
+    explained = await database.command(
+        "explain",
+        {"find": query.collection, "filter": query.filter, "sort": query.sort, "limit": 20},
+        verbosity="queryPlanner",
+    )
+
+    used = [stage for stage in stages(explained["queryPlanner"]["winningPlan"]) if stage["stage"] == "IXSCAN"]
+    assert [stage["indexName"] for stage in used] == [query.index]
+
+
+def test_every_declared_index_has_a_query() -> None:
+    """An index that serves nothing costs every write."""
+    declared = {(d.name, index.document["name"]) for d in DECLARED for index in d.indexes}
+
+    assert {(query.collection, query.index) for query in QUERIES} == declared
