@@ -8,6 +8,7 @@
     ├── ConfigurationError             a setting is wrong; names it
     ├── EmbeddedServerError            a local server cannot be started; says what to do
     │   └── DataDirBusyError           another live process uses the data folder
+    ├── ServiceStartError              a part of `up` does not start; shows the end of its log
     ├── SourceRejectedError            an upstream system says no (401, 403, 404)
     ├── SourceContentError             an upstream system sends what cannot be records
     ├── RunError                       a run that cannot go on, or cannot be started
@@ -98,6 +99,15 @@ class DataDirBusyError(EmbeddedServerError):
         )
         self.data_dir = data_dir
         self.pid = pid
+
+
+class ServiceStartError(DocustoreError):
+    """A process of the service failed before the service was ready."""
+
+    def __init__(self, *, part: str, problem: str, log: str, lines: str) -> None:
+        super().__init__(f"{part} did not start ({problem}); its log {log} ends with:\n{lines}")
+        self.part = part
+        self.log = log
 
 
 class SourceRejectedError(DocustoreError):

@@ -55,11 +55,13 @@ async def spawn(
 async def stop(process: Process, *, grace_s: float = GRACE_S, hurry: asyncio.Event | None = None) -> None:
     """End a spawned program: SIGTERM, then SIGKILL to its group after the grace or as soon as `hurry` is set.
 
-    Does nothing to a program that has ended. Also kills it when the caller is cancelled meanwhile.
+    Does nothing to a program that has ended: its id may be another program's by then. Kills at once when the
+    caller is cancelled meanwhile.
     """
-    if process.returncode is None:
-        with suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
     try:
         await _wait_at_most(process, grace_s, hurry or asyncio.Event())
     finally:

@@ -1,0 +1,68 @@
+"""Which MongoDB and Valkey a command uses."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from docustore.config import Settings
+from docustore.embedded.endpoints import read_endpoints
+from docustore.embedded.servers import EmbeddedServers, embedded_servers
+from docustore.errors import DataDirBusyError
+
+# An `up` that was started a moment ago writes its addresses when it is ready.
+BUSY_PATIENCE_S: Final = 30.0
+POLL_S: Final = 0.2
+
+
+def known_servers(settings: Settings) -> Settings | None:
+    """Return settings with the addresses of servers that run: configured ones, or those of an `up`.
+
+    None when there are none, and servers would have to be started.
+    """
+    if settings.mongodb_url is not None and settings.redis_url is not None:
+        return settings
+    endpoints = read_endpoints(settings.data_dir)
+    if endpoints is None:
+        return None
+    return settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
+
+
+@asynccontextmanager
+async def reachable_servers(settings: Settings, *, hurry: asyncio.Event | None = None) -> AsyncIterator[Settings]:
+    """Yield settings with both addresses set, for the length of one command.
+
+    In this order: the configured addresses, the servers of the `up` on the same data folder, embedded servers
+    of the command's own, which end with the block. While another command holds the folder without sharing
+    its servers (or an `up` is still starting) it waits, 30 s at most.
+
+    Args:
+        hurry: Set to kill own servers instead of waiting for their orderly end.
+
+    Raises:
+        DataDirBusyError: Another process kept the folder to itself all the time.
+        EmbeddedServerError: Own servers cannot be started.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _located(settings, stack, hurry)
+
+
+async def _located(settings: Settings, stack: AsyncExitStack, hurry: asyncio.Event | None) -> Settings:
+    deadline = time.monotonic() + BUSY_PATIENCE_S
+    while True:
+        if (known := known_servers(settings)) is not None:
+            return known
+        try:
+            own = await stack.enter_async_context(embedded_servers(settings.data_dir, hurry=hurry))
+        except DataDirBusyError:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return with_servers(settings, own)
+        await asyncio.sleep(POLL_S)
+
+
+def with_servers(settings: Settings, servers: EmbeddedServers) -> Settings:
+    """Return settings that name the embedded servers."""
+    return settings.model_copy(update={"mongodb_url": servers.mongodb_url, "redis_url": servers.redis_url})
