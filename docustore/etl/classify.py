@@ -11,7 +11,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from docustore.etl.identify import RecordHead
 from docustore.etl.transform import UserRecord
 from docustore.users.identities import (
     IdentityEntry,
@@ -19,6 +18,7 @@ from docustore.users.identities import (
     derive,
     is_ended,
     is_local,
+    version_of,
     winner_of,
     with_values,
 )
@@ -77,9 +77,10 @@ class _Group:
         return any(other != key and not is_local(entry) for other, entry in self.identities.items())
 
 
-def is_known(head: RecordHead, identity: IdentityEntry) -> bool:
+def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
     """Tell whether the store has this very version of the record."""
-    return identity["hash"] == head.hash and (head.is_time_observed or identity["modified_at"] == head.modified_at)
+    is_same_time = record.is_time_observed or identity["modified_at"] == record.modified_at
+    return bool(identity["hash"] == record.hash) and is_same_time
 
 
 def plan_batch(
@@ -122,12 +123,10 @@ class _Planner:
         if group is None:
             return self._attach(index, _entry_of(record, self._pending.get(record.key)))
         known = group.identities[record.key]
-        if record.hash == known["hash"] and (
-            record.is_time_observed or record.modified_at == known["modified_at"]
-        ):
+        if is_known(record, known):
             return Outcome.UNCHANGED
-        # Of two versions of one time the greater hash counts: any rule does that every worker shares.
-        if (record.modified_at, record.hash) < (known["modified_at"], known["hash"]):
+        given = version_of(record.modified_at, record.hash, record.values)
+        if given < version_of(known["modified_at"], known["hash"], known["values"]):
             return Outcome.STALE
         self._replace(index, group, _entry_of(record, known.get("deleted_at")), known)
         return Outcome.UPDATED

@@ -8,7 +8,7 @@ computed from, every insert meets the unique indexes, and what misses is classif
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from bson import ObjectId
 from pymongo import DeleteOne, UpdateOne
@@ -16,7 +16,6 @@ from pymongo.errors import BulkWriteError
 
 from docustore.database import Database, Document
 from docustore.etl.classify import BatchPlan, Outcome, UserWrite, is_known, plan_batch
-from docustore.etl.identify import RecordHead
 from docustore.etl.models import TOMBSTONES
 from docustore.etl.transform import UserRecord
 from docustore.users.identities import RawUser
@@ -52,33 +51,6 @@ class LoadContext:
     resumed_since: datetime | None = None
 
 
-async def find_known(database: Database, heads: Sequence[RecordHead], context: LoadContext) -> dict[int, Outcome]:
-    """Find the records that the store has in this very version, by index into `heads`.
-
-    One indexed read of a few fields; see `docustore.etl.classify.is_known`.
-    """
-    keys = [head.key for head in heads if head.key is not None]
-    if not keys:
-        return {}
-    identities: dict[str, tuple[Any, RawUser]] = {}
-    async for user in database[USERS].find({"identities.key": {"$in": keys}}, _LIGHT, batch_size=len(keys) + 1):
-        for identity in user["identities"]:
-            identities[identity["key"]] = (identity, user)
-    known: dict[int, Outcome] = {}
-    for index, head in enumerate(heads):
-        found = identities.get(head.key) if head.key is not None else None
-        if found is not None and is_known(head, found[0]):
-            known[index] = _outcome_before(found[1], context)
-    return known
-
-
-def _outcome_before(user: RawUser, context: LoadContext) -> Outcome:
-    since = context.resumed_since
-    if since is None or user.get("updated_at") is None or user["updated_at"] < since:
-        return Outcome.UNCHANGED
-    return Outcome.INSERTED if user.get("version") == 1 else Outcome.UPDATED
-
-
 async def load(database: Database, records: Sequence[UserRecord], context: LoadContext) -> list[Outcome]:
     """Bring the store up to date with a batch of valid records.
 
@@ -89,22 +61,45 @@ async def load(database: Database, records: Sequence[UserRecord], context: LoadC
         One outcome per record, in order. `quarantined` marks those that could not be written in four rounds,
         because other writers or the unique e-mail addresses were always in the way.
     """
-    outcomes: list[Outcome | None] = [None] * len(records)
-    pending = list(range(len(records)))
+    outcomes: dict[int, Outcome] = await _find_known(database, records, context)
+    pending = [index for index in range(len(records)) if index not in outcomes]
     for _ in range(MAX_ROUNDS):
-        batch = [records[index] for index in pending]
-        plan = await _plan(database, batch)
+        if not pending:
+            break
+        plan = await _plan(database, [records[index] for index in pending])
         failed = set() if context.dry_run else await _write(database, plan, context)
         for position, index in enumerate(pending):
             # A record that the round before has written in part is found unchanged by the next one.
-            if plan.outcomes[position] is not Outcome.UNCHANGED or outcomes[index] is None:
+            if plan.outcomes[position] is not Outcome.UNCHANGED:
                 outcomes[index] = plan.outcomes[position]
+            outcomes.setdefault(index, Outcome.UNCHANGED)
         pending = [pending[position] for position in sorted(failed)]
-        if not pending:
-            break
-    for index in pending:
-        outcomes[index] = Outcome.QUARANTINED
-    return [outcome for outcome in outcomes if outcome is not None]
+    outcomes.update(dict.fromkeys(pending, Outcome.QUARANTINED))
+    return [outcomes[index] for index in range(len(records))]
+
+
+async def _find_known(
+    database: Database, records: Sequence[UserRecord], context: LoadContext
+) -> dict[int, Outcome]:
+    """Find the records that the store has in this very version, by one indexed read of a few fields."""
+    keys = [record.key for record in records]
+    identities: dict[str, tuple[RawUser, RawUser]] = {}
+    async for user in database[USERS].find({"identities.key": {"$in": keys}}, _LIGHT, batch_size=len(keys) + 1):
+        for identity in user["identities"]:
+            identities[identity["key"]] = (identity, user)
+    known: dict[int, Outcome] = {}
+    for index, record in enumerate(records):
+        found = identities.get(record.key)
+        if found is not None and is_known(record, found[0]):
+            known[index] = _outcome_before(found[1], context)
+    return known
+
+
+def _outcome_before(user: RawUser, context: LoadContext) -> Outcome:
+    since = context.resumed_since
+    if since is None or user.get("updated_at") is None or user["updated_at"] < since:
+        return Outcome.UNCHANGED
+    return Outcome.INSERTED if user.get("version") == 1 else Outcome.UPDATED
 
 
 async def _plan(database: Database, records: Sequence[UserRecord]) -> BatchPlan:

@@ -6,23 +6,25 @@ means active, with a warning), missing preferences get their defaults. All error
 
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from docustore.errors import FieldError
-from docustore.etl.identify import (
-    EARLIEST,
-    RecordHead,
-    RecordRules,
-    external_id_of,
-    modified_at_of,
-    to_utc_ms,
+from docustore.etl.coerce import coerce
+from docustore.etl.records import (
+    RecordRejectedError,
+    WirePreferences,
+    WireProfile,
+    WireRecord,
+    parse_object,
+    parse_typed,
 )
-from docustore.etl.records import RecordRejectedError, WirePreferences, WireProfile
+from docustore.etl.times import EARLIEST, to_utc_ms
 from docustore.users.email import EmailMalformedError, normalise_email
-from docustore.users.identities import Values, identity_key
+from docustore.users.identities import Values, content_hash, identity_key
 from docustore.users.profile import (
     MAX_AVATAR_CHARS,
     MAX_BIO_CHARS,
@@ -50,6 +52,21 @@ _EMPTY_PROFILE: Final = WireProfile()
 _EMPTY_PREFERENCES: Final = WirePreferences()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRules:
+    """What one run of one source asks of its records.
+
+    `observed_at` is the source's clock at the start of the run: the modification time of records that have
+    none. `latest` bounds the times of records. `required` names fields, dotted inside the profile.
+    """
+
+    source: str
+    required: tuple[str, ...]
+    observed_at: datetime
+    latest: datetime
+    max_record_bytes: int
+
+
 class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One valid record, ready to be classified.
 
@@ -64,13 +81,17 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def to_user_record(head: RecordHead, rules: RecordRules) -> UserRecord:
-    """Check and map one record.
+def to_user_record(raw: bytes, rules: RecordRules) -> UserRecord:
+    """Parse, check and map one record.
 
     Raises:
         RecordRejectedError: Every reason why it cannot be loaded.
     """
-    return _Mapping(rules).mapped(head)
+    if len(raw) > rules.max_record_bytes:
+        detail = f"{len(raw)} bytes, more than the limit of {rules.max_record_bytes}"
+        raise RecordRejectedError(FieldError(pointer="", code="too_large", detail=detail))
+    wire = parse_typed(raw)
+    return _Mapping(rules).mapped(coerce(parse_object(raw)) if wire is None else wire)
 
 
 class _Mapping:
@@ -83,27 +104,32 @@ class _Mapping:
         self.errors: list[FieldError] = []
         self.warnings: list[str] = []
 
-    def mapped(self, head: RecordHead) -> UserRecord:
-        wire = head.wire
-        self._time("/modified_at", modified_at_of(wire))
-        values = None if wire.deleted else self._values(head)
+    def mapped(self, wire: WireRecord) -> UserRecord:
+        given = wire.modified_at or wire.modifiedAt or wire.updatedAt
+        modified_at = self._time("/modified_at", given) or self.rules.observed_at
+        values = None if wire.deleted else self._values(wire)
         # Without an id the mailbox is the identity; a record without either cannot be found again.
-        external_id = self._text("/id", external_id_of(wire), MAX_ID_CHARS) or (values["email"] if values else "")
+        external_id = self._external_id(wire) or (values["email"] if values else "")
         if not external_id:
             self._reject("/id", "missing", "a record needs an id or an e-mail address")
         if self.errors:
             raise RecordRejectedError(*self.errors)
         return UserRecord(
             key=identity_key(self.rules.source, external_id),
-            modified_at=head.modified_at,
-            hash=head.hash,
+            modified_at=modified_at,
+            hash="" if values is None else content_hash(values),
             values=values,
-            is_time_observed=head.is_time_observed,
+            is_time_observed=given is None,
             warnings=tuple(self.warnings),
         )
 
-    def _values(self, head: RecordHead) -> Values:
-        wire = head.wire
+    def _external_id(self, wire: WireRecord) -> str:
+        for given in (wire.id, wire.external_id, wire.externalId):
+            if given is not None and given != "":
+                return self._text("/id", str(given), MAX_ID_CHARS)
+        return ""
+
+    def _values(self, wire: WireRecord) -> Values:
         values: Values = {
             "email": self._email(wire.email),
             "first_name": self._words("/first_name", wire.first_name or wire.firstName, MAX_NAME_CHARS),

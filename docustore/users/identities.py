@@ -3,8 +3,8 @@
 An identity is one record of one upstream system, keyed `source:external_id`. All live identities with one
 normalised e-mail address are one user; the user's attributes are those of the identity that was modified last
 (ties: the greater source, then the greater id). Writes through the API are one more identity of the user, with
-source `local`. The attributes of an identity are kept with it (`values`) only while the user has more than one:
-a lone identity's values are the user's own fields.
+source `local`. The attributes of an identity are kept with it (`values`) only where they differ from the user's
+own fields: while the user has more than one identity, or its only one has ended.
 
 A tombstone (a record with `deleted: true`) leaves the identity in place and dates its end (`deleted_at`). A user
 whose upstream identities have all ended is inactive, unless it was changed here later.
@@ -26,6 +26,7 @@ LOCAL_SOURCE: Final = "local"
 # 96 bits: a collision would hide one change of one identity, and needs 2**48 versions of that identity.
 HASH_BYTES: Final = 12
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RESTRICTIVENESS: Final = {UserStatus.ACTIVE.value: 0, UserStatus.INACTIVE.value: 1, UserStatus.SUSPENDED.value: 2}
 _ENCODER: Final = msgspec.json.Encoder()
 
 RawUser = Mapping[str, Any]
@@ -74,14 +75,14 @@ def is_ended(identity: IdentityEntry) -> bool:
     return ended is not None and ended >= identity["modified_at"]
 
 
-def values_of(user: RawUser, *, is_dead: bool = False) -> Values:
+def values_of(user: RawUser) -> Values:
     """Read a user's own fields as the values of its lone identity; what other clients left out is empty."""
     local_roles = user.get("local_roles") or ()
     return {
         "email": user.get("email") or "",
         "first_name": user.get("first_name") or "",
         "last_name": user.get("last_name") or "",
-        "status": UserStatus.INACTIVE.value if is_dead else (user.get("status") or UserStatus.ACTIVE.value),
+        "status": user.get("status") or UserStatus.ACTIVE.value,
         "profile": user.get("profile") or {},
         "roles": [role for role in user.get("roles") or () if role not in local_roles],
         "tags": user.get("tags") or [],
@@ -142,6 +143,16 @@ def derive(identities: Sequence[IdentityEntry], *, user: RawUser | None) -> dict
     return fields
 
 
+def version_of(modified_at: datetime, content: str, values: Values) -> tuple[datetime, int, str]:
+    """Order the versions of one identity: the greatest counts, whichever arrives first.
+
+    Sources do change records without a new modification time. Of such versions the more restrictive status
+    counts, because to let somebody act by mistake costs more than the opposite; then the greater hash, because
+    any rule does that all workers share.
+    """
+    return modified_at, _RESTRICTIVENESS.get(values["status"], 0), content
+
+
 def is_local(identity: IdentityEntry) -> bool:
     """Tell whether the identity stands for writes through the API."""
     return identity["key"].startswith(f"{LOCAL_SOURCE}:")
@@ -163,7 +174,7 @@ def _completed(entry: IdentityEntry, user: RawUser) -> IdentityEntry:
     if "values" in entry:
         return entry
     complete = entry.copy()
-    complete["values"] = values_of(user, is_dead=is_ended(entry))
+    complete["values"] = values_of(user)
     return complete
 
 
@@ -193,7 +204,8 @@ def _merged(roles: Sequence[str], local_roles: Sequence[str]) -> list[str]:
 
 
 def _as_stored(identities: Sequence[IdentityEntry]) -> list[IdentityEntry]:
-    if len(identities) > 1:
+    # A lone identity's values are the user's own fields, unless its end has made them differ.
+    if len(identities) > 1 or is_ended(identities[0]):
         return sorted(identities, key=lambda entry: entry["key"])
     lone = identities[0].copy()
     lone.pop("values", None)

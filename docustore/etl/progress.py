@@ -1,0 +1,34 @@
+"""How far a run has got: pages finish in any order, the checkpoint moves in theirs."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from docustore.etl.classify import Outcome
+from docustore.etl.models import Checkpoint, Counts
+
+
+@dataclass(slots=True, kw_only=True)
+class PageResult:
+    """What became of one page's records; the outcomes sum to `read`."""
+
+    read: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
+
+
+def advanced(checkpoint: Checkpoint, results: Iterable[tuple[str, PageResult]]) -> Checkpoint:
+    """Return the checkpoint behind finished pages, given in order with their resume marks."""
+    counts = checkpoint.counts.model_dump()
+    quality = Counter(checkpoint.quality)
+    position = checkpoint.position
+    for resume, result in results:
+        position = resume
+        counts["read"] += result.read
+        counts["warnings"] += result.warnings.total()
+        for outcome, records in result.outcomes.items():
+            counts[outcome.value] += records
+        quality.update(result.reasons)
+        quality.update(result.warnings)
+    return Checkpoint(position=position, counts=Counts(**counts), quality=dict(quality))

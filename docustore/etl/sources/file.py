@@ -1,0 +1,179 @@
+"""Records from a file: NDJSON, a JSON array or CSV, plain or gzip.
+
+The format is told from the content, CSV from the name. A file is read whole at every run, in memory of one page;
+a run that was interrupted goes on behind the last record it had finished, if the file is still the same.
+"""
+
+import asyncio
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import AsyncIterator, Generator, Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Final
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from docustore.errors import ConfigurationError, SourceContentError
+from docustore.etl.models import Window
+from docustore.etl.sources.json_array import ArrayMalformedError, split_array
+from docustore.etl.sources.page import Page
+
+GZIP_MAGIC: Final = b"\x1f\x8b"
+HEAD_BYTES: Final = 4096
+BLOCK_CHARS: Final = 1 << 20
+# Longer lines are cut here: they are quarantined anyway, and memory stays bounded.
+MAX_LINE_BYTES: Final = 16_000_000
+NDJSON_SUFFIXES: Final = frozenset({".ndjson", ".jsonl"})
+CSV_SUFFIX: Final = ".csv"
+# A spreadsheet's columns are flat; these are the ones that belong into the profile.
+PROFILE_COLUMNS: Final = frozenset(
+    {"avatar", "avatar_url", "bio", "location", "notifications", "theme", "language"}
+)
+
+
+def path_of(url: str) -> Path:
+    """Turn a path or a file:// address into a path."""
+    return Path(unquote(urlsplit(url).path)) if url.startswith("file:") else Path(url)
+
+
+class FileSource:
+    """One file, opened anew for every reading."""
+
+    def __init__(self, name: str, path: Path, *, page_size: int) -> None:
+        self._name = name
+        self._path = path
+        self._page_size = page_size
+
+    async def clock(self) -> datetime:
+        """Return our own time: a file has no other."""
+        if not self._path.is_file():
+            raise ConfigurationError(setting=f"sources.{self._name}.url", problem=f"no file at {self._path}")
+        return datetime.now(UTC)
+
+    async def pages(self, window: Window, *, after: str | None) -> AsyncIterator[Page]:
+        """Read the file page by page; the window is left to the classification, which knows every version."""
+        del window
+        version = self._version()
+        done, _, version_then = (after or "").partition("@")
+        skip = int(done) if done and version_then == version else 0
+        records = self._records()
+        try:
+            await asyncio.to_thread(_consume, records, skip)
+            first = skip + 1
+            while page := await asyncio.to_thread(self._take, records):
+                last = first + len(page) - 1
+                yield Page(records=page, first=first, resume=f"{last}@{version}")
+                first = last + 1
+        finally:
+            records.close()
+
+    def _take(self, records: Iterator[bytes]) -> list[bytes]:
+        try:
+            return list(islice(records, self._page_size))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
+            raise self._bad("the gzip data is damaged or cut short; fetch the file again") from exc
+        except ArrayMalformedError as exc:
+            raise self._bad(f"the JSON array is broken ({exc}); what stood before was loaded") from exc
+        except csv.Error as exc:
+            raise self._bad(f"not a CSV table: {exc}") from exc
+        except UnicodeDecodeError as exc:
+            raise self._bad("the table is not UTF-8: save it with that encoding") from exc
+
+    def _records(self) -> Generator[bytes, None, None]:
+        with self._open() as stream:
+            kind = self._kind(stream)
+            if kind == CSV_SUFFIX:
+                yield from _csv_records(stream)
+            elif kind == "[":
+                text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape")
+                blocks = iter(lambda: text.read(BLOCK_CHARS), "")
+                for element in split_array(blocks, max_element_chars=MAX_LINE_BYTES):
+                    yield element.encode(errors="surrogateescape")
+            else:
+                yield from _lines(stream)
+
+    def _open(self) -> BinaryIO:
+        try:
+            with self._path.open("rb") as raw:
+                is_gzip = raw.read(2) == GZIP_MAGIC
+            return gzip.open(self._path, "rb") if is_gzip else self._path.open("rb")  # type: ignore[return-value]
+        except OSError as exc:
+            raise ConfigurationError(
+                setting=f"sources.{self._name}.url", problem=f"cannot read {self._path}: {exc.strerror}"
+            ) from exc
+
+    def _kind(self, stream: BinaryIO) -> str:
+        try:
+            head = stream.read(HEAD_BYTES)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
+            raise self._bad("the gzip data is damaged; fetch the file again") from exc
+        stream.seek(0)
+        text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if not text:
+            raise self._bad("the file is empty; an export without records is `[]`")
+        if b"\0" in head:
+            raise self._bad("the file is binary or UTF-16, not UTF-8 text: expected NDJSON, a JSON array or CSV")
+        if text.startswith(b"<"):
+            raise self._bad("the file is HTML or XML, not records: look at what was downloaded")
+        suffixes = self._path.suffixes[-2:]
+        if CSV_SUFFIX in suffixes:
+            return CSV_SUFFIX
+        if text[:1] in {b"{", b"["} or NDJSON_SUFFIXES.intersection(suffixes):
+            return text[:1].decode(errors="replace")
+        raise self._bad("the file starts neither like NDJSON nor like a JSON array, and is not named .csv")
+
+    def _version(self) -> str:
+        try:
+            status = self._path.stat()
+        except OSError as exc:
+            raise ConfigurationError(
+                setting=f"sources.{self._name}.url", problem=f"cannot read {self._path}: {exc.strerror}"
+            ) from exc
+        return f"{status.st_size}-{status.st_mtime_ns}"
+
+    def _bad(self, problem: str) -> SourceContentError:
+        return SourceContentError(source=self._name, problem=problem)
+
+
+def _lines(stream: BinaryIO) -> Iterator[bytes]:
+    first = stream.readline(MAX_LINE_BYTES).removeprefix(b"\xef\xbb\xbf")
+    line = first
+    while line:
+        if len(line) == MAX_LINE_BYTES:
+            _skip_rest_of_line(stream)
+        if not line.isspace():
+            yield line
+        line = stream.readline(MAX_LINE_BYTES)
+
+
+def _skip_rest_of_line(stream: BinaryIO) -> None:
+    while rest := stream.readline(MAX_LINE_BYTES):
+        if rest.endswith(b"\n"):
+            return
+
+
+def _csv_records(stream: BinaryIO) -> Iterator[bytes]:
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    for row in csv.DictReader(text):
+        record: dict[str, object] = {}
+        profile: dict[str, str] = {}
+        for column, value in row.items():
+            if column is None or value is None or value == "":
+                continue
+            name = column.strip().removeprefix("profile.").removeprefix("preferences.")
+            if name in PROFILE_COLUMNS:
+                profile[name] = value
+            else:
+                record[name] = value
+        if profile:
+            record["profile"] = profile
+        yield msgspec.json.encode(record)
+
+
+def _consume(records: Iterator[bytes], count: int) -> None:
+    next(islice(records, count, count), None)

@@ -1,0 +1,94 @@
+"""Cut a JSON array into the texts of its elements without reading it whole. Pure.
+
+Each element is located with the standard library's scanner, which is lenient (NaN), and handed on as it stands:
+whether it is good JSON is decided per record, so that one bad element costs one record.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+_SCANNER: Final = json.JSONDecoder()
+_BLANK: Final = " \t\r\n"
+
+
+class ArrayMalformedError(ValueError):
+    """The text stops being a JSON array; `char` is where, counted from its start."""
+
+    def __init__(self, problem: str, *, char: int) -> None:
+        super().__init__(f"{problem} at character {char}")
+        self.char = char
+
+
+def split_array(blocks: Iterator[str], *, max_element_chars: int) -> Iterator[str]:
+    """Yield the text of each element of one JSON array.
+
+    Args:
+        blocks: The text in pieces, as read from a file.
+        max_element_chars: Longer elements are taken for a missing bracket: memory stays bounded.
+
+    Raises:
+        ArrayMalformedError: Not an array, an element that cannot be scanned, or the text ends early.
+    """
+    scanner = _Scanner(blocks, max_element_chars)
+    scanner.expect("[")
+    if scanner.peek() == "]":
+        return
+    while True:
+        yield scanner.element()
+        if scanner.next_char() == "]":
+            return
+
+
+class _Scanner:
+    def __init__(self, blocks: Iterator[str], max_element_chars: int) -> None:
+        self._blocks = blocks
+        self._max = max_element_chars
+        self._text = ""
+        self._at = 0
+        self._before = 0
+
+    def peek(self) -> str:
+        """Return the next character that is not blank, without taking it; empty at the end."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _BLANK:
+                self._at += 1
+            if self._at < len(self._text) or not self._more():
+                return self._text[self._at : self._at + 1]
+
+    def expect(self, char: str) -> None:
+        if self.peek() != char:
+            raise self._malformed(f"expected {char!r}")
+        self._at += 1
+
+    def next_char(self) -> str:
+        char = self.peek()
+        if char not in {",", "]"}:
+            raise self._malformed("expected ',' or ']'")
+        self._at += 1
+        return char
+
+    def element(self) -> str:
+        self.peek()
+        while True:
+            try:
+                _, end = _SCANNER.raw_decode(self._text, self._at)
+            except (json.JSONDecodeError, RecursionError) as exc:
+                if len(self._text) - self._at > self._max or not self._more():
+                    raise self._malformed("not a JSON value") from exc
+                continue
+            # A number at the end of a block may go on in the next one.
+            if end < len(self._text) or not self._more():
+                element = self._text[self._at : end]
+                self._at = end
+                return element
+
+    def _more(self) -> bool:
+        block = next(self._blocks, "")
+        self._before += self._at
+        self._text = self._text[self._at :] + block
+        self._at = 0
+        return bool(block)
+
+    def _malformed(self, problem: str) -> ArrayMalformedError:
+        return ArrayMalformedError(problem, char=self._before + self._at)

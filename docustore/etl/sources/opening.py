@@ -1,0 +1,46 @@
+"""Open a source by its settings, or make settings for an address given by hand."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from docustore.config import SourceKind, SourceSettings
+from docustore.etl.sources.file import FileSource, path_of
+from docustore.etl.sources.http import open_http_source
+from docustore.etl.sources.page import Source
+
+# Files given by hand share one name: yesterday's and today's export hold the same identities.
+FILE_SOURCE_NAME: Final = "file"
+_NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
+
+
+@asynccontextmanager
+async def open_source(name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Source]:
+    """Open a source for the length of one run.
+
+    Args:
+        page_size: Records per page of sources that leave it to us.
+
+    Raises:
+        ConfigurationError: The settings lead nowhere, such as a path without a file.
+    """
+    if settings.kind is SourceKind.HTTP:
+        async with open_http_source(name, settings) as source:
+            yield source
+    else:
+        yield FileSource(name, path_of(settings.url), page_size=page_size)
+
+
+def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, SourceSettings]:
+    """Name and describe a source given as a path, a file:// or an http(s):// address.
+
+    Returns:
+        The name under which its identities are kept (`file`, or the host of an address), and its settings.
+    """
+    url = urlsplit(address)
+    if url.scheme in {"http", "https"}:
+        name = _NOT_IN_A_NAME.sub("-", url.netloc.rpartition("@")[2].lower()).strip("-")
+        return name, SourceSettings(kind=SourceKind.HTTP, url=address, schedule="off", required=required)
+    return FILE_SOURCE_NAME, SourceSettings(kind=SourceKind.FILE, url=address, schedule="off", required=required)

@@ -1,0 +1,50 @@
+"""The tasks of the arq worker. Each is thin: what it does stands in `docustore.etl`."""
+
+from datetime import UTC, datetime
+from typing import Final, TypedDict
+
+import structlog
+
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.errors import LeaseLostError, NotFoundError, RunError
+from docustore.etl import ledger, schedule
+from docustore.etl.pipeline import RunEnvironment, execute
+from docustore.queue import Queue, enqueue_run
+
+log: Final = structlog.get_logger()
+
+
+class WorkerContext(TypedDict):
+    """What `on_startup` puts beside arq's own keys."""
+
+    settings: Settings
+    database: Database
+    redis: Queue
+    owner: str
+
+
+async def tick(ctx: WorkerContext) -> int:
+    """Bring the ledger up to date and wake workers for what is due; returns the number of wake-ups sent."""
+    settings = ctx["settings"]
+    due = await schedule.tick(
+        ctx["database"], settings.sources, now=datetime.now(UTC), max_attempts=settings.etl_max_attempts
+    )
+    sent = [await enqueue_run(ctx["redis"], run) for run in due]
+    return sum(sent)
+
+
+async def run_etl(ctx: WorkerContext, run_id: str) -> str:
+    """Work on one run; returns its state. May be called more than once (arq): the ledger lets one through."""
+    settings = ctx["settings"]
+    environment = RunEnvironment(database=ctx["database"], settings=settings, owner=ctx["owner"])
+    try:
+        run = await ledger.get_run(run_id)
+        source = schedule.known_source(settings.sources, run.source)
+        return (await execute(run_id, source, environment)).state
+    except (RunError, NotFoundError) as exc:
+        # Somebody else has the run, or it was cancelled, or its source is no longer configured: nothing to
+        # repeat. A run that stays due is found by the next tick.
+        level = log.warning if isinstance(exc, LeaseLostError) else log.info
+        level("etl.run_not_taken", run_id=run_id, reason=str(exc))
+        return "not_taken"
