@@ -9,7 +9,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -90,10 +90,7 @@ class FileSource:
             if kind == CSV_SUFFIX:
                 yield from _csv_records(stream)
             elif kind == "[":
-                text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape")
-                blocks = iter(lambda: text.read(BLOCK_CHARS), "")
-                for element in split_array(blocks, max_element_chars=MAX_LINE_BYTES):
-                    yield element.encode(errors="surrogateescape")
+                yield from _elements(stream)
             else:
                 yield from _lines(stream)
 
@@ -157,22 +154,31 @@ def _skip_rest_of_line(stream: BinaryIO) -> None:
             return
 
 
+def _elements(stream: BinaryIO) -> Iterator[bytes]:
+    with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape") as text:
+        blocks = iter(lambda: text.read(BLOCK_CHARS), "")
+        for element in split_array(blocks, max_element_chars=MAX_LINE_BYTES):
+            yield element.encode(errors="surrogateescape")
+
+
 def _csv_records(stream: BinaryIO) -> Iterator[bytes]:
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
-    for row in csv.DictReader(text):
-        record: dict[str, object] = {}
-        profile: dict[str, str] = {}
-        for column, value in row.items():
-            if column is None or value is None or value == "":
-                continue
-            name = column.strip().removeprefix("profile.").removeprefix("preferences.")
-            if name in PROFILE_COLUMNS:
-                profile[name] = value
-            else:
-                record[name] = value
-        if profile:
-            record["profile"] = profile
-        yield msgspec.json.encode(record)
+    with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
+        for row in csv.DictReader(text):
+            yield msgspec.json.encode(_csv_record(row))
+
+
+def _csv_record(row: Mapping[str | None, str | None]) -> dict[str, object]:
+    record: dict[str, object] = {}
+    profile: dict[str, str] = {}
+    for column, value in row.items():
+        if column is None or value is None or value == "":
+            continue
+        name = column.strip().removeprefix("profile.").removeprefix("preferences.")
+        if name in PROFILE_COLUMNS:
+            profile[name] = value
+        else:
+            record[name] = value
+    return {**record, "profile": profile} if profile else record
 
 
 def _consume(records: Iterator[bytes], count: int) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 _SCANNER: Final = json.JSONDecoder()
 _BLANK: Final = " \t\r\n"
+_IN_NUMBERS: Final = "0123456789.eE+-"
 
 
 class ArrayMalformedError(ValueError):
@@ -77,8 +78,9 @@ class _Scanner:
                 if len(self._text) - self._at > self._max or not self._more():
                     raise self._malformed("not a JSON value") from exc
                 continue
-            # A number at the end of a block may go on in the next one.
-            if end < len(self._text) or not self._more():
+            # A number cut by the end of a block goes on in the next one.
+            is_whole = end < len(self._text) and self._text[end] not in _IN_NUMBERS
+            if is_whole or not self._more():
                 element = self._text[self._at : end]
                 self._at = end
                 return element

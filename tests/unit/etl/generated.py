@@ -1,0 +1,51 @@
+"""Hypothesis strategies for upstream records with everything that makes them hard to merge."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from docustore.etl.transform import UserRecord, to_user_record
+from tests.unit.etl.memory_store import RULES
+
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+EMAILS = [f"{name}@example.org" for name in ("ada", "bob", "cyd")]
+
+
+@st.composite
+def upstream_records(draw: st.DrawFn) -> dict[str, Any]:
+    """Few identities, addresses and times, so that collisions of every kind are common."""
+    source = draw(st.sampled_from(["crm", "hr"]))
+    record: dict[str, Any] = {
+        "source": source,
+        "id": draw(st.integers(1, 4)),
+        "modified_at": (_START + timedelta(hours=draw(st.integers(0, 5)))).isoformat(),
+    }
+    if draw(st.integers(0, 5)) == 0:
+        return {**record, "deleted": True}
+    return {
+        **record,
+        "email": draw(st.sampled_from(EMAILS)),
+        "first_name": draw(st.sampled_from(["Ada", "Bo"])),
+        "status": draw(st.sampled_from(["active", "disabled", "BLOCKED"])),
+        "roles": draw(st.sampled_from([[], ["a"], ["b", "a"]])),
+        "created_at": (_START - timedelta(days=draw(st.integers(0, 3)))).isoformat(),
+    }
+
+
+def mapped(record: dict[str, Any]) -> UserRecord:
+    """Take a generated record through parsing and transformation."""
+    fields = {name: value for name, value in record.items() if name != "source"}
+    rules = RULES if record.get("source", "crm") == "crm" else _hr_rules()
+    return to_user_record(json.dumps(fields).encode(), rules)
+
+
+def _hr_rules() -> Any:
+    return type(RULES)(
+        source="hr",
+        required=RULES.required,
+        observed_at=RULES.observed_at,
+        latest=RULES.latest,
+        max_record_bytes=RULES.max_record_bytes,
+    )

@@ -1,0 +1,63 @@
+"""The one place where an e-mail address is normalised."""
+
+import pytest
+from email_validator import validate_email
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docustore.users.email import EmailMalformedError, normalise_email
+
+_texts = st.one_of(
+    st.emails(),
+    st.text(alphabet="ab0.-_+@'\" ü[]", max_size=24),
+    st.from_regex(r"[a-z0-9._+-]{1,70}@[a-z0-9.-]{1,80}\.[a-z]{1,5}", fullmatch=True),
+)
+
+
+@given(_texts)
+def test_accepts_only_what_the_validator_accepts(text: str) -> None:
+    """The fast path for common addresses is an optimisation, not a second opinion."""
+    try:
+        email = normalise_email(text)
+    except EmailMalformedError:
+        return
+
+    assert validate_email(email, check_deliverability=False, globally_deliverable=False)
+
+
+@given(_texts)
+def test_is_idempotent(text: str) -> None:
+    try:
+        email = normalise_email(text)
+    except EmailMalformedError:
+        return
+
+    assert normalise_email(email) == email
+
+
+@pytest.mark.parametrize(
+    ("raw", "email"),
+    [
+        (" ADA@Example.ORG ", "ada@example.org"),
+        ("x@xn--bcher-kva.example", "x@bücher.example"),
+        ("jörg@example.org", "jörg@example.org"),
+        ("a@intranet.local", "a@intranet.local"),
+    ],
+)
+def test_normal_forms(raw: str, email: str) -> None:
+    assert normalise_email(raw) == email
+
+
+@pytest.mark.parametrize(
+    "raw", ["", "ada", "ada@", "@example.org", "ada@localhost", "a b@example.org", "a@b@c.org"]
+)
+def test_malformed(raw: str) -> None:
+    with pytest.raises(EmailMalformedError):
+        normalise_email(raw)
+
+
+def test_message_does_not_quote_the_address() -> None:
+    with pytest.raises(EmailMalformedError) as refused:
+        normalise_email("secret name@example.org")
+
+    assert "secret" not in str(refused.value)
