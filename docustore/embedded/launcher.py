@@ -23,19 +23,24 @@ PARENT_GONE: Final = 1
 def main(arguments: list[str]) -> int:
     """Run the program; returns its exit code where the launcher could not become the program."""
     parent_pid, command = int(arguments[0]), arguments[1:]
-    if sys.platform == "linux":
-        _become(command, parent_pid)
+    if end_with_parent(parent_pid):
+        os.execv(command[0], command)  # noqa: S606  # becoming the program is the purpose
     return _watch(command, parent_pid)
 
 
-def _become(command: list[str], parent_pid: int) -> None:
+def end_with_parent(parent_pid: int) -> bool:
+    """Ask the kernel to send this process SIGTERM when its parent dies; False where kernels cannot.
+
+    Ends this process at once if the parent has died already, as no signal would ever come.
+    """
+    if sys.platform != "linux":
+        return False
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
-        return
-    # The parent may have died before the call above, and then no signal will ever come.
+        return False
     if os.getppid() != parent_pid:
         sys.exit(PARENT_GONE)
-    os.execv(command[0], command)  # noqa: S606  # becoming the program is the purpose
+    return True
 
 
 def _watch(command: list[str], parent_pid: int) -> int:

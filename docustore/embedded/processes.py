@@ -21,35 +21,39 @@ _TAIL_BYTES: Final = 8192
 async def spawn(
     command: Sequence[str],
     *,
-    log_path: Path,
+    log_path: Path | None,
     environment: Mapping[str, str] | None = None,
     inherited: Sequence[int] = (),
+    stdout: int | None = None,
 ) -> Process:
     """Start a program that gets SIGTERM when this process dies, even by SIGKILL.
 
     Call it from the event loop's thread, and run that loop in a thread that lives as long as the program
     should: the kernel watches the thread that spawned. The program gets a process group of its own, so that
-    a terminal's Ctrl-C reaches it only through us; its output is appended to the log.
+    a terminal's Ctrl-C reaches it only through us.
 
     Args:
         command: The program's absolute path and its arguments.
+        log_path: Its output is appended to this file; None = it writes where we do.
         inherited: File descriptors the program keeps open.
+        stdout: As `subprocess` takes it, where there is no log.
     """
     wrapper = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid())]
-    log = _open_log(log_path)
+    log = None if log_path is None else _open_log(log_path)
     try:
         return await asyncio.create_subprocess_exec(
             *wrapper,
             *command,
             stdin=DEVNULL,
-            stdout=log,
+            stdout=stdout if log is None else log,
             stderr=log,
             env=dict(os.environ if environment is None else environment),
             pass_fds=tuple(inherited),
             start_new_session=True,
         )
     finally:
-        os.close(log)
+        if log is not None:
+            os.close(log)
 
 
 async def stop(process: Process, *, grace_s: float = GRACE_S, hurry: asyncio.Event | None = None) -> None:

@@ -1,0 +1,1 @@
+"""The `docustore` command: one module per group of commands, the frame in `main` and `command`."""

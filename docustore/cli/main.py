@@ -1,0 +1,81 @@
+"""The `docustore` command itself: finds a command, runs it, and turns every outcome into an exit code."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
+
+import click
+
+from docustore.cli.failures import FAILED, USAGE, failure_of, report
+from docustore.cli.interruption import CommandInterruptedError
+
+# A new command is one line: its name, the module it lives in and its name there.
+COMMANDS: Final = {
+    "up": "docustore.cli.up:up",
+    "api": "docustore.cli.processes:api",
+    "worker": "docustore.cli.processes:worker",
+    "listener": "docustore.cli.processes:listener",
+    "indexes": "docustore.cli.indexes:indexes",
+    "doctor": "docustore.cli.doctor:doctor",
+}
+
+
+class LazyCommands(click.Group):
+    """A group that imports a command's module when it is asked for.
+
+    `docustore worker` starts in the time the worker needs, not in the time that every command's imports take.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which a newcomer meets them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None when there is none of this name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name]} is no click command")
+        return command
+
+
+@click.group(
+    cls=LazyCommands, epilog="Example: docustore up", context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(package_name="docustore", message="%(version)s")
+def docustore() -> None:
+    """Keep user documents in MongoDB: hourly ETL, REST API, exactly-once effects of every change.
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or drift.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; the one place where errors end.
+
+    An error is one sentence on stderr that names the next step, and with `--json` also one document on stdout.
+    """
+    as_json, debug = "--json" in arguments, "--debug" in arguments
+    try:
+        outcome = docustore.main(args=list(arguments), prog_name="docustore", standalone_mode=False)
+    except click.UsageError as exc:
+        report(failure_of(exc), as_json=as_json, debug=debug)
+        return USAGE
+    except (click.Abort, KeyboardInterrupt) as exc:
+        report(failure_of(CommandInterruptedError()), as_json=as_json, debug=debug)
+        del exc
+        return FAILED
+    except Exception as exc:  # noqa: BLE001  # the outermost frame: nothing above could say it better
+        report(failure_of(exc), as_json=as_json, debug=debug)
+        return FAILED
+    return outcome if isinstance(outcome, int) else 0
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,28 @@
+"""What commands print on stdout: tables for people, one JSON document for machines."""
+
+import sys
+from typing import Any
+
+from pydantic_core import to_json
+from rich.console import Console
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document and a line feed.
+
+    Beyond JSON's own types it takes aware datetimes (RFC 3339), pydantic models, dataclasses, enums, paths and
+    UUIDs; anything else, such as an ObjectId, by its `str`. Secrets stay masked; NaN is null.
+    """
+    sys.stdout.write(to_json(document, indent=2, fallback=str, inf_nan_mode="null").decode())
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def console() -> Console:
+    """Return a console on stdout, for a command's result."""
+    return Console()
+
+
+def notices() -> Console:
+    """Return a console on stderr, for progress and remarks."""
+    return Console(stderr=True)

@@ -1,0 +1,38 @@
+"""`docustore api`, `worker` and `listener`: one process each, for production."""
+
+import os
+
+import click
+
+from docustore.cli.command import Invocation, sync_command
+from docustore.cli.output import print_json
+from docustore.cli.programs import become
+from docustore.embedded.service import API, LISTENER, WORKER, api_command, listener_command, worker_command
+
+
+@sync_command("api", example="docustore api --host 0.0.0.0 --port 8000")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port to listen on. [DOCUSTORE_PORT]")
+@click.option("--host", help="Address to listen on. [DOCUSTORE_HOST]")
+def api(invocation: Invocation, *, port: int | None, host: str | None) -> int:
+    """Serve the REST API."""
+    return _run(invocation, API, api_command(), port=port, host=host)
+
+
+@sync_command("worker", example="docustore worker")
+def worker(invocation: Invocation) -> int:
+    """Work the queue and keep the hourly schedule; as `arq workers.settings.WorkerSettings`."""
+    return _run(invocation, WORKER, worker_command())
+
+
+@sync_command("listener", example="docustore listener")
+def listener(invocation: Invocation) -> int:
+    """Turn every change of a user into its effects; as `python -m workers.listener`."""
+    return _run(invocation, LISTENER, listener_command())
+
+
+def _run(invocation: Invocation, name: str, program: tuple[str, ...], **overrides: object) -> int:
+    settings = invocation.settings(**overrides)
+    if invocation.as_json:
+        # A process that runs until it is told to end has no other result than that it runs.
+        print_json({"process": name, "pid": os.getpid()})
+    return become(invocation, program, settings)
