@@ -63,12 +63,14 @@ def run(arguments: Sequence[str]) -> int:
     as_json, debug = "--json" in arguments, "--debug" in arguments
     try:
         outcome = docustore.main(args=list(arguments), prog_name="docustore", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        exc.show()
+        return USAGE
     except click.UsageError as exc:
         report(failure_of(exc), as_json=as_json, debug=debug)
         return USAGE
-    except (click.Abort, KeyboardInterrupt) as exc:
+    except (click.Abort, KeyboardInterrupt):
         report(failure_of(CommandInterruptedError()), as_json=as_json, debug=debug)
-        del exc
         return FAILED
     except Exception as exc:  # noqa: BLE001  # the outermost frame: nothing above could say it better
         report(failure_of(exc), as_json=as_json, debug=debug)

@@ -1,0 +1,78 @@
+"""`docustore doctor`: what a deployment needs, and how to mend what is wrong."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from docustore.cli.checks.finding import Finding, FindingStatus, failed, ok
+from docustore.cli.checks.indexes import indexes_finding
+from docustore.cli.checks.machine import data_folder, free_disk, python_version, server_binaries
+from docustore.cli.checks.mongodb import mongodb_findings
+from docustore.cli.checks.valkey import valkey_findings
+from docustore.cli.command import Invocation, command
+from docustore.cli.failures import DONE, FAILED
+from docustore.config import Settings
+from docustore.embedded.resolve import reachable_servers
+from docustore.errors import ConfigurationError, EmbeddedServerError
+
+STYLES: Final = {
+    FindingStatus.OK: "green",
+    FindingStatus.WARNING: "yellow",
+    FindingStatus.FAILED: "bold red",
+    FindingStatus.SKIPPED: "dim",
+}
+
+
+@command("doctor", example="docustore doctor --json")
+async def doctor(invocation: Invocation) -> int:
+    """Check everything a deployment needs: exit 0 = nothing failed, 1 = mend what is listed."""
+    findings = [finding async for finding in _findings(invocation)]
+    is_healthy = all(finding.status is not FindingStatus.FAILED for finding in findings)
+    document = {"healthy": is_healthy, "findings": [asdict(finding) for finding in findings]}
+    invocation.show(document, table=_table(findings))
+    return DONE if is_healthy else FAILED
+
+
+async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
+    yield python_version()
+    try:
+        settings = invocation.settings()
+    except ConfigurationError as exc:
+        yield failed("configuration", str(exc), next_step="mend the setting named, or unset it")
+        return
+    yield ok("configuration", "readable")
+    yield data_folder(settings)
+    yield free_disk(settings)
+    yield await server_binaries(settings)
+    try:
+        async with reachable_servers(settings, hurry=invocation.interruption.hurry) as located:
+            async for finding in _server_findings(located):
+                yield finding
+    except EmbeddedServerError as exc:
+        yield failed("servers", str(exc), next_step="mend what it names, or configure servers of your own")
+
+
+async def _server_findings(settings: Settings) -> AsyncIterator[Finding]:
+    are_servers_well = True
+    for findings in (mongodb_findings(settings), valkey_findings(settings)):
+        async for finding in findings:
+            are_servers_well &= finding.status is not FindingStatus.FAILED
+            yield finding
+    if are_servers_well:
+        yield await indexes_finding(settings)
+
+
+def _table(findings: Sequence[Finding]) -> RenderableType:
+    table = Table(box=None, header_style="bold")
+    for heading in ("", "check", "seen", "next step"):
+        table.add_column(heading, overflow="fold")
+    for finding in findings:
+        status = Text(finding.status.value, style=STYLES[finding.status])
+        table.add_row(status, finding.check, finding.seen, finding.next_step)
+    failures = sum(finding.status is FindingStatus.FAILED for finding in findings)
+    summary = "Everything a deployment needs is here." if not failures else f"{failures} to mend."
+    return Group(table, Text(f"\n{summary}"))
