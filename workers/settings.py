@@ -16,6 +16,7 @@ from arq.worker import Function
 
 from docustore.config import load_settings
 from docustore.document_models import open_database
+from docustore.etl.preconditions import require_unique_indexes
 from docustore.logs import configure_logging
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
 from workers.tasks import run_etl, tick
@@ -33,6 +34,7 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     ctx["settings"] = settings
     ctx["owner"] = f"{socket.gethostname()}:{os.getpid()}"
     ctx["database"] = await stack.enter_async_context(open_database(settings, app_name="docustore-worker"))
+    await require_unique_indexes(ctx["database"])
     await tick(ctx)  # type: ignore[arg-type]  # arq's dict holds the context's keys from here on
 
 

@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "api": "docustore.cli.processes:api",
     "worker": "docustore.cli.processes:worker",
     "listener": "docustore.cli.processes:listener",
+    "etl": "docustore.cli.etl:etl",
     "indexes": "docustore.cli.indexes:indexes",
     "doctor": "docustore.cli.doctor:doctor",
 }

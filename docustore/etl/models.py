@@ -103,6 +103,8 @@ class EtlRun(Document):
     slot: datetime | None = None
     trigger: RunTrigger
     options: RunOptions = Field(default_factory=RunOptions)
+    # Worked on by the process that entered it, such as a command: workers leave it alone.
+    is_attended: bool = False
     state: RunState = RunState.DUE
     window: Window = Field(default_factory=Window)
     watermark: WatermarkChange = Field(default_factory=WatermarkChange)

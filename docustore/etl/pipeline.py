@@ -110,7 +110,7 @@ class _Execution:
             await ledger.fail(self._database, self._claim, self._checkpoint, error=str(exc))
         except asyncio.CancelledError:
             # The worker is told to stop: the run is due again at once, for whoever comes next.
-            await asyncio.shield(self._release(error="interrupted", not_before=None))
+            await asyncio.shield(self._give_back())
             raise
         except Exception as exc:
             log.exception("etl.run_crashed", run_id=str(self._claim.run_id))
@@ -214,6 +214,12 @@ class _Execution:
             return
         wait = error.retry_after or PUT_OFF * self._run.attempts
         await self._release(error=str(error), not_before=datetime.now(UTC) + wait)
+
+    async def _give_back(self) -> None:
+        if self._environment.is_last_resort:
+            await ledger.fail(self._database, self._claim, self._checkpoint, error="interrupted")
+        else:
+            await self._release(error="interrupted", not_before=None)
 
     async def _release(self, *, error: str, not_before: datetime | None) -> None:
         await ledger.release(self._database, self._claim, self._checkpoint, error=error, not_before=not_before)

@@ -20,9 +20,15 @@ log: Final = structlog.get_logger()
 SLOT: Final = timedelta(hours=1)
 
 
-async def create_run(source: str, *, trigger: RunTrigger, options: RunOptions, now: datetime) -> EtlRun:
-    """Enter a run that somebody asked for; it is due at once and belongs to no slot."""
-    run = EtlRun(source=source, trigger=trigger, options=options, created_at=now)
+async def create_run(
+    source: str, *, trigger: RunTrigger, options: RunOptions, now: datetime, is_attended: bool = False
+) -> EtlRun:
+    """Enter a run that somebody asked for; it is due at once and belongs to no slot.
+
+    Args:
+        is_attended: The caller works on it itself; no worker will, and if the caller dies the run has failed.
+    """
+    run = EtlRun(source=source, trigger=trigger, options=options, created_at=now, is_attended=is_attended)
     await run.insert()
     return run
 
@@ -53,7 +59,11 @@ async def tick(
         if source.schedule == "hourly" and name not in paused:
             await _enter_slot(database, name, slot=slot, now=now)
     await _reap(database, max_attempts=max_attempts)
-    due = {"state": RunState.DUE, "$or": [{"not_before": None}, {"not_before": {"$lte": now}}]}
+    due = {
+        "state": RunState.DUE,
+        "is_attended": {"$ne": True},
+        "$or": [{"not_before": None}, {"not_before": {"$lte": now}}],
+    }
     return await EtlRun.find(due).sort("created_at").to_list()
 
 
@@ -76,7 +86,7 @@ async def _enter_slot(database: Database, source: str, *, slot: datetime, now: d
 
 async def _reap(database: Database, *, max_attempts: int) -> None:
     expired = {"state": RunState.RUNNING, "$expr": {"$lt": ["$lease_expires_at", "$$NOW"]}}
-    is_last = {"$gte": ["$attempts", max_attempts]}
+    is_last = {"$or": [{"$eq": ["$is_attended", True]}, {"$gte": ["$attempts", max_attempts]}]}
     given_back = {
         "state": {"$cond": [is_last, RunState.FAILED, RunState.DUE]},
         "finished_at": {"$cond": [is_last, "$$NOW", None]},

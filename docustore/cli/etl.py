@@ -1,0 +1,201 @@
+"""`docustore etl`: run sources by hand, and look at runs."""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Final, Self
+
+import click
+from rich.console import Group, RenderableType
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from docustore.cli.command import Invocation, command
+from docustore.cli.etl_tables import counts_line, run_table, runs_table
+from docustore.cli.failures import DONE, FAILED
+from docustore.cli.output import notices
+from docustore.cli.programs import output_of
+from docustore.config import SOURCE_NAME, Settings, SourceSettings
+from docustore.database import Database
+from docustore.document_models import open_database
+from docustore.embedded.resolve import reachable_servers
+from docustore.embedded.service import indexes_command
+from docustore.errors import ConfigurationError
+from docustore.etl import ledger
+from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.pipeline import RunEnvironment, execute
+from docustore.etl.preconditions import has_unique_indexes, require_unique_indexes
+from docustore.etl.queries import RunQuery, list_runs
+from docustore.etl.run_record import run_record
+from docustore.etl.schedule import create_run
+from docustore.etl.sources.opening import source_by_address
+
+DEFAULT_REQUIRED: Final = ("email", "first_name", "last_name")
+
+
+class UtcTime(click.ParamType[datetime]):
+    """A time in RFC 3339, or a date; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Parse what the user typed."""
+        try:
+            given = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is no time such as 2026-01-31T12:00:00Z", param, ctx)
+        return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+
+
+@click.group("etl", epilog="Example: docustore etl run users.ndjson --required email")
+def etl() -> None:
+    """Pull users in from outside systems, and see what became of them."""
+
+
+@command("run", example="docustore etl run https://crm.example.org/users --full")
+@click.argument("source")
+@click.option("--full", is_flag=True, help="Read everything, not only what changed since the watermark.")
+@click.option("--dry-run", is_flag=True, help="Classify and count; write nothing.")
+@click.option("--since", type=UtcTime(), help="Only records modified at or after this time.")
+@click.option("--until", type=UtcTime(), help="Only records modified before this time.")
+@click.option(
+    "--required", multiple=True, help="Field a record must hold; may be repeated. [SOURCE given by address]"
+)
+@click.option("--as", "name", help="Name under which identities are kept. [SOURCE given by address]")
+async def run(  # noqa: PLR0913  # one parameter per option
+    invocation: Invocation,
+    *,
+    source: str,
+    full: bool,
+    dry_run: bool,
+    since: datetime | None,
+    until: datetime | None,
+    required: tuple[str, ...],
+    name: str | None,
+) -> int:
+    """Run SOURCE once, here and now: a configured name, a path, a file:// or an http(s):// address."""
+    settings = invocation.settings()
+    source_name, source_settings = _source(settings, source, required=required, name=name)
+    options = RunOptions(full=full, dry_run=dry_run, since=since, until=until)
+    async with AsyncExitStack() as stack:
+        located = await stack.enter_async_context(reachable_servers(settings, hurry=invocation.interruption.hurry))
+        database = await stack.enter_async_context(open_database(located, app_name="docustore-cli"))
+        await _prepare(database, located, is_embedded=settings.mongodb_url is None)
+        entered = await create_run(
+            source_name, trigger=RunTrigger.CLI, options=options, now=datetime.now(UTC), is_attended=True
+        )
+        with _progress(source_name, is_shown=not invocation.as_json) as on_progress:
+            environment = RunEnvironment(
+                database=database,
+                settings=located,
+                owner="docustore-cli",
+                is_last_resort=True,
+                on_progress=on_progress,
+            )
+            finished = await execute(str(entered.id), source_settings, environment)
+    invocation.show(run_record(finished), table=_summary(finished))
+    return DONE if finished.state is RunState.SUCCEEDED else FAILED
+
+
+@command("runs", example="docustore etl runs --source crm --limit 5")
+@click.option("--source", help="Only runs of this source.")
+@click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
+async def runs(invocation: Invocation, *, source: str | None, limit: int) -> int:
+    """List runs, latest first."""
+    async with (
+        reachable_servers(invocation.settings(), hurry=invocation.interruption.hurry) as located,
+        open_database(located, app_name="docustore-cli"),
+    ):
+        found, _ = await list_runs(RunQuery(source=source, limit=limit))
+    invocation.show([run_record(found_run) for found_run in found], table=runs_table(found))
+    return DONE
+
+
+@command("show", example="docustore etl show 6b0363a2c8e7e03b5a434154")
+@click.argument("run_id", metavar="RUN")
+async def show(invocation: Invocation, *, run_id: str) -> int:
+    """Show one run."""
+    async with (
+        reachable_servers(invocation.settings(), hurry=invocation.interruption.hurry) as located,
+        open_database(located, app_name="docustore-cli"),
+    ):
+        found = await ledger.get_run(run_id)
+    invocation.show(run_record(found), table=_summary(found))
+    return DONE
+
+
+@command("cancel", example="docustore etl cancel 6b0363a2c8e7e03b5a434154")
+@click.argument("run_id", metavar="RUN")
+async def cancel(invocation: Invocation, *, run_id: str) -> int:
+    """Cancel a run that is due or running; what it has loaded stays."""
+    async with (
+        reachable_servers(invocation.settings(), hurry=invocation.interruption.hurry) as located,
+        open_database(located, app_name="docustore-cli") as database,
+    ):
+        cancelled = await ledger.cancel(database, run_id)
+    invocation.show(run_record(cancelled), table=_summary(cancelled))
+    return DONE
+
+
+for _command in (run, runs, show, cancel):
+    etl.add_command(_command)
+
+
+def _source(
+    settings: Settings, given: str, *, required: tuple[str, ...], name: str | None
+) -> tuple[str, SourceSettings]:
+    if given in settings.sources:
+        if required or name:
+            raise ConfigurationError(
+                setting=f"sources.{given}",
+                problem="--required and --as are for addresses; change the settings instead",
+            )
+        return given, settings.sources[given]
+    if "://" not in given and "/" not in given and "." not in given:
+        known = ", ".join(sorted(settings.sources)) or "none"
+        raise ConfigurationError(
+            setting=f"sources.{given}",
+            problem=f"not configured (configured: {known}); or give a path or an address",
+        )
+    default_name, source = source_by_address(given, required=required or DEFAULT_REQUIRED)
+    if name is not None and (not SOURCE_NAME.fullmatch(name) or name == "local"):
+        raise ConfigurationError(setting="--as", problem="use a-z, 0-9, - and _, and not `local`")
+    return name or default_name, source
+
+
+async def _prepare(database: Database, settings: Settings, *, is_embedded: bool) -> None:
+    if is_embedded and not await has_unique_indexes(database):
+        await output_of(indexes_command("apply", "--json"), settings)
+    await require_unique_indexes(database)
+
+
+class _progress:  # noqa: N801  # used like a function
+    """A line on stderr that says how far a run has got."""
+
+    def __init__(self, source: str, *, is_shown: bool) -> None:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        self._bar = Progress(*columns, console=notices(), transient=True, disable=not is_shown)
+        self._task = self._bar.add_task(f"{source}: reading", total=None)
+        self._source = source
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, counts: Counts) -> None:
+        self._bar.update(self._task, description=f"{self._source}: {counts_line(counts)}")
+
+
+def _summary(run: EtlRun) -> RenderableType:
+    lines: list[RenderableType] = [run_table(run)]
+    if run.quality:
+        reasons = Table("reason", "records", title="Quarantine and warnings", title_justify="left")
+        for reason, records in sorted(run.quality.items(), key=lambda entry: -entry[1]):
+            reasons.add_row(reason, f"{records:,}")
+        lines.append(reasons)
+    if run.error:
+        lines.append(Text(f"Error: {run.error}", style="red"))
+    return Group(*lines)

@@ -1,0 +1,48 @@
+"""Runs as people read them."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.table import Table
+
+from docustore.etl.models import Counts, EtlRun
+
+OUTCOMES: Final = ("read", "inserted", "updated", "unchanged", "stale", "quarantined", "deactivated", "warnings")
+# What fits on 80 columns beside a run's id.
+SHOWN_IN_LIST: Final = ("read", "inserted", "updated", "quarantined")
+
+
+def counts_line(counts: Counts) -> str:
+    """Say in one line what became of the records read so far; outcomes that did not occur are left out."""
+    outcomes = counts.model_dump()
+    told = [f"{outcomes[name]:,} {name}" for name in OUTCOMES if outcomes[name] or name == "read"]
+    return ", ".join(told)
+
+
+def run_table(run: EtlRun) -> Table:
+    """One run, a row per fact."""
+    counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
+    table = Table(show_header=False, title=f"{run.source}: {run.state}", title_justify="left")
+    table.add_row("run", str(run.id))
+    table.add_row("window", f"{run.window.since or 'the beginning'} .. {run.window.until or 'not fixed yet'}")
+    for name in OUTCOMES:
+        table.add_row(name, f"{counts[name]:,}")
+    if run.duration_s is not None:
+        table.add_row("time", f"{run.duration_s:.1f} s, {run.records_per_s or 0:,.0f} records/s")
+    if run.attempts > 1:
+        table.add_row("attempts", str(run.attempts))
+    return table
+
+
+def runs_table(runs: Sequence[EtlRun]) -> Table:
+    """Runs, a row each."""
+    table = Table(
+        "run", "source", "trigger", "state", "started", "s", *OUTCOMES, title="Runs", title_justify="left"
+    )
+    for run in runs:
+        counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
+        started = f"{run.started_at:%m-%d %H:%M}" if run.started_at else "-"
+        duration = f"{run.duration_s:.1f}" if run.duration_s is not None else "-"
+        outcomes = (f"{counts[name]:,}" for name in SHOWN_IN_LIST)
+        table.add_row(str(run.id), run.source, run.state, started, duration, *outcomes)
+    return table
