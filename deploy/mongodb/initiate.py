@@ -1,0 +1,98 @@
+"""Initiate the replica set and make its accounts. Repeatable: what is there is left as it is.
+
+Runs beside the first member, in its network: a server without accounts lets only its own loopback address
+initiate it and make the first one (the localhost exception).
+"""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+Client = MongoClient[dict[str, Any]]
+
+ROOT: Final = "root"
+SERVICE: Final = "docustore"
+ALREADY_INITIALIZED: Final = 23
+USER_EXISTS: Final = 51003
+AUTHENTICATION_FAILED: Final = 18
+# An election among three fresh members takes about 12 s.
+PRIMARY_TIMEOUT_S: Final = 90
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """Bring the replica set up; the exit code is 0 when it can be used."""
+    address = environment.get("MONGODB_LOCAL_URL", "mongodb://localhost:27017/")
+    tls: dict[str, Any] = {}
+    if environment.get("MONGODB_TLS", "off") == "on":
+        tls = {"tls": True, "tlsCAFile": "/run/tls/ca.pem"}
+    root_password = environment["MONGODB_ROOT_PASSWORD"]
+    try:
+        with MongoClient[dict[str, Any]](address, directConnection=True, **tls) as nobody:
+            initiate(nobody, environment["MONGODB_MEMBERS"].split(","))
+            wait_for_primary(nobody)
+            create_root(nobody, root_password)
+        credentials: dict[str, Any] = {"username": ROOT, "password": root_password, "authSource": "admin"}
+        with MongoClient[dict[str, Any]](address, directConnection=True, **credentials, **tls) as root:
+            set_service_account(root, environment["MONGODB_PASSWORD"], environment["MONGODB_DATABASE"])
+    except (PyMongoError, TimeoutError) as exc:
+        sys.stderr.write(f"error: {type(exc).__name__}: {exc}\n")
+        return 1
+    sys.stdout.write("replica set and accounts are in place\n")
+    return 0
+
+
+def initiate(client: Client, members: list[str]) -> None:
+    """Make the members a replica set, the first one preferred as primary: it is the one that this runs beside."""
+    configured = [
+        {"_id": number, "host": host, "priority": 2 if number == 0 else 1} for number, host in enumerate(members)
+    ]
+    if client.admin.command("hello").get("setName"):
+        return
+    try:
+        client.admin.command("replSetInitiate", {"_id": "rs0", "members": configured})
+    except OperationFailure as exc:
+        if exc.code != ALREADY_INITIALIZED:
+            raise
+
+
+def wait_for_primary(client: Client) -> None:
+    """Wait until this member is primary.
+
+    Raises:
+        TimeoutError: Another member stays primary, or there is no majority.
+    """
+    deadline = time.monotonic() + PRIMARY_TIMEOUT_S
+    while not client.admin.command("hello")["isWritablePrimary"]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"this member did not become primary within {PRIMARY_TIMEOUT_S} s")
+        time.sleep(0.5)
+
+
+def create_root(client: Client, password: str) -> None:
+    """Make the first account; once there is one, the localhost exception is over and this is refused."""
+    try:
+        client.admin.command("createUser", ROOT, pwd=password, roles=["root"])
+    except OperationFailure as exc:
+        is_there = exc.code == USER_EXISTS or "requires authentication" in str(exc)
+        if not is_there:
+            raise
+
+
+def set_service_account(client: Client, password: str, database: str) -> None:
+    """Give the service what it needs: its own database, and a view of the cluster's state."""
+    roles = [
+        {"role": "readWrite", "db": database},
+        {"role": "dbAdmin", "db": database},  # validators and indexes
+        {"role": "clusterMonitor", "db": "admin"},  # progress of index builds, state of the replica set
+    ]
+    exists = client.admin.command("usersInfo", SERVICE)["users"]
+    client.admin.command("updateUser" if exists else "createUser", SERVICE, pwd=password, roles=roles)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
