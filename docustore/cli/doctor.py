@@ -50,20 +50,20 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
     yield await server_binaries(settings)
     try:
         async with reachable_servers(settings, hurry=invocation.interruption.hurry) as located:
-            async for finding in _server_findings(located):
+            async for finding in _server_findings(located, are_embedded=settings.mongodb_url is None):
                 yield finding
     except EmbeddedServerError as exc:
         yield failed("servers", str(exc), next_step="mend what it names, or configure servers of your own")
 
 
-async def _server_findings(settings: Settings) -> AsyncIterator[Finding]:
+async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIterator[Finding]:
     are_servers_well = True
     for findings in (mongodb_findings(settings), valkey_findings(settings)):
         async for finding in findings:
             are_servers_well &= finding.status is not FindingStatus.FAILED
             yield finding
     if are_servers_well:
-        yield await indexes_finding(settings)
+        yield await indexes_finding(settings, are_servers_embedded=are_embedded)
 
 
 def _table(findings: Sequence[Finding]) -> RenderableType:

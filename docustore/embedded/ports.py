@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from docustore.errors import ConfigurationError
+
 LOOPBACK: Final = "127.0.0.1"
 PORTS_FILE: Final = "ports.json"
 
@@ -32,6 +34,24 @@ def free_port(*, preferred: int | None = None, host: str = LOOPBACK) -> int:
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
+    return port
+
+
+def settled_port(port: int, *, host: str) -> int:
+    """Return the port the API will listen on: the given one, or a free one for 0.
+
+    Raises:
+        ConfigurationError: It cannot be listened on. Asked beforehand, because the API's server shares its port
+            with others that allow it, and would start beside them.
+    """
+    if port == 0:
+        return free_port(host=host)
+    if not is_free(port, host=host):
+        raise ConfigurationError(
+            setting="DOCUSTORE_PORT",
+            problem=f"port {port} on {host} cannot be listened on: "
+            "stop the program that has it, or pass --port 0 for a free one",
+        )
     return port
 
 

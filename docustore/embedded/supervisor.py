@@ -1,11 +1,9 @@
 """The service as one unit: servers, preparation, children, readiness, and an ordered end."""
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,14 +13,15 @@ import structlog
 from docustore.config import Settings
 from docustore.embedded.children import KeptChild
 from docustore.embedded.data_dir import claimed
-from docustore.embedded.endpoints import SUPERVISOR, Endpoints, remove_endpoints, write_endpoints
+from docustore.embedded.endpoints import Endpoints
 from docustore.embedded.environment import child_environment
-from docustore.embedded.ports import free_port, is_free
+from docustore.embedded.notice_board import MONGOD, VALKEY, NoticeBoard
+from docustore.embedded.ports import settled_port
 from docustore.embedded.processes import last_lines, spawn, stop
 from docustore.embedded.resolve import with_servers
 from docustore.embedded.servers import embedded_servers
-from docustore.embedded.service import API, LISTENER, WORKER, ServicePlan, whole_service
-from docustore.errors import ConfigurationError, ServiceStartError
+from docustore.embedded.service import ServicePlan, whole_service
+from docustore.errors import ServiceStartError
 
 # Start of Python, of the application, and its first answer from both servers; a busy small machine takes 10 s.
 READY_TIMEOUT_S: Final = 60.0
@@ -57,96 +56,46 @@ async def running_service(
         ServiceStartError: The preparation failed, or the API did not become ready.
     """
     plan, hurry = plan or whole_service(), hurry or asyncio.Event()
-    settled = settings.model_copy(update={"port": _settled_port(settings)})
-    async with _located_servers(settled, hurry) as servers:
-        logs = servers.settings.data_dir / "logs"
-        environment = child_environment(servers.settings)
+    settled = settings.model_copy(update={"port": settled_port(settings.port, host=settings.host)})
+    board = NoticeBoard(settled.data_dir)
+    async with _located_servers(settled, board, hurry) as located:
+        logs = located.data_dir / "logs"
+        environment = child_environment(located)
         await _prepare(plan, logs=logs, environment=environment)
-        board = _NoticeBoard(servers, plan)
         children = [
             KeptChild(spec, log_path=logs / f"{spec.name}.log", environment=environment, on_start=board.note_start)
             for spec in plan.children
         ]
+        http_url = _http_url(located)
         try:
             for child in children:
                 child.start()
-            await _until_ready(plan, board.http_url, children)
-            board.publish()
-            yield board.endpoints
+            await _until_ready(plan, http_url, children)
+            yield board.publish(http_url=http_url, mongodb_url=located.mongodb_url, redis_url=located.redis_url)
         finally:
             board.take_down()
             for child in children:
                 await child.drain(hurry=hurry)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Located:
-    settings: Settings
-    pids: Mapping[str, int]
-
-
 @asynccontextmanager
-async def _located_servers(settings: Settings, hurry: asyncio.Event) -> AsyncIterator[_Located]:
+async def _located_servers(
+    settings: Settings, board: NoticeBoard, hurry: asyncio.Event
+) -> AsyncIterator[Settings]:
     """Hold the data folder, with embedded servers in it where none are configured."""
     if settings.mongodb_url is not None:
         with claimed(settings.data_dir):
-            yield _Located(settings=settings, pids={})
+            yield settings
         return
-    async with embedded_servers(settings.data_dir, hurry=hurry) as servers:
-        pids = {"mongod": servers.mongod_pid, "valkey": servers.valkey_pid}
-        yield _Located(settings=with_servers(settings, servers), pids=pids)
+    async with embedded_servers(settings.data_dir, hurry=hurry, on_restart=board.note_start) as servers:
+        board.note_start(MONGOD, servers.mongod_pid)
+        board.note_start(VALKEY, servers.valkey_pid)
+        yield with_servers(settings, servers)
 
 
-class _NoticeBoard:
-    """Keeps `endpoints.json` true from the moment it is published."""
-
-    def __init__(self, servers: _Located, plan: ServicePlan) -> None:
-        self._settings = servers.settings
-        self._is_published = False
-        self._pids: dict[str, int | None] = {
-            SUPERVISOR: os.getpid(), API: None, WORKER: None, LISTENER: None, "mongod": None, "valkey": None,
-            **dict.fromkeys(spec.name for spec in plan.children),
-            **servers.pids,
-        }  # fmt: skip
-
-    @property
-    def http_url(self) -> str:
-        host = ANY_HOSTS.get(self._settings.host, self._settings.host)
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._settings.port}"
-
-    @property
-    def endpoints(self) -> Endpoints:
-        return Endpoints(
-            http_url=self.http_url,
-            mongodb_url=self._settings.mongodb_url or "",
-            redis_url=self._settings.redis_url or "",
-            pids=dict(self._pids),
-        )
-
-    def note_start(self, name: str, pid: int) -> None:
-        self._pids[name] = pid
-        if self._is_published:
-            write_endpoints(self._settings.data_dir, self.endpoints)
-
-    def publish(self) -> None:
-        self._is_published = True
-        write_endpoints(self._settings.data_dir, self.endpoints)
-
-    def take_down(self) -> None:
-        self._is_published = False
-        remove_endpoints(self._settings.data_dir)
-
-
-def _settled_port(settings: Settings) -> int:
-    if settings.port == 0:
-        return free_port(host=settings.host)
-    if not is_free(settings.port, host=settings.host):
-        raise ConfigurationError(
-            setting="DOCUSTORE_PORT",
-            problem=f"port {settings.port} on {settings.host} cannot be listened on: "
-            "stop the program that has it, or pass --port 0 for a free one",
-        )
-    return settings.port
+def _http_url(settings: Settings) -> str:
+    host = ANY_HOSTS.get(settings.host, settings.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 async def _prepare(plan: ServicePlan, *, logs: Path, environment: Mapping[str, str]) -> None:
