@@ -1,16 +1,17 @@
-"""Routes that answer many users: pages and search."""
+"""Routes of the collection of users: pages, search, and new users."""
 
+from http import HTTPStatus
 from math import ceil
 from urllib.parse import urlencode
 
-from litestar import Controller, Response, get
+from litestar import Controller, Response, get, post
+from litestar.params import JSONBody
 
-from docustore.clock import as_utc
+from docustore.clock import as_utc, now_utc
 from docustore.errors import FieldError, InvalidQueryError
 from docustore.problem_details import problems
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users
-from docustore.users.profile import UserStatus
 from docustore.users.query_parameters import (
     LIST_PARAMETERS,
     SEARCH_PARAMETERS,
@@ -20,17 +21,25 @@ from docustore.users.query_parameters import (
     CreatedUntil,
     Cursor,
     Limit,
+    Location,
     Offset,
     Prefer,
+    Role,
     SearchText,
+    Sort,
+    Status,
+    Tag,
     counting_of,
 )
+from docustore.users.responses import answer
+from docustore.users.schemas import UserInput
 from docustore.users.search import SearchQuery, search_users
-from docustore.users.views import SearchPage, UserPage, user_view
+from docustore.users.service import create_user
+from docustore.users.views import SearchPage, UserPage, UserView, user_view
 
 
 class UserListController(Controller):
-    """Many users."""
+    """All users."""
 
     path = "/users"
     tags = ("users",)
@@ -41,11 +50,11 @@ class UserListController(Controller):
         request: AuthorisedRequest,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
-        sort: UserSort = UserSort.NEWEST,
-        status: UserStatus | None = None,
-        role: str | None = None,
-        tag: str | None = None,
-        location: str | None = None,
+        sort: Sort = UserSort.NEWEST,
+        status: Status = None,
+        role: Role = None,
+        tag: Tag = None,
+        location: Location = None,
         created_from: CreatedFrom = None,
         created_after: CreatedAfter = None,
         created_before: CreatedBefore = None,
@@ -77,12 +86,20 @@ class UserListController(Controller):
             response.headers["Preference-Applied"] = f"count={counting.value}"
         return response
 
+    @post(responses=problems(409, 415, 422), summary="Create a user")
+    async def create(self, request: AuthorisedRequest, data: JSONBody[UserInput]) -> Response[UserView]:
+        """Create a user. Fields that are left out get their defaults; `email` is required."""
+        user = await create_user(data, actor=request.auth.actor, now=now_utc())
+        response = answer(user, status=HTTPStatus.CREATED)
+        response.headers["Location"] = f"/users/{user['_id']}"
+        return response
+
     @get("/search", responses=problems(), summary="Search users")
     async def search(
         self,
         request: AuthorisedRequest,
         text: SearchText,
-        status: UserStatus | None = None,
+        status: Status = None,
         limit: Limit = DEFAULT_LIMIT,
         offset: Offset = 0,
         cursor: Cursor = None,

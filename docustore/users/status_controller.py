@@ -1,24 +1,19 @@
 """Routes that change the status of users, one or many, and take deletions back."""
 
-from typing import Annotated
-
 from litestar import Controller, Response, post
-from litestar.enums import RequestEncodingType
-from litestar.params import Body, Parameter
+from litestar.params import JSONBody
 
 from docustore.clock import now_utc
 from docustore.problem_details import problems
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users.bulk_status import set_status_of_many
-from docustore.users.preconditions import IfMatch, entity_tag
+from docustore.users.preconditions import IfMatch
 from docustore.users.profile import UserStatus
-from docustore.users.query_parameters import IfMatchHeader
+from docustore.users.query_parameters import IfMatchHeader, UserId
+from docustore.users.responses import answer
 from docustore.users.schemas import BulkStatusInput
-from docustore.users.service import RawUser, Write, restore_user, set_status
-from docustore.users.views import BulkStatusResult, UserView, user_view
-
-UserId = Annotated[str, Parameter(description="the user's `id`")]
-OrderBody = Annotated[BulkStatusInput, Body(media_type=RequestEncodingType.JSON)]
+from docustore.users.service import Write, restore_user, set_status
+from docustore.users.views import BulkStatusResult, UserView
 
 
 class UserStatusController(Controller):
@@ -32,7 +27,7 @@ class UserStatusController(Controller):
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Let the user act. A user that is active already is not changed."""
-        return _answer(await set_status(_write(request, user_id, if_match), UserStatus.ACTIVE))
+        return answer(await set_status(_write(request, user_id, if_match), UserStatus.ACTIVE))
 
     @post(
         "/{user_id:str}/deactivate",
@@ -44,24 +39,24 @@ class UserStatusController(Controller):
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Mark the user as no longer in use. A user that is inactive already is not changed."""
-        return _answer(await set_status(_write(request, user_id, if_match), UserStatus.INACTIVE))
+        return answer(await set_status(_write(request, user_id, if_match), UserStatus.INACTIVE))
 
     @post("/{user_id:str}/suspend", status_code=200, responses=problems(404, 410, 412), summary="Suspend a user")
     async def suspend(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Bar the user from acting. A user that is suspended already is not changed."""
-        return _answer(await set_status(_write(request, user_id, if_match), UserStatus.SUSPENDED))
+        return answer(await set_status(_write(request, user_id, if_match), UserStatus.SUSPENDED))
 
     @post("/{user_id:str}/restore", status_code=200, responses=problems(404, 409, 412), summary="Restore a user")
     async def restore(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Take a deletion back. 409 if another user has taken the e-mail address meanwhile."""
-        return _answer(await restore_user(_write(request, user_id, if_match)))
+        return answer(await restore_user(_write(request, user_id, if_match)))
 
     @post("/bulk-status", status_code=200, responses=problems(415, 422), summary="Move users to another status")
-    async def bulk_status(self, request: AuthorisedRequest, data: OrderBody) -> BulkStatusResult:
+    async def bulk_status(self, request: AuthorisedRequest, data: JSONBody[BulkStatusInput]) -> BulkStatusResult:
         """Move all users of one status, not changed since `updated_before`, to another.
 
         `dry_run` counts only; above `max_affected` nothing is changed (422). Users that others write at the very
@@ -72,8 +67,3 @@ class UserStatusController(Controller):
 
 def _write(request: AuthorisedRequest, user_id: str, if_match: str | None) -> Write:
     return Write(user_id=user_id, if_match=IfMatch.optional(if_match), actor=request.auth.actor, now=now_utc())
-
-
-def _answer(user: RawUser) -> Response[UserView]:
-    view = user_view(user)
-    return Response(view, status_code=200, headers={"ETag": entity_tag(view.version)})

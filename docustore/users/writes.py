@@ -29,7 +29,7 @@ def new_user(given: UserInput, *, now: datetime, actor: str, password_hash: str 
     user_id = ObjectId()
     values = given.values(created_at=now)
     values["roles"] = []
-    identities = local_write({}, user_id=str(user_id), values=values, now=now)
+    identities = local_write({"_id": user_id, "updated_at": now}, user_id=str(user_id), values=values, now=now)
     document: Fields = {
         "_id": user_id,
         **derive(identities, user={"local_roles": given.roles}),

@@ -1,0 +1,86 @@
+"""Routes of the page at `/`: the page itself, its figures, signing in and out."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Controller, Response, Router, get, post
+from litestar.datastructures import Cookie, State
+from litestar.params import JSONBody
+from litestar.response import Redirect
+from litestar.static_files import create_static_files_router
+
+from docustore.clock import now_utc
+from docustore.dashboard.pages import DASHBOARD_PAGE, LOGIN_PAGE, STATIC_DIR, page_response
+from docustore.dashboard.summary import Summary, summarise
+from docustore.errors import ForbiddenError, UnauthenticatedError
+from docustore.security.api_keys import KeyRing
+from docustore.security.authentication import COOKIE_NAME, PUBLIC, AuthorisedRequest, is_same_origin
+from docustore.security.models import Scope
+
+COOKIE_MAX_AGE_S: Final = 30 * 24 * 3600
+
+
+class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the login page sends."""
+
+    key: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+
+
+class DashboardController(Controller):
+    """The page and what it needs."""
+
+    path = "/"
+    include_in_schema = False
+
+    @get("/", opt=PUBLIC)
+    async def dashboard(self, request: AuthorisedRequest, state: State) -> Response[Any]:
+        """Show the page to whoever is signed in, the login page to everybody else."""
+        key_ring: KeyRing = state.key_ring
+        try:
+            await key_ring.principal_of(request.cookies.get(COOKIE_NAME, ""))
+        except UnauthenticatedError:
+            return Redirect("/login")
+        return page_response(DASHBOARD_PAGE)
+
+    @get("/dashboard/summary")
+    async def summary(self, state: State) -> Summary:
+        """Answer all figures of the page at once."""
+        return await summarise(state.database, now=now_utc())
+
+    @get("/login", opt=PUBLIC, sync_to_thread=False)
+    def login_page(self) -> Response[str]:
+        """Show the form that takes a key."""
+        return page_response(LOGIN_PAGE)
+
+    @post("/login", opt=PUBLIC, status_code=204)
+    async def login(self, request: AuthorisedRequest, state: State, data: JSONBody[Login]) -> Response[None]:
+        """Keep the key in a cookie that scripts cannot read and other sites cannot send."""
+        if not is_same_origin(request):
+            # Else another site could sign a visitor in with a key of its own.
+            raise ForbiddenError(scope=Scope.READ.value)
+        key_ring: KeyRing = state.key_ring
+        await key_ring.principal_of(data.key)
+        return Response(None, status_code=204, cookies=[_cookie(request, data.key, max_age_s=COOKIE_MAX_AGE_S)])
+
+    @post("/logout", status_code=204)
+    async def logout(self, request: AuthorisedRequest) -> Response[None]:
+        """Forget the key."""
+        return Response(None, status_code=204, cookies=[_cookie(request, "", max_age_s=0)])
+
+
+def dashboard_assets() -> Router:
+    """Serve the pages' style and scripts from the package."""
+    return create_static_files_router(
+        path="/assets", directories=[str(STATIC_DIR)], opt=dict(PUBLIC), name="dashboard"
+    )
+
+
+def _cookie(request: AuthorisedRequest, key: str, *, max_age_s: int) -> Cookie:
+    return Cookie(
+        key=COOKIE_NAME,
+        value=key,
+        max_age=max_age_s,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )

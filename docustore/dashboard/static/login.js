@@ -1,0 +1,36 @@
+"use strict";
+
+const form = document.getElementById("login");
+const problem = document.getElementById("problem");
+
+async function signIn(key) {
+  problem.textContent = "";
+  try {
+    const response = await fetch("/login", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ key }),
+    });
+    if (response.ok) {
+      window.location.replace("/");
+      return;
+    }
+    problem.textContent = response.status === 401
+      ? "This key is unknown, expired or revoked."
+      : (await response.json()).detail;
+  } catch {
+    problem.textContent = "The server does not answer.";
+  }
+}
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  signIn(form.elements.key.value.trim());
+});
+
+// The fragment never leaves the browser; it is taken out of the address before anything else can see it.
+const given = new URLSearchParams(window.location.hash.slice(1)).get("key");
+if (given) {
+  history.replaceState(null, "", window.location.pathname);
+  signIn(given);
+}

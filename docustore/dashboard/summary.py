@@ -1,0 +1,43 @@
+"""Everything the page shows, gathered at once."""
+
+import asyncio
+from datetime import datetime
+from typing import Any, Final, TypedDict
+
+from docustore.analytics.report import UsersAnalytics, users_analytics
+from docustore.changes.status import ChangeStatus, change_status
+from docustore.database import Database
+from docustore.etl.queries import RunQuery, list_runs, open_by_reason
+from docustore.etl.run_record import run_record
+
+TREND_DAYS: Final = 60
+RUNS_SHOWN: Final = 8
+
+
+class Summary(TypedDict):
+    """The figures of the page; `runs` are run records, latest first."""
+
+    now: datetime
+    trend_days: int
+    users: UsersAnalytics
+    runs: list[dict[str, Any]]
+    quarantine: list[dict[str, Any]]
+    changes: ChangeStatus
+
+
+async def summarise(database: Database, *, now: datetime) -> Summary:
+    """Gather the figures; each comes from an index or from the live marts, whatever the number of users."""
+    users, (runs, _), quarantine, changes = await asyncio.gather(
+        users_analytics(database, now=now, days=TREND_DAYS),
+        list_runs(RunQuery(limit=RUNS_SHOWN)),
+        open_by_reason(),
+        change_status(database),
+    )
+    return {
+        "now": now,
+        "trend_days": TREND_DAYS,
+        "users": users,
+        "runs": [run_record(run) for run in runs],
+        "quarantine": quarantine,
+        "changes": changes,
+    }

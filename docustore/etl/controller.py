@@ -1,0 +1,102 @@
+"""Routes of the ETL: start runs, look at runs and at what they could not load."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from litestar import Controller, Response, get, post
+from litestar.datastructures import State
+from litestar.params import JSONBody, PathParameter, QueryParameter
+from pydantic import BaseModel, ConfigDict, Field
+
+from docustore.clock import now_utc
+from docustore.config import Settings
+from docustore.etl.ledger import get_run
+from docustore.etl.models import QuarantineState, RunOptions, RunState, RunTrigger
+from docustore.etl.queries import (
+    QuarantineQuery,
+    RunQuery,
+    find_quarantined,
+    list_quarantined,
+    list_runs,
+)
+from docustore.etl.run_record import run_record
+from docustore.etl.schedule import create_run, known_source
+from docustore.problem_details import problems
+from docustore.queue import Queue, enqueue_run
+
+Id = Annotated[str, PathParameter(description="the `id` of the run or record")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before, with the same query")]
+Source = Annotated[str | None, QueryParameter(description="a source's name; every source if left out")]
+
+RunStateParameter = Annotated[RunState | None, QueryParameter(name="state", description="every state if left out")]
+QuarantineStateParameter = Annotated[
+    QuarantineState, QueryParameter(name="state", description="the record's state")
+]
+
+
+class TriggerInput(BaseModel):
+    """Which source to read, and how."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    source: str = Field(description="a source's name in the settings")
+    full: bool = Field(False, description="read everything, not only what changed since the last run")
+    dry_run: bool = Field(False, description="read, check and count; write nothing")
+
+
+class EtlController(Controller):
+    """Runs and quarantine."""
+
+    path = "/etl"
+    tags = ("etl",)
+
+    @post("/trigger", status_code=202, responses=problems(404, 415, 422), summary="Start a run")
+    async def trigger(self, state: State, data: JSONBody[TriggerInput]) -> Response[dict[str, Any]]:
+        """Start a run of one source. `Location` is the run's address: poll it until `state` is final.
+
+        If the queue is away (503) the run is entered all the same, and starts when the queue is back.
+        """
+        settings: Settings = state.settings
+        queue: Queue = state.queue
+        known_source(settings.sources, data.source)
+        options = RunOptions(full=data.full, dry_run=data.dry_run)
+        run = await create_run(data.source, trigger=RunTrigger.API, options=options, now=now_utc())
+        await enqueue_run(queue, run)
+        return Response(run_record(run), status_code=202, headers={"Location": f"/etl/runs/{run.id}"})
+
+    @get("/runs", responses=problems(), summary="List runs")
+    async def runs(
+        self, source: Source = None, run_state: RunStateParameter = None, limit: Limit = 20, cursor: Cursor = None
+    ) -> dict[str, Any]:
+        """List runs, the latest first: `{items, next_cursor}`."""
+        query = RunQuery(source=source, state=run_state, limit=limit, cursor=cursor)
+        found, next_cursor = await list_runs(query)
+        return {"items": [run_record(run) for run in found], "next_cursor": next_cursor}
+
+    @get("/runs/{run_id:str}", responses=problems(404), summary="Read a run")
+    async def run(self, run_id: Id) -> dict[str, Any]:
+        """Read one run; while it runs, `counts` are those of its last checkpoint."""
+        return run_record(await get_run(run_id))
+
+    @get("/quarantine", responses=problems(), summary="List quarantined records")
+    async def quarantined(
+        self,
+        source: Source = None,
+        record_state: QuarantineStateParameter = QuarantineState.OPEN,
+        limit: Limit = 20,
+        cursor: Cursor = None,
+    ) -> dict[str, Any]:
+        """List records that could not be loaded, the latest seen first, each with every reason."""
+        query = QuarantineQuery(source=source, state=record_state, limit=limit, cursor=cursor)
+        found, next_cursor = await list_quarantined(query)
+        return {"items": [_shown(record) for record in found], "next_cursor": next_cursor}
+
+    @get("/quarantine/{record_id:str}", responses=problems(404), summary="Read a quarantined record")
+    async def quarantined_record(self, record_id: Id) -> dict[str, Any]:
+        """Read one record that could not be loaded, with its raw text as the source sent it."""
+        return _shown(await find_quarantined(record_id))
+
+
+def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": str(record["_id"]), **{name: value for name, value in record.items() if name != "_id"}}

@@ -1,0 +1,125 @@
+"""Read runs and quarantined records, newest first, for the API, the dashboard and the metrics."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bson import ObjectId
+from pymongo.asynchronous.collection import AsyncCollection
+
+from docustore.errors import NotFoundError
+from docustore.etl.models import EtlRun, QuarantinedRecord, QuarantineState, RunState
+from docustore.pagination import Position, decode_cursor, encode_cursor
+
+MAX_REASONS: Final = 20
+Filter = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunQuery:
+    """Which runs, and which page of them; None = any."""
+
+    source: str | None = None
+    state: RunState | None = None
+    limit: int = 20
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuarantineQuery:
+    """Which quarantined records, and which page of them; None = any."""
+
+    source: str | None = None
+    state: QuarantineState | None = QuarantineState.OPEN
+    limit: int = 20
+    cursor: str | None = None
+
+
+async def list_runs(query: RunQuery) -> tuple[list[EtlRun], str | None]:
+    """Read one page of runs, latest asked for first, and the cursor of the next."""
+    bound = ("runs", query.source, query.state)
+    which = _given(source=query.source, state=query.state)
+    if query.cursor is not None:
+        which = {**which, **_before("created_at", decode_cursor(query.cursor, query=bound))}
+    found = await EtlRun.find(which).sort("-created_at", "-_id").limit(query.limit + 1).to_list()
+    if len(found) <= query.limit:
+        return found, None
+    last = found[query.limit - 1]
+    return found[: query.limit], encode_cursor(Position(at=last.created_at, id=str(last.id)), query=bound)
+
+
+async def list_quarantined(query: QuarantineQuery) -> tuple[list[Mapping[str, Any]], str | None]:
+    """Read one page of quarantined records, latest seen first, without their raw text."""
+    bound = ("quarantine", query.source, query.state)
+    which = _given(source=query.source, state=query.state)
+    if query.cursor is not None:
+        which = {**which, **_before("last_seen_at", decode_cursor(query.cursor, query=bound))}
+    order = [("last_seen_at", -1), ("_id", -1)]
+    found = await _quarantine().find(which, {"raw": 0}, sort=order).limit(query.limit + 1).to_list()
+    if len(found) <= query.limit:
+        return list(found), None
+    last = found[query.limit - 1]
+    position = Position(at=last["last_seen_at"], id=str(last["_id"]))
+    return list(found[: query.limit]), encode_cursor(position, query=bound)
+
+
+async def find_quarantined(record_id: str) -> Mapping[str, Any]:
+    """Read one quarantined record, whole.
+
+    Raises:
+        NotFoundError: There is none with this id.
+    """
+    found = await _quarantine().find_one({"_id": ObjectId(record_id)}) if ObjectId.is_valid(record_id) else None
+    if found is None:
+        raise NotFoundError(kind="quarantined record", id=record_id)
+    return found
+
+
+async def last_finished_runs() -> list[Mapping[str, Any]]:
+    """Read the last finished run of each source, as it is stored; one indexed read for each source."""
+    runs: AsyncCollection[dict[str, Any]] = EtlRun.get_pymongo_collection()
+    which: Filter = {"state": {"$in": [RunState.SUCCEEDED.value, RunState.FAILED.value]}}
+    last = [
+        await runs.find_one({"source": source, **which}, sort=[("created_at", -1)])
+        for source in sorted(await runs.distinct("source"))
+    ]
+    return [run for run in last if run is not None]
+
+
+async def open_by_source() -> dict[str, int]:
+    """Count the open quarantined records of each source."""
+    pipeline = [
+        {"$match": {"state": QuarantineState.OPEN.value}},
+        {"$group": {"_id": "$source", "n": {"$sum": 1}}},
+    ]
+    rows = await (await _quarantine().aggregate(pipeline)).to_list()
+    return {row["_id"]: row["n"] for row in rows}
+
+
+async def open_by_reason() -> list[dict[str, Any]]:
+    """Count the open quarantined records by reason, most first; a record with two reasons counts under both.
+
+    Shape: `{"code": "email_malformed", "pointer": "/email", "records": 12}`, at most 20.
+    """
+    pipeline: list[Filter] = [
+        {"$match": {"state": QuarantineState.OPEN.value}},
+        {"$unwind": "$errors"},
+        {"$group": {"_id": {"code": "$errors.code", "pointer": "$errors.pointer"}, "records": {"$sum": 1}}},
+        {"$sort": {"records": -1, "_id": 1}},
+        {"$limit": MAX_REASONS},
+    ]
+    rows = await (await _quarantine().aggregate(pipeline)).to_list()
+    return [{**row["_id"], "records": row["records"]} for row in rows]
+
+
+def _quarantine() -> AsyncCollection[dict[str, Any]]:
+    return QuarantinedRecord.get_pymongo_collection()
+
+
+def _given(**equal: str | None) -> Filter:
+    return {name: str(value) for name, value in equal.items() if value is not None}
+
+
+def _before(field: str, position: Position) -> Filter:
+    tie = {field: position.at, "_id": {"$lt": ObjectId(position.id)}}
+    return {"$or": [{field: {"$lt": position.at}}, tie]}

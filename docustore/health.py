@@ -1,0 +1,107 @@
+"""Routes for whoever runs the service: alive, ready, measured."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Final
+
+import msgspec
+import pymongo
+from litestar import Controller, Response, get
+from litestar.datastructures import State
+from litestar.openapi.datastructures import ResponseSpec
+from pymongo.errors import PyMongoError
+from pymongo.read_preferences import ReadPreference
+from redis.exceptions import RedisError
+
+from docustore.analytics.report import users_analytics
+from docustore.changes.status import change_status
+from docustore.clock import now_utc
+from docustore.database import Database
+from docustore.etl.queries import last_finished_runs, open_by_source
+from docustore.metrics import CONTENT_TYPE, StoreMetrics
+from docustore.problem_details import problems
+from docustore.queue import Queue
+from docustore.security.authentication import PUBLIC
+
+# A probe that takes longer than its caller waits tells nothing.
+PROBE_TIMEOUT_S: Final = 2.0
+
+
+class PartStatus(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One part the API needs, and what is wrong with it."""
+
+    status: str
+    problem: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`status` is `ok` or `unavailable`; the parts say which one is away."""
+
+    status: str
+    parts: dict[str, PartStatus]
+
+
+OK: Final = PartStatus(status="ok")
+
+
+class OperationController(Controller):
+    """Health and metrics."""
+
+    path = "/"
+    tags = ("operation",)
+
+    @get("/health/live", opt=PUBLIC, security=[{}], summary="Is the process alive?")
+    async def live(self) -> dict[str, str]:
+        """Answer as long as the process can; says nothing of its parts."""
+        return {"status": "ok"}
+
+    @get(
+        "/health/ready",
+        opt=PUBLIC,
+        security=[{}],
+        summary="Can requests be served?",
+        responses={
+            503: ResponseSpec(data_container=Health, description="a part is away", generate_examples=False)
+        },
+    )
+    async def ready(self, state: State) -> Response[Health]:
+        """Ask MongoDB's primary and the queue; 503 while one of them does not answer within two seconds."""
+        mongodb, valkey = await asyncio.gather(_mongodb(state.database), _valkey(state.queue))
+        is_ready = mongodb is OK and valkey is OK
+        health = Health(status="ok" if is_ready else "unavailable", parts={"mongodb": mongodb, "valkey": valkey})
+        return Response(health, status_code=200 if is_ready else 503)
+
+    @get("/metrics", summary="Metrics for Prometheus", media_type=CONTENT_TYPE, responses=problems())
+    async def metrics(self, state: State) -> bytes:
+        """Requests as this process served them; users, runs, quarantine and listener as the store has them."""
+        store = StoreMetrics()
+        analytics, runs, quarantined, changes = await asyncio.gather(
+            users_analytics(state.database, now=now_utc()),
+            last_finished_runs(),
+            open_by_source(),
+            change_status(state.database),
+        )
+        store.users(analytics["status_distribution"])
+        store.runs(runs)
+        store.quarantine(quarantined)
+        store.listener(is_running=changes.owner is not None, lag_s=changes.lag_s)
+        exposition: bytes = state.request_metrics.exposition()
+        return exposition + store.exposition()
+
+
+async def _mongodb(database: Database) -> PartStatus:
+    try:
+        with pymongo.timeout(PROBE_TIMEOUT_S):
+            await database.client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
+    except PyMongoError:
+        return PartStatus(status="unavailable", problem="no primary answers")
+    return OK
+
+
+async def _valkey(queue: Queue) -> PartStatus:
+    answer: Awaitable[object] = queue.ping()
+    try:
+        await asyncio.wait_for(answer, PROBE_TIMEOUT_S)
+    except (RedisError, OSError, TimeoutError):
+        return PartStatus(status="unavailable", problem="does not answer")
+    return OK

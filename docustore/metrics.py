@@ -1,0 +1,132 @@
+"""Metrics for Prometheus: requests as this process serves them, the rest as the store has it at the scrape."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from datetime import datetime
+from time import perf_counter
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4"
+# From a cached read (1 ms) to an exact count of a million users (half a second), and the server's patience.
+BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+UNROUTED: Final = "unrouted"
+
+Scope = MutableMapping[str, Any]
+Send = Callable[[Any], Awaitable[None]]
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class RequestMetrics:
+    """Counts and times requests under their route's template, never under a raw path: ids are personal data."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._duration = Histogram(
+            "docustore_http_request_duration_seconds",
+            "Time from the request's head to the response's last byte",
+            ("method", "route", "status"),
+            registry=self._registry,
+            buckets=BUCKETS_S,
+        )
+        self._in_progress = Gauge(
+            "docustore_http_requests_in_progress", "Requests being answered", registry=self._registry
+        )
+        self._unrouted = Counter(
+            "docustore_http_requests_unrouted_total",
+            "Requests to addresses that do not exist",
+            registry=self._registry,
+        )
+        # `labels` locks and hashes; the route's own child is kept.
+        self._children: dict[tuple[str, str, int], Any] = {}
+
+    def wrap(self, app: AsgiApp) -> AsgiApp:
+        """Measure an ASGI application; it must have been routed before."""
+
+        async def measured(scope: Scope, receive: object, send: Send) -> None:
+            if scope["type"] != "http":
+                await app(scope, receive, send)
+                return
+            status = 500
+            started_at = perf_counter()
+
+            async def noting_status(message: Mapping[str, Any]) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                await send(message)
+
+            self._in_progress.inc()
+            try:
+                await app(scope, receive, noting_status)
+            finally:
+                self._in_progress.dec()
+                self._observe(scope, status, perf_counter() - started_at)
+
+        return measured
+
+    def note_exception(self, _: Exception, scope: Scope) -> None:
+        """Count a request that no route took."""
+        if "path_template" not in scope:
+            self._unrouted.inc()
+
+    def exposition(self) -> bytes:
+        """Write the request metrics in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _observe(self, scope: Scope, status: int, duration_s: float) -> None:
+        key = (scope["method"], scope.get("path_template", UNROUTED), status)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = self._duration.labels(*map(str, key))
+        child.observe(duration_s)
+
+
+class StoreMetrics:
+    """What the store says of users, the ETL and the listener, written as gauges."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+
+    def users(self, by_status: Mapping[str, int]) -> None:
+        """Set the number of users by status."""
+        gauge = self._gauge("docustore_users", "Users that are not deleted", "status")
+        for status, users in by_status.items():
+            gauge.labels(status).set(users)
+
+    def runs(self, runs: Iterable[Mapping[str, Any]]) -> None:
+        """Set the figures of each source's last finished run, given as raw runs."""
+        finished = self._gauge(
+            "docustore_etl_last_run_timestamp_seconds", "End of the last run", "source", "state"
+        )
+        duration = self._gauge("docustore_etl_last_run_duration_seconds", "Length of the last run", "source")
+        records = self._gauge("docustore_etl_last_run_records", "Records of the last run", "source", "outcome")
+        for run in runs:
+            source = run["source"]
+            finished.labels(source, run["state"]).set(_seconds(run["finished_at"]))
+            duration.labels(source).set(run.get("duration_s") or 0.0)
+            for outcome, count in run["counts"].items():
+                records.labels(source, outcome).set(count)
+
+    def quarantine(self, by_source: Mapping[str, int]) -> None:
+        """Set the number of quarantined records that wait for somebody."""
+        gauge = self._gauge("docustore_etl_quarantine_open", "Quarantined records that are open", "source")
+        for source, records in by_source.items():
+            gauge.labels(source).set(records)
+
+    def listener(self, *, is_running: bool, lag_s: float | None) -> None:
+        """Set whether a listener holds the lease, and how far it is behind."""
+        self._gauge("docustore_changes_listener_running", "1 while a listener holds the lease").set(is_running)
+        if lag_s is not None:
+            self._gauge("docustore_changes_lag_seconds", "Age of the oldest change not yet applied").set(lag_s)
+
+    def exposition(self) -> bytes:
+        """Write the gauges in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self._registry)
+
+
+def _seconds(time: datetime | None) -> float:
+    return time.timestamp() if time else 0.0

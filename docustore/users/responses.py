@@ -1,0 +1,28 @@
+"""One user as a response: the view, with its version as entity tag."""
+
+from http import HTTPStatus
+from typing import Final, cast
+
+from litestar import Response
+from litestar.openapi.datastructures import ResponseSpec
+
+from docustore.users.preconditions import entity_tag, is_current
+from docustore.users.service import RawUser
+from docustore.users.views import UserView, user_view
+
+NOT_MODIFIED: Final = {304: ResponseSpec(data_container=None, description="the copy you have is still good")}
+
+
+def answer(user: RawUser, *, status: HTTPStatus = HTTPStatus.OK) -> Response[UserView]:
+    """Answer a user."""
+    view = user_view(user)
+    return Response(view, status_code=status.value, headers={"ETag": entity_tag(view.version)})
+
+
+def answer_unless_current(user: RawUser, if_none_match: str | None) -> Response[UserView]:
+    """Answer a user, or 304 if the client's copy is still good."""
+    response = answer(user)
+    if not is_current(if_none_match, version=response.content.version):
+        return response
+    empty = Response(None, status_code=HTTPStatus.NOT_MODIFIED.value, headers=response.headers)
+    return cast("Response[UserView]", empty)

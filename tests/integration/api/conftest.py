@@ -1,0 +1,82 @@
+"""The API in this process, on a fresh database, with a key of each scope."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+from litestar import Litestar
+
+from docustore.app import create_app
+from docustore.config import Settings, SourceSettings
+from docustore.database import Database
+from docustore.security.api_keys import create_key
+from docustore.security.models import Scope
+
+Client = AsyncClient
+
+
+@asynccontextmanager
+async def started(app: Litestar) -> AsyncIterator[None]:
+    """Run the application's lifespan in a task of its own: a fixture is set up and torn down in two."""
+    ready, done = asyncio.Event(), asyncio.Event()
+
+    async def live() -> None:
+        async with app.lifespan():
+            ready.set()
+            await done.wait()
+
+    task = asyncio.create_task(live())
+    waiting = asyncio.create_task(ready.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    try:
+        if not task.done():
+            yield
+    finally:
+        done.set()
+        await task
+
+
+@pytest.fixture
+def api_settings(settings: Settings) -> Settings:
+    source = SourceSettings(kind="file", url="/nowhere.ndjson")
+    return settings.model_copy(update={"sources": {"crm": source}})
+
+
+@pytest.fixture
+async def anonymous(database: Database, api_settings: Settings) -> AsyncIterator[Client]:
+    """A client without a key."""
+    app = create_app(api_settings)
+    # One loop for the test and the application: both use the models, which are bound to one client.
+    transport = ASGITransport(app=app, raise_app_exceptions=False)
+    async with started(app), AsyncClient(transport=transport, base_url="http://api.test") as client:
+        yield client
+
+
+@pytest.fixture
+async def keys(anonymous: Client) -> dict[Scope, str]:
+    return {scope: (await create_key(name=scope.value, scope=scope)).key for scope in Scope}
+
+
+@pytest.fixture
+async def api(anonymous: Client, keys: dict[Scope, str]) -> Client:
+    """A client whose key may read and write."""
+    anonymous.headers["authorization"] = f"Bearer {keys[Scope.WRITE]}"
+    return anonymous
+
+
+async def create(api: Client, email: str = "ada@example.org", **fields: Any) -> dict[str, Any]:
+    response = await api.post("/users", json={"email": email, **fields})
+    assert response.status_code == 201, response.text
+    return response.json()
+
+
+@pytest.fixture
+def make_user(api: Client) -> Any:
+    async def made(email: str = "ada@example.org", **fields: Any) -> dict[str, Any]:
+        return await create(api, email, **fields)
+
+    return made
