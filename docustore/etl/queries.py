@@ -88,7 +88,7 @@ async def last_finished_runs() -> list[Mapping[str, Any]]:
 
 async def open_by_source() -> dict[str, int]:
     """Count the open quarantined records of each source."""
-    pipeline = [
+    pipeline: list[Filter] = [
         {"$match": {"state": QuarantineState.OPEN.value}},
         {"$group": {"_id": "$source", "n": {"$sum": 1}}},
     ]
