@@ -36,9 +36,10 @@ def run_table(run: EtlRun) -> Table:
 
 def runs_table(runs: Sequence[EtlRun]) -> Table:
     """Runs, a row each."""
-    table = Table(
-        "run", "source", "trigger", "state", "started", "s", *OUTCOMES, title="Runs", title_justify="left"
-    )
+    table = Table(title="Runs", title_justify="left")
+    table.add_column("run", no_wrap=True)
+    for column in ("source", "state", "started", "s", *SHOWN_IN_LIST):
+        table.add_column(column)
     for run in runs:
         counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
         started = f"{run.started_at:%m-%d %H:%M}" if run.started_at else "-"

@@ -81,7 +81,8 @@ async def execute(run_id: str, source: SourceSettings, environment: RunEnvironme
     log.info("etl.run_started", run_id=run_id, source=run.source, attempt=run.attempts)
     await _Execution(claim, run, source, environment).finish()
     run = await ledger.get_run(run_id)
-    log.info("etl.run_finished", run_id=run_id, source=run.source, state=run.state, **run.counts.model_dump())
+    if run.finished_at is not None:
+        log.info("etl.run_finished", run_id=run_id, source=run.source, state=run.state, **run.counts.model_dump())
     return run
 
 
@@ -149,12 +150,19 @@ class _Execution:
                 while len(in_flight) >= self._settings.etl_batches_in_flight:
                     await self._fold(in_flight)
                 in_flight.append((page.resume, asyncio.create_task(self._load_page(page, context))))
-            while in_flight:
-                await self._fold(in_flight)
+            await self._fold_all(in_flight)
+        except DocustoreError:
+            # The source failed; what it had delivered is good, and need not be read again.
+            await self._fold_all(in_flight)
+            raise
         finally:
             for _, task in in_flight:
                 task.cancel()
             await asyncio.gather(*(task for _, task in in_flight), return_exceptions=True)
+
+    async def _fold_all(self, in_flight: deque[tuple[str, asyncio.Task[PageResult]]]) -> None:
+        while in_flight:
+            await self._fold(in_flight)
 
     async def _fold(self, in_flight: deque[tuple[str, asyncio.Task[PageResult]]]) -> None:
         """Wait for the oldest page; the checkpoint never moves past one that is not finished."""

@@ -1,0 +1,55 @@
+"""An HTTP service whose every answer a test decides."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+Query = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` that is no bytes is sent as JSON; `cut` closes the connection in the middle of it."""
+
+    body: Any = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+@dataclass(slots=True)
+class HttpService:
+    url: str
+    queries: list[Query]
+
+
+@asynccontextmanager
+async def http_service(answer: Callable[[Query], Answer]) -> AsyncIterator[HttpService]:
+    """Serve on a free loopback port; the queries it got are kept, in order."""
+    queries: list[Query] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await reader.readuntil(b"\r\n\r\n")
+        target = request.split(b" ", 2)[1].decode()
+        query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
+        queries.append(query)
+        writer.write(_encoded(answer(query)))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        yield HttpService(url=f"http://127.0.0.1:{port}/users", queries=queries)
+
+
+def _encoded(answer: Answer) -> bytes:
+    body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+    headers = {"content-length": str(len(body)), "connection": "close", **answer.headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    sent = body[: len(body) // 2] if answer.cut else body
+    return f"HTTP/1.1 {answer.status} Said\r\n{head}\r\n".encode() + sent

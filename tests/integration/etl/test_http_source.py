@@ -1,0 +1,154 @@
+"""Runs of an HTTP service, well-behaved and not."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from docustore.config import SourceSettings
+from docustore.database import Database
+from docustore.etl.models import EtlRun, RunState
+from tests.http_service import Answer, HttpService, Query, http_service
+from tests.integration.etl.conftest import Run, user
+
+SERVER_TIME = "2026-11-01T12:00:00Z"
+Answering = Callable[[Query], Answer]
+
+
+def page(*users: dict[str, Any], cursor: str | None = None) -> Answer:
+    return Answer({"users": list(users), "next_cursor": cursor, "server_time": SERVER_TIME})
+
+
+def two_pages(query: Query) -> Answer:
+    return page(user(2)) if query.get("cursor") == "c1" else page(user(1), cursor="c1")
+
+
+def in_turn(*answers: Answer) -> Answering:
+    left: Iterator[Answer] = iter(answers)
+    return lambda _: next(left)
+
+
+async def ran(run_source: Run, answer: Answering, **options: Any) -> tuple[EtlRun, HttpService]:
+    async with http_service(answer) as service:
+        source = SourceSettings(kind="http", url=service.url, page_size=7, max_retries=2, timeout_s=5)
+        return await run_source(source, **options), service
+
+
+async def test_pages_are_followed_within_one_window(database: Database, run_source: Run) -> None:
+    run, service = await ran(run_source, two_pages)
+
+    assert (run.state, run.counts.inserted) == (RunState.SUCCEEDED, 2)
+    until = datetime.fromisoformat(SERVER_TIME).isoformat()
+    assert service.queries == [
+        {"limit": "1"},
+        {"limit": "7", "until": until},
+        {"limit": "7", "until": until, "cursor": "c1"},
+    ]
+    assert run.watermark.after == datetime(2026, 11, 1, 12, tzinfo=UTC)
+    assert await database.users.count_documents({}) == 2
+
+
+async def test_second_run_asks_for_what_changed_since(run_source: Run) -> None:
+    await ran(run_source, two_pages)
+
+    _, service = await ran(run_source, two_pages)
+
+    assert service.queries[1]["modified_since"] == "2026-11-01T11:55:00+00:00"
+
+
+async def test_full_run_asks_for_everything(run_source: Run) -> None:
+    await ran(run_source, two_pages)
+
+    _, service = await ran(run_source, two_pages, full=True)
+
+    assert "modified_since" not in service.queries[1]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        Answer(status=503, headers={"retry-after": "0"}),
+        Answer(status=429, headers={"retry-after": "0"}),
+        Answer(status=502),
+        Answer({"users": [user(1)]}, cut=True),
+    ],
+)
+async def test_passing_failure_is_retried(run_source: Run, failure: Answer) -> None:
+    run, service = await ran(run_source, in_turn(failure, page(), page(user(1))))
+
+    assert (run.state, run.counts.inserted) == (RunState.SUCCEEDED, 1)
+    assert len(service.queries) == 3
+
+
+async def test_long_retry_after_puts_the_run_off(run_source: Run) -> None:
+    """Waiting would keep a worker busy with nothing."""
+    run, _ = await ran(run_source, lambda _: Answer(status=503, headers={"retry-after": "3600"}))
+
+    assert run.state is RunState.DUE
+    assert run.not_before is not None
+    assert (run.not_before - datetime.now(UTC)).total_seconds() > 3000
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_refusal_is_final(run_source: Run, status: int) -> None:
+    run, service = await ran(run_source, lambda _: Answer(status=status))
+
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert f"answered {status}" in run.error
+    assert len(service.queries) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(b"<html>Sign in</html>", headers={"content-type": "text/html"}), "HTML"),
+        (Answer({"data": []}), '"users"'),
+        (Answer(b'{"users": [{"id": 1}'), "broken JSON"),
+        (Answer({"users": [], "next_cursor": "same"}), "came twice"),
+    ],
+)
+async def test_senseless_answer_fails_the_run(
+    database: Database, run_source: Run, answer: Answer, reason: str
+) -> None:
+    """A run never succeeds on an error page: the watermark stays, and the next run reads the same window."""
+    run, _ = await ran(run_source, lambda _: answer)
+
+    assert run.state is RunState.FAILED
+    assert run.error is not None
+    assert reason in run.error
+    assert await database.etl_sources.find_one({"_id": "crm"}) is None
+
+
+async def test_bad_record_costs_only_itself(database: Database, run_source: Run) -> None:
+    body = (
+        b'{"users": [{"id": 1, "email": "a@example.org", "first_name": "A", "last_name": "A", "x": NaN}, '
+        b'{"id": 2, "email": "\\ud800@example.org"}, '
+        b'{"id": 3, "email": "c@example.org", "first_name": "C", "last_name": "C"}]}'
+    )
+
+    run, _ = await ran(run_source, lambda _: Answer(body))
+
+    assert (run.counts.inserted, run.counts.quarantined) == (1, 2)
+    codes = {row["errors"][0]["code"] async for row in database.etl_quarantine.find()}
+    assert codes == {"not_a_number", "lone_surrogate"}
+
+
+async def test_interrupted_run_goes_on_at_its_page(database: Database, run_source: Run) -> None:
+    """A failure in the middle puts the run off; what it had finished is neither read nor counted again."""
+
+    def broken_behind_page_one(query: Query) -> Answer:
+        if query.get("cursor") == "c1":
+            return Answer(status=503, headers={"retry-after": "3600"})
+        return page(user(1), cursor="c1")
+
+    put_off, _ = await ran(run_source, broken_behind_page_one)
+    await database.etl_runs.update_one({"_id": put_off.id}, {"$set": {"not_before": None}})
+
+    async with http_service(two_pages) as service:
+        source = SourceSettings(kind="http", url=service.url, page_size=7)
+        run = await run_source(source, again=str(put_off.id))
+
+    assert [query.get("cursor") for query in service.queries] == ["c1"]
+    assert (run.attempts, run.counts.read, run.counts.inserted) == (2, 2, 2)

@@ -1,0 +1,94 @@
+"""Loading beside other writers."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from docustore.database import Database
+from docustore.etl.classify import Outcome
+from docustore.etl.load import LoadContext, load
+from docustore.etl.transform import UserRecord, to_user_record
+from tests.unit.etl.generated import mapped, upstream_records
+from tests.unit.etl.memory_store import RULES
+
+CONTEXT = LoadContext(source="crm", now=datetime(2026, 11, 1, tzinfo=UTC))
+NOT_COMPARED = {"_id": 0, "updated_at": 0, "version": 0, "created_at": 0}
+
+
+def record(number: int, day: int = 1, **fields: Any) -> UserRecord:
+    wire = {
+        "id": number,
+        "email": f"u{number}@example.org",
+        "modified_at": f"2026-01-{day:02}T00:00:00Z",
+        **fields,
+    }
+    return to_user_record(json.dumps(wire).encode(), RULES)
+
+
+async def content(database: Database) -> list[dict[str, Any]]:
+    return await database.users.find({}, NOT_COMPARED).sort("email").to_list()
+
+
+async def test_same_batch_at_once_stores_each_user_once(database: Database) -> None:
+    batch = [record(number) for number in range(50)]
+
+    outcomes = await asyncio.gather(*(load(database, batch, CONTEXT) for _ in range(4)))
+
+    assert await database.users.count_documents({}) == 50
+    assert not any(Outcome.QUARANTINED in some for some in outcomes)
+
+
+async def test_newest_version_wins_a_race(database: Database) -> None:
+    versions = [[record(number, day) for number in range(20)] for day in range(1, 6)]
+
+    await asyncio.gather(*(load(database, batch, CONTEXT) for batch in versions))
+
+    stored = await database.users.find().to_list()
+    assert {user["identities"][0]["modified_at"].day for user in stored} == {5}
+
+
+async def test_one_address_in_racing_batches_is_one_user(database: Database) -> None:
+    batches = [[record(number, first_name=f"N{number}", email="one@example.org")] for number in range(4)]
+
+    await asyncio.gather(*(load(database, batch, CONTEXT) for batch in batches))
+
+    [user] = await content(database)
+    assert len(user["identities"]) == 4
+
+
+async def test_other_writer_between_read_and_write_is_not_overwritten(database: Database) -> None:
+    """Every update carries the version it was computed from."""
+    await load(database, [record(1)], CONTEXT)
+
+    async def keep_renaming() -> None:
+        for number in range(30):
+            change = {"$set": {"local_roles": [f"r{number}"]}, "$inc": {"version": 1}}
+            await database.users.update_one({}, change)
+
+    racing = [load(database, [record(1, day, first_name=f"D{day}")], CONTEXT) for day in range(2, 9)]
+    await asyncio.gather(keep_renaming(), *racing)
+
+    [user] = await content(database)
+    assert user["local_roles"] == ["r29"]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(records=st.lists(upstream_records(), max_size=14), data=st.data())
+async def test_any_order_of_batches_ends_the_same(
+    database: Database, records: list[dict[str, Any]], data: st.DataObject
+) -> None:
+    """The rule of the pure classification, on the real store with its indexes."""
+    shuffled = data.draw(st.permutations(records))
+    contents = []
+    for order, size in ((records, 3), (shuffled, 5)):
+        await database.users.delete_many({})
+        await database.etl_tombstones.delete_many({})
+        for start in range(0, len(order), size):
+            await load(database, [mapped(wire) for wire in order[start : start + size]], CONTEXT)
+        contents.append(await content(database))
+
+    assert contents[0] == contents[1]

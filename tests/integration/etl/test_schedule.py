@@ -1,0 +1,73 @@
+"""One run per source and hour, whoever asks how often."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from docustore.config import SourceSettings
+from docustore.database import Database
+from docustore.etl import ledger
+from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.schedule import create_run, tick
+
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+SOURCES = {
+    "crm": SourceSettings(kind="http", url="http://127.0.0.1:1/users"),
+    "manual": SourceSettings(kind="http", url="http://127.0.0.1:1/users", schedule="off"),
+}
+
+
+async def ticked(database: Database, now: datetime) -> list[EtlRun]:
+    return await tick(database, SOURCES, now=now, max_attempts=5)
+
+
+async def test_one_run_per_hour_from_many_ticks(database: Database) -> None:
+    moments = [NOON + timedelta(minutes=minute) for minute in range(0, 60, 5)]
+
+    await asyncio.gather(*(ticked(database, moment) for moment in moments))
+
+    runs = await EtlRun.find_all().to_list()
+    assert [(run.source, run.slot) for run in runs] == [("crm", NOON)]
+
+
+async def test_missed_hours_are_merged_into_the_latest(database: Database) -> None:
+    """The window of the latest covers theirs: reading the same records again would be waste."""
+    await ticked(database, NOON)
+    await ticked(database, NOON + timedelta(hours=1))
+
+    [due] = await ticked(database, NOON + timedelta(hours=5))
+
+    runs = await EtlRun.find_all().sort("slot").to_list()
+    assert due.slot == NOON + timedelta(hours=5)
+    assert [run.state for run in runs] == [RunState.SUPERSEDED, RunState.SUPERSEDED, RunState.DUE]
+
+
+async def test_started_run_is_not_superseded(database: Database) -> None:
+    [run] = await ticked(database, NOON)
+    await ledger.claim(database, str(run.id), owner="w", lease_s=3600)
+
+    await ticked(database, NOON + timedelta(hours=1))
+
+    assert (await ledger.get_run(str(run.id))).state is RunState.RUNNING
+
+
+async def test_put_off_run_waits_for_its_time(database: Database) -> None:
+    [run] = await ticked(database, NOON)
+    await database.etl_runs.update_one({"_id": run.id}, {"$set": {"not_before": NOON + timedelta(minutes=10)}})
+
+    assert await ticked(database, NOON + timedelta(minutes=9)) == []
+    assert len(await ticked(database, NOON + timedelta(minutes=10))) == 1
+
+
+async def test_paused_source_is_left_alone(database: Database) -> None:
+    await database.etl_sources.insert_one({"_id": "crm", "paused": True})
+
+    assert await ticked(database, NOON) == []
+
+
+@pytest.mark.parametrize(("is_attended", "woken"), [(True, 0), (False, 1)])
+async def test_attended_run_wakes_nobody(database: Database, is_attended: bool, woken: int) -> None:
+    await create_run("manual", trigger=RunTrigger.CLI, options=RunOptions(), now=NOON, is_attended=is_attended)
+
+    assert len(await tick(database, {}, now=NOON, max_attempts=5)) == woken
