@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
     "indexes": "docustore.cli.indexes:indexes",
+    "keys": "docustore.cli.keys:keys",
     "doctor": "docustore.cli.doctor:doctor",
 }
 
