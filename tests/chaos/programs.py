@@ -1,0 +1,64 @@
+"""The service's own processes, started and killed by tests."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from docustore.config import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+class Program:
+    """One process of the service, with its output kept for a failed test to show."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.returncode is None
+
+    async def kill(self) -> None:
+        """End it the hard way, as a power cut would."""
+        if self.is_running:
+            self._process.kill()
+        await self._process.wait()
+
+    async def stop(self) -> int:
+        """Ask it to end, as a deploy does; return its exit code."""
+        if self.is_running:
+            self._process.send_signal(signal.SIGTERM)
+        return await self._process.wait()
+
+
+@asynccontextmanager
+async def program(
+    *arguments: str, settings: Settings, log: Path, extra: Mapping[str, str] | None = None
+) -> AsyncIterator[Program]:
+    """Run `python ARGUMENTS` with the settings in its environment; it is gone when the block ends."""
+    environment = {
+        **os.environ,
+        "DOCUSTORE_MONGODB_URL": settings.mongodb_url or "",
+        "DOCUSTORE_REDIS_URL": settings.redis_url or "",
+        "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
+        **(extra or {}),
+    }
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *arguments, cwd=ROOT, env=environment, stdout=output, stderr=output
+        )
+    running = Program(process, log)
+    try:
+        yield running
+    finally:
+        await running.kill()
