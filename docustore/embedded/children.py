@@ -55,12 +55,14 @@ class KeptChild:
         self._environment = environment
         self._on_start = on_start
         self._process: Process | None = None
+        self._was_tried = asyncio.Event()
         self._draining = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin to keep it running."""
+    async def start(self) -> None:
+        """Begin to keep it running; returns when it has been started once, or could not be."""
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self.name}")
+        await self._was_tried.wait()
 
     async def drain(self, *, hurry: asyncio.Event) -> None:
         """End it for good: SIGTERM, 10 s of grace, SIGKILL; SIGKILL at once when `hurry` is set."""
@@ -98,12 +100,14 @@ class KeptChild:
             process = await spawn(self._command, log_path=self.log_path, environment=self._environment)
         except OSError as exc:  # no memory, no process slots, no disk: may pass
             log.warning("supervisor.spawn_failed", child=self.name, reason=exc.strerror)
+            self._was_tried.set()
             return None
         self._process = process
         if self._draining.is_set():  # asked to end while it was being started
             await stop(process, grace_s=GRACE_S)
             return process.returncode
         self._on_start(self.name, process.pid)
+        self._was_tried.set()
         exit_code = await process.wait()
         # What a killed child leaves behind (a server's worker process) would hold its port and its work.
         kill_group(process)

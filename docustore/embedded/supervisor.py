@@ -69,7 +69,7 @@ async def running_service(
         http_url = _http_url(located)
         try:
             for child in children:
-                child.start()
+                await child.start()
             await _until_ready(plan, http_url, children)
             yield board.publish(http_url=http_url, mongodb_url=located.mongodb_url, redis_url=located.redis_url)
         finally:

@@ -1,0 +1,154 @@
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from docustore.cli.main import COMMANDS
+from docustore.config import Settings
+from docustore.embedded.data_dir import claimed, is_claimed
+from tests.waiting import until
+
+
+class Outcome(NamedTuple):
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+    @property
+    def document(self) -> Any:
+        return json.loads(self.stdout)
+
+
+async def run_docustore(*arguments: str, **environment: str) -> Outcome:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("DOCUSTORE_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "docustore", *arguments, stdout=PIPE, stderr=PIPE, env={**variables, **environment}
+    )
+    stdout, stderr = await process.communicate()
+    return Outcome(process.returncode, stdout.decode(), stderr.decode())
+
+
+def addresses(settings: Settings) -> dict[str, str]:
+    assert settings.mongodb_url is not None
+    assert settings.redis_url is not None
+    return {
+        "DOCUSTORE_MONGODB_URL": settings.mongodb_url,
+        "DOCUSTORE_REDIS_URL": settings.redis_url,
+        "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
+        "DOCUSTORE_DATA_DIR": str(settings.data_dir),
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+async def test_every_command_shows_an_example(name: str) -> None:
+    outcome = await run_docustore(name, "--help")
+
+    assert outcome.exit_code == 0
+    assert f"Example: docustore {name}" in outcome.stdout
+
+
+async def test_error_is_a_sentence_and_one_document() -> None:
+    outcome = await run_docustore("doctor", "--json", DOCUSTORE_PORT="many")
+
+    assert outcome.document["healthy"] is False
+    assert outcome.exit_code == 1
+    assert "Traceback" not in outcome.stderr
+
+
+async def test_wrong_usage_exits_2() -> None:
+    outcome = await run_docustore("up", "--prot", "1", "--json")
+
+    assert outcome.exit_code == 2
+    assert outcome.document["error"]["type"] == "NoSuchOption"
+    assert outcome.stderr.count("\n") == 1
+    assert "See `docustore up --help`" in outcome.stderr
+
+
+async def test_known_error_exits_1_without_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    outcome = await run_docustore("up", "--port", "0", "--data-dir", str(tmp_path / "file"), "--json")
+
+    assert outcome.exit_code == 1
+    assert outcome.document["error"]["type"] == "EmbeddedServerError"
+    assert outcome.stderr.endswith("is not a folder: pass another --data-dir\n")
+    assert "Traceback" not in outcome.stderr
+
+
+async def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    outcome = await run_docustore("up", "--port", "0", "--data-dir", str(tmp_path / "file"), "--debug")
+
+    assert "Traceback" in outcome.stderr
+
+
+async def test_second_up_is_refused_with_the_reason(tmp_path: Path) -> None:
+    with claimed(tmp_path):
+        outcome = await run_docustore("up", "--port", "0", "--data-dir", str(tmp_path))
+
+    assert outcome.exit_code == 1
+    assert f"in use by another docustore process ({os.getpid()})" in outcome.stderr
+
+
+async def test_doctor_names_the_next_step_of_failures() -> None:
+    outcome = await run_docustore(
+        "doctor",
+        "--json",
+        DOCUSTORE_MONGODB_URL="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200",
+        DOCUSTORE_REDIS_URL="redis://127.0.0.1:1/0",
+    )
+
+    failures = {row["check"]: row for row in outcome.document["findings"] if row["status"] == "failed"}
+    assert outcome.exit_code == 1
+    assert set(failures) == {"mongodb", "valkey"}
+    assert all(row["next_step"] for row in failures.values())
+
+
+async def test_doctor_is_content_after_the_deploy_step(settings: Settings) -> None:
+    await run_docustore("indexes", "apply", **addresses(settings))
+
+    outcome = await run_docustore("doctor", "--json", **addresses(settings))
+
+    statuses = {row["check"]: row["status"] for row in outcome.document["findings"]}
+    assert {statuses[name] for name in ("mongodb", "replica set", "majority write", "clocks", "indexes")} == {"ok"}
+
+
+async def test_indexes_plan_exits_2_on_drift(settings: Settings) -> None:
+    outcome = await run_docustore("indexes", "plan", "--json", **addresses(settings))
+
+    assert outcome.exit_code == 2
+    assert outcome.document["in_sync"] is False
+
+
+async def test_own_servers_last_as_long_as_the_command(tmp_path: Path) -> None:
+    outcome = await run_docustore("indexes", "plan", "--json", "--data-dir", str(tmp_path))
+
+    assert outcome.exit_code == 2
+    assert not is_claimed(tmp_path)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "mongod.pid").read_text()), 0)
+
+
+async def test_sigterm_ends_own_servers_in_order(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "docustore", "indexes", "plan", "--data-dir", tmp_path, stdout=PIPE, stderr=PIPE
+    )
+
+    async def has_started() -> bool:
+        return (tmp_path / "mongod.pid").exists()
+
+    await until(has_started, timeout_s=20)
+    process.send_signal(signal.SIGTERM)
+    _, stderr = await process.communicate()
+
+    assert process.returncode == 1
+    assert b"interrupted" in stderr
+    assert b"Traceback" not in stderr
+    assert not is_claimed(tmp_path)

@@ -1,0 +1,161 @@
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from docustore.config import Settings
+from docustore.embedded.children import ChildSpec
+from docustore.embedded.endpoints import Endpoints, read_endpoints
+from docustore.embedded.resolve import known_servers, reachable_servers
+from docustore.embedded.service import ServicePlan
+from docustore.embedded.supervisor import running_service
+from docustore.errors import ConfigurationError, DataDirBusyError, ServiceStartError
+from tests.waiting import until
+
+FAKE_CHILD = Path(__file__).with_name("fake_child.py")
+ALL = ("api", "worker", "listener")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+@pytest.fixture
+def free_port_settings(settings: Settings) -> Settings:
+    return settings.model_copy(update={"port": 0})
+
+
+def plan_of(*names: str, journal: Path, preparation: str | None = None) -> ServicePlan:
+    def spec(name: str) -> ChildSpec:
+        return ChildSpec(name=name, command=(sys.executable, str(FAKE_CHILD), name, str(journal)))
+
+    return ServicePlan(
+        preparation=None if preparation is None else spec(preparation),
+        children=tuple(spec(name) for name in names),
+        ready_path="/health/ready" if "api" in names else None,
+    )
+
+
+def lines_of(journal: Path) -> list[str]:
+    return journal.read_text().splitlines() if journal.exists() else []
+
+
+async def test_children_get_addresses_and_are_listed(free_port_settings: Settings, journal: Path) -> None:
+    data_dir = free_port_settings.data_dir
+
+    async with running_service(free_port_settings, plan=plan_of(*ALL, journal=journal)) as endpoints:
+        assert read_endpoints(data_dir) == endpoints
+        assert endpoints.pids["supervisor"] == os.getpid()
+        assert all(psutil.pid_exists(endpoints.pids[name] or 0) for name in ALL)
+        assert endpoints.pids["mongod"] is None
+        assert f"api started {free_port_settings.mongodb_url}" in lines_of(journal)
+
+    assert not (data_dir / "endpoints.json").exists()
+    assert not any(psutil.pid_exists(endpoints.pids[name] or 0) for name in ALL)
+
+
+async def test_drain_goes_from_api_to_listener(free_port_settings: Settings, journal: Path) -> None:
+    """The API first, so that nothing new comes in while the rest finishes."""
+    async with running_service(free_port_settings, plan=plan_of(*ALL, journal=journal)):
+
+        async def have_started() -> bool:
+            return len(lines_of(journal)) == len(ALL)
+
+        await until(have_started, timeout_s=10)
+
+    assert [line for line in lines_of(journal) if line.endswith("ended")] == [f"{name} ended" for name in ALL]
+
+
+async def test_killed_child_is_started_again(free_port_settings: Settings, journal: Path) -> None:
+    data_dir = free_port_settings.data_dir
+    async with running_service(free_port_settings, plan=plan_of(*ALL, journal=journal)) as first:
+        os.kill(first.pids["worker"] or 0, 9)
+
+        async def is_back() -> bool:
+            now = read_endpoints(data_dir)
+            return now is not None and now.pids["worker"] != first.pids["worker"]
+
+        await until(is_back, timeout_s=10)
+        second = read_endpoints(data_dir)
+
+    assert isinstance(second, Endpoints)
+    assert second.pids["api"] == first.pids["api"]
+
+
+async def test_hurry_kills_what_will_not_end(free_port_settings: Settings, journal: Path) -> None:
+    """The second Ctrl-C: a person who waits has said enough."""
+    hurry = asyncio.Event()
+    plan = plan_of("stubborn", journal=journal)
+    async with asyncio.timeout(8), running_service(free_port_settings, plan=plan, hurry=hurry) as endpoints:
+
+        async def has_started() -> bool:
+            return bool(lines_of(journal))
+
+        await until(has_started, timeout_s=5)
+        hurry.set()
+
+    assert not psutil.pid_exists(endpoints.pids["stubborn"] or 0)
+
+
+async def test_broken_child_shows_its_last_words(free_port_settings: Settings, journal: Path) -> None:
+    plan = ServicePlan(
+        preparation=None,
+        children=plan_of("broken", journal=journal).children,
+        ready_path="/health/ready",
+    )
+
+    with pytest.raises(ServiceStartError, match=r"broken did not start(.|\n)*this part is broken"):
+        async with running_service(free_port_settings, plan=plan):
+            pass
+
+
+async def test_failed_preparation_starts_nothing(free_port_settings: Settings, journal: Path) -> None:
+    plan = plan_of("worker", journal=journal, preparation="broken")
+
+    with pytest.raises(ServiceStartError, match=r"exit code 1(.|\n)*this part is broken"):
+        async with running_service(free_port_settings, plan=plan):
+            pass
+
+    assert not lines_of(journal)
+
+
+async def test_taken_port_is_said_before_the_start(settings: Settings, journal: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = settings.model_copy(update={"port": other.getsockname()[1]})
+
+        with pytest.raises(ConfigurationError, match="pass --port 0 for a free one"):
+            async with running_service(taken, plan=plan_of(*ALL, journal=journal)):
+                pass
+
+
+async def test_second_service_on_a_folder_is_refused(free_port_settings: Settings, journal: Path) -> None:
+    plan = plan_of("worker", journal=journal)
+    async with running_service(free_port_settings, plan=plan):
+        with pytest.raises(DataDirBusyError):
+            async with running_service(free_port_settings, plan=plan):
+                pass
+
+
+async def test_commands_use_the_servers_of_a_service(tmp_path: Path, journal: Path) -> None:
+    """Embedded servers are shared by address: a second pair on the folder would be refused."""
+    own = Settings(data_dir=tmp_path / "data", port=0)
+    assert known_servers(own) is None
+
+    async with (
+        running_service(own, plan=plan_of("worker", journal=journal)) as endpoints,
+        reachable_servers(own) as found,
+    ):
+        assert (found.mongodb_url, found.redis_url) == (endpoints.mongodb_url, endpoints.redis_url)
+        assert psutil.pid_exists(endpoints.pids["mongod"] or 0)
+
+    assert known_servers(own) is None
+
+
+async def test_configured_servers_go_before_others(settings: Settings) -> None:
+    async with reachable_servers(settings) as found:
+        assert found == settings

@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from docustore.embedded.data_dir import claimed, is_claimed
+from docustore.errors import DataDirBusyError, EmbeddedServerError
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    with (
+        claimed(tmp_path),
+        pytest.raises(DataDirBusyError, match="stop it, or pass another --data-dir"),
+        claimed(tmp_path),
+    ):
+        pass
+
+
+def test_a_folder_is_free_after_the_block(tmp_path: Path) -> None:
+    with claimed(tmp_path):
+        assert is_claimed(tmp_path)
+
+    assert not is_claimed(tmp_path)
+    with claimed(tmp_path):
+        pass
+
+
+def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+
+    with pytest.raises(EmbeddedServerError, match="is not a folder: pass another --data-dir"), claimed(path):
+        pass
