@@ -17,7 +17,9 @@
     │   └── LeaseLostError             another process took the run over
     ├── ListenerError
     │   ├── ListenerFencedError        another listener took over; this one must stop
-    │   └── PositionLostError          the oplog no longer reaches back to the position
+    │   ├── PositionLostError          the oplog no longer reaches back to the position
+    │   ├── SnapshotExpiredError       the server forgot an instant before all users of it were read
+    │   └── RecoveryLoopError          the position was lost again and again
     ├── SchemaDriftError               indexes or validators differ in a way that needs a person
     ├── NotFoundError                  user, run, source or key that does not exist
     ├── UserGoneError                  a user that was deleted
@@ -175,6 +177,28 @@ class PositionLostError(ListenerError):
         )
         self.stream = stream
         self.code = code
+
+
+class SnapshotExpiredError(ListenerError):
+    """Reading all users took longer than the server keeps the state they were read at."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "reading all users took longer than the server keeps past states: raise its parameter "
+            "minSnapshotHistoryWindowInSeconds (300 by default), then start the listener again"
+        )
+
+
+class RecoveryLoopError(ListenerError):
+    """The position was lost several times and nothing was applied in between."""
+
+    def __init__(self, *, stream: str, recoveries: int) -> None:
+        super().__init__(
+            f"change stream {stream}: the position was lost {recoveries} times without one change applied in "
+            "between; enlarge the oplog (replSetResizeOplog) or look at the server's log, then start again"
+        )
+        self.stream = stream
+        self.recoveries = recoveries
 
 
 class SchemaDriftError(DocustoreError):

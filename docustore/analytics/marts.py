@@ -1,0 +1,152 @@
+"""The live marts: counters over all users, kept by the change listener and read in O(1).
+
+They lie in `user_stats`: one document `users` with the totals, one per year of registrations, so that a batch
+of any size touches a few dozen documents at most. What a user counts for is decided by `share_of`, and by
+nothing else; `docustore.analytics.pipelines` says the same to the server.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from bson import ObjectId
+from bson.datetime_ms import DatetimeMS
+
+from docustore.database import Database, Document
+from docustore.users.profile import UserStatus
+
+STATS: Final = "user_stats"
+TOTALS_ID: Final = "users"
+REGISTRATIONS_PREFIX: Final = "registrations:"
+# Other clients may write any word, with dots or dollar signs in it; it must never become part of a path.
+OTHER_STATUS: Final = "other"
+KNOWN_STATUSES: Final = tuple(status.value for status in UserStatus)
+# The first and last millisecond of the years 1 to 9999: what a calendar date can say.
+MIN_DATE_MS: Final = -62_135_596_800_000
+MAX_DATE_MS: Final = 253_402_300_799_999
+_DAY_MS: Final = 86_400_000
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+
+
+class Share(NamedTuple):
+    """What one user counts for; `registered_ms` is Unix time, None where nobody knows it."""
+
+    status: str
+    registered_ms: int | None
+
+
+@dataclass(slots=True, kw_only=True)
+class UserMarts:
+    """Counters over users that are not deleted, or the difference between two states of them.
+
+    `registrations` is keyed by ISO day, UTC. `dated` counts the users whose registration time is known, and
+    `created_at_sum_s` sums these times as whole seconds of Unix time (milliseconds would leave 64 bits at five
+    million users).
+    """
+
+    total: int = 0
+    dated: int = 0
+    created_at_sum_s: int = 0
+    by_status: dict[str, int] = field(default_factory=dict)
+    registrations: dict[str, int] = field(default_factory=dict)
+
+    def add(self, share: Share, sign: int) -> None:
+        """Count a user in (1) or out (-1)."""
+        status, registered_ms = share
+        self.total += sign
+        self.by_status[status] = self.by_status.get(status, 0) + sign
+        if registered_ms is not None:
+            day = _iso_day(registered_ms // _DAY_MS)
+            self.dated += sign
+            self.created_at_sum_s += sign * (registered_ms // 1000)
+            self.registrations[day] = self.registrations.get(day, 0) + sign
+
+    def without_zeros(self) -> "UserMarts":
+        """Return an equal value in its one normal form: no key whose count is 0, keys in order."""
+        return UserMarts(
+            total=self.total,
+            dated=self.dated,
+            created_at_sum_s=self.created_at_sum_s,
+            by_status={key: n for key, n in sorted(self.by_status.items()) if n},
+            registrations={key: n for key, n in sorted(self.registrations.items()) if n},
+        )
+
+
+def share_of(user: Mapping[str, Any]) -> Share | None:
+    """Tell what a user counts for; None for a deleted one.
+
+    A missing status counts as active, an unknown one as `other`; a missing or impossible `created_at` gives way
+    to the time in the ObjectId.
+    """
+    if user.get("deleted_at") is not None:
+        return None
+    status = user.get("status")
+    if status is None:
+        status = UserStatus.ACTIVE.value
+    elif not isinstance(status, str) or status not in KNOWN_STATUSES:
+        status = OTHER_STATUS
+    return Share(status, registered_ms(user))
+
+
+def registered_ms(user: Mapping[str, Any]) -> int | None:
+    """Read when a user registered: `created_at`, else its ObjectId's time; Unix milliseconds."""
+    created_at = user.get("created_at")
+    if isinstance(created_at, DatetimeMS):
+        milliseconds = int(created_at)
+        if MIN_DATE_MS <= milliseconds <= MAX_DATE_MS:
+            return milliseconds
+    elif isinstance(created_at, datetime):
+        return int(DatetimeMS(created_at))
+    user_id = user.get("_id")
+    if isinstance(user_id, ObjectId):
+        # Signed, as the server's $toDate reads it.
+        return int.from_bytes(user_id.binary[:4], "big", signed=True) * 1000
+    return None
+
+
+async def read_marts(database: Database, **options: Any) -> UserMarts:
+    """Read all counters; empty ones where the listener has not started yet.
+
+    Args:
+        options: Passed to the driver's `find`, such as `session`.
+    """
+    query = {"$or": [{"_id": TOTALS_ID}, {"_id": {"$regex": f"^{REGISTRATIONS_PREFIX}"}}]}
+    return marts_of(await database[STATS].find(query, **options).to_list())
+
+
+def marts_of(documents: Iterable[Document]) -> UserMarts:
+    """Read counters from the documents of `user_stats`, any of which may be missing."""
+    marts = UserMarts()
+    for document in documents:
+        if document["_id"] == TOTALS_ID:
+            marts.total = document["total"]
+            marts.dated = document["dated"]
+            marts.created_at_sum_s = document["created_at_sum_s"]
+            marts.by_status = dict(document["by_status"])
+        else:
+            year = document["_id"].removeprefix(REGISTRATIONS_PREFIX)
+            for day, count in document.get("days", {}).items():
+                marts.registrations[f"{year}-{day[:2]}-{day[2:]}"] = count
+    return marts.without_zeros()
+
+
+def registrations_by_document(marts: UserMarts) -> dict[str, dict[str, int]]:
+    """Group registrations as they are stored: `{"registrations:2024": {"0501": 3}}`; zeros left out."""
+    documents: dict[str, dict[str, int]] = {}
+    for day, count in marts.registrations.items():
+        if count:
+            year, month, of_month = day.split("-")
+            documents.setdefault(f"{REGISTRATIONS_PREFIX}{year}", {})[month + of_month] = count
+    return documents
+
+
+def utc_day(moment: datetime) -> date:
+    """Return the day, UTC, that a registration at this moment counts for."""
+    return moment.astimezone(UTC).date()
+
+
+@lru_cache(maxsize=4096)
+def _iso_day(days_since_epoch: int) -> str:
+    return date.fromordinal(_EPOCH_ORDINAL + days_since_epoch).isoformat()

@@ -1,0 +1,83 @@
+"""The live marts by full aggregation: the same rules as `docustore.analytics.marts`, said to the server. Pure."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from bson.datetime_ms import DatetimeMS
+
+from docustore.analytics.marts import KNOWN_STATUSES, MAX_DATE_MS, MIN_DATE_MS, OTHER_STATUS, UserMarts
+from docustore.users.profile import UserStatus
+
+Pipeline = list[dict[str, Any]]
+
+# `{field: null}` would match an array that holds null; what is meant is that there is no value.
+_NO_VALUE: Final = ["missing", "null", "undefined"]
+
+
+def marts_pipeline() -> Pipeline:
+    """Count users that are not deleted, by status and day of registration.
+
+    Shape: `{"_id": {"status": "active", "day": "2024-05-01" | null}, "users": 3, "seconds": 5143478400}`;
+    `day` is null where the registration time is unknown, `seconds` sums Unix times. Unordered. Scans the
+    collection.
+    """
+    seconds = {"$toLong": {"$floor": {"$divide": [{"$toLong": "$registered"}, 1000]}}}
+    return [
+        {"$match": {"$expr": {"$in": [{"$type": "$deleted_at"}, _NO_VALUE]}}},
+        {"$project": {"status": _status(), "registered": _registered()}},
+        {
+            "$group": {
+                "_id": {
+                    "status": "$status",
+                    "day": {"$dateToString": {"date": "$registered", "format": "%Y-%m-%d"}},
+                },
+                "users": {"$sum": 1},
+                "seconds": {"$sum": seconds},
+            }
+        },
+    ]
+
+
+def marts_from_groups(groups: Iterable[dict[str, Any]]) -> UserMarts:
+    """Sum the groups of `marts_pipeline` up to the marts, in normal form."""
+    marts = UserMarts()
+    for group in groups:
+        status, day, users = group["_id"]["status"], group["_id"]["day"], group["users"]
+        marts.total += users
+        marts.by_status[status] = marts.by_status.get(status, 0) + users
+        if day is not None:
+            marts.dated += users
+            marts.created_at_sum_s += group["seconds"]
+            marts.registrations[day] = marts.registrations.get(day, 0) + users
+    return marts.without_zeros()
+
+
+def _status() -> dict[str, Any]:
+    return {
+        "$switch": {
+            "branches": [
+                {"case": {"$in": ["$status", list(KNOWN_STATUSES)]}, "then": "$status"},
+                {"case": {"$in": [{"$type": "$status"}, _NO_VALUE]}, "then": UserStatus.ACTIVE.value},
+            ],
+            "default": OTHER_STATUS,
+        }
+    }
+
+
+def _registered() -> dict[str, Any]:
+    is_calendar_date = {
+        "$and": [
+            {"$eq": [{"$type": "$created_at"}, "date"]},
+            {"$gte": ["$created_at", DatetimeMS(MIN_DATE_MS)]},
+            {"$lte": ["$created_at", DatetimeMS(MAX_DATE_MS)]},
+        ]
+    }
+    return {
+        "$switch": {
+            "branches": [
+                {"case": is_calendar_date, "then": "$created_at"},
+                {"case": {"$eq": [{"$type": "$_id"}, "objectId"]}, "then": {"$toDate": "$_id"}},
+            ],
+            "default": None,
+        }
+    }

@@ -1,0 +1,134 @@
+"""The proof of the live marts: compare them with a full aggregation at the same instant."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from bson.timestamp import Timestamp
+from pymongo.errors import OperationFailure
+
+from docustore.analytics.marts import STATS, TOTALS_ID, UserMarts, read_marts
+from docustore.analytics.pipelines import marts_from_groups, marts_pipeline
+from docustore.database import Database
+
+USERS: Final = "users"
+# The server keeps 300 s of past states; a listener that has been silent for longer cannot be compared with them.
+SNAPSHOT_TOO_OLD: Final = 239
+_POLL_S: Final = 0.05
+
+
+class Pair(NamedTuple):
+    """A figure as the marts have it, and as it is."""
+
+    mart: int
+    actual: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MartsDifference:
+    """Where the marts differ from the collection.
+
+    `figures` is keyed by name (`total`, `by_status.active`, `registrations.2024-05-01`). `as_of` is the instant
+    compared. `is_same_instant` is False where the listener was too far behind for one instant to be read on
+    both sides: the difference then holds the changes that it has not applied yet.
+    """
+
+    figures: Mapping[str, Pair]
+    as_of: datetime
+    is_same_instant: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """True when every figure is right."""
+        return not self.figures
+
+
+async def reconcile(database: Database, *, timeout_s: float = 10.0) -> MartsDifference:
+    """Compare every figure of the marts with a full aggregation over `users`.
+
+    Consistent while writers and the listener work: the marts say of which cluster time they are the state, and
+    the collection is read as it was then. Scans `users`; changes nothing.
+
+    Args:
+        timeout_s: How long to wait for a state of the marts that is that of one cluster time (a listener in
+            the middle of a backlog reaches one when it has caught up).
+    """
+    exact = await _exact_marts(database, timeout_s=timeout_s)
+    if exact is not None:
+        marts, cluster_time = exact
+        try:
+            actual = await marts_at(database, cluster_time)
+            return _difference(marts, actual, cluster_time, is_same_instant=True)
+        except OperationFailure as exc:
+            if exc.code != SNAPSHOT_TOO_OLD:
+                raise
+    return await _compare_now(database)
+
+
+async def marts_at(database: Database, cluster_time: Timestamp) -> UserMarts:
+    """Compute the marts of `users` as it was at a cluster time, by full aggregation.
+
+    Raises:
+        OperationFailure: Code 239, the server keeps no state that old.
+    """
+    async with database.client.start_session(causal_consistency=False) as session:
+        reply = await database.command(
+            {
+                "aggregate": USERS,
+                "pipeline": marts_pipeline(),
+                "cursor": {},
+                "allowDiskUse": True,
+                "readConcern": {"level": "snapshot", "atClusterTime": cluster_time},
+            },
+            session=session,
+        )
+        groups: list[dict[str, Any]] = reply["cursor"]["firstBatch"]
+        while cursor_id := reply["cursor"]["id"]:
+            reply = await database.command({"getMore": cursor_id, "collection": USERS}, session=session)
+            groups += reply["cursor"]["nextBatch"]
+    return marts_from_groups(groups)
+
+
+async def _exact_marts(database: Database, *, timeout_s: float) -> tuple[UserMarts, Timestamp] | None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        # One snapshot for all documents of the marts: the listener writes them in one transaction.
+        async with database.client.start_session(snapshot=True) as session:
+            totals = await database[STATS].find_one({"_id": TOTALS_ID}, session=session)
+            if totals is not None and totals["is_exact"]:
+                return await read_marts(database, session=session), totals["cluster_time"]
+        if totals is None or time.monotonic() >= deadline:
+            return None
+        await asyncio.sleep(_POLL_S)
+
+
+async def _compare_now(database: Database) -> MartsDifference:
+    cluster_time: Timestamp = (await database.command("ping"))["operationTime"]
+    marts = await read_marts(database)
+    return _difference(marts, await marts_at(database, cluster_time), cluster_time, is_same_instant=False)
+
+
+def _difference(
+    marts: UserMarts, actual: UserMarts, cluster_time: Timestamp, *, is_same_instant: bool
+) -> MartsDifference:
+    mart_figures, actual_figures = dict(_figures(marts)), dict(_figures(actual))
+    names = mart_figures.keys() | actual_figures.keys()
+    pairs = {name: Pair(mart_figures.get(name, 0), actual_figures.get(name, 0)) for name in sorted(names)}
+    return MartsDifference(
+        figures={name: pair for name, pair in pairs.items() if pair.mart != pair.actual},
+        as_of=cluster_time.as_datetime(),
+        is_same_instant=is_same_instant,
+    )
+
+
+def _figures(marts: UserMarts) -> Iterator[tuple[str, int]]:
+    yield "total", marts.total
+    yield "dated", marts.dated
+    yield "created_at_sum_s", marts.created_at_sum_s
+    for status, count in marts.by_status.items():
+        yield f"by_status.{status}", count
+    for day, count in marts.registrations.items():
+        yield f"registrations.{day}", count

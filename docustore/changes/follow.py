@@ -1,0 +1,127 @@
+"""Follow one open stream: apply what is read, and keep the position moving when nothing is."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+from bson.timestamp import Timestamp
+
+from docustore.changes.apply import Reached, Writer, apply_effects, save_idle
+from docustore.changes.effects import effects_of
+from docustore.changes.events import Change, just_before
+from docustore.changes.images import resolve
+from docustore.changes.position import ListenerState, Position
+from docustore.changes.read_ahead import ReadAhead
+from docustore.changes.stream import ChangeReader, EventBatch, Images, StartPoint
+
+log = structlog.get_logger()
+
+# Bounds what one transaction holds in the server's cache; a larger event goes alone.
+MAX_TRANSACTION_BYTES: Final = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowOptions:
+    """How to follow: `idle_save_s` is the longest a position stands still while nothing happens."""
+
+    batch_size: int
+    images: Images
+    idle_save_s: float
+
+
+async def follow(
+    writer: Writer, position: Position, options: FollowOptions, *, is_over: Callable[[], bool]
+) -> str | None:
+    """Apply changes until told to end; return the operation that ended the collection, if one did.
+
+    With `Images.AFTER` it also ends after one full batch: the event that was too large is behind then.
+
+    Raises:
+        PositionLostError, EventTooLargeError, ListenerFencedError, PyMongoError: The stream is closed; what was
+            committed stays committed.
+    """
+    follower = _Follower(writer=writer, position=position, options=options)
+    reader = ChangeReader(
+        writer.database, start=position.start, images=options.images, batch_size=options.batch_size
+    )
+    async with reader, ReadAhead(reader, max_events=options.batch_size, is_over=is_over) as ahead:
+        while not is_over() and not follower.is_past_large_event:
+            batch = await ahead.take()
+            await follower.advance(batch)
+            if batch.ending_operation is not None:
+                return batch.ending_operation
+    return None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Follower:
+    writer: Writer
+    position: Position
+    options: FollowOptions
+    saved_at: float = 0.0
+    events: int = 0
+    is_caught_up: bool = False
+
+    @property
+    def is_past_large_event(self) -> bool:
+        return self.options.images is Images.AFTER and self.events >= self.options.batch_size
+
+    async def advance(self, batch: EventBatch) -> None:
+        if batch.changes:
+            for changes, reached in parts(batch, max_events=self.options.batch_size):
+                await self._apply(changes, reached)
+            self.events += len(batch.changes)
+        elif batch.ending_operation is None:
+            await self._note_idle(batch)
+
+    async def _apply(self, changes: tuple[Change, ...], reached: Reached) -> None:
+        position = self.position
+        resolved = await resolve(self.writer.database, changes, approximate_until=position.approximate_until)
+        effects = effects_of(resolved.changes, seq=position.seq)
+        await apply_effects(self.writer, position, effects, reached=reached, read_at=resolved.read_at)
+        self._moved(reached, rows=len(changes), approximate_until=resolved.read_at or position.approximate_until)
+
+    async def _note_idle(self, batch: EventBatch) -> None:
+        if not self.is_caught_up:
+            self.is_caught_up = True
+            log.info("listener.caught_up", seq=self.position.seq, events=self.events)
+        is_due = time.monotonic() - self.saved_at >= self.options.idle_save_s
+        if is_due or not self.position.is_exact:
+            reached = _reached(batch)
+            await save_idle(self.writer, self.position, reached=reached)
+            self._moved(reached, rows=0, approximate_until=self.position.approximate_until)
+
+    def _moved(self, reached: Reached, *, rows: int, approximate_until: Timestamp | None) -> None:
+        self.saved_at = time.monotonic()
+        self.position = replace(
+            self.position,
+            seq=self.position.seq + rows,
+            state=ListenerState.STREAMING,
+            start=StartPoint(token=reached.token),
+            cluster_time=reached.cluster_time,
+            is_exact=reached.is_exact,
+            approximate_until=approximate_until,
+        )
+
+
+def parts(batch: EventBatch, *, max_events: int) -> Iterator[tuple[tuple[Change, ...], Reached]]:
+    """Cut a batch into what one transaction takes, each part with the position after it. Pure."""
+    changes = batch.changes
+    start, size_bytes = 0, 0
+    for index, change in enumerate(changes):
+        size_bytes += change.size_bytes
+        if index > start and (index - start >= max_events or size_bytes > MAX_TRANSACTION_BYTES):
+            yield changes[start:index], _reached_with(changes[index - 1])
+            start, size_bytes = index, change.size_bytes
+    yield changes[start:], _reached(batch)
+
+
+def _reached(batch: EventBatch) -> Reached:
+    return Reached(token=batch.token, cluster_time=batch.cluster_time, is_exact=batch.is_exact)
+
+
+def _reached_with(change: Change) -> Reached:
+    """Stand after one change, while more of the same transaction may follow."""
+    return Reached(token=change.token, cluster_time=just_before(change.cluster_time), is_exact=False)

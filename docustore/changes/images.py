@@ -1,0 +1,144 @@
+"""Images that the server does not have: taken from history, or from the collection as it is.
+
+Pre-images expire, and another client may have made or changed the collection without them. The state before a
+change is the `after` of the user's last history row: exactly so, if that row is exact. A missing state after an
+update can only be read later, so the row is marked `approximate`, and for as long as the events are older than
+that read, history decides what was before. So the marts move from one recorded state to the next and end right.
+"""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import bson
+import msgspec
+import structlog
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+
+from docustore.changes.events import Change, user_key
+from docustore.changes.stream import USERS
+from docustore.database import Database
+from docustore.history.models import HISTORY
+from docustore.history.rows import IMAGE_CODEC, Image
+
+log = structlog.get_logger()
+
+_RAW: Final = IMAGE_CODEC.with_options(document_class=RawBSONDocument)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """The last state of a user that history has; `after` is None where the user was deleted.
+
+    `omitted` names fields that were too large to be kept.
+    """
+
+    after: RawBSONDocument | None
+    omitted: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Changes with every image that can be had; `read_at` is set where one was read later than its change."""
+
+    changes: tuple[Change, ...]
+    read_at: Timestamp | None
+
+
+@dataclass(slots=True, kw_only=True)
+class _Known:
+    """What is known of one user at a point of the batch."""
+
+    image: Image | None
+    raw: RawBSONDocument | None
+    omitted: frozenset[str]
+
+
+async def resolve(
+    database: Database, changes: tuple[Change, ...], *, approximate_until: Timestamp | None
+) -> Resolved:
+    """Fill in the images that the server did not have. Costs nothing where it had all of them."""
+    wanting = [change for change in changes if _needs_history(change, approximate_until)]
+    if not wanting:
+        return Resolved(changes=changes, read_at=None)
+    recorded = await recorded_states(database, [change.user_id for change in wanting])
+    blind = [change.user_id for change in wanting if not change.is_after_known]
+    current, read_at = await _current_states(database, blind) if blind else ({}, None)
+    if blind:
+        log.warning("listener.after_images_missing", events=len(blind))
+    resolved = resolve_with(changes, wanting=wanting, recorded=recorded, current=current)
+    if unknown := sum(not change.is_before_known for change in resolved):
+        # Only after the policy `reset`: history then does not know every user. A reconcile shows the error.
+        log.warning("listener.before_images_unknown", events=unknown)
+    return Resolved(changes=resolved, read_at=read_at)
+
+
+def resolve_with(
+    changes: Iterable[Change],
+    *,
+    wanting: Iterable[Change],
+    recorded: Mapping[Hashable, Recorded],
+    current: Mapping[Hashable, RawBSONDocument],
+) -> tuple[Change, ...]:
+    """Chain the states of every user that wants an image through the batch. Pure."""
+    known: dict[Hashable, _Known | None] = {}
+    for change in wanting:
+        known[change.user_key] = _recorded(recorded.get(change.user_key))
+    return tuple(_chained(change, known, current) if change.user_key in known else change for change in changes)
+
+
+async def recorded_states(database: Database, user_ids: Sequence[Any]) -> dict[Hashable, Recorded]:
+    """Read the last state of each user from history, by `user_key`; users never recorded are absent."""
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"user_id": {"$in": list(user_ids)}}},
+        {"$sort": {"user_id": 1, "_id": -1}},
+        {"$group": {"_id": "$user_id", "after": {"$first": "$after"}, "omitted": {"$first": "$omitted"}}},
+    ]
+    rows = database[HISTORY].with_options(codec_options=_RAW)
+    found: dict[Hashable, Recorded] = {}
+    async for row in await rows.aggregate(pipeline):
+        found[user_key(row["_id"])] = Recorded(after=row.get("after"), omitted=frozenset(row.get("omitted") or ()))
+    return found
+
+
+def _needs_history(change: Change, approximate_until: Timestamp | None) -> bool:
+    if not (change.is_before_known and change.is_after_known):
+        return True
+    return approximate_until is not None and change.cluster_time <= approximate_until
+
+
+async def _current_states(
+    database: Database, user_ids: Sequence[Any]
+) -> tuple[dict[Hashable, RawBSONDocument], Timestamp]:
+    users = database[USERS].with_options(codec_options=_RAW)
+    cursor = users.find({"_id": {"$in": list(user_ids)}}, {"password_hash": 0})
+    current = {user_key(raw["_id"]): raw async for raw in cursor}
+    # Asked after the read, so that no state read above is newer.
+    read_at: Timestamp = (await database.command("ping"))["operationTime"]
+    return current, read_at
+
+
+def _recorded(recorded: Recorded | None) -> _Known | None:
+    if recorded is None:
+        return None
+    return _Known(image=_decoded(recorded.after), raw=recorded.after, omitted=recorded.omitted)
+
+
+def _chained(
+    change: Change, known: dict[Hashable, _Known | None], current: Mapping[Hashable, RawBSONDocument]
+) -> Change:
+    key = change.user_key
+    last = known[key]
+    if last is not None:
+        change = msgspec.structs.replace(change, before=last.image, is_before_known=True, unchecked=last.omitted)
+    if not change.is_after_known:
+        # Gone by now: its deletion is still to come, and until then nothing is known to have changed.
+        raw = current.get(key, last.raw if last else None)
+        change = msgspec.structs.replace(change, after=_decoded(raw), after_raw=raw)
+    known[key] = _Known(image=change.after, raw=change.after_raw, omitted=frozenset())
+    return change
+
+
+def _decoded(raw: RawBSONDocument | None) -> Image | None:
+    return None if raw is None else bson.decode(raw.raw, IMAGE_CODEC)

@@ -1,0 +1,123 @@
+"""One active listener: a lease on the position's document, with a fence number that grows at each take-over.
+
+The lease says who works; the fence proves it. A listener that lost its lease without noticing (stopped for a
+minute, cut off) cannot write, since every write of effects is conditional on its fence.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import uuid4
+
+import pymongo
+import structlog
+from pymongo import ReturnDocument
+from pymongo.errors import PyMongoError
+
+from docustore.changes.position import POSITION_ID, POSITIONS, ensure_position, lease_renewal
+from docustore.database import Database
+
+log = structlog.get_logger()
+
+# A standby asks this often: a release is noticed within half a second, for two small reads a second.
+STANDBY_POLL_S: Final = 0.5
+RELEASE_TIMEOUT_S: Final = 3.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Lease:
+    """The right to apply changes; `is_lost` turns True when the keeper sees another owner."""
+
+    owner: str
+    fence: int
+    lease_ms: int
+    previous_owner: str | None
+    is_lost: bool = False
+
+
+def owner_name() -> str:
+    """Name this listener: host, process, and a part that makes it unique."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
+
+
+async def acquire(database: Database, *, owner: str, lease_s: float) -> Lease | None:
+    """Take the lease if it is free, expired by the server's clock, or already this owner's; else None."""
+    await ensure_position(database)
+    lease_ms = int(lease_s * 1000)
+    is_free = {
+        "$or": [
+            {"$lte": [{"$ifNull": ["$lease_expires_at", "$$NOW"]}, "$$NOW"]},
+            {"$eq": ["$owner", owner]},
+        ]
+    }
+    taken = {"fence": {"$add": ["$fence", 1]}, "owner": owner, **lease_renewal(lease_ms)}
+    before = await database[POSITIONS].find_one_and_update(
+        {"_id": POSITION_ID, "$expr": is_free}, [{"$set": taken}], return_document=ReturnDocument.BEFORE
+    )
+    if before is None:
+        return None
+    return Lease(owner=owner, fence=before["fence"] + 1, lease_ms=lease_ms, previous_owner=before.get("owner"))
+
+
+async def wait_for_lease(database: Database, *, owner: str, lease_s: float, stop: asyncio.Event) -> Lease | None:
+    """Stand by until the lease can be taken; None when stopped."""
+    is_standby = False
+    while not stop.is_set():
+        lease = await acquire(database, owner=owner, lease_s=lease_s)
+        if lease is not None:
+            return lease
+        if not is_standby:
+            log.info("listener.standby_started", owner=owner)
+            is_standby = True
+        await pause(STANDBY_POLL_S, stop)
+    return None
+
+
+@asynccontextmanager
+async def kept(database: Database, lease: Lease) -> AsyncIterator[None]:
+    """Renew the lease at a third of its length; give it back at the end, so that a standby starts at once."""
+    keeper = asyncio.create_task(_renew_forever(database, lease))
+    try:
+        yield
+    finally:
+        keeper.cancel()
+        await asyncio.gather(keeper, return_exceptions=True)
+        await _release(database, lease)
+
+
+async def pause(seconds: float, stop: asyncio.Event) -> None:
+    """Sleep, or return at once when stopped."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def _renew_forever(database: Database, lease: Lease) -> None:
+    while not lease.is_lost:
+        await asyncio.sleep(lease.lease_ms / 3000)
+        try:
+            result = await database[POSITIONS].update_one(_mine(lease), [{"$set": lease_renewal(lease.lease_ms)}])
+        except PyMongoError:
+            # The fence guards every write; a lease that expires costs a take-over, never a double effect.
+            continue
+        lease.is_lost = result.matched_count == 0
+
+
+async def _release(database: Database, lease: Lease) -> None:
+    given_back = {"lease_expires_at": "$$NOW", "owner": None}
+    try:
+        # Bounded: without it an unreachable server would hold up the end of the process. The lease expires anyway.
+        with pymongo.timeout(RELEASE_TIMEOUT_S):
+            await database[POSITIONS].update_one(_mine(lease), [{"$set": given_back}])
+    except PyMongoError as exc:
+        log.warning("listener.release_failed", owner=lease.owner, error=type(exc).__name__)
+
+
+def _mine(lease: Lease) -> dict[str, Any]:
+    return {"_id": POSITION_ID, "fence": lease.fence}

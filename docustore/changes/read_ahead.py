@@ -1,0 +1,105 @@
+"""Read the stream ahead of the writing: the server looks for the next events while these are being applied."""
+
+import asyncio
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from docustore.changes.stream import ChangeReader, EventBatch
+
+# What may wait in memory, beside the batch being applied and a reply under way (16 MB at most).
+MAX_BUFFERED_BYTES: Final = 8 * 1024 * 1024
+
+
+class ReadAhead:
+    """A task that keeps reading an open stream while there is room; everything read so far is taken at once.
+
+    So small batches under a slow writer grow into large ones by themselves. On leaving, the read under way is
+    waited for, never cancelled: that would cut the connection in the middle of a reply.
+    """
+
+    def __init__(self, reader: ChangeReader, *, max_events: int, is_over: Callable[[], bool]) -> None:
+        self._reader = reader
+        self._max_events = max_events
+        self._buffered: list[EventBatch] = []
+        self._is_over = is_over
+        self._is_left = False
+        self._filled = asyncio.Event()
+        self._taken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start reading."""
+        self._task = asyncio.create_task(self._read())
+        self._task.add_done_callback(lambda _: self._filled.set())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_left = True
+        self._taken.set()
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def take(self) -> EventBatch:
+        """Wait for a batch; everything read since the last call comes as one.
+
+        Raises:
+            PositionLostError, EventTooLargeError, PyMongoError: As the reader's; what was read before the
+                failure has been taken.
+        """
+        await self._filled.wait()
+        if not self._buffered:
+            # The task has ended, since only that sets the event for good.
+            assert self._task is not None  # noqa: S101  # for mypy; take() is called inside the context
+            await self._task
+        batch = merged(self._buffered)
+        self._buffered = []
+        if self._task is not None and not self._task.done():
+            self._filled.clear()
+        self._taken.set()
+        return batch
+
+    async def _read(self) -> None:
+        fetching = asyncio.create_task(self._reader.fetch())
+        try:
+            while True:
+                reply = await fetching
+                if not self._is_ending():
+                    fetching = asyncio.create_task(self._reader.fetch())
+                    # Lets the request go out before this thread is busy parsing.
+                    await asyncio.sleep(0)
+                batch = self._reader.parse(reply)
+                self._buffered.append(batch)
+                self._filled.set()
+                if self._is_ending() or batch.ending_operation is not None:
+                    return
+                while self._is_full() and not self._is_left:
+                    self._taken.clear()
+                    await self._taken.wait()
+        finally:
+            await asyncio.gather(fetching, return_exceptions=True)
+
+    def _is_ending(self) -> bool:
+        return self._is_left or self._is_over()
+
+    def _is_full(self) -> bool:
+        events = sum(len(batch.changes) for batch in self._buffered)
+        size_bytes = sum(batch.size_bytes for batch in self._buffered)
+        return events >= self._max_events or size_bytes >= MAX_BUFFERED_BYTES
+
+
+def merged(batches: list[EventBatch]) -> EventBatch:
+    """Join batches that follow one another. Pure."""
+    if len(batches) == 1:
+        return batches[0]
+    last = batches[-1]
+    return EventBatch(
+        changes=tuple(change for batch in batches for change in batch.changes),
+        size_bytes=sum(batch.size_bytes for batch in batches),
+        token=last.token,
+        cluster_time=last.cluster_time,
+        is_exact=last.is_exact,
+        ending_operation=last.ending_operation,
+    )

@@ -1,0 +1,211 @@
+"""The change stream of `users`, read by own commands: batches of raw events with both images.
+
+PyMongo's `watch` decodes every event to dicts, hides the tokens of empty batches and resumes on its own; here
+a batch is raw bytes, every batch has its token, and the listener alone decides about reopening.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, Self
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import OperationFailure, PyMongoError
+
+from docustore.changes.events import (
+    ENDING_OPERATIONS,
+    EVENT_CODEC,
+    Change,
+    Token,
+    just_before,
+    parse_change,
+    token_time,
+)
+from docustore.changes.server_errors import BSON_OBJECT_TOO_LARGE, is_position_lost
+from docustore.database import Database
+from docustore.errors import ListenerError, PositionLostError
+
+USERS: Final = "users"
+# How long the server holds an empty read open. It bounds how late a stop is noticed; events end it at once.
+MAX_AWAIT_MS: Final = 500
+# A reply ends below 16 MB; one that is larger than this may have been cut in the middle of a transaction.
+CUT_REPLY_BYTES: Final = 8 * 1024 * 1024
+# A drop or rename, then `invalidate`; looking at every event for them would double the cost of parsing.
+MAX_ENDING_EVENTS: Final = 2
+
+
+class Images(StrEnum):
+    """Which images the server adds to each event."""
+
+    BOTH = "both"
+    # For an event that would not fit into 16 MB with both; history knows the state before.
+    AFTER = "after"
+
+
+class EventTooLargeError(ListenerError):
+    """An event with both images exceeds 16 MB; open the stream again with `Images.AFTER`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPoint:
+    """Where a stream opens: after a token's event, or with the first change at or after a cluster time."""
+
+    token: Token | None = None
+    start_at: Timestamp | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventBatch:
+    """What one read gave; empty after `MAX_AWAIT_MS` without changes.
+
+    `token` resumes after the batch. Every change at or before `cluster_time` is in this batch or an earlier
+    one; `is_exact` says that no later change is. `ending_operation` is set where the collection was dropped or
+    renamed after these changes; the stream ends with it.
+    """
+
+    changes: tuple[Change, ...]
+    size_bytes: int
+    token: Token
+    cluster_time: Timestamp
+    is_exact: bool
+    ending_operation: str | None = None
+
+
+class ChangeReader:
+    """One open change stream. Reads must not overlap."""
+
+    def __init__(self, database: Database, *, start: StartPoint, images: Images, batch_size: int) -> None:
+        self._database = database
+        self._start = start
+        self._images = images
+        self._batch_size = batch_size
+        self._session: AsyncClientSession | None = None
+        self._cursor_id = 0
+
+    async def __aenter__(self) -> Self:
+        """Open the stream without waiting for events.
+
+        Raises:
+            PositionLostError: The server can no longer start there.
+            PyMongoError: Anything else.
+        """
+        # Explicit, since the server ties a cursor to the session that made it (else error 50738).
+        self._session = self._database.client.start_session(causal_consistency=False)
+        pipeline = change_pipeline(self._start, images=self._images)
+        # An empty first batch: filling one would scan the oplog before anything is returned.
+        command = {"aggregate": USERS, "pipeline": pipeline, "cursor": {"batchSize": 0}}
+        try:
+            reply = await self._run(command, while_opening=True)
+        except BaseException:
+            await self._session.end_session()
+            raise
+        self._cursor_id = reply["cursor"]["id"]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is None:
+            return
+        try:
+            if self._cursor_id:
+                await self._run({"killCursors": USERS, "cursors": [self._cursor_id]})
+        except (PyMongoError, ListenerError):
+            pass  # The server drops the cursor by itself; nothing depends on it.
+        finally:
+            await self._session.end_session()
+
+    async def fetch(self) -> RawBSONDocument:
+        """Wait for the next events, at most `MAX_AWAIT_MS`; return the reply for `parse`.
+
+        Raises:
+            PositionLostError: The oplog was overwritten before this read.
+            EventTooLargeError: See there.
+            PyMongoError: Anything else; the stream is of no use any more.
+        """
+        command = {"getMore": self._cursor_id, "collection": USERS, "batchSize": self._batch_size}
+        reply = await self._run({**command, "maxTimeMS": MAX_AWAIT_MS})
+        self._cursor_id = reply["cursor"]["id"]
+        return reply
+
+    def parse(self, reply: RawBSONDocument) -> EventBatch:
+        """Take the reply of a `fetch` apart."""
+        cursor = reply["cursor"]
+        token = bson.decode(cursor["postBatchResumeToken"].raw)
+        return to_batch(cursor["nextBatch"], token=token, batch_size=self._batch_size)
+
+    async def _run(self, command: dict[str, Any], *, while_opening: bool = False) -> RawBSONDocument:
+        try:
+            return await self._database.command(command, session=self._session, codec_options=EVENT_CODEC)
+        except OperationFailure as exc:
+            if is_position_lost(exc, while_opening=while_opening):
+                raise PositionLostError(stream=USERS, code=exc.code) from exc
+            if exc.code == BSON_OBJECT_TOO_LARGE and self._images is Images.BOTH:
+                raise EventTooLargeError(str(exc.code)) from exc
+            raise
+
+
+def to_batch(events: list[RawBSONDocument], *, token: Token, batch_size: int) -> EventBatch:
+    """Parse the events of one reply. Pure."""
+    ending = _first_ending(events)
+    changes = tuple(parse_change(event) for event in events[:ending])
+    last_event_id = changes[-1].event_id if changes else None
+    size_bytes = sum(change.size_bytes for change in changes)
+    is_cut = len(events) >= batch_size or size_bytes >= CUT_REPLY_BYTES
+    # The changes of one transaction share a cluster time: a reply that was cut may have left some of them.
+    is_exact = not (is_cut and token["_data"] == last_event_id)
+    time = token_time(token)
+    return EventBatch(
+        changes=changes,
+        size_bytes=size_bytes,
+        token=token,
+        cluster_time=time if is_exact else just_before(time),
+        is_exact=is_exact,
+        ending_operation=None if ending is None else events[ending]["operation"],
+    )
+
+
+def change_pipeline(start: StartPoint, *, images: Images) -> list[dict[str, Any]]:
+    """Select and reshape the changes of one collection.
+
+    Shape: `{_id: token, after, before, operation, user_id, cluster_time, wall_time}`; images null where the
+    server has none. `password_hash` never leaves the server; what the listener does not compare is not sent.
+    """
+    options: dict[str, Any] = {"fullDocument": "whenAvailable"}
+    if images is Images.BOTH:
+        options["fullDocumentBeforeChange"] = "whenAvailable"
+    if start.token is not None:
+        options["resumeAfter"] = start.token
+    elif start.start_at is not None:
+        options["startAtOperationTime"] = start.start_at
+    operations = ["insert", "update", "replace", "delete", *sorted(ENDING_OPERATIONS)]
+    return [
+        {"$changeStream": options},
+        {"$match": {"operationType": {"$in": operations}}},
+        {
+            "$project": {
+                "after": "$fullDocument",
+                "before": "$fullDocumentBeforeChange",
+                "operation": "$operationType",
+                "user_id": "$documentKey._id",
+                "cluster_time": "$clusterTime",
+                "wall_time": "$wallTime",
+            }
+        },
+        {
+            "$project": {
+                "after.password_hash": 0,
+                "before.password_hash": 0,
+                "before.search_terms": 0,
+                "before.identities": 0,
+            }
+        },
+    ]
+
+
+def _first_ending(events: list[RawBSONDocument]) -> int | None:
+    """Find where the collection ended; the server lets nothing but the ending come last."""
+    for index in range(max(0, len(events) - MAX_ENDING_EVENTS), len(events)):
+        if events[index]["operation"] in ENDING_OPERATIONS:
+            return index
+    return None

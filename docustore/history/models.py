@@ -1,0 +1,89 @@
+"""The rows of `user_history`: what happened to users, one immutable row per change.
+
+A row's `_id` is its place in the order of changes: dense, 1..n, given by the change listener in the transaction
+that applied the change. Rows beyond the listener's committed sequence number are leftovers of a snapshot that
+did not finish; readers who must not see them bound `_id` by the `seq` of `change_positions`.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Final, NotRequired, TypedDict
+
+from beanie import Document
+from bson.datetime_ms import DatetimeMS
+from bson.timestamp import Timestamp
+from pydantic import ConfigDict, Field
+
+HISTORY: Final = "user_history"
+# The writer of a change that no docustore process made: another client, or nobody known.
+EXTERNAL_SOURCE: Final = "external"
+
+
+class Operation(StrEnum):
+    """What a row stands for; the last two come from comparing collections, not from a change event."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    REPLACE = "replace"
+    DELETE = "delete"
+    SNAPSHOT = "snapshot"
+    RECOVERED = "recovered"
+
+
+class FieldChange(TypedDict, total=False):
+    """One changed top-level field.
+
+    A side is absent where the field was. Where both sides are documents (`profile`), each holds only the
+    sub-fields that differ. `omitted` stands for values too large to be kept twice.
+    """
+
+    before: Any
+    after: Any
+    omitted: bool
+
+
+class HistoryRow(TypedDict):
+    """One row as it is stored.
+
+    `changes` holds the fields that differ, less bookkeeping (see `docustore.history.rows`); it is empty where
+    there is nothing to compare with (`insert`, `snapshot`). `after` is the whole user after the change, never
+    with `password_hash`, and null exactly where the user is gone. `approximate` marks an `after` that was read
+    later than the change, because the server had no post-image; `omitted` names the fields of `after` left out
+    to stay below 16 MB.
+    """
+
+    _id: int
+    event_id: str
+    operation: str
+    user_id: Any
+    changes: dict[str, FieldChange]
+    after: Any
+    valid_from: datetime | DatetimeMS
+    cluster_time: Timestamp
+    source: str
+    approximate: NotRequired[bool]
+    omitted: NotRequired[list[str]]
+
+
+class UserHistory(Document):
+    """A history row for readers; the listener writes rows without building models."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    id: int  # type: ignore[assignment]  # the sequence number
+    event_id: str
+    operation: Operation
+    user_id: Any
+    changes: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    after: dict[str, Any] | None
+    valid_from: datetime
+    cluster_time: Timestamp
+    source: str
+    approximate: bool = False
+    omitted: list[str] = Field(default_factory=list)
+
+    class Settings:
+        """Beanie's own settings."""
+
+        name: ClassVar[str] = HISTORY
+        keep_nulls: ClassVar[bool] = True
