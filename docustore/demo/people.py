@@ -1,0 +1,59 @@
+"""Who is in the demonstration's directory: the same people for the same seed."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from random import Random
+from typing import Final
+
+import msgspec
+from anyascii import anyascii
+
+_DOMAINS: Final = ("example.org", "mail.example.com", "corp.example.net", "students.example.edu", "bücher.example")
+_NOT_LOCAL: Final = re.compile(r"[^a-z0-9]+")
+
+
+class Region(msgspec.Struct, frozen=True):
+    """Names, places and time offsets (minutes east of UTC) that go together."""
+
+    first: list[str]
+    last: list[str]
+    places: list[str]
+    offsets: list[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One person; `email` is well-formed, lower case, and nobody else's."""
+
+    first_name: str
+    last_name: str
+    email: str
+    location: str
+    offset_min: int
+
+
+@cache
+def regions() -> tuple[Region, ...]:
+    """Read the names, once."""
+    text = (files(__package__) / "people.toml").read_text(encoding="utf-8")
+    return tuple(msgspec.convert(tomllib.loads(text)["region"], list[Region]))
+
+
+def person(number: int, *, seed: int) -> Person:
+    """Return the person of this number; independent of how many there are."""
+    # Not for secrets, and seeded by text so that neighbours have nothing in common.
+    random = Random(f"{seed}:person:{number}")  # noqa: S311
+    region = random.choice(regions())
+    first_name, last_name = random.choice(region.first), random.choice(region.last)
+    words = [_NOT_LOCAL.sub("", anyascii(name).lower()) for name in (first_name, last_name)]
+    local = random.choice((".", "_", "")).join(words)[:50]
+    return Person(
+        first_name=first_name,
+        last_name=last_name,
+        email=f"{local}{number}@{random.choice(_DOMAINS)}",
+        location=random.choice(region.places),
+        offset_min=random.choice(region.offsets),
+    )
