@@ -93,7 +93,7 @@ function everyDay(trend, now, days) {
 
 function niceCeiling(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value);
+  return [1, 2, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= value);
 }
 
 const shortDay = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", timeZone: "UTC" });
@@ -106,7 +106,7 @@ function showTrend({ registration_trends: trend }, now, days) {
     : `None in the last ${days} days`;
   const box = byId("trend");
   const width = Math.max(280, box.clientWidth);
-  const height = 190;
+  const height = Math.max(170, box.clientHeight);
   const left = 34;
   const bottom = 22;
   const top = niceCeiling(Math.max(...series.map(({ count }) => count)));
@@ -170,7 +170,7 @@ function showRuns(runs, now) {
   byId("runs").replaceChildren(...runs.map((run) => make("tr", { children: [
     make("td", { text: run.source, children: [make("span", { cls: "trigger", text: run.trigger })] }),
     make("td", { children: [make("span", { cls: `badge ${run.state}`, text: run.state, attributes: run.error ? { title: run.error } : {} })] }),
-    make("td", { text: run.started_at ? ago(run.started_at, now) : "waiting" }),
+    make("td", { text: run.started_at ? ago(run.started_at, now) : "waiting", attributes: { title: run.started_at ?? "" } }),
     ...numbers.map((name) => make("td", { cls: run.counts[name] ? "number" : "number zero", text: whole.format(run.counts[name]) })),
     make("td", { cls: "number", text: duration(run.duration_s) }),
     make("td", { cls: "number", text: run.records_per_s ? whole.format(Math.round(run.records_per_s)) : "–" }),
@@ -263,10 +263,13 @@ function showFreshness(isLive) {
   if (line.textContent !== text) line.textContent = text;
 }
 
+let shown = null;
+
 async function refresh() {
   const response = document.hidden ? null : await ask("/dashboard/summary");
   if (response?.ok) {
     const summary = await response.json();
+    shown = summary;
     const now = new Date(summary.now);
     showUsers(summary.users);
     showListener(summary.changes, now);
@@ -278,6 +281,8 @@ async function refresh() {
   if (!document.hidden) showFreshness(Boolean(response?.ok));
   window.setTimeout(refresh, REFRESH_MS);
 }
+
+window.addEventListener("resize", () => shown && showTrend(shown.users, new Date(shown.now), shown.trend_days));
 
 let typed = 0;
 byId("q").addEventListener("input", () => {

@@ -29,8 +29,12 @@ form.addEventListener("submit", (event) => {
 });
 
 // The fragment never leaves the browser; it is taken out of the address before anything else can see it.
-const given = new URLSearchParams(window.location.hash.slice(1)).get("key");
-if (given) {
+function signInByFragment() {
+  const given = new URLSearchParams(window.location.hash.slice(1)).get("key");
+  if (!given) return;
   history.replaceState(null, "", window.location.pathname);
   signIn(given);
 }
+
+window.addEventListener("hashchange", signInByFragment);
+signInByFragment();
