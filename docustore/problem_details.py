@@ -16,8 +16,6 @@ from pymongo.errors import PyMongoError
 from docustore.database import unavailability
 from docustore.errors import (
     ConfigurationError,
-    DatabaseUnavailableError,
-    DataDirBusyError,
     DocustoreError,
     EmailTakenError,
     EmbeddedServerError,
@@ -25,21 +23,15 @@ from docustore.errors import (
     ForbiddenError,
     InvalidInputError,
     InvalidQueryError,
-    LeaseLostError,
     ListenerError,
-    ListenerFencedError,
     NotFoundError,
-    PositionLostError,
     PreconditionRequiredError,
-    QuarantineBudgetExceededError,
-    QueueUnavailableError,
     RetryableError,
     RunError,
     SchemaDriftError,
-    SourceBusyError,
+    ServiceStartError,
     SourceContentError,
     SourceRejectedError,
-    SourceUnavailableError,
     UnauthenticatedError,
     UserGoneError,
     VersionConflictError,
@@ -51,23 +43,16 @@ MEDIA_TYPE: Final = "application/problem+json"
 # What a client is told to wait when the error does not know better: an election takes about as long.
 DEFAULT_RETRY_AFTER_S: Final = 5
 
+# An error that is not here has the status of its branch.
 STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    DatabaseUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    QueueUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    SourceUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EmbeddedServerError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    DataDirBusyError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    ServiceStartError: HTTPStatus.INTERNAL_SERVER_ERROR,
     SourceRejectedError: HTTPStatus.BAD_GATEWAY,
     SourceContentError: HTTPStatus.BAD_GATEWAY,
     RunError: HTTPStatus.CONFLICT,
-    QuarantineBudgetExceededError: HTTPStatus.CONFLICT,
-    SourceBusyError: HTTPStatus.CONFLICT,
-    LeaseLostError: HTTPStatus.CONFLICT,
     ListenerError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    ListenerFencedError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    PositionLostError: HTTPStatus.INTERNAL_SERVER_ERROR,
     SchemaDriftError: HTTPStatus.INTERNAL_SERVER_ERROR,
     NotFoundError: HTTPStatus.NOT_FOUND,
     UserGoneError: HTTPStatus.GONE,
@@ -115,7 +100,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Response[Problem]:
     """Answer an error of `docustore.errors`; one that is not the client's fault is logged."""
-    status = STATUS_BY_ERROR[type(exc)]
+    status = status_of(type(exc))
     headers: dict[str, str] = {}
     if isinstance(exc, RetryableError):
         wait_s = exc.retry_after.total_seconds() if exc.retry_after else DEFAULT_RETRY_AFTER_S
@@ -167,6 +152,12 @@ EXCEPTION_HANDLERS: Final[dict[int | type[Exception], Any]] = {
     PyMongoError: database_problem,
     Exception: unexpected_problem,
 }
+
+
+def status_of(error: type[DocustoreError]) -> HTTPStatus:
+    """Look an error's status up: its own, else its branch's; 500 for one of no branch."""
+    listed = (STATUS_BY_ERROR[ancestor] for ancestor in error.__mro__ if ancestor in STATUS_BY_ERROR)
+    return next(listed, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _invalid(exc: ValidationException) -> InvalidInputError:

@@ -1,0 +1,45 @@
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime
+
+import pytest
+
+from docustore.errors import InvalidQueryError
+from docustore.pagination import Position, decode_cursor, encode_cursor
+
+POSITION = Position(at=datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC), id="6b03670836d3f4af790854b3")
+QUERY = ("users", "-created_at", {"status": "active"})
+
+
+@pytest.mark.parametrize("position", [POSITION, Position(at=None, id="x")])
+def test_cursor_reads_back_as_it_was_written(position: Position) -> None:
+    assert decode_cursor(encode_cursor(position, query=QUERY), query=QUERY) == position
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("users", "created_at", {"status": "active"}),
+        ("users", "-created_at", {"status": "inactive"}),
+        ("runs", "-created_at", {"status": "active"}),
+    ],
+)
+def test_cursor_of_another_query_is_refused(other: object) -> None:
+    with pytest.raises(InvalidQueryError) as caught:
+        decode_cursor(encode_cursor(POSITION, query=QUERY), query=other)
+
+    assert caught.value.errors[0].pointer == "/cursor"
+
+
+def test_every_changed_byte_is_noticed() -> None:
+    raw = urlsafe_b64decode(encode_cursor(POSITION, query=QUERY) + "==")
+    for index in range(len(raw)):
+        changed = raw[:index] + bytes([raw[index] ^ 1]) + raw[index + 1 :]
+
+        with pytest.raises(InvalidQueryError):
+            decode_cursor(urlsafe_b64encode(changed).decode().rstrip("="), query=QUERY)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "💥", "a" * 10_000, "AAAA", "....", "\ud800"])
+def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+    with pytest.raises(InvalidQueryError):
+        decode_cursor(cursor, query=QUERY)

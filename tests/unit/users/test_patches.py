@@ -1,0 +1,72 @@
+from typing import Any
+
+import pytest
+
+from docustore.errors import InvalidInputError
+from docustore.users.patches import MAX_COPIES, MAX_OPERATIONS, PatchType, apply_patch
+
+
+# RFC 7396, appendix A, those whose target is an object.
+@pytest.mark.parametrize(
+    ("target", "patch", "expected"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({"a": "foo"}, None, None),
+        ({"a": "foo"}, "bar", "bar"),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_merge_patch_follows_the_rfc(target: dict[str, Any], patch: object, expected: object) -> None:
+    assert apply_patch(target, patch, patch_type=PatchType.MERGE) == expected
+
+
+@pytest.mark.parametrize(
+    ("patch", "expected"),
+    [
+        ([{"op": "add", "path": "/tags/-", "value": "b"}], {"tags": ["a", "b"]}),
+        ([{"op": "add", "path": "/tags/0", "value": "b"}], {"tags": ["b", "a"]}),
+        ([{"op": "replace", "path": "/tags", "value": []}], {"tags": []}),
+        ([{"op": "remove", "path": "/tags"}], {}),
+        ([{"op": "move", "from": "/tags/0", "path": "/name"}], {"tags": [], "name": "a"}),
+        ([{"op": "copy", "from": "/tags/0", "path": "/name"}], {"tags": ["a"], "name": "a"}),
+        ([{"op": "test", "path": "/tags/0", "value": "a"}], {"tags": ["a"]}),
+        ([{"op": "add", "path": "/x~1y~0z", "value": 1}], {"tags": ["a"], "x/y~z": 1}),
+    ],
+)
+def test_json_patch_follows_the_rfc(patch: object, expected: object) -> None:
+    assert apply_patch({"tags": ["a"]}, patch, patch_type=PatchType.JSON) == expected
+
+
+@pytest.mark.parametrize(
+    ("patch", "code"),
+    [
+        ({}, "patch_malformed"),
+        ("x", "patch_malformed"),
+        ([1], "patch_malformed"),
+        ([{}], "patch_malformed"),
+        ([{"op": "drop", "path": "/tags"}], "patch_malformed"),
+        ([{"op": "add", "path": "/tags"}], "patch_malformed"),
+        ([{"op": "add", "path": "tags", "value": 1}], "path_missing"),
+        ([{"op": "remove", "path": "/nope"}], "path_missing"),
+        ([{"op": "replace", "path": "/tags/9", "value": 1}], "path_missing"),
+        ([{"op": "test", "path": "/tags/0", "value": "b"}], "test_failed"),
+        ([{"op": "test", "path": "/tags/0", "value": "a"}] * (MAX_OPERATIONS + 1), "patch_too_long"),
+        ([{"op": "copy", "from": "", "path": "/a"}] * (MAX_COPIES + 1), "patch_too_long"),
+    ],
+)
+def test_bad_json_patch_changes_nothing(patch: object, code: str) -> None:
+    document = {"tags": ["a"]}
+
+    with pytest.raises(InvalidInputError) as caught:
+        apply_patch(document, patch, patch_type=PatchType.JSON)
+
+    assert [error.code for error in caught.value.errors] == [code]
+    assert document == {"tags": ["a"]}

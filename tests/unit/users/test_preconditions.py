@@ -1,0 +1,54 @@
+import pytest
+
+from docustore.errors import InvalidQueryError, PreconditionRequiredError, VersionConflictError
+from docustore.users.preconditions import IfMatch, entity_tag, is_current
+
+
+@pytest.mark.parametrize(
+    ("header", "versions"),
+    [
+        ("*", None),
+        ('"3"', {3}),
+        (' "3" , "4"', {3, 4}),
+        ('W/"3"', set()),
+        ('W/"3", "4"', {4}),
+        ('"other"', set()),
+        ('""', set()),
+    ],
+)
+def test_if_match_is_read_by_the_rfc(header: str, versions: set[int] | None) -> None:
+    assert IfMatch.required(header).versions == versions
+
+
+@pytest.mark.parametrize("header", ["3", "", '"3', '"3" "4"', '"3",'])
+def test_malformed_if_match_is_refused(header: str) -> None:
+    with pytest.raises(InvalidQueryError):
+        IfMatch.required(header)
+
+
+def test_write_without_if_match_is_refused() -> None:
+    with pytest.raises(PreconditionRequiredError):
+        IfMatch.required(None)
+
+
+def test_action_without_if_match_takes_any_version() -> None:
+    IfMatch.optional(None).check(user_id="a", version=7)
+
+
+def test_stale_version_is_refused() -> None:
+    with pytest.raises(VersionConflictError) as caught:
+        IfMatch.required('"3"').check(user_id="a", version=4)
+
+    assert (caught.value.expected, caught.value.actual) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("header", "is_good"),
+    [(None, False), ('"4"', True), ('W/"4"', True), ('"3"', False), ('"3", "4"', True), ("*", True)],
+)
+def test_if_none_match_compares_weakly(header: str | None, *, is_good: bool) -> None:
+    assert is_current(header, version=4) is is_good
+
+
+def test_version_is_a_strong_entity_tag() -> None:
+    assert entity_tag(4) == '"4"'

@@ -1,0 +1,77 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docustore.errors import InvalidInputError
+from docustore.users.schemas import parse_user
+
+
+def problems_of(document: object) -> set[tuple[str, str]]:
+    with pytest.raises(InvalidInputError) as caught:
+        parse_user(document)
+    return {(error.pointer, error.code) for error in caught.value.errors}
+
+
+def test_every_error_is_listed_with_its_pointer() -> None:
+    document = {
+        "first_name": 5,
+        "status": "gone",
+        "profile": {"preferences": {"theme": "blue", "sound": True}, "bio": "\0"},
+        "roles": ["", "a"],
+        "shoe/size": 43,
+        "password": "short",
+    }
+
+    assert problems_of(document) == {
+        ("/email", "missing"),
+        ("/first_name", "string_type"),
+        ("/status", "enum"),
+        ("/profile/preferences/theme", "enum"),
+        ("/profile/preferences/sound", "unknown_field"),
+        ("/profile/bio", "control_character"),
+        ("/roles/0", "string_too_short"),
+        ("/shoe~1size", "unknown_field"),
+        ("/password", "too_short"),
+    }
+
+
+@pytest.mark.parametrize("email", ["", "ada", "ada@", "@example.org", "a b@example.org", "ada@localhost"])
+def test_malformed_email_is_refused_with_its_code(email: str) -> None:
+    assert problems_of({"email": email}) == {("/email", "email_malformed")}
+
+
+@pytest.mark.parametrize("document", [None, [], "x", 1])
+def test_user_that_is_no_object_is_refused(document: object) -> None:
+    assert {pointer for pointer, _ in problems_of(document)} == {""}
+
+
+def test_text_is_trimmed_and_labels_are_unique() -> None:
+    user = parse_user({"email": " Ada@Example.ORG ", "first_name": " Ada ", "roles": ["a ", "b", "a"]})
+
+    assert (user.email, user.first_name, user.roles) == ("ada@example.org", "Ada", ["a", "b"])
+
+
+def test_line_breaks_are_text() -> None:
+    assert parse_user({"email": "a@b.io", "profile": {"bio": "one\n\ttwo"}}).profile.bio == "one\n\ttwo"
+
+
+def test_password_is_shown_nowhere() -> None:
+    user = parse_user({"email": "a@b.io", "password": "correct horse"})
+
+    assert "correct horse" not in repr(user) + str(user.model_dump())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(),
+    lambda part: st.lists(part) | st.dictionaries(st.text(), part),
+)
+
+
+@given(st.dictionaries(st.sampled_from(["email", "first_name", "profile", "roles", "status", "x"]), JSON) | JSON)
+def test_any_json_is_a_user_or_refused(document: Any) -> None:
+    try:
+        parse_user(document)
+    except InvalidInputError as error:
+        assert error.errors  # noqa: PT017  # either outcome is right
