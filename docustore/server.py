@@ -4,6 +4,7 @@ Run as `python -m docustore.server`; settings come from the environment. SIGTERM
 """
 
 import os
+import signal
 from functools import partial
 from typing import Final
 
@@ -44,9 +45,10 @@ def serve() -> None:
 def load_app(server_pid: int) -> Litestar:
     """Make the application, in the worker process, which ends with the server even when that is killed.
 
-    Left alone it would go on serving, beside the server's successor on the same port.
+    Left alone it would go on serving, beside the server's successor on the same port. SIGKILL, because an event
+    stream would keep it alive through anything milder.
     """
-    end_with_parent(server_pid)
+    end_with_parent(server_pid, signal.SIGKILL)
     return create_app()
 
 

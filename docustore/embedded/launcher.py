@@ -1,10 +1,10 @@
 """Start a program that must not outlive the process that started it.
 
-Run as a script, `python -I -S launcher.py PARENT_PID PROGRAM ARGUMENT...`, and standard library only, so that
-it costs some 15 ms. On Linux it asks the kernel for SIGTERM at the parent's death and becomes the program
-(same process id); elsewhere it stays, passes signals on, and watches for the parent's death itself.
+Run as a script, `python -I -S launcher.py PARENT_PID SIGNAL PROGRAM ARGUMENT...`, and standard library only, so
+that it costs some 15 ms. On Linux it asks the kernel for the signal (a number) at the parent's death and becomes
+the program (same process id); elsewhere it stays, passes signals on, and watches for the parent's death itself.
 
-The kernel means the parent *thread*: a program started from a thread gets its SIGTERM when that thread ends.
+The kernel means the parent *thread*: a program started from a thread gets its signal when that thread ends.
 See: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 """
 
@@ -22,28 +22,28 @@ PARENT_GONE: Final = 1
 
 def main(arguments: list[str]) -> int:
     """Run the program; returns its exit code where the launcher could not become the program."""
-    parent_pid, command = int(arguments[0]), arguments[1:]
-    if end_with_parent(parent_pid):
+    parent_pid, death_signal, command = int(arguments[0]), int(arguments[1]), arguments[2:]
+    if end_with_parent(parent_pid, death_signal):
         os.execv(command[0], command)  # noqa: S606  # becoming the program is the purpose
-    return _watch(command, parent_pid)
+    return _watch(command, parent_pid, death_signal)
 
 
-def end_with_parent(parent_pid: int) -> bool:
-    """Ask the kernel to send this process SIGTERM when its parent dies; False where kernels cannot.
+def end_with_parent(parent_pid: int, death_signal: int) -> bool:
+    """Ask the kernel to send this process a signal when its parent dies; False where kernels cannot.
 
     Ends this process at once if the parent has died already, as no signal would ever come.
     """
     if sys.platform != "linux":
         return False
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0) != 0:
+    if libc.prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0) != 0:
         return False
     if os.getppid() != parent_pid:
         sys.exit(PARENT_GONE)
     return True
 
 
-def _watch(command: list[str], parent_pid: int) -> int:
+def _watch(command: list[str], parent_pid: int, death_signal: int) -> int:
     # close_fds=False: the program keeps the descriptors that were passed to the launcher.
     child = subprocess.Popen(command, close_fds=False)  # noqa: S603  # the command of our own caller
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,7 +53,7 @@ def _watch(command: list[str], parent_pid: int) -> int:
             return child.wait(timeout=WATCH_INTERVAL_S)
         except subprocess.TimeoutExpired:
             if os.getppid() != parent_pid:
-                child.terminate()
+                child.send_signal(death_signal)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import time
 from asyncio.subprocess import Process
 from contextlib import suppress
@@ -87,7 +88,8 @@ async def stop_server(
 async def _spawn_after_predecessor(kind: ServerKind, command: list[str], *, data_dir: Path) -> Process:
     lock = await outlive_predecessor(data_dir / f"{kind.name}.pid")
     try:
-        process = await spawn(command, log_path=data_dir / f"{kind.name}.log", inherited=(lock,))
+        log_path = data_dir / f"{kind.name}.log"
+        process = await spawn(command, log_path=log_path, inherited=(lock,), death_signal=signal.SIGTERM)
     except BaseException:
         os.close(lock)
         raise

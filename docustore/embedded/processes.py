@@ -25,8 +25,9 @@ async def spawn(
     environment: Mapping[str, str] | None = None,
     inherited: Sequence[int] = (),
     stdout: int | None = None,
+    death_signal: signal.Signals = signal.SIGKILL,
 ) -> Process:
-    """Start a program that gets SIGTERM when this process dies, even by SIGKILL.
+    """Start a program that ends when this process dies, even by SIGKILL.
 
     Call it from the event loop's thread, and run that loop in a thread that lives as long as the program
     should: the kernel watches the thread that spawned. The program gets a process group of its own, so that
@@ -37,8 +38,10 @@ async def spawn(
         log_path: Its output is appended to this file; None = it writes where we do.
         inherited: File descriptors the program keeps open.
         stdout: As `subprocess` takes it, where there is no log.
+        death_signal: What the program gets when we die. SIGKILL leaves no doubt; SIGTERM is for a program that
+            is sure to end by it, whatever else dies at the same moment.
     """
-    wrapper = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid())]
+    wrapper = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(int(death_signal))]
     log = None if log_path is None else _open_log(log_path)
     try:
         return await asyncio.create_subprocess_exec(
