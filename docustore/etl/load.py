@@ -182,7 +182,7 @@ async def _delete(database: Database, writes: Sequence[UserWrite]) -> set[int]:
     if not writes:
         return set()
     # A user that has been given a password or a role here is somebody's account, whoever stands for it upstream.
-    unowned = {"password_hash": {"$exists": False}, "local_roles": {"$in": [None, []]}}
+    unowned = {"password_hash": {"$exists": False}, "local_roles.0": {"$exists": False}}
     operations = [DeleteOne({**_guard(write), **unowned}) for write in writes]
     result = await database[USERS].bulk_write(operations, ordered=False)
     return _records_of(writes) if result.deleted_count < len(writes) else set()

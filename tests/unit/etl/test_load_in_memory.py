@@ -1,0 +1,39 @@
+"""Loading without a server; a mock stands for the collection."""
+
+from typing import Any
+
+import pytest
+from bson.codec_options import CodecOptions
+from mongomock.collection import BulkOperationBuilder
+from mongomock_motor import AsyncMongoMockClient
+
+from indexes.users import USERS
+from tests.load_cases import LoadCases
+
+
+@pytest.fixture(autouse=True)
+def _bulk_updates_of_this_driver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mock does not know the option `sort`, which the driver passes with every update, here always None."""
+    add_update = BulkOperationBuilder.add_update
+
+    def add_without_sort(self: BulkOperationBuilder, *args: Any, sort: None = None, **options: Any) -> None:
+        assert sort is None
+        add_update(self, *args, **options)
+
+    monkeypatch.setattr(BulkOperationBuilder, "add_update", add_without_sort)
+
+
+@pytest.fixture
+async def database() -> Any:
+    """A mock with our unique indexes; it speaks Motor's dialect, of which loading uses the common part."""
+    aware = CodecOptions(tz_aware=True)
+    mock = AsyncMongoMockClient(tz_aware=True).get_database("docustore", codec_options=aware)
+    for index in USERS.indexes:
+        if index.document.get("unique"):
+            options = {name: value for name, value in index.document.items() if name not in {"key", "name"}}
+            await mock.users.create_index(list(index.document["key"].items()), **options)
+    return mock
+
+
+class TestLoadInMemory(LoadCases):
+    """The cases of `tests/load_cases.py`."""
