@@ -26,6 +26,7 @@
     ├── EmailTakenError                another user has the e-mail
     ├── VersionConflictError           the document changed since it was read
     ├── PreconditionRequiredError      a write without If-Match
+    ├── DemoError                      a part of the demonstration did not answer
     ├── InvalidInputError              one or more fields do not fit; lists all of them
     │   └── InvalidQueryError          parameters of a query, not fields of a document
     └── UnauthenticatedError, ForbiddenError
@@ -271,3 +272,7 @@ class ForbiddenError(DocustoreError):
     def __init__(self, *, scope: str) -> None:
         super().__init__(f"this needs an API key with scope {scope}")
         self.scope = scope
+
+
+class DemoError(DocustoreError):
+    """The demonstration cannot go on; the message names the part that did not answer as it should."""

@@ -12,6 +12,7 @@ from docustore.cli.interruption import CommandInterruptedError
 
 # A new command is one line: its name, the module it lives in and its name there.
 COMMANDS: Final = {
+    "demo": "docustore.cli.demo:demo",
     "up": "docustore.cli.up:up",
     "api": "docustore.cli.processes:api",
     "worker": "docustore.cli.processes:worker",

@@ -13,6 +13,7 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.follow import following_logs
 from docustore.cli.output import notices
 from docustore.config import Settings
+from docustore.demo.marker import keep_from_demos
 from docustore.document_models import open_database
 from docustore.embedded.endpoints import Endpoints
 from docustore.embedded.supervisor import running_service
@@ -48,10 +49,11 @@ async def up(invocation: Invocation, *, port: int | None, host: str | None, verb
 
 async def _first_admin_key(settings: Settings, endpoints: Endpoints) -> str | None:
     """Return the plain admin key on the first start of a store; None when one exists or is configured."""
-    if settings.admin_key is not None:
-        return None
     located = settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
     async with open_database(located, app_name="docustore-up") as database:
+        await keep_from_demos(database)
+        if settings.admin_key is not None:
+            return None
         return await ensure_bootstrap_key(database)
 
 

@@ -7,6 +7,7 @@ Prints one line of JSON, `{"url"}`, and listens when `GET url` answers; SIGTERM 
 
 import json
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,7 +59,7 @@ def evolution_of(options: UpstreamOptions, *, now: datetime) -> tuple[Evolution,
 
 def load_app(server_pid: int, options: UpstreamOptions) -> Litestar:
     """Make the application, in the worker process, which ends with the server even when that is killed."""
-    end_with_parent(server_pid)
+    end_with_parent(server_pid, signal.SIGKILL)
     evolution, skipped = evolution_of(options, now=now_utc())
     state = UpstreamState(evolution=evolution, skipped=skipped)
     if options.is_steady:

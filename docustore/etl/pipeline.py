@@ -42,6 +42,8 @@ log: Final = structlog.get_logger()
 MIN_QUARANTINED_FOR_BUDGET: Final = 10
 # About a minute of elections and restarts before a run is put off.
 DATABASE_ATTEMPTS: Final = 12
+# How much work a killed worker loses at most, and how often somebody who watches sees it move.
+CHECKPOINT_S: Final = 1.0
 PUT_OFF: Final = timedelta(minutes=1)
 # NotPrimary and interrupted-by-election codes that a bulk write reports per operation.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
@@ -210,7 +212,7 @@ class _Execution:
     async def _renew_for_ever(self) -> None:
         lease_s = self._settings.etl_lease_s
         while True:
-            await asyncio.sleep(lease_s / 3)
+            await asyncio.sleep(min(lease_s / 3, CHECKPOINT_S))
             # A lease that cannot be renewed in time is lost on its own; the commit would find out.
             with suppress(ConnectionFailure):
                 await ledger.save_checkpoint(self._database, self._claim, self._checkpoint, lease_s=lease_s)

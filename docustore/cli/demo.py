@@ -1,0 +1,145 @@
+"""`docustore demo`: the main job on realistic input, from nothing, with everything shown."""
+
+import asyncio
+import secrets
+import sys
+import webbrowser
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import httpx2
+from pydantic import SecretStr
+from rich.panel import Panel
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from docustore.cli.command import Invocation, command
+from docustore.cli.failures import DONE, FAILED
+from docustore.cli.output import console, notices
+from docustore.config import Settings, SourceKind, SourceSettings
+from docustore.demo.proof import discrepancies
+from docustore.demo.scenario import SOURCE, Outcome, Report, Scenario
+from docustore.demo.service import demo_service
+from docustore.demo.summary import summary, summary_tables
+from docustore.demo.upstream_process import Upstream, running_upstream
+from docustore.document_models import open_database
+from docustore.embedded.endpoints import Endpoints
+from docustore.embedded.ports import is_free
+from docustore.embedded.supervisor import running_service
+
+MADE_UP_REQUIRED: Final = ("email", "first_name", "last_name")
+# People's own files often hold single names; the demonstration is not there to refuse them.
+FILE_REQUIRED: Final = ("email",)
+
+
+@command("demo", example="docustore demo --users 2000 --once")
+@click.option(
+    "--users", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="Made-up users."
+)
+@click.option(
+    "--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Records of this file instead."
+)
+@click.option("--once", is_flag=True, help="End after the summary; exit 0 only if everything reconciles.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port of the API; 0 = any free one. [DOCUSTORE_PORT]")
+async def demo(invocation: Invocation, *, users: int, data: Path | None, once: bool, port: int | None) -> int:
+    """Pull a lively upstream directory in, twice, and show what became of it; then keep running until Ctrl-C."""
+    configured = invocation.settings(port=port)
+    async with AsyncExitStack() as stack:
+        upstream = await stack.enter_async_context(running_upstream(users=users, data=data))
+        settings = _settings(configured, upstream, required=FILE_REQUIRED if data else MADE_UP_REQUIRED)
+        endpoints = await stack.enter_async_context(
+            running_service(settings, plan=demo_service(), hurry=invocation.interruption.hurry)
+        )
+        with _progress(upstream.records, is_shown=not invocation.as_json) as report:
+            outcome = await _played(settings, endpoints, upstream, report)
+        document = await _proven(settings, endpoints, outcome)
+        invocation.show(document, table=summary_tables(document))
+        if not once:
+            _invite(settings, endpoints, as_json=invocation.as_json)
+            await _until_interrupted(invocation)
+    return DONE if document["reconciled"] else FAILED
+
+
+def _settings(configured: Settings, upstream: Upstream, *, required: tuple[str, ...]) -> Settings:
+    source = SourceSettings(
+        kind=SourceKind.HTTP, url=f"{upstream.url}/users", schedule="hourly", required=required
+    )
+    # A newcomer's port 8000 is often taken; only a port that somebody asked for is worth failing over.
+    is_asked_for = "port" in configured.model_fields_set
+    port = configured.port if is_asked_for or is_free(configured.port, host=configured.host) else 0
+    return configured.model_copy(
+        update={
+            "sources": {SOURCE: source},
+            "port": port,
+            "admin_key": configured.admin_key or SecretStr(f"demo-{secrets.token_urlsafe(24)}"),
+        }
+    )
+
+
+async def _played(settings: Settings, endpoints: Endpoints, upstream: Upstream, report: Report) -> Outcome:
+    authorization = {"Authorization": f"Bearer {_key(settings)}"}
+    async with (
+        httpx2.AsyncClient(
+            base_url=endpoints.http_url, headers=authorization, trust_env=False, timeout=60.0
+        ) as api,
+        httpx2.AsyncClient(base_url=upstream.url, trust_env=False, timeout=60.0) as directory,
+    ):
+        return await Scenario(api, directory, report).play()
+
+
+async def _proven(settings: Settings, endpoints: Endpoints, outcome: Outcome) -> dict[str, Any]:
+    located = settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
+    async with open_database(located, app_name="docustore-demo") as database:
+        found = await discrepancies(
+            database, runs=outcome.runs, applied=outcome.changes["applied"], analytics=outcome.analytics
+        )
+    return summary(outcome, discrepancies=found, url=endpoints.http_url)
+
+
+@contextmanager
+def _progress(records: int, *, is_shown: bool) -> Iterator[Report]:
+    columns = (TextColumn("{task.description:<22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=notices(), transient=True, disable=not is_shown) as progress:
+        steps: dict[str, Any] = {}
+
+        def report(step: str, done: int) -> None:
+            if step not in steps:
+                steps[step] = progress.add_task(step, total=records if step == "first run" else None)
+            progress.update(steps[step], completed=done)
+
+        yield report
+
+
+def _invite(settings: Settings, endpoints: Endpoints, *, as_json: bool) -> None:
+    link = f"{endpoints.http_url}/login#key={_key(settings)}"
+    if as_json:
+        return
+    console().print(
+        Panel.fit(
+            f"[bold]Page[/]      {link}\n"
+            f"[bold]API[/]       {endpoints.http_url}/schema\n"
+            f"[bold]MongoDB[/]   {endpoints.mongodb_url}\n"
+            f"[bold]Valkey[/]    {endpoints.redis_url}\n"
+            f"[bold]Key[/]       {_key(settings)}\n\nCtrl-C ends it.",
+            title="docustore is running",
+        ),
+        soft_wrap=True,
+    )
+    if sys.stdout.isatty():
+        webbrowser.open(link)
+
+
+async def _until_interrupted(invocation: Invocation) -> None:
+    try:
+        await asyncio.Event().wait()
+    except asyncio.CancelledError:
+        if not invocation.interruption.is_requested:
+            raise
+        with suppress(AttributeError):
+            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # there is one: this
+
+
+def _key(settings: Settings) -> str:
+    return settings.admin_key.get_secret_value() if settings.admin_key else ""

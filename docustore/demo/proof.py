@@ -1,0 +1,35 @@
+"""Whether everything adds up, checked in the database behind the API's back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from docustore.analytics.reconcile import reconcile
+from docustore.database import Database
+
+OUTCOMES: Final = ("inserted", "updated", "unchanged", "stale", "quarantined", "deactivated")
+
+
+async def discrepancies(
+    database: Database, *, runs: Sequence[Mapping[str, Any]], applied: int, analytics: Mapping[str, Any]
+) -> list[str]:
+    """List what does not add up, in sentences; empty when all of it does.
+
+    Checked: each run's counts against what it read, the live marts against a full aggregation, the API's total
+    against the users in the store, and history against the changes applied, one row each.
+    """
+    found = [
+        f"run {run['id']} read {run['counts']['read']} records and accounts for {accounted}"
+        for run in runs
+        if (accounted := sum(run["counts"][name] for name in OUTCOMES)) != run["counts"]["read"]
+    ]
+    difference = await reconcile(database)
+    found += [
+        f"mart {name} says {pair.mart}, the collection {pair.actual}" for name, pair in difference.figures.items()
+    ]
+    users = await database["users"].count_documents({"deleted_at": None})
+    if analytics["total_users"] != users:
+        found.append(f"analytics counts {analytics['total_users']} users, the collection {users}")
+    rows = await database["user_history"].count_documents({})
+    if rows != applied:
+        found.append(f"history has {rows} rows for {applied} applied changes")
+    return found

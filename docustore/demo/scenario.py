@@ -1,0 +1,123 @@
+"""The main job, driven from outside: two runs through the queue, over HTTP alone.
+
+The first is the hour's own run, which the schedule enters by itself when a worker starts. Then the upstream
+directory moves on, and a second, incremental run is asked for.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx2
+
+from docustore.errors import DemoError
+
+SOURCE: Final = "directory"
+FINAL_STATES: Final = frozenset({"succeeded", "failed", "cancelled", "superseded"})
+RUN_TIMEOUT_S: Final = 600.0
+LISTENER_TIMEOUT_S: Final = 300.0
+POLL_S: Final = 0.1
+
+Run = Mapping[str, Any]
+Report = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds that each part took, as somebody who waits sees them."""
+
+    first_run_s: float
+    second_run_s: float
+    listener_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What the demonstration saw: run records, the upstream's changes, and the service's own answers."""
+
+    runs: tuple[Run, Run]
+    advanced: Mapping[str, Any]
+    changes: Mapping[str, Any]
+    analytics: Mapping[str, Any]
+    timings: Timings
+
+
+class Scenario:
+    """The steps against one service and one upstream directory."""
+
+    def __init__(self, api: httpx2.AsyncClient, upstream: httpx2.AsyncClient, report: Report) -> None:
+        self._api = api
+        self._upstream = upstream
+        self._report = report
+
+    async def play(self) -> Outcome:
+        """Do the job once.
+
+        Raises:
+            DemoError: A part did not answer as it should, or not in time.
+        """
+        started = time.monotonic()
+        first = await self._finished(await self._scheduled_run(), "first run")
+        after_first = time.monotonic()
+        await self._caught_up("listener, first run")
+        advanced = await self._post(self._upstream, "/advance", {})
+        before_second = time.monotonic()
+        triggered = await self._post(self._api, "/etl/trigger", {"source": SOURCE})
+        second = await self._finished(triggered["id"], "second run")
+        after_second = time.monotonic()
+        changes = await self._caught_up("listener, second run")
+        timings = Timings(
+            first_run_s=round(after_first - started, 2),
+            second_run_s=round(after_second - before_second, 2),
+            listener_s=round(before_second - after_first + time.monotonic() - after_second, 2),
+        )
+        analytics = await self._get("/users/analytics")
+        return Outcome(
+            runs=(first, second), advanced=advanced, changes=changes, analytics=analytics, timings=timings
+        )
+
+    async def _scheduled_run(self) -> str:
+        deadline = time.monotonic() + RUN_TIMEOUT_S
+        while not (found := (await self._get(f"/etl/runs?source={SOURCE}"))["items"]):
+            await self._pause(deadline, "the schedule entered no run")
+        return str(found[-1]["id"])
+
+    async def _finished(self, run_id: str, step: str) -> Run:
+        deadline = time.monotonic() + RUN_TIMEOUT_S
+        while True:
+            run: Run = await self._get(f"/etl/runs/{run_id}")
+            self._report(step, run["counts"]["read"])
+            if run["state"] in FINAL_STATES:
+                break
+            await self._pause(deadline, f"run {run_id} is still {run['state']}")
+        if run["state"] != "succeeded":
+            raise DemoError(f"run {run_id} ended {run['state']}: {run['error']}")
+        return run
+
+    async def _caught_up(self, step: str) -> Mapping[str, Any]:
+        deadline = time.monotonic() + LISTENER_TIMEOUT_S
+        while True:
+            status: Mapping[str, Any] = await self._get("/changes/status")
+            self._report(step, status["applied"])
+            if status["is_caught_up"]:
+                return status
+            await self._pause(deadline, "the listener does not catch up")
+
+    async def _pause(self, deadline: float, problem: str) -> None:
+        if time.monotonic() > deadline:
+            raise DemoError(f"{problem}: look at the logs in the data folder")
+        await asyncio.sleep(POLL_S)
+
+    async def _get(self, path: str) -> Any:
+        return _answer(await self._api.get(path))
+
+    async def _post(self, client: httpx2.AsyncClient, path: str, body: Mapping[str, Any]) -> Any:
+        return _answer(await client.post(path, json=body))
+
+
+def _answer(response: httpx2.Response) -> Any:
+    if not response.is_success:
+        raise DemoError(f"{response.request.url.path} answered {response.status_code}: {response.text[:200]}")
+    return response.json()
