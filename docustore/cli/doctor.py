@@ -57,12 +57,13 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
 
 
 async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIterator[Finding]:
-    are_servers_well = True
-    for findings in (mongodb_findings(settings), valkey_findings(settings)):
-        async for finding in findings:
-            are_servers_well &= finding.status is not FindingStatus.FAILED
-            yield finding
-    if are_servers_well:
+    is_mongodb_well = True
+    async for finding in mongodb_findings(settings):
+        is_mongodb_well &= finding.status is not FindingStatus.FAILED
+        yield finding
+    async for finding in valkey_findings(settings):
+        yield finding
+    if is_mongodb_well:
         yield await indexes_finding(settings, are_servers_embedded=are_embedded)
 
 

@@ -83,13 +83,23 @@ def hand_over(descriptor: int, *, pid: int) -> None:
     os.close(descriptor)
 
 
+def unusable(data_dir: Path, error: OSError) -> EmbeddedServerError:
+    """Say what is wrong with a folder that a file could not be made in."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return EmbeddedServerError(f"no space is left for {data_dir}: free some, or pass another --data-dir")
+    reason = error.strerror or str(error)
+    return EmbeddedServerError(
+        f"{data_dir} cannot be written ({reason}): mend its permissions or pass another --data-dir"
+    )
+
+
 def _open_lock(data_dir: Path) -> int:
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except (FileExistsError, NotADirectoryError) as exc:
         raise EmbeddedServerError(f"{data_dir} is not a folder: pass another --data-dir") from exc
     except OSError as exc:
-        raise EmbeddedServerError(_unusable(data_dir, exc)) from exc
+        raise unusable(data_dir, exc) from exc
     return _open(data_dir / LOCK_FILE)
 
 
@@ -97,14 +107,7 @@ def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
-        raise EmbeddedServerError(_unusable(path.parent, exc)) from exc
-
-
-def _unusable(data_dir: Path, error: OSError) -> str:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"no space is left for {data_dir}: free some, or pass another --data-dir"
-    reason = error.strerror or str(error)
-    return f"{data_dir} cannot be written ({reason}): mend its permissions or pass another --data-dir"
+        raise unusable(path.parent, exc) from exc
 
 
 def _lock_within(descriptor: int, patience_s: float) -> bool:

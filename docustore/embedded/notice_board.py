@@ -5,8 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from docustore.embedded.endpoints import SUPERVISOR, Endpoints, remove_endpoints, write_endpoints
 from docustore.embedded.service import API, LISTENER, WORKER
+
+log = structlog.get_logger()
 
 MONGOD: Final = "mongod"
 VALKEY: Final = "valkey"
@@ -30,7 +34,10 @@ class NoticeBoard:
         """Take note of a process that has just started, for the first time or again."""
         self._pids[name] = pid
         if self._published is not None:
-            self._write(self._published)
+            try:
+                self._write(self._published)
+            except OSError as exc:  # a full disk must not end what keeps the service running
+                log.warning("supervisor.endpoints_not_written", reason=exc.strerror)
 
     def publish(self, *, http_url: str, mongodb_url: str | None, redis_url: str | None) -> Endpoints:
         """Write the file, and again at every later start; return what it says."""

@@ -13,7 +13,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from docustore.embedded.binaries import SearchPlaces, find_mongod, find_valkey
-from docustore.embedded.data_dir import claimed
+from docustore.embedded.data_dir import claimed, unusable
 from docustore.embedded.kept_server import KeptServer, OnStart
 from docustore.embedded.local_server import LocalServer, start_server, stop_server
 from docustore.embedded.mongod import Mongod, ensure_primary, mongodb_url, must_restart_to_move
@@ -79,8 +79,11 @@ async def _start_both(mongod: KeptServer, valkey: KeptServer, data_dir: Path) ->
     outcomes = await asyncio.gather(
         mongod.start(ports.get(Mongod.name)), valkey.start(ports.get(Valkey.name)), return_exceptions=True
     )
-    document_server, queue_server = (_server(outcome) for outcome in outcomes)
-    remember_ports(data_dir, {server.name: server.port for server in (document_server, queue_server)})
+    try:
+        document_server, queue_server = (_server(outcome) for outcome in outcomes)
+        remember_ports(data_dir, {server.name: server.port for server in (document_server, queue_server)})
+    except OSError as exc:
+        raise unusable(data_dir, exc) from exc
     log.info(
         "embedded.servers_started",
         data_dir=str(data_dir),

@@ -11,6 +11,7 @@ import pytest
 
 from docustore.cli.main import COMMANDS
 from docustore.config import Settings
+from docustore.database import Database
 from docustore.embedded.data_dir import claimed, is_claimed
 from tests.waiting import until
 
@@ -111,9 +112,7 @@ async def test_doctor_names_the_next_step_of_failures() -> None:
     assert all(row["next_step"] for row in failures.values())
 
 
-async def test_doctor_is_content_after_the_deploy_step(settings: Settings) -> None:
-    await run_docustore("indexes", "apply", **addresses(settings))
-
+async def test_doctor_is_content_after_the_deploy_step(settings: Settings, database: Database) -> None:
     outcome = await run_docustore("doctor", "--json", **addresses(settings))
 
     statuses = {row["check"]: row["status"] for row in outcome.document["findings"]}

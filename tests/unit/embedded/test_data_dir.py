@@ -30,3 +30,11 @@ def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
 
     with pytest.raises(EmbeddedServerError, match="is not a folder: pass another --data-dir"), claimed(path):
         pass
+
+
+def test_unusable_folder_names_the_way_out() -> None:
+    with (
+        pytest.raises(EmbeddedServerError, match="mend its permissions or pass another --data-dir"),
+        claimed(Path("/proc/docustore")),
+    ):
+        pass
