@@ -5,6 +5,7 @@ from typing import Final, TypedDict
 
 import structlog
 
+from docustore.alerts import alert
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import LeaseLostError, NotFoundError, RunError
@@ -27,10 +28,12 @@ class WorkerContext(TypedDict):
 async def tick(ctx: WorkerContext) -> int:
     """Bring the ledger up to date and wake workers for what is due; returns the number of wake-ups sent."""
     settings = ctx["settings"]
-    due = await schedule.tick(
-        ctx["database"], settings.sources, now=datetime.now(UTC), max_attempts=settings.etl_max_attempts
-    )
+    now = datetime.now(UTC)
+    due = await schedule.tick(ctx["database"], settings.sources, now=now, max_attempts=settings.etl_max_attempts)
     sent = [await enqueue_run(ctx["redis"], run) for run in due]
+    for run in await schedule.take_unannounced_failures(ctx["database"], now=now):
+        facts = {"run_id": str(run.id), "source": run.source, "slot": run.slot, "error": run.error}
+        await alert(settings.alert_urls, "etl.run_failed", at=now, **facts)
     return sum(sent)
 
 

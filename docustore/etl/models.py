@@ -121,6 +121,7 @@ class EtlRun(Document):
     lease_owner: str | None = None
     lease_expires_at: datetime | None = None
     not_before: datetime | None = None
+    alerted_at: datetime | None = None
     error: str | None = None
 
     class Settings:

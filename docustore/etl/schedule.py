@@ -67,6 +67,15 @@ async def tick(
     return await EtlRun.find(due).sort("created_at").to_list()
 
 
+async def take_unannounced_failures(database: Database, *, now: datetime) -> list[EtlRun]:
+    """List failed runs that nobody has been told of, each to one caller only."""
+    taken = []
+    unannounced = {"state": RunState.FAILED, "is_attended": {"$ne": True}, "alerted_at": None}
+    while run := await database[RUNS].find_one_and_update(unannounced, {"$set": {"alerted_at": now}}):
+        taken.append(EtlRun.model_validate(run))
+    return taken
+
+
 async def _enter_slot(database: Database, source: str, *, slot: datetime, now: datetime) -> None:
     entered = EtlRun(source=source, slot=slot, trigger=RunTrigger.SCHEDULE, created_at=now)
     document = entered.model_dump(exclude={"id"})
