@@ -127,10 +127,9 @@ class Settings(BaseSettings):
         return sources
 
     @model_validator(mode="after")
-    def _addresses_come_in_pairs(self) -> Self:
-        if (self.mongodb_url is None) != (self.redis_url is None):
-            missing = "DOCUSTORE_MONGODB_URL" if self.mongodb_url is None else "DOCUSTORE_REDIS_URL"
-            msg = f"set {missing} too: with one server configured nothing is embedded"
+    def _queue_has_its_store(self) -> Self:
+        if self.redis_url is not None and self.mongodb_url is None:
+            msg = "set DOCUSTORE_MONGODB_URL too: nothing is embedded beside a configured server"
             raise ValueError(msg)
         return self
 

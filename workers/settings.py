@@ -4,6 +4,7 @@ arq wakes and executes; which runs exist, who works on them and what counts is t
 (`docustore.etl.ledger`), so nothing here has to be exact.
 """
 
+import logging
 import os
 import socket
 from contextlib import AsyncExitStack
@@ -29,6 +30,8 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     """Open what the tasks need, and look at the ledger at once instead of at the next full minute."""
     settings = load_settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
+    # arq's command line has set up a handler of its own; with ours every line would come twice.
+    logging.getLogger("arq").handlers.clear()
     stack = AsyncExitStack()
     ctx["stack"] = stack
     ctx["settings"] = settings

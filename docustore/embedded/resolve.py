@@ -19,9 +19,10 @@ POLL_S: Final = 0.2
 def known_servers(settings: Settings) -> Settings | None:
     """Return settings with the addresses of servers that run: configured ones, or those of an `up`.
 
-    None when there are none, and servers would have to be started.
+    None when there are none, and servers would have to be started. A configured MongoDB is enough: commands
+    that do not use the queue do not need its address.
     """
-    if settings.mongodb_url is not None and settings.redis_url is not None:
+    if settings.mongodb_url is not None:
         return settings
     endpoints = read_endpoints(settings.data_dir)
     if endpoints is None:
@@ -31,7 +32,7 @@ def known_servers(settings: Settings) -> Settings | None:
 
 @asynccontextmanager
 async def reachable_servers(settings: Settings, *, hurry: asyncio.Event | None = None) -> AsyncIterator[Settings]:
-    """Yield settings with both addresses set, for the length of one command.
+    """Yield settings that name the servers, for the length of one command.
 
     In this order: the configured addresses, the servers of the `up` on the same data folder, embedded servers
     of the command's own, which end with the block. While another command holds the folder without sharing

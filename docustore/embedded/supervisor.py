@@ -21,7 +21,7 @@ from docustore.embedded.processes import last_lines, spawn, stop
 from docustore.embedded.resolve import with_servers
 from docustore.embedded.servers import embedded_servers
 from docustore.embedded.service import ServicePlan, whole_service
-from docustore.errors import ServiceStartError
+from docustore.errors import ConfigurationError, ServiceStartError
 
 # Start of Python, of the application, and its first answer from both servers; a busy small machine takes 10 s.
 READY_TIMEOUT_S: Final = 60.0
@@ -50,7 +50,7 @@ async def running_service(
         hurry: Set, at any time, to kill what has not ended yet instead of waiting for it.
 
     Raises:
-        ConfigurationError: The port is taken.
+        ConfigurationError: The port is taken, or only one of the two servers is configured.
         DataDirBusyError: Another live process uses the data folder.
         EmbeddedServerError: A server cannot be started.
         ServiceStartError: The preparation failed, or the API did not become ready.
@@ -84,6 +84,10 @@ async def _located_servers(
 ) -> AsyncIterator[Settings]:
     """Hold the data folder, with embedded servers in it where none are configured."""
     if settings.mongodb_url is not None:
+        if settings.redis_url is None:
+            raise ConfigurationError(
+                setting="DOCUSTORE_REDIS_URL", problem="set it too: nothing is embedded beside a configured server"
+            )
         with claimed(settings.data_dir):
             yield settings
         return

@@ -14,7 +14,10 @@ TIMEOUT_S: Final = 5.0
 
 async def valkey_findings(settings: Settings) -> AsyncIterator[Finding]:
     """Look at the server, one finding after another; ends early where it does not answer."""
-    client = Redis.from_url(settings.redis_url or "", socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+    if settings.redis_url is None:
+        yield failed("valkey", "no address", next_step="set DOCUSTORE_REDIS_URL beside DOCUSTORE_MONGODB_URL")
+        return
+    client = Redis.from_url(settings.redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     async with client:
         try:
             info = await client.info()
