@@ -12,12 +12,11 @@ from typing import Any, Final
 import click
 import httpx2
 from pydantic import SecretStr
-from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
-from docustore.cli.output import console, notices
+from docustore.cli.output import notices
 from docustore.config import Settings, SourceKind, SourceSettings
 from docustore.demo.proof import discrepancies
 from docustore.demo.scenario import SOURCE, Outcome, Report, Scenario
@@ -116,17 +115,17 @@ def _invite(settings: Settings, endpoints: Endpoints, *, as_json: bool) -> None:
     link = f"{endpoints.http_url}/login#key={_key(settings)}"
     if as_json:
         return
-    console().print(
-        Panel.fit(
-            f"[bold]Page[/]      {link}\n"
-            f"[bold]API[/]       {endpoints.http_url}/schema\n"
-            f"[bold]MongoDB[/]   {endpoints.mongodb_url}\n"
-            f"[bold]Valkey[/]    {endpoints.redis_url}\n"
-            f"[bold]Key[/]       {_key(settings)}\n\nCtrl-C ends it.",
-            title="docustore is running",
-        ),
-        soft_wrap=True,
-    )
+    lines = {
+        "Page": link,
+        "API": f"{endpoints.http_url}/schema",
+        "MongoDB": endpoints.mongodb_url,
+        "Valkey": endpoints.redis_url,
+        "Key": _key(settings),
+    }
+    # Plain lines: addresses are copied, and a frame would cut them.
+    for name, value in lines.items():
+        click.echo(f"{name:<9}{value}")
+    click.echo("\ndocustore is running; Ctrl-C ends it.")
     if sys.stdout.isatty():
         webbrowser.open(link)
 

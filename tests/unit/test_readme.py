@@ -1,0 +1,66 @@
+"""The README is held to the code."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic.fields import FieldInfo
+
+from docustore.cli.main import COMMANDS
+from docustore.config import Settings, SourceSettings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+VARIABLES = {f"DOCUSTORE_{name.upper()}": field for name, field in Settings.model_fields.items()}
+
+
+def shown(default: Any) -> str:
+    match default:
+        case None:
+            return "unset"
+        case () | {} if not default:
+            return "none"
+        case tuple():
+            return ", ".join(default)
+        case float() if default == int(default):
+            return str(int(default))
+        case _:
+            return str(default)
+
+
+def row(name: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else f"`{shown(field.get_default(call_default_factory=True))}`"
+    return f"| `{name}` | {default} | {field.description}"
+
+
+@pytest.mark.parametrize(("name", "field"), [*VARIABLES.items(), *SourceSettings.model_fields.items()])
+def test_every_setting_has_its_row(name: str, field: FieldInfo) -> None:
+    assert field.description
+    assert row(name, field) in README
+
+
+def test_no_row_for_a_setting_that_is_not_there() -> None:
+    assert set(re.findall(r"^\| `(DOCUSTORE_[A-Z_]+)`", README, re.MULTILINE)) == set(VARIABLES)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_named(command: str) -> None:
+    assert f"`{command}" in README
+
+
+@pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)", README))
+def test_links_lead_somewhere(path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+
+    for target in re.findall(r"\bmake (\w+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+@pytest.mark.parametrize("path", re.findall(r"`(docustore/[\w/]+\.py|workers/\w+\.py|scripts/\w+\.py)`", README))
+def test_named_files_exist(path: str) -> None:
+    assert (ROOT / path).is_file()
