@@ -88,5 +88,5 @@ async def _negotiated(request: Request[Any, Any, Any]) -> Redirect | None:
     if path not in _KNOWN_PATHS:
         raise NotFoundException
     if path == PATH and "text/html" in request.headers.get("accept", ""):
-        return Redirect(f"{PATH}/docs")
+        return Redirect(f"{PATH}/docs", media_type=MediaType.TEXT)
     return None

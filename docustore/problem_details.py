@@ -11,11 +11,14 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import ParameterKwarg
+from litestar.typing import FieldDefinition
 from pymongo.errors import PyMongoError
 
 from docustore.database import unavailability
 from docustore.errors import (
     ConfigurationError,
+    DemoError,
     DocustoreError,
     EmailTakenError,
     EmbeddedServerError,
@@ -48,6 +51,7 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
     ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EmbeddedServerError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    DemoError: HTTPStatus.INTERNAL_SERVER_ERROR,
     ServiceStartError: HTTPStatus.INTERNAL_SERVER_ERROR,
     SourceRejectedError: HTTPStatus.BAD_GATEWAY,
     SourceContentError: HTTPStatus.BAD_GATEWAY,
@@ -117,7 +121,7 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
 def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Response[Problem]:
     """Answer an error of the framework: unrouted paths, wrong methods, bodies that cannot be read."""
     if isinstance(exc, ValidationException):
-        return domain_problem(request, _invalid(exc))
+        return domain_problem(request, _invalid(request, exc))
     status = HTTPStatus(exc.status_code)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected_problem(request, exc)
@@ -146,10 +150,16 @@ def unexpected_problem(request: Request[Any, Any, Any], exc: Exception) -> Respo
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, name="internal-server-error", detail=detail)
 
 
+def nesting_problem(request: Request[Any, Any, Any], _: RecursionError) -> Response[Problem]:
+    """Answer 400 to a body nested deeper than the parser goes."""
+    return _answer(request, HTTPStatus.BAD_REQUEST, name="bad-request", detail="the body is nested too deeply")
+
+
 EXCEPTION_HANDLERS: Final[dict[int | type[Exception], Any]] = {
     DocustoreError: domain_problem,
     HTTPException: http_problem,
     PyMongoError: database_problem,
+    RecursionError: nesting_problem,
     Exception: unexpected_problem,
 }
 
@@ -160,15 +170,25 @@ def status_of(error: type[DocustoreError]) -> HTTPStatus:
     return next(listed, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _invalid(exc: ValidationException) -> InvalidInputError:
+def _invalid(request: Request[Any, Any, Any], exc: ValidationException) -> InvalidInputError:
     """List what the framework found wrong: fields of a body (by pydantic), or parameters of the query."""
     from_pydantic = getattr(exc.__cause__, "errors", None)
     if from_pydantic is not None:
         return InvalidInputError(field_errors(from_pydantic))
     given = exc.extra if isinstance(exc.extra, list) else []
-    errors = [FieldError(pointer=f"/{e.get('key', '')}", code="invalid", detail=e["message"]) for e in given]
+    parameters = request.route_handler.parsed_fn_signature.parameters
+    errors = [
+        FieldError(pointer=f"/{_sent_name(e.get('key', ''), parameters)}", code="invalid", detail=e["message"])
+        for e in given
+    ]
     missing = FieldError(pointer="", code="missing", detail="a required parameter is missing")
     return InvalidQueryError(tuple(errors) or (missing,))
+
+
+def _sent_name(key: str, parameters: Mapping[str, FieldDefinition]) -> str:
+    """Name a parameter as the client knows it: `created_at[gte]`, not the handler's `created_from`."""
+    definition = parameters[key].kwarg_definition if key in parameters else None
+    return definition.name or key if isinstance(definition, ParameterKwarg) else key
 
 
 def _answer(

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import Controller, Response, Router, get, post
 from litestar.datastructures import Cookie, State
+from litestar.exceptions import PermissionDeniedException
 from litestar.params import JSONBody
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
@@ -12,9 +13,9 @@ from litestar.static_files import create_static_files_router
 from docustore.clock import now_utc
 from docustore.dashboard.pages import DASHBOARD_PAGE, LOGIN_PAGE, STATIC_DIR, page_response
 from docustore.dashboard.summary import Summary, summarise
-from docustore.errors import ForbiddenError, UnauthenticatedError
+from docustore.errors import UnauthenticatedError
 from docustore.security.api_keys import KeyRing
-from docustore.security.authentication import COOKIE_NAME, PUBLIC, AuthorisedRequest, is_same_origin
+from docustore.security.authentication import COOKIE_NAME, PUBLIC, AuthorisedRequest, is_same_origin, needs
 from docustore.security.models import Scope
 
 COOKIE_MAX_AGE_S: Final = 30 * 24 * 3600
@@ -57,12 +58,12 @@ class DashboardController(Controller):
         """Keep the key in a cookie that scripts cannot read and other sites cannot send."""
         if not is_same_origin(request):
             # Else another site could sign a visitor in with a key of its own.
-            raise ForbiddenError(scope=Scope.READ.value)
+            raise PermissionDeniedException("sign in from the login page of this server")
         key_ring: KeyRing = state.key_ring
         await key_ring.principal_of(data.key)
         return Response(None, status_code=204, cookies=[_cookie(request, data.key, max_age_s=COOKIE_MAX_AGE_S)])
 
-    @post("/logout", status_code=204)
+    @post("/logout", opt=needs(Scope.READ), status_code=204)
     async def logout(self, request: AuthorisedRequest) -> Response[None]:
         """Forget the key."""
         return Response(None, status_code=204, cookies=[_cookie(request, "", max_age_s=0)])

@@ -27,7 +27,7 @@ async def set_status_of_many(order: BulkStatusInput, *, actor: str, now: datetim
     Raises:
         InvalidInputError: More users fit than `max_affected`; nothing was changed.
     """
-    which = _fitting(order, now=now)
+    which = _fitting(order)
     matched = await users().count_documents(which)
     if order.max_affected is not None and matched > order.max_affected:
         detail = f"{matched} users fit: nothing was changed; raise max_affected or narrow the order"
@@ -38,11 +38,12 @@ async def set_status_of_many(order: BulkStatusInput, *, actor: str, now: datetim
     return BulkStatusResult(matched=matched, modified=await _modify(order, which, matched, actor=actor, now=now))
 
 
-def _fitting(order: BulkStatusInput, *, now: datetime) -> dict[str, Any]:
-    # What is written below is not met again: its `updated_at` is `now`.
-    changed_before = min(order.updated_before or now, now)
-    changed = {"$or": [{"updated_at": {"$lt": changed_before}}, {"updated_at": None}]}
-    return {"status": order.current_status.value, "deleted_at": None, **changed}
+def _fitting(order: BulkStatusInput) -> dict[str, Any]:
+    fitting: dict[str, Any] = {"status": order.current_status.value, "deleted_at": None}
+    if order.updated_before is not None:
+        # A user without the time was written by another client, who knows when.
+        fitting["$or"] = [{"updated_at": {"$lt": order.updated_before}}, {"updated_at": None}]
+    return fitting
 
 
 async def _modify(order: BulkStatusInput, which: dict[str, Any], most: int, *, actor: str, now: datetime) -> int:

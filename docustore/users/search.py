@@ -17,6 +17,7 @@ TOTAL_CAP: Final = 1001
 MAX_OFFSET: Final = 1000
 MAX_QUERY_CHARS: Final = 200
 MAX_QUERY_TERMS: Final = 8
+_PUNCTUATION: Final = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ def search_filter(text: str, *, status: UserStatus | None) -> Filter:
     Raises:
         InvalidQueryError: The text holds no letter or digit.
     """
-    terms = query_terms(text)[:MAX_QUERY_TERMS]
+    terms = [term for term in query_terms(text) if not _PUNCTUATION.fullmatch(term)][:MAX_QUERY_TERMS]
     if not terms:
         detail = "type at least one letter or digit of a name or an e-mail address"
         raise InvalidQueryError((FieldError(pointer="/q", code="too_short", detail=detail),))

@@ -1,8 +1,19 @@
+from datetime import timedelta
+from typing import Any
+
 import pytest
+from litestar import Request, Response
+from pymongo.errors import (
+    AutoReconnect,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 
 from docustore import errors
 from docustore.errors import DocustoreError
-from docustore.problem_details import STATUS_BY_ERROR, status_of
+from docustore.problem_details import STATUS_BY_ERROR, database_problem, domain_problem, status_of
 
 
 def subclasses(error: type[DocustoreError]) -> set[type[DocustoreError]]:
@@ -21,3 +32,31 @@ def test_every_error_or_its_branch_has_a_status(error: type[DocustoreError]) -> 
 def test_only_retryable_errors_are_503(error: type[DocustoreError]) -> None:
     """A client may send a 503 again; what will never succeed must not say so."""
     assert (status_of(error) == 503) == issubclass(error, errors.RetryableError)
+
+
+def answered(handler: Any, error: Exception) -> Response[Any]:
+    request: Any = Request({"type": "http", "path": "/users", "method": "GET", "headers": []})
+    return handler(request, error)
+
+
+@pytest.mark.parametrize(
+    "error", [AutoReconnect("x"), ServerSelectionTimeoutError("x"), ExecutionTimeout("x", 50)]
+)
+def test_database_away_is_503_with_retry_after(error: PyMongoError) -> None:
+    response = answered(database_problem, error)
+
+    assert (response.status_code, response.content.type) == (503, "/problems/database-unavailable")
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_error_that_knows_how_long_says_it() -> None:
+    error = errors.QueueUnavailableError("later", retry_after=timedelta(minutes=2))
+
+    assert answered(domain_problem, error).headers["Retry-After"] == "120"
+
+
+def test_other_errors_of_the_driver_tell_nothing() -> None:
+    response = answered(database_problem, OperationFailure("secret"))
+
+    assert response.status_code == 500
+    assert "secret" not in str(response.content)

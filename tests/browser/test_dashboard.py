@@ -1,0 +1,174 @@
+"""The page in a real browser, served by the API's own process."""
+
+import asyncio
+import os
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import httpx2
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+
+from docustore.changes.status import change_status
+from docustore.clock import now_utc
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.embedded.service import api_command, listener_command
+from docustore.etl.models import Counts, EtlRun, QuarantinedRecord, RunState, RunTrigger
+from docustore.security.api_keys import create_key
+from docustore.security.models import Scope
+from docustore.users.schemas import parse_user
+from docustore.users.service import create_user
+from tests.waiting import until
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+STOP_S = 15
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+
+@dataclass(slots=True)
+class Watched:
+    """A page, with what went wrong on it."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+async def url(database: Database, settings: Settings) -> AsyncIterator[str]:
+    """The address of the API; it and a listener run as in production."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "DOCUSTORE_MONGODB_URL": str(settings.mongodb_url),
+        "DOCUSTORE_REDIS_URL": str(settings.redis_url),
+        "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
+        "DOCUSTORE_PORT": str(port),
+    }
+    processes = [await start(command, environment) for command in (api_command(), listener_command())]
+    try:
+        await until(lambda: is_ready(f"http://127.0.0.1:{port}"), timeout_s=60, what="API ready")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            await asyncio.wait_for(process.wait(), STOP_S)
+
+
+async def start(command: tuple[str, ...], environment: dict[str, str]) -> asyncio.subprocess.Process:
+    silent = asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(*command, env=environment, stdout=silent, stderr=silent)
+
+
+async def is_ready(url: str) -> bool:
+    async with httpx2.AsyncClient() as client:
+        try:
+            return (await client.get(f"{url}/health/ready")).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+
+@pytest.fixture
+async def browser(url: str) -> AsyncIterator[Watched]:
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = await chromium.new_page()
+        watched = Watched(page)
+        page.on("console", lambda said: said.type == "error" and watched.problems.append(said.text))
+        page.on("pageerror", lambda error: watched.problems.append(str(error)))
+        page.on(
+            "request",
+            lambda sent: sent.url.startswith((url, "data:")) or watched.problems.append(f"left: {sent.url}"),
+        )
+        yield watched
+        await chromium.close()
+
+
+async def fill(database: Database) -> None:
+    now = now_utc()
+    people = [("Ada", "Lovelace", "active"), ("Zoë", "Łącka", "active"), ("Joe", "Doe", "suspended")]
+    for first, last, status in people:
+        given = {"email": f"{first}@example.org", "first_name": first, "last_name": last, "status": status}
+        await create_user(parse_user(given), actor="api:test", now=now)
+    await EtlRun(
+        source="crm", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=now, started_at=now,
+        finished_at=now, duration_s=2.5, records_per_s=1200.0, counts=Counts(read=3000, inserted=2999),
+    ).insert()  # fmt: skip
+    await QuarantinedRecord(
+        source="crm", fingerprint="f", run_id="r", position="1", raw="{}", raw_bytes=2,
+        errors=[{"pointer": "/email", "code": "email_malformed", "detail": "d"}],
+        first_seen_at=now, last_seen_at=now,
+    ).insert()  # fmt: skip
+
+    async def is_caught_up() -> bool:
+        return (await change_status(database)).is_caught_up
+
+    await until(is_caught_up, timeout_s=60, what="listener caught up")
+
+
+async def test_visitor_signs_in_sees_figures_and_finds_users(
+    browser: Watched, url: str, database: Database
+) -> None:
+    """One walk: the browser and two processes take seconds to start."""
+    await fill(database)
+    key = (await create_key(name="browser", scope=Scope.READ)).key
+    page = browser.page
+
+    await page.goto(url)
+    assert page.url == f"{url}/login"
+    await page.fill("#key", "dsk_wrong_key")
+    await page.click("button[type=submit]")
+    await expect(page.locator("#problem")).to_contain_text("unknown")
+    # The refused key is an error to the console by the browser's own rule.
+    assert [problem for problem in browser.problems if "401" not in problem] == []
+    browser.problems.clear()
+
+    await page.goto(f"{url}/login#key={key}")
+    await expect(page.locator("#total")).to_have_text("3")
+    assert page.url == f"{url}/"
+    assert await page.text_content("#statuses .suspended dd") == "133 %"
+    assert await page.text_content("#lag") == "caught up"
+    assert "email malformed" in str(await page.text_content("#reasons"))
+    assert "3,000" in str(await page.text_content("#runs"))
+    assert await page.locator("#trend .day").count() == 60
+
+    await page.fill("#q", "lac")
+    await expect(page.locator("#results td.name")).to_have_text(["Zoë Łącka"])
+    await page.fill("#q", "nobody at all")
+    await expect(page.locator("#results")).to_contain_text("Nobody")
+
+    await create_user(parse_user({"email": "new@example.org"}), actor="api:test", now=now_utc())
+    await expect(page.locator("#total")).to_have_text("4", timeout=20_000)
+
+    await page.goto(f"{url}/schema/docs")
+    await page.wait_for_selector(".opblock")
+    assert await page.locator(".opblock").count() > 20
+
+    await page.goto(url)
+    await page.click("#logout")
+    await page.wait_for_url(f"{url}/login")
+    assert browser.problems == []
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_page_is_never_wider_than_the_window(
+    browser: Watched, url: str, database: Database, width: int
+) -> None:
+    await fill(database)
+    key = (await create_key(name="browser", scope=Scope.READ)).key
+    await browser.page.set_viewport_size({"width": width, "height": 800})
+
+    await browser.page.goto(f"{url}/login#key={key}")
+    await expect(browser.page.locator("#total")).to_have_text("3")
+
+    assert await browser.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.problems == []

@@ -1,0 +1,220 @@
+"""Who may call what."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from litestar.handlers import HTTPRouteHandler
+from pydantic import SecretStr
+
+from docustore.app import create_app
+from docustore.clock import now_utc
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.errors import UnauthenticatedError
+from docustore.security.api_keys import (
+    CACHE_SECONDS,
+    KeyRing,
+    create_key,
+    ensure_bootstrap_key,
+    list_keys,
+    revoke_key,
+)
+from docustore.security.models import ApiKey, Scope
+from tests.integration.api.conftest import Client, create
+
+ORIGIN = {"origin": "http://api.test"}
+PUBLIC = {"/health/live", "/health/ready", "/login", "/"}
+
+
+def is_public(path: str) -> bool:
+    return path in PUBLIC or path.startswith(("/schema", "/assets"))
+
+
+def routes(settings: Settings) -> list[tuple[str, str]]:
+    app = create_app(settings)
+    found = [
+        (method, route.path)
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+        if isinstance(handler, HTTPRouteHandler)
+        for method in handler.http_methods
+        if method not in {"OPTIONS", "HEAD"}
+    ]
+    assert len(found) > 25
+    return found
+
+
+async def test_every_other_route_refuses_without_key(anonymous: Client, api_settings: Settings) -> None:
+    """Also routes that will be added later: nothing is open unless it says so."""
+    for method, path in routes(api_settings):
+        if is_public(path) and (method, path) != ("POST", "/login"):
+            continue
+        response = await anonymous.request(method, path.replace("{", "x").replace(":str}", ""), json={"key": "x"})
+
+        expected = 403 if path == "/login" else 401
+        assert response.status_code == expected, f"{method} {path}"
+        assert response.headers["content-type"] == "application/problem+json"
+        if expected == 401:
+            assert response.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic eDp5", "Bearer dsk_x_y", "dsk_x_y", "Bearer ünknown"]
+)
+async def test_unknown_key_is_401(anonymous: Client, header: str) -> None:
+    response = await anonymous.get("/users", headers={"authorization": header.encode()})
+
+    assert response.status_code == 401
+
+
+async def test_scopes_include_the_smaller_ones(anonymous: Client, keys: dict[Scope, str]) -> None:
+    async def status(scope: Scope, method: str, path: str) -> int:
+        headers = {"authorization": f"bearer {keys[scope]}"}
+        return (await anonymous.request(method, path, json={}, headers=headers)).status_code
+
+    assert [await status(scope, "GET", "/users") for scope in Scope] == [200, 200, 200]
+    assert [await status(scope, "POST", "/users") for scope in Scope] == [403, 422, 422]
+
+
+async def test_key_is_stored_as_a_digest_only(
+    anonymous: Client, database: Database, keys: dict[Scope, str]
+) -> None:
+    stored = str(await database["api_keys"].find().to_list())
+
+    assert not any(key.rpartition("_")[2] in stored for key in keys.values())
+
+
+async def test_ended_keys_are_refused(anonymous: Client) -> None:
+    expired = await create_key(name="old", scope=Scope.READ, expires_at=now_utc() - timedelta(seconds=1))
+    revoked = await create_key(name="out", scope=Scope.READ)
+    await revoke_key(revoked.record.id)
+
+    for new in (expired, revoked):
+        response = await anonymous.get("/users", headers={"authorization": f"Bearer {new.key}"})
+        assert response.status_code == 401
+
+
+async def test_revoked_key_ends_within_the_cache_time(anonymous: Client) -> None:
+    now_s = 0.0
+    ring = KeyRing(admin_key=None, clock=lambda: now_s)
+    new = await create_key(name="out", scope=Scope.READ)
+    await ring.principal_of(new.key)
+    await revoke_key(new.record.id)
+
+    assert (await ring.principal_of(new.key)).key_id == new.record.id
+    now_s = CACHE_SECONDS + 0.1
+    with pytest.raises(UnauthenticatedError):
+        await ring.principal_of(new.key)
+
+
+async def test_last_use_is_noted_once_a_minute(anonymous: Client) -> None:
+    new = await create_key(name="used", scope=Scope.READ)
+    await KeyRing(admin_key=None).principal_of(new.key)
+    first = await ApiKey.get(new.record.id)
+    await KeyRing(admin_key=None).principal_of(new.key)
+    second = await ApiKey.get(new.record.id)
+
+    assert first is not None
+    assert second is not None
+    assert first.last_used_at is not None
+    assert first.last_used_at == second.last_used_at
+
+
+async def test_admin_key_of_the_settings_is_admin(database: Database, anonymous: Client) -> None:
+    ring = KeyRing(admin_key=SecretStr("a secret of the environment"))
+
+    assert (await ring.principal_of("a secret of the environment")).scope is Scope.ADMIN
+    with pytest.raises(UnauthenticatedError):
+        await ring.principal_of("another")
+
+
+async def test_bootstrap_key_is_made_once_by_several(database: Database) -> None:
+    made = await asyncio.gather(*(ensure_bootstrap_key(database) for _ in range(5)))
+
+    keys = [key for key in made if key is not None]
+    assert len(keys) == 1
+    assert (await KeyRing(admin_key=None).principal_of(keys[0])).scope is Scope.ADMIN
+    assert await ensure_bootstrap_key(database) is None
+
+
+async def test_bootstrap_key_is_made_anew_when_none_is_usable(database: Database) -> None:
+    first = await ensure_bootstrap_key(database)
+    for key in await list_keys():
+        await revoke_key(key.id)
+
+    second = await ensure_bootstrap_key(database)
+
+    assert second is not None
+    assert second != first
+    with pytest.raises(UnauthenticatedError):
+        await KeyRing(admin_key=None).principal_of(str(first))
+
+
+async def test_other_admin_key_makes_bootstrap_unnecessary(database: Database) -> None:
+    await create_key(name="mine", scope=Scope.ADMIN)
+
+    assert await ensure_bootstrap_key(database) is None
+
+
+async def test_login_sets_a_cookie_that_reads(anonymous: Client, keys: dict[Scope, str]) -> None:
+    login = await anonymous.post("/login", json={"key": keys[Scope.WRITE]}, headers=ORIGIN)
+
+    cookie = login.headers["set-cookie"].lower()
+    assert login.status_code == 204
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert (await anonymous.get("/")).status_code == 200
+    assert (await anonymous.get("/dashboard/summary")).status_code == 200
+
+
+async def test_cookie_writes_from_our_own_pages_only(anonymous: Client, keys: dict[Scope, str]) -> None:
+    """A cookie travels with requests that other sites make a browser send."""
+    await anonymous.post("/login", json={"key": keys[Scope.WRITE]}, headers=ORIGIN)
+    body: Any = {"email": "ada@example.org"}
+
+    foreign = await anonymous.post("/users", json=body, headers={"origin": "http://evil.test"})
+    bare = await anonymous.post("/users", json=body)
+    own = await anonymous.post("/users", json=body, headers=ORIGIN)
+
+    assert [r.status_code for r in (foreign, bare, own)] == [401, 401, 201]
+
+
+async def test_login_from_another_site_is_refused(anonymous: Client, keys: dict[Scope, str]) -> None:
+    response = await anonymous.post(
+        "/login", json={"key": keys[Scope.READ]}, headers={"origin": "http://evil.test"}
+    )
+
+    assert response.status_code == 403
+
+
+async def test_login_with_a_wrong_key_is_401(anonymous: Client) -> None:
+    response = await anonymous.post("/login", json={"key": "dsk_a_b"}, headers=ORIGIN)
+
+    assert response.status_code == 401
+    assert "set-cookie" not in response.headers
+
+
+async def test_page_leads_to_login_without_cookie(anonymous: Client) -> None:
+    response = await anonymous.get("/")
+
+    assert (response.status_code, response.headers["location"]) == (302, "/login")
+
+
+async def test_logout_ends_the_cookie(anonymous: Client, keys: dict[Scope, str]) -> None:
+    await anonymous.post("/login", json={"key": keys[Scope.READ]}, headers=ORIGIN)
+
+    response = await anonymous.post("/logout", headers=ORIGIN)
+
+    assert response.status_code == 204
+    assert (await anonymous.get("/")).status_code == 302
+
+
+async def test_writer_is_recorded_by_its_key(api: Client, database: Database, keys: dict[Scope, str]) -> None:
+    await create(api)
+
+    stored = await database["users"].find_one()
+
+    assert stored is not None
+    assert stored["updated_by"] == f"api:{keys[Scope.WRITE].split('_')[1]}"

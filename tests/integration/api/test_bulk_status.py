@@ -1,0 +1,108 @@
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from docustore.database import Database
+from tests.integration.api.conftest import Client
+
+OLD = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def fill(database: Database, count: int, **fields: Any) -> None:
+    await database["users"].insert_many(
+        [
+            {
+                "email": f"user{number}@example.org",
+                "status": "active",
+                "updated_at": OLD + timedelta(days=number),
+                "deleted_at": None,
+                "version": 1,
+                **fields,
+            }
+            for number in range(count)
+        ]
+    )
+
+
+def order(**fields: Any) -> dict[str, Any]:
+    return {"current_status": "active", "new_status": "inactive", **fields}
+
+
+async def test_users_not_changed_since_are_moved(api: Client, database: Database) -> None:
+    await fill(database, 10)
+
+    response = await api.post("/users/bulk-status", json=order(updated_before="2026-01-05T00:00:00Z"))
+
+    assert response.json() == {"matched": 4, "modified": 4}
+    moved = await database["users"].find({"status": "inactive"}).to_list()
+    assert {user["email"] for user in moved} == {f"user{number}@example.org" for number in range(4)}
+    assert {user["version"] for user in moved} == {2}
+    assert all(user["identities"][0]["key"] == f"local:{user['_id']}" for user in moved)
+
+
+async def test_more_than_a_batch_is_moved(api: Client, database: Database) -> None:
+    await fill(database, 1203)
+
+    response = await api.post("/users/bulk-status", json=order())
+
+    assert response.json() == {"matched": 1203, "modified": 1203}
+    assert await database["users"].count_documents({"status": "active"}) == 0
+
+
+async def test_dry_run_counts_only(api: Client, database: Database) -> None:
+    await fill(database, 5)
+
+    response = await api.post("/users/bulk-status", json=order(dry_run=True))
+
+    assert response.json() == {"matched": 5, "modified": 0}
+    assert await database["users"].count_documents({"version": 1}) == 5
+
+
+async def test_more_than_agreed_changes_nothing(api: Client, database: Database) -> None:
+    await fill(database, 5)
+
+    response = await api.post("/users/bulk-status", json=order(max_affected=4))
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "/max_affected"
+    assert await database["users"].count_documents({"version": 1}) == 5
+
+
+async def test_deleted_users_are_left(api: Client, database: Database) -> None:
+    await fill(database, 3, deleted_at=OLD)
+
+    assert (await api.post("/users/bulk-status", json=order())).json() == {"matched": 0, "modified": 0}
+
+
+async def test_other_writes_at_the_same_time_are_kept(api: Client, database: Database) -> None:
+    await fill(database, 300)
+    ids = [str(user["_id"]) for user in await database["users"].find().to_list()]
+
+    async def rename(user_id: str) -> None:
+        response = await api.patch(f"/users/{user_id}", json={"first_name": "New"}, headers={"if-match": "*"})
+        assert response.status_code == 200
+
+    moved, *_ = await asyncio.gather(api.post("/users/bulk-status", json=order()), *map(rename, ids[::10]))
+
+    users = await database["users"].find().to_list()
+    assert sum(user.get("first_name") == "New" for user in users) == 30
+    assert sum(user["status"] == "inactive" for user in users) == moved.json()["modified"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/current_status"),
+        (order(new_status="active"), ""),
+        (order(updated_before="2026-01-05T00:00:00"), "/updated_before"),
+        (order(max_affected=-1), "/max_affected"),
+        (order(limit=1), "/limit"),
+    ],
+)
+async def test_order_that_does_not_fit_is_422(api: Client, body: dict[str, Any], pointer: str) -> None:
+    response = await api.post("/users/bulk-status", json=body)
+
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == pointer

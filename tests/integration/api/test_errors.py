@@ -1,0 +1,134 @@
+"""Errors of every kind are problems."""
+
+import json
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from httpx2 import ASGITransport, AsyncClient, Response
+
+from docustore.app import create_app
+from docustore.config import Settings
+from docustore.database import Database
+from tests.integration.api.conftest import Client, create, started
+from tests.tcp_proxy import tcp_proxy
+
+
+def assert_problem(response: Response, status: int, kind: str) -> None:
+    problem = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert (response.status_code, problem["status"], problem["type"]) == (status, status, f"/problems/{kind}")
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["instance"] == response.request.url.raw_path.decode().partition("?")[0]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nope", "/users/x/y/z", "/schema/nope", "/assets/nope.js", "/schema/assets/nope"]
+)
+async def test_address_that_does_not_exist_is_404(anonymous: Client, path: str) -> None:
+    assert_problem(await anonymous.get(path), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    "path", ["/users/6b03670836d3f4af790854b3", "/users/nobody", "/etl/runs/x", "/etl/quarantine/x"]
+)
+async def test_thing_that_does_not_exist_is_404(api: Client, path: str) -> None:
+    assert_problem(await api.get(path), 404, "not-found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("DELETE", "/users"), ("POST", "/health/live"), ("PUT", "/etl/trigger")]
+)
+async def test_wrong_method_is_405_with_those_that_do(api: Client, method: str, path: str) -> None:
+    response = await api.request(method, path)
+
+    assert_problem(response, 405, "method-not-allowed")
+    assert "GET" in response.headers["allow"] or "POST" in response.headers["allow"]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", ""])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/users"), ("PUT", "/users/x"), ("POST", "/users/bulk-status")]
+)
+async def test_body_of_another_type_is_415(api: Client, method: str, path: str, content_type: str) -> None:
+    response = await api.request(method, path, content=b"{}", headers={"content-type": content_type})
+
+    assert_problem(response, 415, "unsupported-media-type")
+
+
+async def test_patch_of_another_type_names_those_that_do(api: Client) -> None:
+    response = await api.patch("/users/x", content=b"{}", headers={"content-type": "text/plain"})
+
+    assert_problem(response, 415, "unsupported-media-type")
+    assert "application/json-patch+json" in response.headers["accept-patch"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"{", b"", b"\xff", b'{"email": NaN}', b'{"email": "\\ud800@example.org"}', b"[" * 5000, b"{} {}"],
+)
+async def test_body_that_is_no_json_is_refused(api: Client, body: bytes) -> None:
+    """Nothing but 400 (no JSON) or 422 (JSON, but no user), and never 500."""
+    user = await create(api)
+    headers = {"content-type": "application/json", "if-match": "*"}
+
+    for method, path in (("POST", "/users"), ("PATCH", f"/users/{user['id']}"), ("PUT", f"/users/{user['id']}")):
+        response = await api.request(method, path, content=body, headers=headers)
+
+        assert response.status_code in {400, 422}, (method, body[:20])
+        assert response.headers["content-type"] == "application/problem+json"
+
+
+async def test_body_that_is_too_large_is_413(api: Client) -> None:
+    response = await api.post("/users", json={"email": "a@b.io", "profile": {"bio": "x" * 1_100_000}})
+
+    assert_problem(response, 413, "request-entity-too-large")
+
+
+async def test_null_bytes_and_far_numbers_are_422(api: Client) -> None:
+    body = {
+        "email": "a\0@b.io",
+        "first_name": "a\0",
+        "tags": ["\0"],
+        "profile": {"preferences": {"theme": 10**30}},
+    }
+
+    response = await api.post("/users", content=json.dumps(body), headers={"content-type": "application/json"})
+
+    assert_problem(response, 422, "invalid-input")
+    assert len(response.json()["errors"]) == 4
+
+
+async def test_unexpected_error_tells_nothing(api: Client, database: Database) -> None:
+    """What broke is for the log, not for the client."""
+    secret = "hush-hush"
+    await database.command("collMod", "etl_runs", validator={})
+    await database["etl_runs"].insert_one({"source": {"key": secret}, "created_at": secret})
+
+    response = await api.get("/etl/runs")
+
+    assert_problem(response, 500, "internal-server-error")
+    assert secret not in response.text
+
+
+async def test_ready_says_which_part_is_away(settings: Settings, database: Database) -> None:
+    url = urlsplit(str(settings.mongodb_url))
+    async with AsyncExitStack() as stack:
+        proxy = await stack.enter_async_context(tcp_proxy(str(url.hostname), int(url.port or 27017)))
+        address = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+        app = create_app(settings.model_copy(update={"mongodb_url": address}))
+        transport = ASGITransport(app=app, raise_app_exceptions=False)
+        async with started(app), AsyncClient(transport=transport, base_url="http://api.test") as client:
+            before = await client.get("/health/ready")
+            await stack.aclose()
+            after = await client.get("/health/ready")
+            alive = await client.get("/health/live")
+
+    assert (before.status_code, before.json()["status"]) == (200, "ok")
+    assert (after.status_code, after.json()["status"]) == (503, "unavailable")
+    assert after.json()["parts"] == {
+        "mongodb": {"status": "unavailable", "problem": "no primary answers"},
+        "valkey": {"status": "ok"},
+    }
+    assert alive.status_code == 200

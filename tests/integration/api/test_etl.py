@@ -1,0 +1,84 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.etl.models import EtlRun, QuarantinedRecord, RunTrigger
+from docustore.queue import QUEUE_NAME, open_queue
+from tests.integration.api.conftest import Client
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_trigger_answers_with_the_runs_address(api: Client, api_settings: Settings) -> None:
+    response = await api.post("/etl/trigger", json={"source": "crm", "full": True})
+
+    run = response.json()
+    assert response.status_code == 202
+    assert response.headers["location"] == f"/etl/runs/{run['id']}"
+    assert (run["source"], run["trigger"], run["state"], run["options"]["full"]) == ("crm", "api", "due", True)
+    assert (await api.get(response.headers["location"])).json() == run
+    async with open_queue(api_settings) as queue:
+        job = f"run:{run['id']}:0"
+        assert await queue.zscore(QUEUE_NAME, job) is not None
+        # The queue is shared with other tests: nobody works this job.
+        await queue.zrem(QUEUE_NAME, job)
+
+
+async def test_unknown_source_is_404_and_names_those_known(api: Client, database: Database) -> None:
+    response = await api.post("/etl/trigger", json={"source": "hr"})
+
+    assert response.status_code == 404
+    assert "crm" in response.json()["detail"]
+    assert await database["etl_runs"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("body", [{}, {"source": 5}, {"source": "crm", "since": "x"}, []])
+async def test_trigger_that_does_not_fit_is_422(api: Client, body: Any) -> None:
+    assert (await api.post("/etl/trigger", json=body)).status_code == 422
+
+
+async def test_runs_are_paged_latest_first(api: Client) -> None:
+    for number in range(7):
+        moment = START + timedelta(hours=number // 2)
+        source = "crm" if number % 2 else "hr"
+        await EtlRun(source=source, trigger=RunTrigger.CLI, created_at=moment).insert()
+
+    found, cursor = [], None
+    while True:
+        params = {"limit": 3} | ({"cursor": cursor} if cursor else {})
+        page = (await api.get("/etl/runs", params=params)).json()
+        found += page["items"]
+        if (cursor := page["next_cursor"]) is None:
+            break
+
+    times = [run["created_at"] for run in found]
+    assert (len({run["id"] for run in found}), times) == (7, sorted(times, reverse=True))
+    only = (await api.get("/etl/runs?source=crm&state=due")).json()["items"]
+    assert [run["source"] for run in only] == ["crm"] * 3
+
+
+async def test_quarantine_shows_reasons_and_raw_text(api: Client) -> None:
+    ids = []
+    for number in range(3):
+        record = QuarantinedRecord(
+            source="crm", fingerprint=str(number), run_id="r", position=str(number), raw="{raw}", raw_bytes=5,
+            errors=[{"pointer": "/email", "code": "email_malformed", "detail": "no domain"}],
+            first_seen_at=START, last_seen_at=START + timedelta(hours=number),
+        )  # fmt: skip
+        await record.insert()
+        ids.append(str(record.id))
+
+    first = (await api.get("/etl/quarantine?limit=2")).json()
+    second = (await api.get("/etl/quarantine", params={"limit": 2, "cursor": first["next_cursor"]})).json()
+    one = (await api.get(f"/etl/quarantine/{ids[0]}")).json()
+
+    assert [row["id"] for row in first["items"] + second["items"]] == ids[::-1]
+    assert second["next_cursor"] is None
+    assert "raw" not in first["items"][0]
+    assert (one["raw"], one["errors"][0]["code"], one["state"]) == ("{raw}", "email_malformed", "open")
+    assert (await api.get("/etl/quarantine?state=ignored")).json()["items"] == []
+    summary = (await api.get("/dashboard/summary")).json()
+    assert summary["quarantine"] == [{"code": "email_malformed", "pointer": "/email", "records": 3}]
