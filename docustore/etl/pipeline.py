@@ -6,50 +6,33 @@ interrupted goes on at its last checkpoint.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import stamina
 import structlog
-from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure
 
 from docustore.config import Settings, SourceSettings
 from docustore.database import Database
-from docustore.errors import (
-    DatabaseUnavailableError,
-    DocustoreError,
-    LeaseLostError,
-    QuarantineBudgetExceededError,
-    RetryableError,
-    RunError,
-)
+from docustore.errors import DocustoreError, LeaseLostError, RetryableError
 from docustore.etl import ledger
+from docustore.etl.budget import check_counts
 from docustore.etl.ledger import Claim
-from docustore.etl.load import LoadContext
-from docustore.etl.models import SOURCES, Counts, EtlRun, Window
-from docustore.etl.page_load import PageContext, load_page
-from docustore.etl.progress import PageResult, advanced
+from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
+from docustore.etl.page_flow import PageFlow
+from docustore.etl.page_load import PageContext
+from docustore.etl.progress import ProgressListener
 from docustore.etl.sources.opening import open_source
-from docustore.etl.sources.page import Page, Source
+from docustore.etl.sources.page import Source
 from docustore.etl.transform import RecordRules
 
 log: Final = structlog.get_logger()
-# A quiet hour may bring one record, and that one bad; a budget in percent needs a few to speak of.
-MIN_QUARANTINED_FOR_BUDGET: Final = 10
-# About a minute of elections and restarts before a run is put off.
-DATABASE_ATTEMPTS: Final = 12
 # How much work a killed worker loses at most, and how often somebody who watches sees it move.
 CHECKPOINT_S: Final = 1.0
 PUT_OFF: Final = timedelta(minutes=1)
-# NotPrimary and interrupted-by-election codes that a bulk write reports per operation.
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-ELECTION_CODES: Final = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
-
-ProgressListener = Callable[[Counts], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +81,11 @@ class _Execution:
         self._environment = environment
         self._database = environment.database
         self._settings = environment.settings
-        self._checkpoint = run.checkpoint
+        self._flow: PageFlow | None = None
+
+    @property
+    def _checkpoint(self) -> Checkpoint:
+        return self._run.checkpoint if self._flow is None else self._flow.checkpoint
 
     async def finish(self) -> None:
         """Do the work and enter its end into the ledger."""
@@ -125,8 +112,10 @@ class _Execution:
         name = self._claim.source
         async with open_source(name, self._source, page_size=self._settings.etl_batch_size) as source:
             window = await self._window(source)
-            await self._load_all(source, window)
-        self._check_counts(window)
+            pages = source.pages(window, after=self._run.checkpoint.position)
+            self._flow = self._page_flow(window)
+            await self._flow.load_all(pages, in_flight=self._settings.etl_batches_in_flight)
+        check_counts(self._checkpoint.counts, window, budget_pct=self._settings.etl_quarantine_budget_pct)
         return window
 
     async def _window(self, source: Source) -> Window:
@@ -143,58 +132,6 @@ class _Execution:
         window = Window(since=since, until=options.until or until)
         await ledger.open_window(self._database, self._claim, window, before=watermark)
         return window
-
-    async def _load_all(self, source: Source, window: Window) -> None:
-        context = self._page_context(window)
-        in_flight: deque[tuple[str, asyncio.Task[PageResult]]] = deque()
-        try:
-            async for page in source.pages(window, after=self._checkpoint.position):
-                while len(in_flight) >= self._settings.etl_batches_in_flight:
-                    await self._fold(in_flight)
-                in_flight.append((page.resume, asyncio.create_task(self._load_page(page, context))))
-            await self._fold_all(in_flight)
-        except DocustoreError:
-            # The source failed; what it had delivered is good, and need not be read again.
-            await self._fold_all(in_flight)
-            raise
-        finally:
-            for _, task in in_flight:
-                task.cancel()
-            await asyncio.gather(*(task for _, task in in_flight), return_exceptions=True)
-
-    async def _fold_all(self, in_flight: deque[tuple[str, asyncio.Task[PageResult]]]) -> None:
-        while in_flight:
-            await self._fold(in_flight)
-
-    async def _fold(self, in_flight: deque[tuple[str, asyncio.Task[PageResult]]]) -> None:
-        """Wait for the oldest page; the checkpoint never moves past one that is not finished."""
-        resume, task = in_flight[0]
-        result = await task
-        in_flight.popleft()
-        self._checkpoint = advanced(self._checkpoint, [(resume, result)])
-        if self._environment.on_progress is not None:
-            self._environment.on_progress(self._checkpoint.counts)
-
-    async def _load_page(self, page: Page, context: PageContext) -> PageResult:
-        load_context = LoadContext(
-            source=self._claim.source,
-            now=_now_ms(),
-            dry_run=self._run.options.dry_run,
-            resumed_since=self._run.started_at if self._run.attempts > 1 else None,
-        )
-        try:
-            async for attempt in stamina.retry_context(
-                on=_is_passing, attempts=DATABASE_ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=10.0
-            ):
-                with attempt:
-                    if attempt.num > 1:
-                        load_context = replace(load_context, resumed_since=self._run.started_at)
-                    return await load_page(page, context, load_context)
-        except PyMongoError as exc:
-            if _is_passing(exc):
-                raise DatabaseUnavailableError(f"MongoDB did not take a page: {type(exc).__name__}") from exc
-            raise
-        raise AssertionError("unreachable: the loop returns or raises")
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)
@@ -235,7 +172,7 @@ class _Execution:
         await ledger.release(self._database, self._claim, self._checkpoint, error=error, not_before=not_before)
         log.info("etl.run_put_off", run_id=str(self._claim.run_id), source=self._claim.source, reason=error)
 
-    def _page_context(self, window: Window) -> PageContext:
+    def _page_flow(self, window: Window) -> PageFlow:
         observed_at = window.until or datetime.now(UTC)
         latest = max(observed_at, datetime.now(UTC)) + timedelta(seconds=self._settings.etl_max_future_s)
         rules = RecordRules(
@@ -245,40 +182,18 @@ class _Execution:
             latest=latest,
             max_record_bytes=self._settings.etl_max_record_bytes,
         )
-        return PageContext(
+        context = PageContext(
             database=self._database, run_id=str(self._claim.run_id), rules=rules, options=self._run.options
         )
-
-    def _check_counts(self, window: Window) -> None:
-        counts = self._checkpoint.counts
-        if not counts.is_balanced:
-            raise RunError(
-                "the counts do not add up to the records read: nothing was committed, please report this"
-            )
-        budget_pct = self._settings.etl_quarantine_budget_pct
-        is_over = counts.quarantined * 100 > budget_pct * counts.read
-        is_telling = counts.quarantined > MIN_QUARANTINED_FOR_BUDGET or (
-            window.since is None and counts.quarantined == counts.read
+        return PageFlow(
+            context,
+            checkpoint=self._run.checkpoint,
+            started_at=self._run.started_at,
+            is_resumed=self._run.attempts > 1,
+            on_progress=self._environment.on_progress,
         )
-        if is_over and is_telling:
-            raise QuarantineBudgetExceededError(
-                quarantined=counts.quarantined, read=counts.read, budget_pct=budget_pct
-            )
 
     def _watermark(self, window: Window) -> datetime | None:
         options = self._run.options
         is_by_hand = options.dry_run or options.since is not None or options.until is not None
         return None if is_by_hand else window.until
-
-
-def _is_passing(error: Exception) -> bool:
-    """Tell a failure that another try on the next primary may not meet."""
-    if isinstance(error, BulkWriteError):
-        failures = error.details.get("writeErrors", []) + error.details.get("writeConcernErrors", [])
-        return any(failure.get("code") in ELECTION_CODES for failure in failures)
-    return isinstance(error, ConnectionFailure) or getattr(error, "code", None) in ELECTION_CODES
-
-
-def _now_ms() -> datetime:
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
