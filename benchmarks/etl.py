@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -46,15 +47,17 @@ async def run(settings: Settings) -> list[BenchRow]:
         first, changed = _write_files(Path(folder))
         for _ in range(ROUNDS):
             async with _database(settings) as database:
-                loaded = await _rate(lambda: _load(database, settings, first), RECORDS)
+                loaded = await _rate(partial(_load, database, settings, first), RECORDS)
                 documents = await database["users"].find({}).to_list()
-                rerun = await _rate(lambda: _load(database, settings, changed), RECORDS)
+                rerun = await _rate(partial(_load, database, settings, changed), RECORDS)
             async with _database(settings) as database:
-                floor = await _rate(lambda: _insert_all(database, documents, settings.etl_batches_in_flight), RECORDS)
+                floor = await _rate(
+                    partial(_insert_all, database, documents, settings.etl_batches_in_flight), RECORDS
+                )
             new.append((loaded, floor))
             again.append((rerun, floor))
         async with _database(settings) as database:
-            peer = await _rate(lambda: _replace_each(database, documents[:PEER_RECORDS]), PEER_RECORDS)
+            peer = await _rate(partial(_replace_each, database, documents[:PEER_RECORDS]), PEER_RECORDS)
     return [_row("ETL, new records", new, peer), _row("ETL, re-run with 5 % changed", again, peer)]
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against a floor and a peer, measured side by side in one run."""
