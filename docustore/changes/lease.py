@@ -7,7 +7,7 @@ minute, cut off) cannot write, since every write of effects is conditional on it
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,8 +44,14 @@ def owner_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
-async def acquire(database: Database, *, owner: str, lease_s: float) -> Lease | None:
-    """Take the lease if it is free, expired by the server's clock, or already this owner's; else None."""
+async def acquire(
+    database: Database, *, owner: str, lease_s: float, session_id: Mapping[str, Any] | None = None
+) -> Lease | None:
+    """Take the lease if it is free, expired by the server's clock, or already this owner's; else None.
+
+    Args:
+        session_id: The session that the owner's transactions will run in, for its successor to end.
+    """
     await ensure_position(database)
     lease_ms = int(lease_s * 1000)
     is_free = {
@@ -54,7 +60,13 @@ async def acquire(database: Database, *, owner: str, lease_s: float) -> Lease | 
             {"$eq": ["$owner", owner]},
         ]
     }
-    taken = {"fence": {"$add": ["$fence", 1]}, "owner": owner, **lease_renewal(lease_ms)}
+    await _end_orphaned_transaction(database, is_free)
+    taken = {
+        "fence": {"$add": ["$fence", 1]},
+        "owner": owner,
+        "session": session_id,
+        **lease_renewal(lease_ms),
+    }
     before = await database[POSITIONS].find_one_and_update(
         {"_id": POSITION_ID, "$expr": is_free}, [{"$set": taken}], return_document=ReturnDocument.BEFORE
     )
@@ -63,11 +75,13 @@ async def acquire(database: Database, *, owner: str, lease_s: float) -> Lease | 
     return Lease(owner=owner, fence=before["fence"] + 1, lease_ms=lease_ms, previous_owner=before.get("owner"))
 
 
-async def wait_for_lease(database: Database, *, owner: str, lease_s: float, stop: asyncio.Event) -> Lease | None:
-    """Stand by until the lease can be taken; None when stopped."""
+async def wait_for_lease(
+    database: Database, *, owner: str, lease_s: float, session_id: Mapping[str, Any], stop: asyncio.Event
+) -> Lease | None:
+    """Stand by until the lease can be taken; None when stopped. See `acquire`."""
     is_standby = False
     while not stop.is_set():
-        lease = await acquire(database, owner=owner, lease_s=lease_s)
+        lease = await acquire(database, owner=owner, lease_s=lease_s, session_id=session_id)
         if lease is not None:
             return lease
         if not is_standby:
@@ -98,6 +112,17 @@ async def pause(seconds: float, stop: asyncio.Event) -> None:
         return
 
 
+async def _end_orphaned_transaction(database: Database, is_free: Mapping[str, Any]) -> None:
+    """End the transaction that a killed owner left open.
+
+    It holds the position's lock, and the server would keep it for a minute. Should its owner be alive after all,
+    the owner loses an uncommitted batch, and the fence stops it from repeating that.
+    """
+    orphaned = await database[POSITIONS].find_one({"_id": POSITION_ID, "session": {"$ne": None}, "$expr": is_free})
+    if orphaned is not None:
+        await database.client.admin.command({"killSessions": [orphaned["session"]]})
+
+
 async def _renew_forever(database: Database, lease: Lease) -> None:
     while not lease.is_lost:
         await asyncio.sleep(lease.lease_ms / 3000)
@@ -110,7 +135,7 @@ async def _renew_forever(database: Database, lease: Lease) -> None:
 
 
 async def _release(database: Database, lease: Lease) -> None:
-    given_back = {"lease_expires_at": "$$NOW", "owner": None}
+    given_back = {"lease_expires_at": "$$NOW", "owner": None, "session": None}
     try:
         # Bounded: without it an unreachable server would hold up the end of the process. The lease expires anyway.
         with pymongo.timeout(RELEASE_TIMEOUT_S):

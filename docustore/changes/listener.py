@@ -48,10 +48,18 @@ async def listen(database: Database, settings: Settings, *, stop: asyncio.Event)
     while not stop.is_set():
         started = time.monotonic()
         try:
-            lease = await wait_for_lease(database, owner=owner, lease_s=settings.changes_lease_s, stop=stop)
-            if lease is None:
-                return
-            await _hold(database, settings, lease, stop=stop)
+            async with database.client.start_session() as session:
+                lease = await wait_for_lease(
+                    database,
+                    owner=owner,
+                    lease_s=settings.changes_lease_s,
+                    session_id=session.session_id,
+                    stop=stop,
+                )
+                if lease is None:
+                    return
+                writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+                await _hold(writer, settings, lease, stop=stop)
         except ListenerFencedError as exc:
             log.warning("listener.fenced", owner=owner, reason=str(exc))
         except PyMongoError as exc:
@@ -64,10 +72,9 @@ async def listen(database: Database, settings: Settings, *, stop: asyncio.Event)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-async def _hold(database: Database, settings: Settings, lease: Lease, *, stop: asyncio.Event) -> None:
-    async with kept(database, lease), database.client.start_session() as session:
-        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
-        position = await load_position(database, fence=lease.fence)
+async def _hold(writer: Writer, settings: Settings, lease: Lease, *, stop: asyncio.Event) -> None:
+    async with kept(writer.database, lease):
+        position = await load_position(writer.database, fence=lease.fence)
         log.info(
             "listener.lease_taken",
             owner=lease.owner,

@@ -34,6 +34,10 @@ class Program:
             self._process.kill()
         await self._process.wait()
 
+    async def wait(self) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        return await self._process.wait()
+
     async def stop(self) -> int:
         """Ask it to end, as a deploy does; return its exit code."""
         if self.is_running:

@@ -1,0 +1,121 @@
+"""The listener when its server steps down, and when its connections are cut."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from pymongo.errors import AutoReconnect
+
+from docustore.changes.position import POSITION_ID, POSITIONS
+from docustore.changes.status import wait_until_applied
+from docustore.config import Settings
+from docustore.database import Database, connect
+from docustore.embedded.servers import embedded_servers
+from indexes.apply import apply_indexes
+from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.tcp_proxy import tcp_proxy
+from tests.waiting import until
+
+EVENTS = 12_000
+
+pytestmark = [pytest.mark.chaos]
+
+
+async def _write_backlog(database: Database) -> None:
+    users = [make_user() for _ in range(EVENTS // 2)]
+    for start in range(0, len(users), 1000):
+        await database["users"].insert_many(users[start : start + 1000])
+    await database["users"].update_many({}, {"$set": {"status": "inactive"}, "$inc": {"version": 1}})
+
+
+async def _has_applied(database: Database, events: int) -> bool:
+    position = await database[POSITIONS].find_one({"_id": POSITION_ID})
+    return position is not None and position["seq"] >= events
+
+
+@asynccontextmanager
+async def _backlog_behind(database: Database, settings: Settings) -> AsyncIterator[None]:
+    """Start and stop a listener, so that what is written next is a backlog."""
+    async with listening(database, settings):
+        await wait_until_applied(database)
+    await _write_backlog(database)
+    yield
+
+
+@pytest.mark.timeout(120)
+async def test_step_down_during_a_drain(tmp_path: Path) -> None:
+    """Of a replica set of its own: the shared one has other users."""
+    async with embedded_servers(tmp_path) as own:
+        settings = Settings(
+            mongodb_url=own.mongodb_url,
+            redis_url=own.redis_url,
+            mongodb_database=f"test_{uuid4().hex[:12]}",
+            changes_batch_size=200,
+        )
+        async with connect(settings, app_name="docustore-tests") as database:
+            await apply_indexes(database)
+            async with _backlog_behind(database, settings), listening(database, settings):
+                for events in (1000, 5000):
+                    await until(lambda n=events: _has_applied(database, n), timeout_s=60)  # type: ignore[misc]
+                    await _step_down(database)
+                await until(lambda: _can_write(database), timeout_s=60)
+                await wait_until_applied(database, timeout_s=60)
+            assert len(await history_of(database)) == EVENTS
+            await assert_consistent(database)
+
+
+async def _step_down(database: Database) -> None:
+    with suppress(AutoReconnect):  # the server may close the connection that asked for it
+        await database.client.admin.command({"replSetStepDown": 1, "force": True})
+    await until(lambda: _can_write(database), timeout_s=60)
+
+
+async def _can_write(database: Database) -> bool:
+    hello = await database.client.admin.command("hello")
+    return bool(hello["isWritablePrimary"])
+
+
+@pytest.mark.timeout(60)
+async def test_connections_cut_during_a_drain(database: Database, settings: Settings) -> None:
+    """Cut in the middle of reads, writes and commits; what is unknown is looked up, not guessed."""
+    address = urlsplit(settings.mongodb_url or "")
+    async with tcp_proxy(address.hostname or "", address.port or 0) as proxy:
+        # A direct connection: else the driver would learn the server's own address and go past the proxy.
+        url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+        cut = settings.model_copy(update={"mongodb_url": url, "changes_batch_size": 200})
+        async with (
+            connect(cut, app_name="docustore-tests") as through,
+            _backlog_behind(database, settings),
+            listening(through, cut),
+        ):
+            for events in range(500, EVENTS - 3000, 1500):
+                await until(lambda n=events: _has_applied(database, n), timeout_s=30)  # type: ignore[misc]
+                assert proxy.cut() > 0
+            await wait_until_applied(database)
+
+    assert len(await history_of(database)) == EVENTS
+    await assert_consistent(database)
+
+
+@pytest.mark.timeout(60)
+async def test_server_gone_for_a_while(database: Database, settings: Settings) -> None:
+    """Connections cut over and over for two seconds: the listener neither stops nor skips."""
+    address = urlsplit(settings.mongodb_url or "")
+    async with tcp_proxy(address.hostname or "", address.port or 0) as proxy:
+        url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+        cut = settings.model_copy(update={"mongodb_url": url})
+        async with connect(cut, app_name="docustore-tests") as through, listening(through, cut) as listener:
+            await wait_until_applied(database)
+            for _ in range(20):
+                await database["users"].insert_one(make_user())
+                proxy.cut()
+                await asyncio.sleep(0.1)  # the outage itself, not a wait for something
+            assert not listener.done()
+            await wait_until_applied(database)
+
+    assert len(await history_of(database)) == 20
+    await assert_consistent(database)

@@ -1,0 +1,148 @@
+"""The listener's real process: killed again and again, asked to stop, checked from outside."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from docustore.changes.position import POSITION_ID, POSITIONS
+from docustore.changes.status import change_status, wait_until_applied
+from docustore.config import Settings
+from docustore.database import Database
+from tests.chaos.programs import Program, program
+from tests.listening import assert_consistent, history_of, make_user
+from tests.waiting import until
+
+LISTENER = ("-m", "workers.listener")
+KILLS = 20
+SHORT_LEASE = {"DOCUSTORE_CHANGES_LEASE_S": "2"}
+
+pytestmark = [pytest.mark.chaos]
+
+
+class Writers:
+    """Clients that insert, update, replace and delete users, and count what they did."""
+
+    def __init__(self, database: Database) -> None:
+        self._users = database["users"]
+        self.written = 0
+        self.is_done = False
+
+    async def write(self) -> None:
+        while not self.is_done:
+            user = make_user()
+            key = {"_id": user["_id"]}
+            await self._count(self._users.insert_one(user))
+            await self._count(
+                self._users.update_one(key, {"$set": {"status": "inactive"}, "$inc": {"version": 1}})
+            )
+            await self._count(self._users.replace_one(key, user | {"version": 3}))
+            if random.random() < 0.3:
+                await self._count(self._users.delete_one(key))
+            await self._count(self._users.insert_many([make_user() for _ in range(20)]), writes=20)
+            await asyncio.sleep(0.05)  # a steady load, which lets the machine do other things too
+
+    async def _count(self, write: Awaitable[object], *, writes: int = 1) -> None:
+        await write
+        self.written += writes
+
+
+def _has_passed(database: Database, seq: int, running: Program) -> Callable[[], Awaitable[bool]]:
+    async def has_passed() -> bool:
+        assert running.is_running, running.output
+        position = await database[POSITIONS].find_one({"_id": POSITION_ID})
+        return position is not None and position["state"] == "streaming" and position["seq"] > seq
+
+    return has_passed
+
+
+async def _seq(database: Database) -> int:
+    position = await database[POSITIONS].find_one({"_id": POSITION_ID})
+    return position["seq"] if position else 0
+
+
+@pytest.mark.timeout(120)
+async def test_killed_twenty_times_each_change_counts_once(
+    database: Database, settings: Settings, tmp_path: Path
+) -> None:
+    """One row per write, dense, chained; marts equal to the aggregation."""
+    writers = Writers(database)
+    async with AsyncExitStack() as programs:
+
+        async def start() -> Program:
+            return await programs.enter_async_context(
+                program(*LISTENER, settings=settings, log=tmp_path / "listener.log", extra=SHORT_LEASE)
+            )
+
+        running = await start()
+        await wait_until_applied(database)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(2):
+                tasks.create_task(writers.write())
+            for _ in range(KILLS):
+                # The next one stands by already, so that a kill costs no process start.
+                standby = await start()
+                await until(_has_passed(database, await _seq(database), running), timeout_s=20)
+                await asyncio.sleep(random.random() * 0.1)  # so that kills fall anywhere within a batch
+                await running.kill()
+                running = standby
+            writers.is_done = True
+        await wait_until_applied(database)
+        assert await running.stop() == 0, running.output
+
+    assert len(await history_of(database)) == writers.written
+    await assert_consistent(database)
+
+
+@pytest.mark.timeout(60)
+async def test_killed_in_the_first_snapshot(database: Database, settings: Settings, tmp_path: Path) -> None:
+    """Rows of the snapshot that died are gone, those of the next one whole."""
+    users = 20_000
+    for _ in range(users // 1000):
+        await database["users"].insert_many([make_user() for _ in range(1000)])
+    log = tmp_path / "listener.log"
+    async with program(*LISTENER, settings=settings, log=log, extra=SHORT_LEASE) as first:
+        await until(lambda: database["user_history"].find_one({"_id": 2000}), timeout_s=20)
+        await first.kill()
+    assert await _seq(database) == 0
+
+    async with program(*LISTENER, settings=settings, log=log, extra=SHORT_LEASE) as second:
+        await wait_until_applied(database)
+        assert await second.stop() == 0
+
+    assert len(await history_of(database)) == users
+    await assert_consistent(database)
+
+
+async def test_stop_and_check_from_outside(database: Database, settings: Settings, tmp_path: Path) -> None:
+    """SIGTERM: lease given back, exit 0. The health check follows the heartbeat, not the process."""
+    log = tmp_path / "listener.log"
+
+    async def check() -> int:
+        async with program(*LISTENER, "--check", settings=settings, log=log, extra=SHORT_LEASE) as checking:
+            return await checking.wait()
+
+    assert await check() == 1
+    async with program(*LISTENER, settings=settings, log=log, extra=SHORT_LEASE) as running:
+        await wait_until_applied(database)
+        assert await check() == 0
+        assert await running.stop() == 0, running.output
+
+    assert (await change_status(database)).owner is None
+    assert "Traceback" not in running.output
+
+
+async def test_lost_position_under_fail_exits_1(database: Database, settings: Settings, tmp_path: Path) -> None:
+    fail = {"DOCUSTORE_CHANGES_ON_LOST_POSITION": "fail"}
+    log = tmp_path / "listener.log"
+    async with program(*LISTENER, settings=settings, log=log, extra=fail) as running:
+        await wait_until_applied(database)
+        await database["users"].drop()
+
+        assert await running.wait() == 1
+
+    assert "DOCUSTORE_CHANGES_ON_LOST_POSITION=snapshot" in running.output
+    assert "Traceback" not in running.output

@@ -1,0 +1,215 @@
+"""One listener at a time, and nothing from one that only believes it is the one."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from docustore.changes.apply import Reached, Writer, apply_effects, save_idle
+from docustore.changes.effects import effects_of
+from docustore.changes.lease import Lease, acquire
+from docustore.changes.position import POSITION_ID, POSITIONS, Position, load_position
+from docustore.changes.status import change_status, is_heartbeat_fresh, wait_until_applied
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.errors import ListenerFencedError
+from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.unit.changes.make import make_change, token_at
+from tests.waiting import until
+
+
+async def _expire(database: Database) -> None:
+    await database[POSITIONS].update_one({"_id": POSITION_ID}, [{"$set": {"lease_expires_at": "$$NOW"}}])
+
+
+async def _owner(database: Database) -> str | None:
+    return (await change_status(database)).owner
+
+
+async def test_standby_takes_over_at_once_after_release(database: Database, settings: Settings) -> None:
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        first = await _owner(database)
+        standby = listening(database, settings)
+        await standby.__aenter__()
+    released = time.monotonic()
+
+    async def has_taken_over() -> bool:
+        return await _owner(database) not in {None, first}
+
+    await until(has_taken_over, timeout_s=5)
+
+    assert time.monotonic() - released < settings.changes_lease_s / 2
+    await standby.__aexit__(None, None, None)
+
+
+async def test_silent_owner_is_replaced_after_expiry(database: Database, settings: Settings) -> None:
+    assert await acquire(database, owner="silent", lease_s=1) is not None
+    await database["users"].insert_one(make_user())
+
+    async with listening(database, settings):
+        assert await _owner(database) == "silent"
+        await wait_until_applied(database, timeout_s=10)
+        assert await _owner(database) != "silent"
+
+    await assert_consistent(database)
+
+
+async def test_lease_of_another_cannot_be_taken(database: Database) -> None:
+    first = await acquire(database, owner="a", lease_s=60)
+    second = await acquire(database, owner="b", lease_s=60)
+
+    assert (first is not None, second) == (True, None)
+
+
+async def test_fence_grows_with_each_take_over(database: Database) -> None:
+    fences = []
+    for owner in ("a", "b", "a"):
+        lease = await acquire(database, owner=owner, lease_s=60)
+        assert lease is not None
+        fences.append(lease.fence)
+        await _expire(database)
+
+    assert fences == [1, 2, 3]
+
+
+async def _stale(database: Database) -> tuple[Lease, Position]:
+    """Give a listener that lost its lease while it was not looking."""
+    lease = await acquire(database, owner="stale", lease_s=60)
+    assert lease is not None
+    position = await load_position(database, fence=lease.fence)
+    await _expire(database)
+    assert await acquire(database, owner="new", lease_s=60) is not None
+    return lease, position
+
+
+REACHED = Reached(
+    token=token_at(9), cluster_time=make_change("insert", after={"_id": 1}).cluster_time, is_exact=True
+)
+
+
+async def test_fenced_listener_applies_nothing(database: Database) -> None:
+    lease, position = await _stale(database)
+    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+
+    async with database.client.start_session() as session:
+        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+        with pytest.raises(ListenerFencedError):
+            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+
+    assert await history_of(database) == []
+    assert await database["user_stats"].find_one() is None
+
+
+async def test_fenced_listener_moves_no_position(database: Database) -> None:
+    lease, position = await _stale(database)
+    before = await database[POSITIONS].find_one()
+
+    async with database.client.start_session() as session:
+        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+        with pytest.raises(ListenerFencedError):
+            await save_idle(writer, position, reached=REACHED)
+
+    assert await database[POSITIONS].find_one() == before
+
+
+async def test_batch_applied_twice_counts_once(database: Database) -> None:
+    """The sequence number guards even against the same owner: a commit whose answer was lost."""
+    lease = await acquire(database, owner="a", lease_s=60)
+    assert lease is not None
+    position = await load_position(database, fence=lease.fence)
+    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+
+    async with database.client.start_session() as session:
+        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+        await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+        with pytest.raises(ListenerFencedError):
+            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+
+    stats: Any = await database["user_stats"].find_one({"_id": "users"})
+    assert (len(await history_of(database)), stats["total"]) == (1, 1)
+
+
+async def test_taken_number_is_an_error_not_a_loop(database: Database) -> None:
+    """Somebody wrote to history: stop loudly, apply nothing."""
+    lease = await acquire(database, owner="a", lease_s=60)
+    assert lease is not None
+    position = await load_position(database, fence=lease.fence)
+    await database["user_history"].insert_one({"_id": 1})
+    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+
+    async with database.client.start_session() as session:
+        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+        with pytest.raises(Exception, match="E11000"):
+            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+
+    assert (await load_position(database, fence=lease.fence)).seq == 0
+
+
+async def test_heartbeat_is_fresh_only_while_renewed(database: Database, settings: Settings) -> None:
+    assert not await is_heartbeat_fresh(database, max_age_s=10)
+
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        assert await is_heartbeat_fresh(database, max_age_s=10)
+
+    await database[POSITIONS].update_one(
+        {"_id": POSITION_ID}, [{"$set": {"heartbeat_at": {"$subtract": ["$$NOW", 11_000]}}}]
+    )
+    assert not await is_heartbeat_fresh(database, max_age_s=10)
+
+
+async def test_killed_owner_leaves_no_lock_behind(database: Database, settings: Settings) -> None:
+    """Killed in mid-transaction, which the server keeps open, and the position locked with it, for a minute."""
+    async with listening(database, settings):
+        await wait_until_applied(database)
+    async with database.client.start_session() as session:
+        lease = await acquire(database, owner="killed", lease_s=1, session_id=session.session_id)
+        assert lease is not None
+        await session.start_transaction()
+        await database[POSITIONS].update_one({"_id": POSITION_ID}, {"$inc": {"seq": 7}}, session=session)
+        await database["users"].insert_one(make_user())
+
+        async with listening(database, settings):
+            await wait_until_applied(database, timeout_s=10)
+
+    await assert_consistent(database)
+
+
+async def test_two_listeners_that_steal_from_each_other(database: Database, settings: Settings) -> None:
+    """Each believes for a while that it is the one; every change still counts once."""
+    is_done = asyncio.Event()
+    written = 0
+
+    async def write() -> None:
+        nonlocal written
+        while not is_done.is_set():
+            user = make_user()
+            await database["users"].insert_one(user)
+            await database["users"].update_one({"_id": user["_id"]}, {"$inc": {"version": 1}})
+            written += 2
+
+    async with listening(database, settings), listening(database, settings):
+        await wait_until_applied(database)
+        async with asyncio.TaskGroup() as writers:
+            for _ in range(3):
+                writers.create_task(write())
+            for _ in range(6):
+                await until(lambda: _steal(database), timeout_s=10)
+                await _expire(database)
+                await until(lambda: _is_held_by_a_listener(database), timeout_s=10)
+            is_done.set()
+        await wait_until_applied(database)
+
+    assert len(await history_of(database)) == written
+    await assert_consistent(database)
+
+
+async def _steal(database: Database) -> bool:
+    await _expire(database)
+    return await acquire(database, owner="thief", lease_s=60) is not None
+
+
+async def _is_held_by_a_listener(database: Database) -> bool:
+    return await _owner(database) not in {None, "thief"}

@@ -1,0 +1,36 @@
+"""Events and changes for tests, as the stream's pipeline shapes them."""
+
+from typing import Any
+
+import bson
+from bson.datetime_ms import DatetimeMS
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+
+from docustore.changes.events import Change, parse_change
+
+WALL_TIME = DatetimeMS(1_714_607_999_999)
+
+
+def token_at(seconds: int, increment: int = 1) -> dict[str, Any]:
+    return {"_data": f"82{seconds:08X}{increment:08X}2B022C0100296E5A1004"}
+
+
+def make_event(
+    operation: str, *, before: Any = None, after: Any = None, seconds: int = 1, increment: int = 1
+) -> RawBSONDocument:
+    event = {"_id": token_at(seconds, increment)}
+    if operation != "delete":
+        event["after"] = after
+    event |= {
+        "before": before,
+        "operation": operation,
+        "user_id": (before or after or {}).get("_id"),
+        "cluster_time": Timestamp(seconds, increment),
+        "wall_time": WALL_TIME,
+    }
+    return RawBSONDocument(bson.encode(event))
+
+
+def make_change(operation: str, **fields: Any) -> Change:
+    return parse_change(make_event(operation, **fields))
