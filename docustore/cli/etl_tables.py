@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from docustore.etl.models import Counts, EtlRun
 
 OUTCOMES: Final = ("read", "inserted", "updated", "unchanged", "stale", "quarantined", "deactivated", "warnings")
 # What fits on 80 columns beside a run's id.
-SHOWN_IN_LIST: Final = ("read", "inserted", "updated", "quarantined")
+SHOWN_IN_LIST: Final = ("read", "inserted", "updated")
 
 
 def counts_line(counts: Counts) -> str:
@@ -35,14 +36,15 @@ def run_table(run: EtlRun) -> Table:
 
 
 def runs_table(runs: Sequence[EtlRun]) -> Table:
-    """Runs, a row each."""
-    table = Table(title="Runs", title_justify="left")
-    table.add_column("run", no_wrap=True)
-    for column in ("source", "state", "started", "s", *SHOWN_IN_LIST):
-        table.add_column(column)
+    """Runs, a row each, within 80 columns."""
+    table = Table(title="Runs", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for column in ("run", "source", "state", "started", "s"):
+        table.add_column(column, no_wrap=True)
+    for column in SHOWN_IN_LIST:
+        table.add_column(column, justify="right", no_wrap=True)
     for run in runs:
         counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
-        started = f"{run.started_at:%m-%d %H:%M}" if run.started_at else "-"
+        started = f"{run.started_at:%d %H:%M}" if run.started_at else "-"
         duration = f"{run.duration_s:.1f}" if run.duration_s is not None else "-"
         outcomes = (f"{counts[name]:,}" for name in SHOWN_IN_LIST)
         table.add_row(str(run.id), run.source, run.state, started, duration, *outcomes)
