@@ -37,15 +37,14 @@ def run_table(run: EtlRun) -> Table:
 
 def runs_table(runs: Sequence[EtlRun]) -> Table:
     """Runs, a row each, within 80 columns."""
-    table = Table(title="Runs", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for column in ("run", "source", "state", "started", "s"):
+    table = Table(title="Runs", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for column in ("run", "source", "state", "started"):
         table.add_column(column, no_wrap=True)
     for column in SHOWN_IN_LIST:
         table.add_column(column, justify="right", no_wrap=True)
     for run in runs:
         counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
         started = f"{run.started_at:%d %H:%M}" if run.started_at else "-"
-        duration = f"{run.duration_s:.1f}" if run.duration_s is not None else "-"
         outcomes = (f"{counts[name]:,}" for name in SHOWN_IN_LIST)
-        table.add_row(str(run.id), run.source, run.state, started, duration, *outcomes)
+        table.add_row(str(run.id), run.source, run.state, started, *outcomes)
     return table
