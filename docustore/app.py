@@ -24,6 +24,7 @@ from docustore.security.api_keys import KeyRing
 from docustore.security.authentication import authorise
 from docustore.users.controller import UserController
 from docustore.users.list_controller import UserListController
+from docustore.users.lookup import UserLookup
 from docustore.users.patch_body import ACCEPT_PATCH
 from docustore.users.patches import PatchType
 from docustore.users.status_controller import UserStatusController
@@ -107,6 +108,7 @@ def _parts(settings: Settings) -> Lifespan:
         async with AsyncExitStack() as stack:
             app.state.database = await stack.enter_async_context(open_database(settings, app_name="docustore-api"))
             app.state.queue = await stack.enter_async_context(open_queue(settings))
+            app.state.user_lookup = UserLookup()
             app.state.key_ring = KeyRing(admin_key=settings.admin_key)
             yield
 

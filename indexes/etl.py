@@ -30,9 +30,11 @@ ETL_RUNS: Final = CollectionDeclaration(
         # etl.schedule: due runs, and running ones whose lease has expired.
         IndexModel([("state", ASCENDING), ("lease_expires_at", ASCENDING)], name="state_lease_expires_at"),
         # etl.controller: the runs of one source, newest first.
-        IndexModel([("source", ASCENDING), ("created_at", DESCENDING)], name="source_created_at"),
+        IndexModel(
+            [("source", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="source_created_at"
+        ),
         # etl.controller: all runs, newest first.
-        IndexModel([("created_at", DESCENDING)], name="created_at"),
+        IndexModel([("created_at", DESCENDING), ("_id", DESCENDING)], name="created_at"),
     ),
     validator=validator_of(EtlRun),
 )
@@ -49,8 +51,12 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
         ),
         # etl.quarantine: what waits for somebody, latest first.
         IndexModel(
-            [("source", ASCENDING), ("state", ASCENDING), ("last_seen_at", DESCENDING)],
+            [("source", ASCENDING), ("state", ASCENDING), ("last_seen_at", DESCENDING), ("_id", DESCENDING)],
             name="source_state_last_seen_at",
+        ),
+        # etl.queries: the same over all sources, for the API and the dashboard.
+        IndexModel(
+            [("state", ASCENDING), ("last_seen_at", DESCENDING), ("_id", DESCENDING)], name="state_last_seen_at"
         ),
     ),
     validator=validator_of(QuarantinedRecord),

@@ -53,10 +53,12 @@ async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
 
 def is_same_origin(connection: Connection) -> bool:
     """Tell whether a browser sent the request from a page of this very server."""
-    origin = connection.headers.get("origin")
-    if origin is not None:
-        return origin.partition("://")[2] == connection.headers.get("host")
-    return connection.headers.get("sec-fetch-site") == "same-origin"
+    # Browsers send it on https and localhost, and no script can forge it; a proxy may rewrite Host, not this.
+    site = connection.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = connection.headers.get("origin", "")
+    return origin.partition("://")[2] == connection.headers.get("host")
 
 
 def _key_of(connection: Connection, method: str) -> str:

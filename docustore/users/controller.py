@@ -3,12 +3,14 @@
 from typing import Annotated, Any
 
 from litestar import Controller, Response, delete, get, patch, put
+from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter
 
 from docustore.clock import now_utc
 from docustore.problem_details import problems
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users import service
+from docustore.users.lookup import UserLookup
 from docustore.users.patch_body import PatchOperation, patch_type_of
 from docustore.users.preconditions import IfMatch
 from docustore.users.query_parameters import IfMatchHeader, IfNoneMatchHeader, UserId
@@ -25,9 +27,12 @@ class UserController(Controller):
     tags = ("users",)
 
     @get("/{user_id:str}", responses=problems(404, 410) | NOT_MODIFIED, summary="Read a user")
-    async def read(self, user_id: UserId, if_none_match: IfNoneMatchHeader = None) -> Response[UserView]:
+    async def read(
+        self, state: State, user_id: UserId, if_none_match: IfNoneMatchHeader = None
+    ) -> Response[UserView]:
         """Read one user. `ETag` is its version: send it back in `If-Match` to change that version only."""
-        return answer_unless_current(await service.find_user(user_id), if_none_match)
+        lookup: UserLookup = state.user_lookup
+        return answer_unless_current(await lookup.find(user_id), if_none_match)
 
     @get(
         "/by-email/{email:str}",

@@ -40,16 +40,6 @@ def users() -> AsyncCollection[dict[str, Any]]:
     return User.get_pymongo_collection()
 
 
-async def find_user(user_id: str) -> RawUser:
-    """Read one user, with the fields of a response only.
-
-    Raises:
-        NotFoundError: There never was one with this id.
-        UserGoneError: It was deleted.
-    """
-    return _present(await users().find_one({"_id": user_key(user_id)}, FOR_RESPONSE), user_id)
-
-
 async def find_user_by_email(email: str) -> RawUser:
     """Read the user, not deleted, with this e-mail address in any spelling.
 
@@ -62,6 +52,20 @@ async def find_user_by_email(email: str) -> RawUser:
         found = None
     if found is None:
         raise NotFoundError(kind="user", id="with this e-mail address")
+    return found
+
+
+def found_user(found: RawUser | None, user_id: str, *, also_deleted: bool = False) -> RawUser:
+    """Return what was found, if it is there.
+
+    Raises:
+        NotFoundError: There never was one with this id.
+        UserGoneError: It was deleted, and deleted ones are not asked for.
+    """
+    if found is None:
+        raise NotFoundError(kind="user", id=user_id)
+    if found.get("deleted_at") is not None and not also_deleted:
+        raise UserGoneError(user_id)
     return found
 
 
@@ -148,7 +152,7 @@ async def _change(
     version = 0
     for _ in range(MAX_ATTEMPTS):
         stored = await users().find_one({"_id": user_key(write.user_id)}, WITHOUT_PASSWORD)
-        user = completed(_present(stored, write.user_id, also_deleted=also_deleted))
+        user = completed(found_user(stored, write.user_id, also_deleted=also_deleted))
         version = user["version"]
         write.if_match.check(user_id=write.user_id, version=version)
         fields = await change(user)
@@ -167,14 +171,6 @@ async def _is_written(guard: Fields, fields: Fields) -> bool:
     except DuplicateKeyError as exc:
         raise EmailTakenError from exc
     return result.matched_count == 1
-
-
-def _present(found: RawUser | None, user_id: str, *, also_deleted: bool = False) -> RawUser:
-    if found is None:
-        raise NotFoundError(kind="user", id=user_id)
-    if found.get("deleted_at") is not None and not also_deleted:
-        raise UserGoneError(user_id)
-    return found
 
 
 async def _password_hash(given: UserInput) -> str | None:

@@ -59,7 +59,7 @@ QUERIES = [
         filter={"state": "running", "lease_expires_at": {"$lt": START + timedelta(hours=5)}},
     ),
     Query(collection="etl_runs", index="source_created_at", filter={"source": "crm"}, sort={"created_at": -1}),
-    Query(collection="etl_runs", index="created_at", filter={}, sort={"created_at": -1}),
+    Query(collection="etl_runs", index="created_at", filter={}, sort={"created_at": -1, "_id": -1}),
     Query(
         collection="etl_quarantine",
         index="source_fingerprint_unique",
@@ -69,7 +69,13 @@ QUERIES = [
         collection="etl_quarantine",
         index="source_state_last_seen_at",
         filter={"source": "crm", "state": "open"},
-        sort={"last_seen_at": -1},
+        sort={"last_seen_at": -1, "_id": -1},
+    ),
+    Query(
+        collection="etl_quarantine",
+        index="state_last_seen_at",
+        filter={"state": "open"},
+        sort={"last_seen_at": -1, "_id": -1},
     ),
     Query(collection="api_keys", index="hash_unique", filter={"hash": "h5"}),
 ]

@@ -1,0 +1,67 @@
+"""`docustore keys`, as people call it."""
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.security.api_keys import KeyRing
+from docustore.security.models import Scope
+from tests.integration.api.conftest import Client
+
+
+@pytest.fixture
+def keys_command(settings: Settings) -> Any:
+    environment = {
+        **os.environ,
+        "DOCUSTORE_MONGODB_URL": str(settings.mongodb_url),
+        "DOCUSTORE_REDIS_URL": str(settings.redis_url),
+        "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
+    }
+
+    async def run(*arguments: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "docustore", "keys", *arguments,
+            env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        output, _ = await process.communicate()
+        return process.returncode, output.decode()
+
+    return run
+
+
+async def test_key_is_made_used_listed_and_ended(keys_command: Any, database: Database, anonymous: Client) -> None:
+    _, made = await keys_command("create", "reporting", "--scope", "write", "--expires-in-days", "9", "--json")
+    new = json.loads(made)
+    principal = await KeyRing(admin_key=None).principal_of(new["key"])
+    _, listed = await keys_command("list", "--json")
+    code, _ = await keys_command("revoke", new["id"])
+
+    assert (principal.key_id, principal.scope) == (new["id"], Scope.WRITE)
+    assert [(key["name"], key["revoked_at"]) for key in json.loads(listed)] == [("reporting", None)]
+    assert new["key"] not in listed
+    assert "hash" not in listed
+    assert code == 0
+    stored = await database["api_keys"].find_one({"_id": new["id"]})
+    assert stored is not None
+    assert stored["revoked_at"] is not None
+
+
+async def test_plain_output_is_the_key_alone(keys_command: Any, database: Database) -> None:
+    code, printed = await keys_command("create", "shell")
+
+    assert code == 0
+    assert printed.startswith("dsk_")
+    assert len(printed.split()) == 1
+
+
+async def test_ending_a_key_that_is_not_there_fails(keys_command: Any, database: Database) -> None:
+    code, printed = await keys_command("revoke", "nope", "--json")
+
+    assert code == 1
+    assert "nope" in printed
