@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks import etl, listener
 from benchmarks.row import BenchRow
+from docustore.collector import relax_collector
 from docustore.config import Settings
 from docustore.embedded.servers import embedded_servers
 
@@ -24,6 +25,7 @@ SUITES: Final = (etl, listener)
 async def main() -> None:
     """Run all suites one after another: they would take each other's processor."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    relax_collector()
     rows: list[BenchRow] = []
     with TemporaryDirectory() as folder:
         async with embedded_servers(Path(folder)) as servers:

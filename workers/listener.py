@@ -6,27 +6,21 @@ exactly if a listener's heartbeat is fresh.
 """
 
 import asyncio
-import gc
 import signal
 import sys
-from typing import Final
-
 import structlog
 import uvloop
 from pymongo.errors import PyMongoError
 
 from docustore.changes.listener import listen
 from docustore.changes.status import is_heartbeat_fresh
+from docustore.collector import relax_collector
 from docustore.config import Settings, load_settings
 from docustore.document_models import open_database
 from docustore.errors import ConfigurationError, DocustoreError
 from docustore.logs import configure_logging
 
 log = structlog.get_logger()
-
-# A batch makes some 50,000 short-lived objects without cycles; looking through them at the default threshold
-# of 700 costs a tenth of the throughput.
-GC_THRESHOLDS: Final = (50_000, 20, 20)
 
 
 def main() -> int:
@@ -52,8 +46,7 @@ async def _listen(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
+    relax_collector()
     async with open_database(settings, app_name="docustore-listener") as database:
         log.info("listener.started", database=database.name)
         await listen(database, settings, stop=stop)

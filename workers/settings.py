@@ -15,6 +15,7 @@ from arq import cron, func
 from arq.cron import CronJob
 from arq.worker import Function
 
+from docustore.collector import relax_collector
 from docustore.config import load_settings
 from docustore.document_models import open_database
 from docustore.etl.preconditions import require_unique_indexes
@@ -32,6 +33,7 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     # arq's command line has set up a handler of its own; with ours every line would come twice.
     logging.getLogger("arq").handlers.clear()
+    relax_collector()
     stack = AsyncExitStack()
     ctx["stack"] = stack
     ctx["settings"] = settings

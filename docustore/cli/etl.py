@@ -15,6 +15,7 @@ from docustore.cli.etl_tables import counts_line, run_table, runs_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
 from docustore.cli.programs import output_of
+from docustore.collector import relax_collector
 from docustore.config import SOURCE_NAME, Settings, SourceSettings
 from docustore.database import Database
 from docustore.document_models import open_database
@@ -74,6 +75,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
     name: str | None,
 ) -> int:
     """Run SOURCE once, here and now: a configured name, a path, a file:// or an http(s):// address."""
+    relax_collector()
     settings = invocation.settings()
     source_name, source_settings = _source(settings, source, required=required, name=name)
     options = RunOptions(full=full, dry_run=dry_run, since=since, until=until)

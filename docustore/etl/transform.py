@@ -181,7 +181,7 @@ class _Mapping:
     def _labels(self, pointer: str, given: list[str] | None) -> list[str]:
         if not given:
             return []
-        labels = dict.fromkeys(self._words(pointer, label, MAX_LABEL_CHARS) for label in given)
+        labels = dict.fromkeys([self._words(pointer, label, MAX_LABEL_CHARS) for label in given])
         labels.pop("", None)
         if len(labels) > MAX_LABELS:
             self._reject(pointer, "too_many", f"{len(labels)} entries, more than {MAX_LABELS}")
@@ -194,8 +194,12 @@ class _Mapping:
         if not given:
             return ""
         text = given.strip()
-        if not text.isascii():
-            text = unicodedata.normalize("NFC", text)
+        # Almost every text is plain and short: what follows would leave it as it is.
+        if text.isascii() and text.isprintable() and len(text) <= max_chars:
+            return text
+        return self._checked_text(pointer, unicodedata.normalize("NFC", text), max_chars)
+
+    def _checked_text(self, pointer: str, text: str, max_chars: int) -> str:
         if len(text) > max_chars:
             self._reject(pointer, "too_long", f"{len(text)} characters, more than {max_chars}")
         elif not text.isprintable() and any(_is_forbidden(char) for char in text):

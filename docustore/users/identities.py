@@ -120,7 +120,7 @@ def derive(identities: Sequence[IdentityEntry], *, user: RawUser | None) -> dict
         `search_terms`, and `identities` as they are to be stored. `created_at` is absent where it is not to
         change.
     """
-    winner, is_live = _winner(identities)
+    winner, is_live = _winner(identities) if len(identities) > 1 else (identities[0], not is_ended(identities[0]))
     values = winner["values"]
     local_roles = list((user or {}).get("local_roles") or ())
     fields: dict[str, Any] = {

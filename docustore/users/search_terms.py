@@ -8,7 +8,7 @@ from anyascii import anyascii
 # A term longer than this finds nothing more; it would only fatten the index.
 MAX_TERM_CHARS: Final = 64
 MAX_TERMS: Final = 40
-_SEPARATORS: Final = re.compile(r"[^a-z0-9]+")
+_WORD: Final = re.compile(r"[a-z0-9]+")
 
 
 def fold(text: str) -> str:
@@ -17,16 +17,15 @@ def fold(text: str) -> str:
 
 
 def search_terms(*, email: str, first_name: str, last_name: str) -> list[str]:
-    """List the terms of one user: words of the names, the e-mail, its local part's and domain's words.
+    """List the terms of one user: words of the names, the e-mail, its local part, its domain, and their words.
 
     Shape: unique, sorted, at most 40 terms of at most 64 characters, ASCII lower case.
     """
-    local, _, domain = fold(email).rpartition("@")
-    terms = {fold(email)[:MAX_TERM_CHARS], local[:MAX_TERM_CHARS], domain[:MAX_TERM_CHARS]}
-    for text in (fold(first_name), fold(last_name), local, domain):
-        terms.update(word[:MAX_TERM_CHARS] for word in _SEPARATORS.split(text))
+    address = fold(email)
+    local, _, domain = address.rpartition("@")
+    terms = {address, local, domain, *_WORD.findall(f"{fold(first_name)} {fold(last_name)} {address}")}
     terms.discard("")
-    return sorted(terms)[:MAX_TERMS]
+    return sorted({term[:MAX_TERM_CHARS] for term in terms})[:MAX_TERMS]
 
 
 def query_terms(query: str) -> list[str]:
