@@ -8,6 +8,7 @@ exactly if a listener's heartbeat is fresh.
 import asyncio
 import signal
 import sys
+
 import structlog
 import uvloop
 from pymongo.errors import PyMongoError
