@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from docustore.changes.status import wait_until_applied
+from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.models import EtlRun
 from docustore.etl.pipeline import RunEnvironment
 from tests.integration.etl.conftest import Run, file_source
+from tests.listening import assert_consistent, listening
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 FILES = [DATA / f"contributors-{year}.ndjson.gz" for year in (2023, 2026)]
@@ -45,6 +48,20 @@ async def test_incremental_run_on_the_real_directory(database: Database, run_sou
     emails = {user["email"] for user in await content(database)}
     assert len(emails) == await database.users.count_documents({})
     assert first.counts.inserted + second.counts.inserted == len(emails)
+
+
+async def test_listener_turns_the_directory_into_history(
+    database: Database, settings: Settings, run_source: Run
+) -> None:
+    """One row of history per write, and live figures that a full aggregation confirms."""
+    async with listening(database, settings):
+        for path in FILES:
+            await run_source(file_source(path, required=("email",)))
+        applied = await wait_until_applied(database, timeout_s=60)
+
+    writes = sum([user["version"] async for user in database.users.find({}, {"version": 1})])
+    assert applied == writes == await database.user_history.count_documents({})
+    await assert_consistent(database)
 
 
 async def test_file_order_and_batch_size_do_not_matter(
