@@ -7,18 +7,53 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from docustore.config import Settings
-from docustore.database import Database
+from docustore.database import Client, Database
 from docustore.document_models import open_database
 from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
+from indexes.declared import DECLARED
+
+OURS = frozenset(collection.name for collection in DECLARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
     mongodb_url: str
     redis_url: str
+
+
+class DatabasePool:
+    """Databases that are emptied and used again.
+
+    A new one for every test would leave MongoDB with thousands of files to open, and takes ten times as long.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._free: list[str] = []
+        self._all: list[str] = []
+
+    def take(self) -> str:
+        if not self._free:
+            self._all.append(f"test_{uuid4().hex[:12]}")
+            return self._all[-1]
+        return self._free.pop()
+
+    async def give_back(self, name: str) -> None:
+        database = self._client[name]
+        for collection in await database.list_collection_names():
+            if collection in OURS:
+                await database[collection].delete_many({})
+            else:
+                await database[collection].drop()
+        self._free.append(name)
+
+    async def drop_all(self) -> None:
+        for name in self._all:
+            await self._client.drop_database(name)
 
 
 @pytest.fixture(scope="session")
@@ -33,21 +68,31 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
         yield Servers(mongodb_url=own.mongodb_url, redis_url=own.redis_url)
 
 
+@pytest.fixture(scope="session")
+async def database_pool(servers: Servers) -> AsyncIterator[DatabasePool]:
+    client: Client = AsyncMongoClient(servers.mongodb_url)
+    async with client:
+        pool = DatabasePool(client)
+        yield pool
+        await pool.drop_all()
+
+
 @pytest.fixture
-def settings(servers: Servers, tmp_path: Path) -> Settings:
-    """Settings that name a database nobody else uses."""
-    return Settings(
+async def settings(servers: Servers, database_pool: DatabasePool, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings that name a database nobody else uses meanwhile."""
+    name = database_pool.take()
+    yield Settings(
         mongodb_url=servers.mongodb_url,
         redis_url=servers.redis_url,
-        mongodb_database=f"test_{uuid4().hex[:12]}",
+        mongodb_database=name,
         data_dir=tmp_path,
     )
+    await database_pool.give_back(name)
 
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """A fresh database with our indexes, dropped afterwards."""
-    async with open_database(settings, app_name="docustore-tests") as fresh:
-        await apply_indexes(fresh)
-        yield fresh
-        await fresh.client.drop_database(fresh.name)
+    """An empty database with our indexes; what an earlier test did to them is mended."""
+    async with open_database(settings, app_name="docustore-tests") as empty:
+        await apply_indexes(empty, prune=True)
+        yield empty

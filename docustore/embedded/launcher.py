@@ -10,6 +10,7 @@ See: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -23,9 +24,16 @@ PARENT_GONE: Final = 1
 def main(arguments: list[str]) -> int:
     """Run the program; returns its exit code where the launcher could not become the program."""
     parent_pid, death_signal, command = int(arguments[0]), int(arguments[1]), arguments[2:]
+    allow_many_files()
     if end_with_parent(parent_pid, death_signal):
         os.execv(command[0], command)  # noqa: S606  # becoming the program is the purpose
     return _watch(command, parent_pid, death_signal)
+
+
+def allow_many_files() -> None:
+    """Raise the limit of open files as far as we may: MongoDB keeps one or more for each collection and index."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def end_with_parent(parent_pid: int, death_signal: int) -> bool:
