@@ -6,7 +6,7 @@ starts after it was asked for, so a client sees its own last write.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from bson import ObjectId
@@ -22,12 +22,20 @@ Key = ObjectId | str
 Found = Mapping[Key, dict[str, Any]]
 
 
+async def find_many(keys: list[Key]) -> Found:
+    """Read users by their ids, with the fields of a response only; deleted ones too."""
+    which = keys[0] if len(keys) == 1 else {"$in": keys}
+    return {user["_id"]: user async for user in users().find({"_id": which}, FOR_RESPONSE)}
+
+
 class UserLookup:
     """Reads of single users; one for each event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[list[Key]], Awaitable[Found]] = find_many) -> None:
+        self._read_many = read
         self._waiting: dict[Key, asyncio.Future[RawUser | None]] = {}
         self._queries: set[asyncio.Task[None]] = set()
+        self._is_starting = False
 
     async def find(self, user_id: str) -> RawUser:
         """Read one user, with the fields of a response only.
@@ -45,7 +53,8 @@ class UserLookup:
         return found_user(await asyncio.shield(future), user_id)
 
     def _start(self) -> None:
-        if self._waiting and len(self._queries) < QUERIES_AT_ONCE:
+        if self._waiting and not self._is_starting and len(self._queries) < QUERIES_AT_ONCE:
+            self._is_starting = True
             query = asyncio.create_task(self._read())
             self._queries.add(query)
             query.add_done_callback(self._ended)
@@ -57,8 +66,10 @@ class UserLookup:
     async def _read(self) -> None:
         # Runs in a later turn of the loop than `_start`, when all requests of that turn are waiting.
         batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:MAX_IDS]}
+        self._is_starting = False
+        self._start()
         try:
-            found = await _find(list(batch))
+            found = await self._read_many(list(batch))
         except BaseException as exc:
             for future in batch.values():
                 future.set_exception(exc)
@@ -69,10 +80,3 @@ class UserLookup:
             return
         for key, future in batch.items():
             future.set_result(found.get(key))
-
-
-async def _find(keys: list[Key]) -> Found:
-    if not keys:
-        return {}
-    which = keys[0] if len(keys) == 1 else {"$in": keys}
-    return {user["_id"]: user async for user in users().find({"_id": which}, FOR_RESPONSE)}
