@@ -1,18 +1,23 @@
 """The change listener's process: `python -m workers.listener`.
 
-SIGTERM or SIGINT: the batch in hand is finished, the position saved, the lease given back, exit 0. A failure
-that trying again does not mend: one error in the log, exit 1. `--check` is the container's health check: exit 0
+SIGTERM or SIGINT: the batch in hand is finished, the position saved, the lease given back, exit 0; where MongoDB
+hangs, the process is cut off after a grace, exit 1. A failure that trying again does not mend: one error in the
+log, the alert addresses told, exit 1. `--check` is the container's health check: exit 0
 exactly if a listener's heartbeat is fresh.
 """
 
 import asyncio
+import os
 import signal
 import sys
+from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 import uvloop
 from pymongo.errors import PyMongoError
 
+from docustore.alerts import alert
 from docustore.changes.listener import listen
 from docustore.changes.status import is_heartbeat_fresh
 from docustore.collector import relax_collector
@@ -22,6 +27,8 @@ from docustore.errors import ConfigurationError, DocustoreError
 from docustore.logs import configure_logging
 
 log = structlog.get_logger()
+# Longer than any batch takes, shorter than the grace of what sent the signal.
+STOP_GRACE_S: Final = 8.0
 
 
 def main() -> int:
@@ -48,11 +55,29 @@ async def _listen(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     relax_collector()
-    async with open_database(settings, app_name="docustore-listener") as database:
-        log.info("listener.started", database=database.name)
-        await listen(database, settings, stop=stop)
+    cut_off = asyncio.create_task(_cut_off_after(stop, grace_s=STOP_GRACE_S))
+    try:
+        async with open_database(settings, app_name="docustore-listener") as database:
+            log.info("listener.started", database=database.name)
+            await listen(database, settings, stop=stop)
+    except Exception as exc:
+        await alert(settings.alert_urls, "listener.stopped", at=datetime.now(UTC), error=type(exc).__name__)
+        raise
+    finally:
+        cut_off.cancel()
     log.info("listener.stopped")
     return 0
+
+
+async def _cut_off_after(stop: asyncio.Event, *, grace_s: float) -> None:
+    """End the process when stopping takes too long: a MongoDB that hangs would keep it for ever.
+
+    Nothing is lost by that: what is not committed is repeated, and the lease expires.
+    """
+    await stop.wait()
+    await asyncio.sleep(grace_s)
+    log.error("listener.cut_off", grace_s=grace_s)
+    os._exit(1)
 
 
 async def _check(settings: Settings) -> int:

@@ -1,0 +1,40 @@
+"""A listener that is told to stop while its MongoDB hangs."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from docustore.changes.status import wait_until_applied
+from docustore.config import Settings
+from docustore.database import connect
+from docustore.embedded.servers import embedded_servers
+from indexes.apply import apply_indexes
+from tests.chaos.programs import program
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+# The grace of the listener, and what a busy machine needs to start a signal handler.
+END_S = 20.0
+
+
+async def test_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> None:
+    """A deploy must not be held up by a database that is in trouble; the lease expires by itself."""
+    async with embedded_servers(tmp_path / "servers") as own:
+        settings = Settings(
+            mongodb_url=own.mongodb_url, redis_url=own.redis_url, mongodb_database=f"test_{uuid4().hex[:12]}"
+        )
+        async with connect(settings, app_name="docustore-tests") as database:
+            await apply_indexes(database)
+            async with program("-m", "workers.listener", settings=settings, log=tmp_path / "log") as listener:
+                await wait_until_applied(database, timeout_s=30)
+                os.kill(own.mongod_pid, signal.SIGSTOP)
+                try:
+                    started = time.monotonic()
+                    await listener.stop()
+                finally:
+                    os.kill(own.mongod_pid, signal.SIGCONT)
+
+    assert time.monotonic() - started < END_S, listener.output
