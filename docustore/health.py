@@ -66,10 +66,8 @@ class OperationController(Controller):
     )
     async def ready(self, state: State) -> Response[Health]:
         """Ask MongoDB's primary and the queue; 503 while one of them does not answer within two seconds."""
-        mongodb, valkey = await asyncio.gather(_mongodb(state.database), _valkey(state.queue))
-        is_ready = mongodb is OK and valkey is OK
-        health = Health(status="ok" if is_ready else "unavailable", parts={"mongodb": mongodb, "valkey": valkey})
-        return Response(health, status_code=200 if is_ready else 503)
+        mongodb, valkey = await asyncio.gather(mongodb_status(state.database), valkey_status(state.queue))
+        return readiness(mongodb=mongodb, valkey=valkey)
 
     @get("/metrics", summary="Metrics for Prometheus", media_type=CONTENT_TYPE, responses=problems())
     async def metrics(self, state: State) -> bytes:
@@ -89,7 +87,15 @@ class OperationController(Controller):
         return exposition + store.exposition()
 
 
-async def _mongodb(database: Database) -> PartStatus:
+def readiness(**parts: PartStatus) -> Response[Health]:
+    """Answer 200 if all parts are there, else 503."""
+    is_ready = all(part is OK for part in parts.values())
+    health = Health(status="ok" if is_ready else "unavailable", parts=parts)
+    return Response(health, status_code=200 if is_ready else 503)
+
+
+async def mongodb_status(database: Database) -> PartStatus:
+    """Ask MongoDB's primary whether it is there."""
     try:
         with pymongo.timeout(PROBE_TIMEOUT_S):
             await database.client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
@@ -98,7 +104,8 @@ async def _mongodb(database: Database) -> PartStatus:
     return OK
 
 
-async def _valkey(queue: Queue) -> PartStatus:
+async def valkey_status(queue: Queue) -> PartStatus:
+    """Ask the queue whether it is there."""
     answer: Awaitable[object] = queue.ping()
     try:
         await asyncio.wait_for(answer, PROBE_TIMEOUT_S)

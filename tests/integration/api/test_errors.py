@@ -1,17 +1,12 @@
 """Errors of every kind are problems."""
 
 import json
-from contextlib import AsyncExitStack
-from urllib.parse import urlsplit
 
 import pytest
-from httpx2 import ASGITransport, AsyncClient, Response
+from httpx2 import Response
 
-from docustore.app import create_app
-from docustore.config import Settings
 from docustore.database import Database
-from tests.integration.api.conftest import Client, create, started
-from tests.tcp_proxy import tcp_proxy
+from tests.integration.api.conftest import Client, create
 
 
 def assert_problem(response: Response, status: int, kind: str) -> None:
@@ -110,25 +105,3 @@ async def test_unexpected_error_tells_nothing(api: Client, database: Database) -
 
     assert_problem(response, 500, "internal-server-error")
     assert secret not in response.text
-
-
-async def test_ready_says_which_part_is_away(settings: Settings, database: Database) -> None:
-    url = urlsplit(str(settings.mongodb_url))
-    async with AsyncExitStack() as stack:
-        proxy = await stack.enter_async_context(tcp_proxy(str(url.hostname), int(url.port or 27017)))
-        address = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
-        app = create_app(settings.model_copy(update={"mongodb_url": address}))
-        transport = ASGITransport(app=app, raise_app_exceptions=False)
-        async with started(app), AsyncClient(transport=transport, base_url="http://api.test") as client:
-            before = await client.get("/health/ready")
-            await stack.aclose()
-            after = await client.get("/health/ready")
-            alive = await client.get("/health/live")
-
-    assert (before.status_code, before.json()["status"]) == (200, "ok")
-    assert (after.status_code, after.json()["status"]) == (503, "unavailable")
-    assert after.json()["parts"] == {
-        "mongodb": {"status": "unavailable", "problem": "no primary answers"},
-        "valkey": {"status": "ok"},
-    }
-    assert alive.status_code == 200
