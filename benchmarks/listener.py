@@ -5,6 +5,8 @@ one transaction per event.
 """
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,9 +26,10 @@ from docustore.changes.effects import effects_of
 from docustore.changes.events import EVENT_CODEC
 from docustore.changes.lease import acquire
 from docustore.changes.listener import listen
+from docustore.changes.pipeline import Images
 from docustore.changes.position import POSITION_ID, POSITIONS, load_position
 from docustore.changes.status import wait_until_applied
-from docustore.changes.stream import ChangeReader, Images
+from docustore.changes.stream import ChangeReader
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.document_models import open_database
@@ -94,7 +97,10 @@ async def _backlog(database: Database, settings: Settings) -> Document:
     users = [_user(number) for number in range(INSERTS)]
     for start in range(0, INSERTS, CHUNK):
         await database["users"].insert_many(users[start : start + CHUNK])
-    operations = [*map(_update, users[:UPDATES]), *(DeleteOne({"_id": u["_id"]}) for u in users[-DELETES:])]
+    operations: list[UpdateOne | DeleteOne] = [
+        *map(_update, users[:UPDATES]),
+        *(DeleteOne({"_id": u["_id"]}) for u in users[-DELETES:]),
+    ]
     for start in range(0, len(operations), CHUNK):
         await database["users"].bulk_write(operations[start : start + CHUNK], ordered=False)
     return position
@@ -139,7 +145,7 @@ async def _apply_per_event(database: Database, start: Document) -> float:
     reader = ChangeReader(database, start=position.start, images=Images.BOTH, batch_size=PER_EVENT_SAMPLE)
     async with reader, database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=60_000)
-        batch = reader.parse(await reader.fetch())
+        batch = await reader.parse(await reader.fetch())
         started = time.perf_counter()
         for change in batch.changes:
             reached = Reached(token=change.token, cluster_time=change.cluster_time, is_exact=True)
@@ -157,14 +163,15 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
     await _forget(database, None)
     acknowledged: dict[ObjectId, float] = {}
     seen: list[tuple[int, float]] = []
-    async with _listening(database, settings):
+    async with _listener_process(settings):
         first = await wait_until_applied(database)
         watch = asyncio.create_task(_watch_seq(database, seen, until=first + WRITES_PER_S * LATENCY_S))
         await _write_steadily(database, acknowledged)
         await watch
     rows = database["user_history"].find({"_id": {"$gt": first}}, {"user_id": 1}).sort("_id", 1)
     by_seq = {row["_id"]: row["user_id"] async for row in rows}
-    latencies, previous = [], first
+    latencies: list[float] = []
+    previous = first
     for seq, at in seen:
         numbers = range(previous + 1, seq + 1)
         latencies.extend((at - acknowledged[by_seq[number]]) * 1000 for number in numbers)
@@ -191,6 +198,24 @@ async def _watch_seq(database: Database, seen: list[tuple[int, float]], *, until
         if not seen or seq > seen[-1][0]:
             seen.append((seq, time.perf_counter()))
         await asyncio.sleep(0.002)
+
+
+@asynccontextmanager
+async def _listener_process(settings: Settings) -> AsyncIterator[None]:
+    """Run the real process: in this one it would share the processor with the writers that it is measured by."""
+    environment = {
+        **os.environ,
+        "DOCUSTORE_MONGODB_URL": settings.mongodb_url or "",
+        "DOCUSTORE_REDIS_URL": settings.redis_url or "",
+        "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
+        "DOCUSTORE_LOG_LEVEL": "error",
+    }
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers.listener", env=environment)
+    try:
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ nothing else; `docustore.analytics.pipelines` says the same to the server.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +27,10 @@ KNOWN_STATUSES: Final = tuple(status.value for status in UserStatus)
 MIN_DATE_MS: Final = -62_135_596_800_000
 MAX_DATE_MS: Final = 253_402_300_799_999
 _DAY_MS: Final = 86_400_000
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_AWARE_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# The driver's naive times are UTC.
+_EPOCH: Final = _AWARE_EPOCH.replace(tzinfo=None)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 
 
@@ -93,12 +97,10 @@ def share_of(user: Mapping[str, Any]) -> Share | None:
 def registered_ms(user: Mapping[str, Any]) -> int | None:
     """Read when a user registered: `created_at`, else its ObjectId's time; Unix milliseconds."""
     created_at = user.get("created_at")
-    if isinstance(created_at, DatetimeMS):
-        milliseconds = int(created_at)
-        if MIN_DATE_MS <= milliseconds <= MAX_DATE_MS:
-            return milliseconds
-    elif isinstance(created_at, datetime):
-        return int(DatetimeMS(created_at))
+    if isinstance(created_at, datetime):
+        return (created_at - (_EPOCH if created_at.tzinfo is None else _AWARE_EPOCH)) // _MILLISECOND
+    if isinstance(created_at, DatetimeMS) and MIN_DATE_MS <= int(created_at) <= MAX_DATE_MS:
+        return int(created_at)
     user_id = user.get("_id")
     if isinstance(user_id, ObjectId):
         # Signed, as the server's $toDate reads it.

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from bson.datetime_ms import DatetimeMS
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 from pymongo import DeleteMany, InsertOne, UpdateOne
@@ -159,7 +158,7 @@ def _reached(reached: Reached) -> dict[str, Any]:
     }
 
 
-def _stamp(reached: Reached, *, seq: int, as_of: datetime | DatetimeMS) -> dict[str, Any]:
+def _stamp(reached: Reached, *, seq: int, as_of: datetime) -> dict[str, Any]:
     return {
         "seq": Int64(seq),
         "as_of": as_of,

@@ -13,7 +13,7 @@ from bson.timestamp import Timestamp
 
 from docustore.changes.events import user_key
 from docustore.changes.images import Recorded, recorded_states
-from docustore.changes.stream import USERS
+from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.history.models import HISTORY, Operation
 from docustore.history.rows import IMAGE_CODEC

@@ -1,10 +1,10 @@
 """What a batch of changes does: history rows, and a move of the marts. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
-from bson.datetime_ms import DatetimeMS
 from bson.int64 import Int64
 
 from docustore.analytics.marts import UserMarts, registrations_by_document, share_of
@@ -18,38 +18,33 @@ LARGE_CHANGE_BYTES: Final = 4 * 1024 * 1024
 _COUNTED_FIELDS: Final = ("status", "created_at", "deleted_at")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Effects:
-    """Everything one transaction writes, besides the position.
+    """Everything one transaction writes, besides the position; built change by change, in their order.
 
-    `rows` are dense from the sequence number they were made for. `marts` is a difference, to be added.
-    `newest_at` is the wall time of the last change, `image_bytes` the size of what the rows are made of.
+    `rows` are dense from `seq`, the number of the last row already in history. `marts` is a difference, to be
+    added. `newest_at` is the wall time of the last change, `image_bytes` the size of what the rows are made of.
     """
 
-    rows: list[HistoryRow]
-    marts: UserMarts
-    newest_at: DatetimeMS
-    image_bytes: int
+    seq: int
+    newest_at: datetime
+    rows: list[HistoryRow] = field(default_factory=list)
+    marts: UserMarts = field(default_factory=UserMarts)
+    image_bytes: int = 0
+
+    def add(self, change: Change) -> None:
+        """Take in the next change, its images known as far as they can be."""
+        self.rows.append(_row(self.seq + len(self.rows) + 1, change))
+        _count(change, self.marts)
+        self.image_bytes += change.size_bytes
 
 
 def effects_of(changes: Sequence[Change], *, seq: int) -> Effects:
-    """Turn changes, in their order, into effects.
-
-    Args:
-        changes: At least one, each with its images known as far as they can be.
-        seq: Number of the last row already in history; the first row here gets the next one.
-    """
-    marts = UserMarts()
-    rows = []
-    for number, change in enumerate(changes, seq + 1):
-        rows.append(_row(number, change))
-        _count(change, marts)
-    return Effects(
-        rows=rows,
-        marts=marts,
-        newest_at=changes[-1].wall_time,
-        image_bytes=sum(change.size_bytes for change in changes),
-    )
+    """Turn changes, at least one, into effects; see `Effects`."""
+    effects = Effects(seq=seq, newest_at=changes[-1].wall_time)
+    for change in changes:
+        effects.add(change)
+    return effects
 
 
 def marts_increments(marts: UserMarts) -> dict[str, dict[str, Any]]:

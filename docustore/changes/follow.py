@@ -9,12 +9,14 @@ import structlog
 from bson.timestamp import Timestamp
 
 from docustore.changes.apply import Reached, Writer, apply_effects, save_idle
-from docustore.changes.effects import effects_of
+from docustore.changes.effects import Effects
 from docustore.changes.events import Change, just_before
 from docustore.changes.images import resolve
+from docustore.changes.pipeline import Images, StartPoint
 from docustore.changes.position import ListenerState, Position
 from docustore.changes.read_ahead import ReadAhead
-from docustore.changes.stream import ChangeReader, EventBatch, Images, StartPoint
+from docustore.changes.stream import ChangeReader, EventBatch
+from docustore.changes.turns import in_turns
 
 log = structlog.get_logger()
 
@@ -79,7 +81,10 @@ class _Follower:
     async def _apply(self, changes: tuple[Change, ...], reached: Reached) -> None:
         position = self.position
         resolved = await resolve(self.writer.database, changes, approximate_until=position.approximate_until)
-        effects = effects_of(resolved.changes, seq=position.seq)
+        effects = Effects(seq=position.seq, newest_at=changes[-1].wall_time)
+        async for turn in in_turns(resolved.changes):
+            for change in turn:
+                effects.add(change)
         await apply_effects(self.writer, position, effects, reached=reached, read_at=resolved.read_at)
         self._moved(reached, rows=len(changes), approximate_until=resolved.read_at or position.approximate_until)
 

@@ -10,14 +10,13 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import bson
 import msgspec
 import structlog
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
-from docustore.changes.events import Change, user_key
-from docustore.changes.stream import USERS
+from docustore.changes.events import Change, decoded, user_key
+from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.history.models import HISTORY
 from docustore.history.rows import IMAGE_CODEC, Image
@@ -122,7 +121,7 @@ async def _current_states(
 def _recorded(recorded: Recorded | None) -> _Known | None:
     if recorded is None:
         return None
-    return _Known(image=_decoded(recorded.after), raw=recorded.after, omitted=recorded.omitted)
+    return _Known(image=decoded(recorded.after), raw=recorded.after, omitted=recorded.omitted)
 
 
 def _chained(
@@ -135,10 +134,6 @@ def _chained(
     if not change.is_after_known:
         # Gone by now: its deletion is still to come, and until then nothing is known to have changed.
         raw = current.get(key, last.raw if last else None)
-        change = msgspec.structs.replace(change, after=_decoded(raw), after_raw=raw)
-    known[key] = _Known(image=change.after, raw=change.after_raw, omitted=frozenset())
+        change = msgspec.structs.replace(change, after=decoded(raw), after_raw=raw)
+    known[key] = _Known(image=decoded(change.after_raw), raw=change.after_raw, omitted=frozenset())
     return change
-
-
-def _decoded(raw: RawBSONDocument | None) -> Image | None:
-    return None if raw is None else bson.decode(raw.raw, IMAGE_CODEC)

@@ -15,11 +15,12 @@ from pymongo.errors import PyMongoError
 from docustore.changes.apply import Writer
 from docustore.changes.follow import FollowOptions, follow
 from docustore.changes.lease import Lease, kept, owner_name, pause, wait_for_lease
+from docustore.changes.pipeline import USERS, Images
 from docustore.changes.position import ListenerState, Position, fenced, load_position
 from docustore.changes.recovery import Loss, recover
 from docustore.changes.server_errors import is_passing
 from docustore.changes.snapshot import synchronise
-from docustore.changes.stream import USERS, EventTooLargeError, Images
+from docustore.changes.stream import EventTooLargeError
 from docustore.config import LostPositionPolicy, Settings
 from docustore.database import Database
 from docustore.errors import ListenerFencedError, PositionLostError

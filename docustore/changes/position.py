@@ -14,7 +14,7 @@ from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from docustore.changes.stream import StartPoint
+from docustore.changes.pipeline import StartPoint
 from docustore.database import Database, Document
 from docustore.errors import ListenerFencedError
 

@@ -70,7 +70,7 @@ class ReadAhead:
                     fetching = asyncio.create_task(self._reader.fetch())
                     # Lets the request go out before this thread is busy parsing.
                     await asyncio.sleep(0)
-                batch = self._reader.parse(reply)
+                batch = await self._reader.parse(reply)
                 self._buffered.append(batch)
                 self._filled.set()
                 if self._is_ending() or batch.ending_operation is not None:

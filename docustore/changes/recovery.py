@@ -11,9 +11,9 @@ from typing import Any, Final
 import structlog
 
 from docustore.changes.apply import Writer
+from docustore.changes.pipeline import USERS
 from docustore.changes.position import Position, move_position
 from docustore.changes.snapshot import Synchronised, synchronise
-from docustore.changes.stream import USERS
 from docustore.config import LostPositionPolicy
 from docustore.errors import RecoveryLoopError
 

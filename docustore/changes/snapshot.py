@@ -12,7 +12,6 @@ removes.
 from dataclasses import dataclass, replace
 from typing import Final
 
-import bson
 import structlog
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
@@ -23,13 +22,13 @@ from docustore.analytics.reconcile import marts_at
 from docustore.changes.apply import Writer, insert_rows, replace_marts
 from docustore.changes.comparison import StateChange, differing_states
 from docustore.changes.effects import LARGE_CHANGE_BYTES
-from docustore.changes.events import just_after
+from docustore.changes.events import decoded, just_after
+from docustore.changes.pipeline import StartPoint
 from docustore.changes.position import ListenerState, Position, move_position
 from docustore.changes.server_errors import SNAPSHOT_TOO_OLD
-from docustore.changes.stream import StartPoint
 from docustore.errors import SnapshotExpiredError
 from docustore.history.models import HISTORY, HistoryRow
-from docustore.history.rows import IMAGE_CODEC, changed_fields, fitted, source_of
+from docustore.history.rows import changed_fields, fitted, source_of
 
 log = structlog.get_logger()
 
@@ -124,8 +123,7 @@ async def _insert_chunk(writer: Writer, position: Position, rows: list[HistoryRo
 
 
 def _row(number: int, state: StateChange, *, cluster_time: Timestamp) -> HistoryRow:
-    before = None if state.before is None else bson.decode(state.before.raw, IMAGE_CODEC)
-    after = None if state.after is None else bson.decode(state.after.raw, IMAGE_CODEC)
+    before, after = decoded(state.before), decoded(state.after)
     changes = changed_fields(before, after)
     for name in state.unchecked:
         changes.pop(name, None)

@@ -9,10 +9,10 @@ from typing import Any, Final
 from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
 
-from docustore.changes.events import ENDING_OPERATIONS, token_time
+from docustore.changes.events import token_time
+from docustore.changes.pipeline import CHANGE_OPERATIONS, USERS, StartPoint
 from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState, Position, position_of
 from docustore.changes.server_errors import is_position_lost
-from docustore.changes.stream import USERS, StartPoint
 from docustore.database import AWARE, Database
 
 # Looking for the next change scans the oplog from the position; beyond this the answer is "unknown".
@@ -137,10 +137,9 @@ async def _look_ahead(database: Database, start: StartPoint) -> _Ahead:
     options: dict[str, Any] = (
         {"resumeAfter": start.token} if start.token is not None else {"startAtOperationTime": start.start_at}
     )
-    operations = ["insert", "update", "replace", "delete", *sorted(ENDING_OPERATIONS)]
     pipeline = [
         {"$changeStream": options},
-        {"$match": {"operationType": {"$in": operations}}},
+        {"$match": {"operationType": {"$in": list(CHANGE_OPERATIONS)}}},
         {"$project": {"clusterTime": 1, "wallTime": 1}},
     ]
     async with database.client.start_session(causal_consistency=False) as session:

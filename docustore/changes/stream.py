@@ -4,8 +4,8 @@ PyMongo's `watch` decodes every event to dicts, hides the tokens of empty batche
 a batch is raw bytes, every batch has its token, and the listener alone decides about reopening.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final, Self
 
 import bson
@@ -23,11 +23,12 @@ from docustore.changes.events import (
     parse_change,
     token_time,
 )
+from docustore.changes.pipeline import USERS, Images, StartPoint, change_pipeline
 from docustore.changes.server_errors import BSON_OBJECT_TOO_LARGE, is_position_lost
+from docustore.changes.turns import in_turns
 from docustore.database import Database
 from docustore.errors import ListenerError, PositionLostError
 
-USERS: Final = "users"
 # How long the server holds an empty read open. It bounds how late a stop is noticed; events end it at once.
 MAX_AWAIT_MS: Final = 500
 # A reply ends below 16 MB; one that is larger than this may have been cut in the middle of a transaction.
@@ -36,24 +37,8 @@ CUT_REPLY_BYTES: Final = 8 * 1024 * 1024
 MAX_ENDING_EVENTS: Final = 2
 
 
-class Images(StrEnum):
-    """Which images the server adds to each event."""
-
-    BOTH = "both"
-    # For an event that would not fit into 16 MB with both; history knows the state before.
-    AFTER = "after"
-
-
 class EventTooLargeError(ListenerError):
     """An event with both images exceeds 16 MB; open the stream again with `Images.AFTER`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartPoint:
-    """Where a stream opens: after a token's event, or with the first change at or after a cluster time."""
-
-    token: Token | None = None
-    start_at: Timestamp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +113,20 @@ class ChangeReader:
         self._cursor_id = reply["cursor"]["id"]
         return reply
 
-    def parse(self, reply: RawBSONDocument) -> EventBatch:
-        """Take the reply of a `fetch` apart."""
+    async def parse(self, reply: RawBSONDocument) -> EventBatch:
+        """Take the reply of a `fetch` apart, in turns."""
         cursor = reply["cursor"]
-        token = bson.decode(cursor["postBatchResumeToken"].raw)
-        return to_batch(cursor["nextBatch"], token=token, batch_size=self._batch_size)
+        events: list[RawBSONDocument] = cursor["nextBatch"]
+        ending = _first_ending(events)
+        changes: list[Change] = []
+        async for turn in in_turns(events[:ending]):
+            changes.extend(map(parse_change, turn))
+        return to_batch(
+            changes,
+            token=bson.decode(cursor["postBatchResumeToken"].raw),
+            is_full=len(events) >= self._batch_size,
+            ending_operation=None if ending is None else events[ending]["operation"],
+        )
 
     async def _run(self, command: dict[str, Any], *, while_opening: bool = False) -> RawBSONDocument:
         try:
@@ -145,62 +139,29 @@ class ChangeReader:
             raise
 
 
-def to_batch(events: list[RawBSONDocument], *, token: Token, batch_size: int) -> EventBatch:
-    """Parse the events of one reply. Pure."""
-    ending = _first_ending(events)
-    changes = tuple(parse_change(event) for event in events[:ending])
+def to_batch(
+    changes: Sequence[Change], *, token: Token, is_full: bool, ending_operation: str | None = None
+) -> EventBatch:
+    """Tell what the changes of one reply amount to. Pure.
+
+    Args:
+        token: The reply's own, from after everything that the server has looked at.
+        is_full: The reply holds as many events as were asked for, so that there may be more at once.
+    """
     last_event_id = changes[-1].event_id if changes else None
     size_bytes = sum(change.size_bytes for change in changes)
-    is_cut = len(events) >= batch_size or size_bytes >= CUT_REPLY_BYTES
+    is_cut = is_full or size_bytes >= CUT_REPLY_BYTES
     # The changes of one transaction share a cluster time: a reply that was cut may have left some of them.
     is_exact = not (is_cut and token["_data"] == last_event_id)
     time = token_time(token)
     return EventBatch(
-        changes=changes,
+        changes=tuple(changes),
         size_bytes=size_bytes,
         token=token,
         cluster_time=time if is_exact else just_before(time),
         is_exact=is_exact,
-        ending_operation=None if ending is None else events[ending]["operation"],
+        ending_operation=ending_operation,
     )
-
-
-def change_pipeline(start: StartPoint, *, images: Images) -> list[dict[str, Any]]:
-    """Select and reshape the changes of one collection.
-
-    Shape: `{_id: token, after, before, operation, user_id, cluster_time, wall_time}`; images null where the
-    server has none. `password_hash` never leaves the server; what the listener does not compare is not sent.
-    """
-    options: dict[str, Any] = {"fullDocument": "whenAvailable"}
-    if images is Images.BOTH:
-        options["fullDocumentBeforeChange"] = "whenAvailable"
-    if start.token is not None:
-        options["resumeAfter"] = start.token
-    elif start.start_at is not None:
-        options["startAtOperationTime"] = start.start_at
-    operations = ["insert", "update", "replace", "delete", *sorted(ENDING_OPERATIONS)]
-    return [
-        {"$changeStream": options},
-        {"$match": {"operationType": {"$in": operations}}},
-        {
-            "$project": {
-                "after": "$fullDocument",
-                "before": "$fullDocumentBeforeChange",
-                "operation": "$operationType",
-                "user_id": "$documentKey._id",
-                "cluster_time": "$clusterTime",
-                "wall_time": "$wallTime",
-            }
-        },
-        {
-            "$project": {
-                "after.password_hash": 0,
-                "before.password_hash": 0,
-                "before.search_terms": 0,
-                "before.identities": 0,
-            }
-        },
-    ]
 
 
 def _first_ending(events: list[RawBSONDocument]) -> int | None:

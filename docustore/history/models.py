@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final, NotRequired, TypedDict
 
 from beanie import Document
-from bson.datetime_ms import DatetimeMS
 from bson.timestamp import Timestamp
 from pydantic import ConfigDict, Field
 
@@ -58,7 +57,7 @@ class HistoryRow(TypedDict):
     user_id: Any
     changes: dict[str, FieldChange]
     after: Any
-    valid_from: datetime | DatetimeMS
+    valid_from: datetime
     cluster_time: Timestamp
     source: str
     approximate: NotRequired[bool]

@@ -28,9 +28,10 @@ MAX_ROW_BYTES: Final = 16 * 1024 * 1024 - 4096
 # What a shrunken `after` may hold: enough for every field docustore knows, far from the limit.
 SHRUNKEN_AFTER_BYTES: Final = 8 * 1024 * 1024
 LARGE_VALUE_BYTES: Final = 64 * 1024
-# Images are written by anybody: a date of year 20000 or broken UTF-8 must not stop the stream.
+# Images are written by anybody: a date of year 20000 or broken UTF-8 must not stop the stream. Times come naive,
+# in UTC: they are stored again or compared with each other, and an aware one takes three times as long to make.
 IMAGE_CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
-    datetime_conversion=DatetimeConversion.DATETIME_MS, unicode_decode_error_handler="replace"
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
 )
 _ABSENT: Final = object()
 
@@ -50,12 +51,11 @@ def changed_fields(before: Image | None, after: Image | None) -> dict[str, Field
         return {name: {"before": value} for name, value in before.items() if name not in BOOKKEEPING}
     changes: dict[str, FieldChange] = {}
     for name, value in after.items():
-        previous = before.get(name, _ABSENT)
-        if previous != value and name not in BOOKKEEPING:
+        if name not in BOOKKEEPING and (previous := before.get(name, _ABSENT)) != value:
             changes[name] = _change(previous, value)
-    for name, previous in before.items():
-        if name not in after and name not in BOOKKEEPING:
-            changes[name] = {"before": previous}
+    if not before.keys() <= after.keys():
+        gone = (name for name in before if name not in after and name not in BOOKKEEPING)
+        changes |= {name: {"before": before[name]} for name in gone}
     return changes
 
 

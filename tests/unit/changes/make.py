@@ -8,6 +8,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.changes.events import Change, parse_change
+from docustore.changes.stream import EventBatch, to_batch
 
 WALL_TIME = DatetimeMS(1_714_607_999_999)
 
@@ -34,3 +35,10 @@ def make_event(
 
 def make_change(operation: str, **fields: Any) -> Change:
     return parse_change(make_event(operation, **fields))
+
+
+def make_batch(
+    events: list[RawBSONDocument], *, token: Any, batch_size: int = 1000, ending_operation: str | None = None
+) -> EventBatch:
+    changes = [parse_change(event) for event in events]
+    return to_batch(changes, token=token, is_full=len(events) >= batch_size, ending_operation=ending_operation)

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from docustore.changes.events import just_after, just_before, parse_change, token_time, user_key
-from docustore.changes.stream import to_batch
 from docustore.history.models import Operation
 from docustore.history.rows import IMAGE_CODEC
-from tests.unit.changes.make import make_event, token_at
+from tests.unit.changes.make import make_batch, make_event, token_at
 
 
 def test_update_has_both_images() -> None:
@@ -45,6 +44,17 @@ def test_after_image_is_found_wherever_it_lies() -> None:
 
     assert change.after_raw is not None
     assert bytes(change.after_raw.raw) == bson.encode({"_id": 1})
+
+
+def test_insert_is_not_decoded_beyond_its_head() -> None:
+    event = make_event("insert", after={"_id": 1, "status": "active", "email": "a@example.org"})
+    with_head = bson.decode(event.raw) | {"head": {"_id": 1, "status": "active"}}
+
+    change = parse_change(RawBSONDocument(bson.encode(with_head)))
+
+    assert change.after == {"_id": 1, "status": "active"}
+    assert change.after_raw is not None
+    assert change.after_raw["email"] == "a@example.org"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +110,7 @@ def test_cut_reply_promises_only_what_came_before() -> None:
     """The rest of a transaction may come with the next reply, at the same cluster time."""
     events = [make_event("insert", after={"_id": n}, seconds=9, increment=4) for n in range(2)]
 
-    batch = to_batch(events, token=token_at(9, 4), batch_size=2)
+    batch = make_batch(events, token=token_at(9, 4), batch_size=2)
 
     assert (batch.cluster_time, batch.is_exact) == (Timestamp(9, 3), False)
 
@@ -108,7 +118,7 @@ def test_cut_reply_promises_only_what_came_before() -> None:
 def test_reply_that_was_not_cut_is_complete() -> None:
     events = [make_event("insert", after={"_id": 1}, seconds=9, increment=4)]
 
-    batch = to_batch(events, token=token_at(9, 4), batch_size=2)
+    batch = make_batch(events, token=token_at(9, 4), batch_size=2)
 
     assert (batch.cluster_time, batch.is_exact) == (Timestamp(9, 4), True)
 
@@ -116,16 +126,6 @@ def test_reply_that_was_not_cut_is_complete() -> None:
 def test_full_reply_with_a_later_token_is_complete() -> None:
     events = [make_event("insert", after={"_id": 1}, seconds=9, increment=4)]
 
-    batch = to_batch(events, token=token_at(9, 5), batch_size=1)
+    batch = make_batch(events, token=token_at(9, 5), batch_size=1)
 
     assert (batch.cluster_time, batch.is_exact) == (Timestamp(9, 5), True)
-
-
-def test_changes_before_a_drop_are_kept() -> None:
-    drop = RawBSONDocument(bson.encode({"_id": token_at(9, 5), "operation": "drop"}))
-    events = [make_event("insert", after={"_id": 1}, seconds=9, increment=4), drop]
-
-    batch = to_batch(events, token=token_at(9, 5), batch_size=1000)
-
-    assert len(batch.changes) == 1
-    assert batch.ending_operation == "drop"
