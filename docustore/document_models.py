@@ -9,10 +9,18 @@ from beanie import Document, init_beanie
 from docustore.config import Settings
 from docustore.database import Database, connect
 from docustore.etl.models import EtlRun, EtlSource, QuarantinedRecord
+from docustore.history.models import UserHistory
 from docustore.security.models import ApiKey
 from docustore.users.models import User
 
-DOCUMENT_MODELS: Final[tuple[type[Document], ...]] = (User, EtlRun, EtlSource, QuarantinedRecord, ApiKey)
+DOCUMENT_MODELS: Final[tuple[type[Document], ...]] = (
+    User,
+    EtlRun,
+    EtlSource,
+    QuarantinedRecord,
+    UserHistory,
+    ApiKey,
+)
 
 
 @asynccontextmanager
