@@ -36,11 +36,12 @@ class DatabasePool:
         self._free: list[str] = []
         self._all: list[str] = []
 
+    def new(self) -> str:
+        self._all.append(f"test_{uuid4().hex[:12]}")
+        return self._all[-1]
+
     def take(self) -> str:
-        if not self._free:
-            self._all.append(f"test_{uuid4().hex[:12]}")
-            return self._all[-1]
-        return self._free.pop()
+        return self._free.pop() if self._free else self.new()
 
     async def give_back(self, name: str) -> None:
         database = self._client[name]
@@ -78,9 +79,11 @@ async def database_pool(servers: Servers) -> AsyncIterator[DatabasePool]:
 
 
 @pytest.fixture
-async def settings(servers: Servers, database_pool: DatabasePool, tmp_path: Path) -> AsyncIterator[Settings]:
-    """Settings that name a database nobody else uses meanwhile."""
-    name = database_pool.take()
+async def settings(
+    request: pytest.FixtureRequest, servers: Servers, database_pool: DatabasePool, tmp_path: Path
+) -> AsyncIterator[Settings]:
+    """Settings that name a database nobody else uses meanwhile; without `database`, one that does not exist."""
+    name = database_pool.take() if "database" in request.fixturenames else database_pool.new()
     yield Settings(
         mongodb_url=servers.mongodb_url,
         redis_url=servers.redis_url,
