@@ -12,6 +12,7 @@ from rich.console import Console
 
 from docustore.config import Settings, load_settings
 from docustore.database import Database, connect
+from docustore.embedded.resolve import known_servers
 from docustore.errors import DatabaseUnavailableError, DocustoreError, SchemaDriftError
 from docustore.logs import configure_logging
 from indexes.apply import apply_indexes, plan_indexes
@@ -35,7 +36,7 @@ def show_plan(*, prune: bool, as_json: bool, debug: bool) -> int:
     async def planned(database: Database) -> Plan:
         return await plan_indexes(database, prune=prune)
 
-    plan = _run(planned, debug=debug)
+    plan = _run(planned, as_json=as_json, debug=debug)
     if plan is None:
         return FAILED
     _print_json(plan) if as_json else show_difference(plan, Console())
@@ -53,23 +54,25 @@ def apply_plan(*, prune: bool, as_json: bool, debug: bool) -> int:
         async with build_progress_shown(database, Console(stderr=True)):
             return await apply_indexes(database, prune=prune)
 
-    plan = _run(applied, debug=debug)
+    plan = _run(applied, as_json=as_json, debug=debug)
     if plan is None:
         return FAILED
     _print_json(plan) if as_json else show_applied(plan, Console())
     return DONE
 
 
-def _run(step: Callable[[Database], Awaitable[Plan]], *, debug: bool) -> Plan | None:
-    """Run one step on the configured database; on an error print one sentence and return None."""
+def _run(step: Callable[[Database], Awaitable[Plan]], *, as_json: bool, debug: bool) -> Plan | None:
+    """Run one step on the configured database, or that of a running `up`; on an error say so and return None."""
     try:
         settings = load_settings()
         configure_logging(log_format=settings.log_format, level=settings.log_level)
-        return asyncio.run(_connected(settings, step))
+        return asyncio.run(_connected(known_servers(settings) or settings, step))
     except DocustoreError as exc:
         if debug:
             raise
-        click.echo(f"error: {exc}", err=True)
+        click.echo(f"Error: {exc}", err=True)
+        if as_json:
+            click.echo(json.dumps({"error": {"type": type(exc).__name__, "message": str(exc)}}))
         return None
 
 

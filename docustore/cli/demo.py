@@ -5,7 +5,7 @@ import secrets
 import sys
 import webbrowser
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,7 +57,8 @@ async def demo(invocation: Invocation, *, users: int, data: Path | None, once: b
         invocation.show(document, table=summary_tables(document))
         if not once:
             _invite(settings, endpoints, as_json=invocation.as_json)
-            await _until_interrupted(invocation)
+            with invocation.interruption.forgiven():
+                await asyncio.Event().wait()
     return DONE if document["reconciled"] else FAILED
 
 
@@ -128,16 +129,6 @@ def _invite(settings: Settings, endpoints: Endpoints, *, as_json: bool) -> None:
     click.echo("\ndocustore is running; Ctrl-C ends it.")
     if sys.stdout.isatty():
         webbrowser.open(link)
-
-
-async def _until_interrupted(invocation: Invocation) -> None:
-    try:
-        await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        if not invocation.interruption.is_requested:
-            raise
-        with suppress(AttributeError):
-            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # there is one: this
 
 
 def _key(settings: Settings) -> str:

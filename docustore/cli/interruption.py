@@ -48,3 +48,14 @@ class Interruption:
         finally:
             for number in SIGNALS:
                 loop.remove_signal_handler(number)
+
+    @contextmanager
+    def forgiven(self) -> Iterator[None]:
+        """Let a block that only a signal ends count as done: the cancellation goes no further than the block."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self.is_requested or task is None:
+                raise
+            task.uncancel()

@@ -1,7 +1,6 @@
 """`docustore up`: everything, on this machine, until it is told to end."""
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -27,9 +26,9 @@ from docustore.security.api_keys import ensure_bootstrap_key
 async def up(invocation: Invocation, *, port: int | None, host: str | None, verbose: bool) -> int:
     """Start the servers that are not configured, the indexes, API, worker and listener; end with Ctrl-C."""
     settings = invocation.settings(port=port, host=host)
-    try:
-        if not invocation.as_json:
-            notices().print("Starting MongoDB, Valkey, API, worker and listener ...", style="dim")
+    if not invocation.as_json:
+        notices().print("Starting MongoDB, Valkey, API, worker and listener ...", style="dim")
+    with invocation.interruption.forgiven():
         async with (
             following_logs(settings.data_dir / "logs", enabled=verbose),
             running_service(settings, hurry=invocation.interruption.hurry) as endpoints,
@@ -39,11 +38,6 @@ async def up(invocation: Invocation, *, port: int | None, host: str | None, verb
                 endpoints.as_json() | {"admin_key": admin_key}, table=_welcome(endpoints, admin_key, settings)
             )
             await asyncio.Event().wait()
-    except asyncio.CancelledError:
-        if not invocation.interruption.is_requested:
-            raise
-        with suppress(AttributeError):
-            asyncio.current_task().uncancel()  # type: ignore[union-attr]  # there is one: this
     return 0
 
 

@@ -4,12 +4,13 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import stamina
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
+from docustore.clock import now_utc
 from docustore.errors import DatabaseUnavailableError, DocustoreError
 from docustore.etl.load import LoadContext
 from docustore.etl.models import Checkpoint
@@ -81,7 +82,7 @@ class PageFlow:
     async def _load(self, page: Page) -> PageResult:
         context = LoadContext(
             source=self._context.rules.source,
-            now=_now_ms(),
+            now=now_utc(),
             dry_run=self._context.options.dry_run,
             resumed_since=self._started_at if self._is_resumed else None,
         )
@@ -106,8 +107,3 @@ def _is_passing(error: Exception) -> bool:
         failures = error.details.get("writeErrors", []) + error.details.get("writeConcernErrors", [])
         return any(failure.get("code") in ELECTION_CODES for failure in failures)
     return isinstance(error, ConnectionFailure) or getattr(error, "code", None) in ELECTION_CODES
-
-
-def _now_ms() -> datetime:
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)

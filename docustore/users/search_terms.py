@@ -1,6 +1,7 @@
 """The normalised terms under which a user is found by prefix."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from anyascii import anyascii
@@ -13,7 +14,11 @@ _WORD: Final = re.compile(r"[a-z0-9]+")
 
 def fold(text: str) -> str:
     """Lower-case and strip accents and scripts down to ASCII: `Łódź` -> `lodz`, `Дмитрий` -> `dmitriy`."""
-    return (text if text.isascii() else anyascii(text)).lower()
+    return (text if text.isascii() else _transliterated(text)).lower()
+
+
+# A directory has far fewer names than people, and finding the ASCII of one costs ten times a look-up.
+_transliterated: Final = lru_cache(maxsize=16_384)(anyascii)
 
 
 def search_terms(*, email: str, first_name: str, last_name: str) -> list[str]:
@@ -23,12 +28,18 @@ def search_terms(*, email: str, first_name: str, last_name: str) -> list[str]:
     """
     address = fold(email)
     local, _, domain = address.rpartition("@")
-    terms = {address, local, domain, *_WORD.findall(f"{fold(first_name)} {fold(last_name)} {address}")}
-    terms.discard("")
-    return sorted({term[:MAX_TERM_CHARS] for term in terms})[:MAX_TERMS]
+    words = _WORD.findall(f"{address} {fold(first_name)} {fold(last_name)}")
+    # The address first: of a name with fifty words some may be missing, of an address none.
+    terms = dict.fromkeys([term[:MAX_TERM_CHARS] for term in (address, local, domain, *words) if term])
+    return sorted(list(terms)[:MAX_TERMS])
 
 
 def query_terms(query: str) -> list[str]:
-    """Split what a person typed into prefixes, every one of which a user must have; may be empty."""
-    words = (word.strip(".-_+'\"") for word in fold(query).split())
-    return [word[:MAX_TERM_CHARS] for word in words if word]
+    """Split what a person typed into prefixes, every one of which a user must have; may be empty.
+
+    An address stays whole; anything else is cut into words as names are: `O'Brien-Smith` -> `o, brien, smith`.
+    """
+    prefixes: list[str] = []
+    for word in fold(query).split():
+        prefixes += [word.strip(".-_+'\"")] if "@" in word.strip("@") else _WORD.findall(word)
+    return [prefix[:MAX_TERM_CHARS] for prefix in prefixes]

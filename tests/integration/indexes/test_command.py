@@ -16,8 +16,9 @@ SCRIPT = ("scripts/create_indexes.py",)
 MODULE = ("-m", "indexes")
 
 
-async def run(settings: Settings | None, *arguments: str) -> tuple[int, str, str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCUSTORE_")}
+async def run(settings: Settings | None, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("DOCUSTORE_")}
+    environment = inherited | variables
     if settings is not None:
         environment |= {
             "DOCUSTORE_MONGODB_URL": str(settings.mongodb_url),
@@ -66,11 +67,12 @@ async def test_undeclared_index_is_drift(settings: Settings, database: Database)
     assert plan["extra"] == [{"collection": "users", "index": "by_hand", "is_hidden": False}]
 
 
-async def test_unconfigured_command_says_what_to_set() -> None:
-    code, stdout, stderr = await run(None, *MODULE, "plan")
+async def test_unconfigured_command_says_what_to_set(tmp_path: Path) -> None:
+    code, stdout, stderr = await run(None, *MODULE, "plan", "--json", DOCUSTORE_DATA_DIR=str(tmp_path))
 
-    assert (code, stdout) == (1, "")
-    assert stderr.startswith("error: DOCUSTORE_MONGODB_URL: not set")
+    assert code == 1
+    assert json.loads(stdout)["error"]["type"] == "ConfigurationError"
+    assert stderr.startswith("Error: DOCUSTORE_MONGODB_URL: not set")
     assert "Traceback" not in stderr
 
 

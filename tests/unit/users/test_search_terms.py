@@ -1,0 +1,53 @@
+"""The terms under which a user is found, and what is looked for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from docustore.users.search_terms import MAX_TERM_CHARS, MAX_TERMS, query_terms, search_terms
+
+
+def found(query: str, *, email: str = "ada@example.org", first_name: str = "", last_name: str = "") -> bool:
+    terms = search_terms(email=email, first_name=first_name, last_name=last_name)
+    prefixes = query_terms(query)
+    return bool(prefixes) and all(any(term.startswith(prefix) for term in terms) for prefix in prefixes)
+
+
+@pytest.mark.parametrize(
+    ("query", "user"),
+    [
+        ("lov", {"last_name": "Lovelace"}),
+        ("ADA LOVE", {"first_name": "Ada", "last_name": "Lovelace"}),
+        ("lodz", {"last_name": "Łódź"}),
+        ("Łódź", {"last_name": "Lodz"}),
+        ("dmitr", {"first_name": "Дмитрий"}),
+        ("o'brien-sm", {"last_name": "O'Brien-Smith"}),
+        ("smith", {"last_name": "O'Brien-Smith"}),
+        ("grace.hopper", {"email": "grace.hopper@navy.example"}),
+        ("grace.hopper@na", {"email": "grace.hopper@navy.example"}),
+        ("navy.example", {"email": "grace.hopper@navy.example"}),
+    ],
+)
+def test_beginnings_of_words_find(query: str, user: dict[str, str]) -> None:
+    assert found(query, **user)
+
+
+@pytest.mark.parametrize("query", ["elace", "lovelace ada grace", "", "  ", "@", "'-"])
+def test_anything_else_does_not(query: str) -> None:
+    assert not found(query, first_name="Ada", last_name="Lovelace")
+
+
+@given(st.text(max_size=400), st.text(max_size=400))
+def test_terms_are_bounded_and_ascii(first_name: str, last_name: str) -> None:
+    terms = search_terms(email="a@example.org", first_name=first_name, last_name=last_name)
+
+    assert len(terms) <= MAX_TERMS
+    assert all(term.isascii() and 0 < len(term) <= MAX_TERM_CHARS for term in terms)
+    assert terms == sorted(set(terms))
+
+
+@given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=20))
+def test_every_name_is_found_by_itself(name: str) -> None:
+    """Whatever the script: what was typed is folded as what was stored."""
+    if query_terms(name):
+        assert found(name, first_name=name)
