@@ -73,6 +73,19 @@ class LoadCases:
 
         assert [user["email"] async for user in database.users.find({})] == ["u1@example.org"]
 
+    async def test_users_that_exchange_identities_in_one_batch(self, database: Any) -> None:
+        """Neither can be written while the other still holds what it gets."""
+        ada, bob = "ada@example.org", "bob@example.org"
+        first = [record(1, email=ada), record(3, email=ada), record(2, email=bob), record(4, email=bob)]
+        await load(database, first, CONTEXT)
+
+        outcomes = await load(database, [record(1, 2, email=bob), record(2, 2, email=ada)], CONTEXT)
+
+        stored = await database.users.find({}).sort("email").to_list(None)
+        held = {user["email"]: sorted(identity["key"] for identity in user["identities"]) for user in stored}
+        assert held == {ada: ["crm:2", "crm:3"], bob: ["crm:1", "crm:4"]}
+        assert outcomes == [Outcome.UPDATED] * 2
+
     async def test_dry_run_tells_and_writes_nothing(self, database: Any) -> None:
         dry = LoadContext(source="crm", now=CONTEXT.now, dry_run=True)
 

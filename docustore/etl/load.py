@@ -22,8 +22,10 @@ from docustore.users.identities import RawUser
 from docustore.users.models import SCHEMA_VERSION
 
 USERS: Final = "users"
-# A record that loses three races in a row is in a knot that another try will not undo.
-MAX_ROUNDS: Final = 4
+# Another writer in the way is common and gone by the second round. A record that loses six races in a row is in a
+# knot that another try will not undo.
+ROUNDS_TOGETHER: Final = 2
+ROUNDS_ALONE: Final = 4
 # DuplicateKey: another user has the identity or the address. DocumentValidationFailure: the collection's validator
 # refuses the user. Both concern one record only. https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 REFUSALS: Final = frozenset({11000, 121})
@@ -58,24 +60,41 @@ async def load(database: Database, records: Sequence[UserRecord], context: LoadC
         records: At most a few thousand, keys may repeat.
 
     Returns:
-        One outcome per record, in order. `quarantined` marks those that could not be written in four rounds,
+        One outcome per record, in order. `quarantined` marks those that could not be written in six rounds,
         because other writers or the unique e-mail addresses were always in the way.
     """
-    outcomes: dict[int, Outcome] = await _find_known(database, records, context)
+    outcomes = await _find_known(database, records, context)
     pending = [index for index in range(len(records)) if index not in outcomes]
-    for _ in range(MAX_ROUNDS):
-        if not pending:
-            break
-        plan = await _plan(database, [records[index] for index in pending])
-        failed = set() if context.dry_run else await _write(database, plan, context)
-        for position, index in enumerate(pending):
-            # A record that the round before has written in part is found unchanged by the next one.
-            if plan.outcomes[position] is not Outcome.UNCHANGED:
-                outcomes[index] = plan.outcomes[position]
-            outcomes.setdefault(index, Outcome.UNCHANGED)
-        pending = [pending[position] for position in sorted(failed)]
-    outcomes.update(dict.fromkeys(pending, Outcome.QUARANTINED))
+    for _ in range(ROUNDS_TOGETHER):
+        pending = await _load_once(database, records, pending, context, outcomes)
+    # One by one: users that exchange identities stand in each other's way when they are written together.
+    for index in pending:
+        for _ in range(ROUNDS_ALONE):
+            if not await _load_once(database, records, [index], context, outcomes):
+                break
+        else:
+            outcomes[index] = Outcome.QUARANTINED
     return [outcomes[index] for index in range(len(records))]
+
+
+async def _load_once(
+    database: Database,
+    records: Sequence[UserRecord],
+    pending: Sequence[int],
+    context: LoadContext,
+    outcomes: dict[int, Outcome],
+) -> list[int]:
+    """Classify and write some of the records; note their outcomes and return those to be taken again."""
+    if not pending:
+        return []
+    plan = await _plan(database, [records[index] for index in pending])
+    failed = set() if context.dry_run else await _write(database, plan, context)
+    for index, outcome in zip(pending, plan.outcomes, strict=True):
+        # A record that an earlier round has written in part is found unchanged by the next one.
+        if outcome is not Outcome.UNCHANGED:
+            outcomes[index] = outcome
+        outcomes.setdefault(index, Outcome.UNCHANGED)
+    return [pending[position] for position in sorted(failed)]
 
 
 async def _find_known(

@@ -19,7 +19,7 @@ from docustore.etl.transform import RecordRules, UserRecord, to_user_record
 CONFLICT: Final = FieldError(
     pointer="",
     code="conflict",
-    detail="the store refused it in four rounds: a user that others keep changing holds its identity or address",
+    detail="the store refused it in six rounds: a user that others keep changing holds its identity or address",
 )
 
 

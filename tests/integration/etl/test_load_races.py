@@ -76,7 +76,7 @@ async def test_other_writer_between_read_and_write_is_not_overwritten(database: 
     assert user["local_roles"] == ["r29"]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=st.lists(upstream_records(), max_size=14), data=st.data())
 async def test_any_order_of_batches_ends_the_same(
     database: Database, records: list[dict[str, Any]], data: st.DataObject
