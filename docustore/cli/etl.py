@@ -21,7 +21,7 @@ from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
 from docustore.embedded.service import indexes_command
-from docustore.errors import ConfigurationError
+from docustore.errors import ConfigurationError, SourceBusyError
 from docustore.etl import ledger
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.pipeline import RunEnvironment, execute
@@ -94,7 +94,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
                 is_last_resort=True,
                 on_progress=on_progress,
             )
-            finished = await execute(str(entered.id), source_settings, environment)
+            finished = await _executed(str(entered.id), source_settings, environment)
     invocation.show(run_record(finished), table=_summary(finished))
     return DONE if finished.state is RunState.SUCCEEDED else FAILED
 
@@ -163,6 +163,15 @@ def _source(
     if name is not None and (not SOURCE_NAME.fullmatch(name) or name == "local"):
         raise ConfigurationError(setting="--as", problem="use a-z, 0-9, - and _, and not `local`")
     return name or default_name, source
+
+
+async def _executed(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:
+    try:
+        return await execute(run_id, source, environment)
+    except SourceBusyError:
+        # Nobody else would ever take it up.
+        await ledger.cancel(environment.database, run_id)
+        raise
 
 
 async def _prepare(database: Database, settings: Settings, *, is_embedded: bool) -> None:

@@ -1,0 +1,92 @@
+"""Sources run by hand, as a person and as a script do it."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.etl import ledger
+from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.schedule import create_run
+from tests.integration.cli.docustore_command import addresses, run_docustore
+from tests.integration.etl.conftest import user, write_ndjson
+
+
+async def test_file_is_loaded_and_again_unchanged(settings: Settings, database: Database, tmp_path: Path) -> None:
+    path = write_ndjson(tmp_path / "users.ndjson", [user(1), user(2, last_name="")])
+
+    first = await run_docustore("etl", "run", str(path), "--required", "email", "--json", **addresses(settings))
+    again = await run_docustore(
+        "etl", "run", path.as_uri(), "--required", "email", "--json", **addresses(settings)
+    )
+    listed = await run_docustore("etl", "runs", "--json", **addresses(settings))
+
+    assert (first.exit_code, first.document["counts"]["inserted"]) == (0, 2)
+    assert (again.exit_code, again.document["counts"]["unchanged"]) == (0, 2)
+    assert [run["id"] for run in listed.document] == [again.document["id"], first.document["id"]]
+    assert await database.users.count_documents({}) == 2
+
+
+async def test_configured_source_runs_by_its_name(settings: Settings, database: Database, tmp_path: Path) -> None:
+    path = write_ndjson(tmp_path / "users.ndjson", [user(1)])
+    sources = json.dumps({"crm": {"kind": "file", "url": str(path)}})
+
+    outcome = await run_docustore("etl", "run", "crm", "--json", DOCUSTORE_SOURCES=sources, **addresses(settings))
+
+    assert (outcome.exit_code, outcome.document["source"]) == (0, "crm")
+    stored = await database.users.find_one({})
+    assert stored is not None
+    assert stored["identities"][0]["key"] == "crm:1"
+
+
+async def test_failed_run_exits_1_with_its_record(settings: Settings, database: Database, tmp_path: Path) -> None:
+    del database
+    path = tmp_path / "page.ndjson"
+    path.write_text("<html>502 Bad Gateway</html>")
+
+    outcome = await run_docustore("etl", "run", str(path), "--json", **addresses(settings))
+
+    assert (outcome.exit_code, outcome.document["state"]) == (1, "failed")
+    assert "HTML" in outcome.document["error"]
+
+
+async def test_people_read_tables(settings: Settings, database: Database, tmp_path: Path) -> None:
+    del database
+    path = write_ndjson(tmp_path / "users.ndjson", [user(1), user(2, email="nobody")])
+
+    outcome = await run_docustore("etl", "run", str(path), **addresses(settings))
+
+    assert "file: succeeded" in outcome.stdout
+    assert "/email email_malformed" in outcome.stdout
+
+
+async def test_unknown_source_names_what_is_known(settings: Settings) -> None:
+    outcome = await run_docustore("etl", "run", "crm", **addresses(settings))
+
+    assert outcome.exit_code == 1
+    assert (
+        outcome.stderr == "Error: sources.crm: not configured (configured: none); or give a path or an address\n"
+    )
+
+
+async def test_database_without_indexes_is_refused(settings: Settings, tmp_path: Path) -> None:
+    """Without the unique indexes a user could be stored twice."""
+    path = write_ndjson(tmp_path / "users.ndjson", [user(1)])
+
+    outcome = await run_docustore("etl", "run", str(path), **addresses(settings))
+
+    assert outcome.exit_code == 1
+    assert "docustore indexes apply" in outcome.stderr
+
+
+async def test_busy_source_leaves_no_run_behind(settings: Settings, database: Database, tmp_path: Path) -> None:
+    path = write_ndjson(tmp_path / "users.ndjson", [user(1)])
+    busy = await create_run("file", trigger=RunTrigger.API, options=RunOptions(), now=datetime.now(UTC))
+    await ledger.claim(database, str(busy.id), owner="somebody", lease_s=60)
+
+    outcome = await run_docustore("etl", "run", str(path), **addresses(settings))
+
+    assert outcome.exit_code == 1
+    assert f"is being read by run {busy.id}" in outcome.stderr
+    assert await EtlRun.find(EtlRun.state == RunState.DUE).count() == 0
