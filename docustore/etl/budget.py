@@ -1,4 +1,4 @@
-"""What a run's counts must be before it may succeed. Pure."""
+"""What a run's counts must be before it may succeed."""
 
 from typing import Final
 
