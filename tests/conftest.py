@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from pymongo import AsyncMongoClient
 
@@ -16,6 +17,9 @@ from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
 from indexes.declared import DECLARED
 
+# How long an example takes says something about the machine, not about the rule.
+hypothesis.settings.register_profile("docustore", deadline=None)
+hypothesis.settings.load_profile("docustore")
 OURS = frozenset(collection.name for collection in DECLARED)
 
 
