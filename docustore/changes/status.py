@@ -18,6 +18,7 @@ from docustore.database import AWARE, Database
 # Looking for the next change scans the oplog from the position; beyond this the answer is "unknown".
 PROBE_TIMEOUT_MS: Final = 2000
 MAX_TIME_EXPIRED: Final = 50
+UNAUTHORIZED: Final = 13
 _POLL_S: Final = 0.03
 
 
@@ -125,12 +126,25 @@ async def _lag(database: Database, position: Position, *, now: datetime) -> tupl
         if is_position_lost(exc, while_opening=True):
             return ListenerState.LOST, None
         if exc.code == MAX_TIME_EXPIRED:
-            return position.state, None
+            is_lost = await _is_before_oplog(database, position.start)
+            return (ListenerState.LOST if is_lost else position.state), None
         raise
     if ahead.wall_time is None:
         return position.state, 0.0
     # At least a millisecond: a change that is waiting is never "caught up".
     return position.state, max((now - ahead.wall_time).total_seconds(), 0.001)
+
+
+async def _is_before_oplog(database: Database, start: StartPoint) -> bool:
+    """Tell whether the oplog begins after a position; False where we may not look into it."""
+    time = token_time(start.token) if start.token is not None else start.start_at
+    try:
+        oldest = await database.client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", 1)])
+    except OperationFailure as exc:
+        if exc.code == UNAUTHORIZED:
+            return False
+        raise
+    return time is not None and oldest is not None and bool(time < oldest["ts"])
 
 
 async def _look_ahead(database: Database, start: StartPoint) -> _Ahead:

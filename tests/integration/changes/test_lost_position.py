@@ -4,11 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from bson.timestamp import Timestamp
 
 from docustore.analytics.reconcile import reconcile
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.recovery import MAX_RECOVERIES
-from docustore.changes.status import change_status, wait_until_applied
+from docustore.changes.status import _is_before_oplog, change_status, wait_until_applied
+from docustore.changes.stream import StartPoint
 from docustore.config import LostPositionPolicy, Settings
 from docustore.database import Database
 from docustore.errors import PositionLostError, RecoveryLoopError
@@ -164,3 +166,12 @@ async def test_dropped_database_is_started_anew(database: Database, settings: Se
 
     assert len(await history_of(database)) == 1
     await assert_consistent(database)
+
+
+async def test_position_before_the_oplog_is_known_without_a_scan(database: Database) -> None:
+    """To look for a lost token the server reads the whole oplog, which may take longer than anybody waits."""
+    await database["users"].insert_one(make_user())
+    now = (await database.command("ping"))["operationTime"]
+
+    assert await _is_before_oplog(database, StartPoint(start_at=Timestamp(now.time - 10_000_000, 1)))
+    assert not await _is_before_oplog(database, StartPoint(start_at=now))
