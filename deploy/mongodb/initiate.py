@@ -70,6 +70,7 @@ def wait_for_primary(client: Client) -> None:
     while not client.admin.command("hello")["isWritablePrimary"]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"this member did not become primary within {PRIMARY_TIMEOUT_S} s")
+        # A one-shot script with nothing else to do, bounded by the deadline above.
         time.sleep(0.5)
 
 

@@ -115,6 +115,7 @@ def _lock_within(descriptor: int, patience_s: float) -> bool:
     while not _try_lock(descriptor):
         if time.monotonic() > deadline:
             return False
+        # Blocking on purpose: the lock comes before anything runs that could be held up, and patience is short.
         time.sleep(POLL_S)
     return True
 

@@ -211,7 +211,8 @@ def _entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
     return entry
 
 
-_NEVER_ABSENT: Final = object()
+# Equal to no value, so that a field another client left out counts as changed.
+_ABSENT: Final = object()
 
 
 def _write_of(group: _Group) -> UserWrite | None:
@@ -222,7 +223,7 @@ def _write_of(group: _Group) -> UserWrite | None:
     if group.before is None:
         return UserWrite(before=None, fields=fields, records=records)
     before = group.before
-    changed = {name: value for name, value in fields.items() if before.get(name, _NEVER_ABSENT) != value}
+    changed = {name: value for name, value in fields.items() if before.get(name, _ABSENT) != value}
     if changed.keys() <= {"search_terms"}:
         return None
     return UserWrite(before=before, fields=changed, records=records)
