@@ -5,6 +5,7 @@ The queue is never the truth: a wake-up that is lost is sent again by the next t
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,9 @@ from docustore.etl.models import EtlRun
 
 QUEUE_NAME: Final = "docustore:queue"
 RUN_TASK: Final = "run_etl"
+# A worker that dies between taking a wake-up and claiming its run leaves arq's lock on that job, for as long as
+# the longest run may take. After this time a run that is still due gets another job.
+WAKE_UP: Final = timedelta(minutes=5)
 
 Queue = ArqRedis
 
@@ -68,15 +72,16 @@ async def open_queue(settings: Settings) -> AsyncIterator[Queue]:
         await queue.aclose()
 
 
-async def enqueue_run(queue: Queue, run: EtlRun) -> bool:
-    """Wake a worker for a run; False where a wake-up for this attempt is waiting already.
+async def enqueue_run(queue: Queue, run: EtlRun, *, now: datetime) -> bool:
+    """Wake a worker for a run; False where a wake-up for this attempt, of these five minutes, was sent already.
 
     Raises:
         QueueUnavailableError: Valkey does not answer; the run stays due and the next tick tries again.
     """
     try:
         # The attempt is part of the id: the lock of a killed worker's job must not hold up the next attempt.
-        job = await queue.enqueue_job(RUN_TASK, str(run.id), _job_id=f"run:{run.id}:{run.attempts}")
+        job_id = f"run:{run.id}:{run.attempts}:{now.timestamp() // WAKE_UP.total_seconds():.0f}"
+        job = await queue.enqueue_job(RUN_TASK, str(run.id), _job_id=job_id)
     except (RedisError, OSError) as exc:
         raise QueueUnavailableError("Valkey does not answer: check DOCUSTORE_REDIS_URL") from exc
     return job is not None

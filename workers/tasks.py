@@ -30,7 +30,7 @@ async def tick(ctx: WorkerContext) -> int:
     settings = ctx["settings"]
     now = datetime.now(UTC)
     due = await schedule.tick(ctx["database"], settings.sources, now=now, max_attempts=settings.etl_max_attempts)
-    sent = [await enqueue_run(ctx["redis"], run) for run in due]
+    sent = [await enqueue_run(ctx["redis"], run, now=now) for run in due]
     for run in await schedule.take_unannounced_failures(ctx["database"], now=now):
         facts = {"run_id": str(run.id), "source": run.source, "slot": run.slot, "error": run.error}
         await alert(settings.alert_urls, "etl.run_failed", at=now, **facts)

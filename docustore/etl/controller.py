@@ -61,8 +61,9 @@ class EtlController(Controller):
         queue: Queue = state.queue
         known_source(settings.sources, data.source)
         options = RunOptions(full=data.full, dry_run=data.dry_run)
-        run = await create_run(data.source, trigger=RunTrigger.API, options=options, now=now_utc())
-        await enqueue_run(queue, run)
+        now = now_utc()
+        run = await create_run(data.source, trigger=RunTrigger.API, options=options, now=now)
+        await enqueue_run(queue, run, now=now)
         return Response(run_record(run), status_code=202, headers={"Location": f"/etl/runs/{run.id}"})
 
     @get("/runs", responses=problems(), summary="List runs")

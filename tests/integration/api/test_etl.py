@@ -21,8 +21,7 @@ async def test_trigger_answers_with_the_runs_address(api: Client, api_settings: 
     assert (run["source"], run["trigger"], run["state"], run["options"]["full"]) == ("crm", "api", "due", True)
     assert (await api.get(response.headers["location"])).json() == run
     async with open_queue(api_settings) as queue:
-        job = f"run:{run['id']}:0"
-        assert await queue.zscore(QUEUE_NAME, job) is not None
+        [job] = [job for job in await queue.zrange(QUEUE_NAME, 0, -1) if f"run:{run['id']}:".encode() in job]
         # The queue is shared with other tests: nobody works this job.
         await queue.zrem(QUEUE_NAME, job)
 
