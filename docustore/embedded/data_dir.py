@@ -78,9 +78,15 @@ async def outlive_predecessor(pid_file: Path) -> int:
 
 
 def hand_over(descriptor: int, *, pid: int) -> None:
-    """Note the server's pid in its pid file and leave the lock to the server alone."""
-    _write_pid(descriptor, pid)
-    os.close(descriptor)
+    """Note the server's pid in its pid file and leave the lock to the server alone, whatever happens.
+
+    Raises:
+        OSError: The pid could not be noted, for want of space.
+    """
+    try:
+        _write_pid(descriptor, pid)
+    finally:
+        os.close(descriptor)
 
 
 def unusable(data_dir: Path, error: OSError) -> EmbeddedServerError:

@@ -63,6 +63,6 @@ class KeptServer:
             if is_free(ended.port):
                 try:
                     return await self._start(ended.port)
-                except EmbeddedServerError as exc:
+                except (EmbeddedServerError, OSError) as exc:  # OSError: no disk, no memory; may pass
                     log.error("embedded.restart_failed", server=ended.name, reason=str(exc))  # noqa: TRY400
             await asyncio.sleep(RETRY_S)

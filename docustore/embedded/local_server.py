@@ -93,7 +93,11 @@ async def _spawn_after_predecessor(kind: ServerKind, command: list[str], *, data
     except BaseException:
         os.close(lock)
         raise
-    hand_over(lock, pid=process.pid)
+    try:
+        hand_over(lock, pid=process.pid)
+    except OSError:  # a server whose id nobody knows could not be ended by its successor
+        await _end(process)
+        raise
     return process
 
 

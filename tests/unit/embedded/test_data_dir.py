@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from docustore.embedded.data_dir import claimed, is_claimed
+from docustore.embedded.data_dir import claimed, hand_over, is_claimed
 from docustore.errors import DataDirBusyError, EmbeddedServerError
 
 
@@ -38,3 +39,14 @@ def test_unusable_folder_names_the_way_out() -> None:
         claimed(Path("/proc/docustore")),
     ):
         pass
+
+
+def test_lock_is_left_even_where_the_pid_is_not_noted() -> None:
+    """On a full disk; held by us, it would keep every later server waiting."""
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+
+    with pytest.raises(OSError):
+        hand_over(descriptor, pid=1)
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
