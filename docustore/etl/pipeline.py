@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
-from pymongo.errors import ConnectionFailure
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from docustore.config import Settings, SourceSettings
-from docustore.database import Database
+from docustore.database import Database, unavailability
 from docustore.errors import DocustoreError, LeaseLostError, RetryableError
 from docustore.etl import ledger
 from docustore.etl.budget import check_counts
@@ -103,6 +103,9 @@ class _Execution:
             await asyncio.shield(self._give_back())
             raise
         except Exception as exc:
+            if isinstance(exc, PyMongoError) and (passing := unavailability(exc)) is not None:
+                await self._put_off(passing)
+                return
             log.exception("etl.run_crashed", run_id=str(self._claim.run_id))
             error = f"unexpected {type(exc).__name__}; the worker's log has the details"
             await ledger.fail(self._database, self._claim, self._checkpoint, error=error)

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from docustore.database import Database
-from docustore.etl.models import RunState
+from docustore.etl.models import Counts, RunState
 from docustore.etl.pipeline import RunEnvironment
 from docustore.etl.run_record import run_record
 from tests.integration.etl.conftest import Run, file_source, user, write_ndjson
@@ -209,3 +210,20 @@ async def test_merged_away_user_with_a_password_stays(
 
     assert run.counts.quarantined == 1
     assert await database.users.count_documents({"password_hash": "secret"}) == 1
+
+
+async def test_database_that_goes_away_puts_the_run_off(
+    run_source: Run, tmp_path: Path, environment: RunEnvironment
+) -> None:
+    """A restart of the server that takes longer than the driver waits is no fault of the run."""
+
+    def cut(_: Counts) -> None:
+        raise AutoReconnect("connection closed")
+
+    source = file_source(write_ndjson(tmp_path / "a.ndjson", [user(1)]))
+
+    run = await run_source(source, with_=replace(environment, on_progress=cut))
+
+    assert (run.state, run.attempts) == (RunState.DUE, 1)
+    assert run.error is not None
+    assert "MongoDB does not answer" in run.error
