@@ -68,7 +68,7 @@ async def _write(batch: Sequence[dict[str, Any]], order: BulkStatusInput, *, act
     updates: list[UpdateOne] = []
     for stored in batch:
         user = completed(stored)
-        fields = stamped(user, with_status(user, order.new_status, now=now), now=now, actor=actor)
+        fields = stamped(stored, with_status(user, order.new_status, now=now), now=now, actor=actor)
         updates.append(UpdateOne(guarded(user, stored_version=stored.get("version")), {"$set": fields}))
     result = await users().bulk_write(updates, ordered=False)
     return result.modified_count

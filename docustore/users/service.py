@@ -158,7 +158,7 @@ async def _change(
         fields = await change(user)
         if not fields:
             return user
-        fields = stamped(user, fields, now=write.now, actor=write.actor)
+        fields = stamped(stored or {}, fields, now=write.now, actor=write.actor)
         guard = guarded(user, stored_version=(stored or {}).get("version"))
         if await _is_written(guard, fields):
             return {**user, **fields}

@@ -96,6 +96,12 @@ def guarded(user: Mapping[str, Any], *, stored_version: int | None) -> Fields:
     return {"_id": user["_id"], "version": stored_version, "deleted_at": user["deleted_at"]}
 
 
-def stamped(user: Mapping[str, Any], fields: Fields, *, now: datetime, actor: str) -> Fields:
-    """Add what every write sets: the next version, and when and by whom it was written."""
-    return {**fields, "version": user["version"] + 1, "updated_at": now, "updated_by": actor}
+def stamped(stored: Mapping[str, Any], fields: Fields, *, now: datetime, actor: str) -> Fields:
+    """Keep what differs from the stored user; add the next version, and when and by whom it was written.
+
+    Another client may write without raising the version, and so past the guard: a field that this write leaves as
+    it was read must not undo that.
+    """
+    differing = {name: value for name, value in fields.items() if name not in stored or stored[name] != value}
+    version = (stored.get("version") or 1) + 1
+    return {**differing, "version": version, "updated_at": now, "updated_by": actor}

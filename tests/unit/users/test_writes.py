@@ -10,7 +10,7 @@ from docustore.users.identities import Values, content_hash, derive
 from docustore.users.profile import UserStatus
 from docustore.users.schemas import UserInput, parse_user, writable
 from docustore.users.stored import completed
-from docustore.users.writes import new_user, rewritten, with_status
+from docustore.users.writes import new_user, rewritten, stamped, with_status
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=1)
@@ -108,3 +108,22 @@ def test_user_ended_upstream_is_active_again_when_set_here() -> None:
     fields = with_status(user, UserStatus.ACTIVE, now=NOW)
 
     assert fields["status"] == "active"
+
+
+def test_write_sets_only_what_it_changes() -> None:
+    """Another client that does not raise the version may have changed the rest since it was read."""
+    user = from_crm()
+
+    fields = stamped(user, with_status(user, UserStatus.SUSPENDED, now=NOW), now=NOW, actor="api:k")
+
+    assert set(fields) == {"status", "identities", "version", "updated_at", "updated_by"}
+
+
+def test_user_of_another_client_is_completed() -> None:
+    bare = {"_id": ObjectId(), "email": "ada@example.org"}
+
+    fields = stamped(bare, with_status(completed(bare), UserStatus.SUSPENDED, now=NOW), now=NOW, actor="api:k")
+
+    assert {"profile", "roles", "tags", "search_terms"} <= set(fields)
+    assert fields["version"] == 2
+    assert "email" not in fields
