@@ -6,8 +6,11 @@ from typing import Final, Self
 
 from docustore.errors import FieldError, InvalidQueryError, PreconditionRequiredError, VersionConflictError
 
-_TAG: Final = re.compile(r'\s*(W/)?"([\x21\x23-\x7e]*)"\s*')
-_TAGS: Final = re.compile(rf"{_TAG.pattern}(?:,{_TAG.pattern})*")
+# White space is matched between tags only: leading it, a search of a long run of it would take quadratic time.
+_TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
+_TAGS: Final = re.compile(rf"\s*{_TAG.pattern}\s*(?:,\s*{_TAG.pattern}\s*)*")
+# A version is a 64-bit number, written without leading zeros: any other tag was never given out.
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def entity_tag(version: int) -> str:
@@ -42,7 +45,11 @@ class IfMatch:
 
     @classmethod
     def optional(cls, header: str | None) -> Self:
-        """Read the header of a write that may go without; then any version will do."""
+        """Read the header of a write that may go without; then any version will do.
+
+        Raises:
+            InvalidQueryError: It is malformed.
+        """
         if header is None or header.strip() == "*":
             return cls(versions=None)
         if not _TAGS.fullmatch(header):
@@ -50,7 +57,7 @@ class IfMatch:
             raise InvalidQueryError((FieldError(pointer="/If-Match", code="malformed", detail=detail),))
         # A weak tag never matches (RFC 9110, 13.1.1), nor does one that we never gave out.
         strong = (tag for weak, tag in _TAG.findall(header) if not weak)
-        return cls(versions=frozenset(int(tag) for tag in strong if tag.isascii() and tag.isdecimal()))
+        return cls(versions=frozenset(int(tag) for tag in strong if _VERSION.fullmatch(tag)))
 
     def check(self, *, user_id: str, version: int) -> None:
         """Let the write go on only if the user is at a version its writer knows.

@@ -14,6 +14,8 @@ from docustore.users.preconditions import IfMatch, entity_tag, is_current
         ('W/"3", "4"', {4}),
         ('"other"', set()),
         ('""', set()),
+        ('"03"', set()),
+        (f'"{"1" * 5000}"', set()),
     ],
 )
 def test_if_match_is_read_by_the_rfc(header: str, versions: set[int] | None) -> None:
@@ -48,6 +50,11 @@ def test_stale_version_is_refused() -> None:
 )
 def test_if_none_match_compares_weakly(header: str | None, *, is_good: bool) -> None:
     assert is_current(header, version=4) is is_good
+
+
+def test_long_white_space_costs_nothing() -> None:
+    """In quadratic time this header alone would hold up every request for hours."""
+    assert is_current(f'x{" " * 300_000}"4"', version=4)
 
 
 def test_version_is_a_strong_entity_tag() -> None:
