@@ -8,11 +8,14 @@ import logging
 import sys
 from typing import Literal
 
+import stamina.instrumentation
 import structlog
+from stamina.instrumentation import RetryDetails
 
 
 def configure_logging(*, log_format: Literal["console", "json"], level: str) -> None:
     """Send structlog's and the libraries' records to stderr in one format."""
+    stamina.instrumentation.set_on_retry_hooks([log_retry])
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -34,3 +37,17 @@ def configure_logging(*, log_format: Literal["console", "json"], level: str) -> 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+def log_retry(details: RetryDetails) -> None:
+    """Log that something failed and is to be tried again.
+
+    The library's own hook writes the error out, and an error's text may hold what no log may: the secret in an
+    alert address, or the documents of a write that failed.
+    """
+    structlog.get_logger().warning(
+        "retry.scheduled",
+        attempt=details.retry_num,
+        error=type(details.caused_by).__name__,
+        wait_s=round(details.wait_for, 2),
+    )
