@@ -52,4 +52,4 @@ def _encoded(answer: Answer) -> bytes:
     headers = {"content-length": str(len(body)), "connection": "close", **answer.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     sent = body[: len(body) // 2] if answer.cut else body
-    return f"HTTP/1.1 {answer.status} Said\r\n{head}\r\n".encode() + sent
+    return f"HTTP/1.1 {answer.status} Said\r\n{head}\r\n".encode("latin-1") + sent

@@ -16,6 +16,7 @@ from typing import Final
 import httpx2
 import stamina
 
+from docustore.clock import as_utc
 from docustore.config import SourceSettings
 from docustore.errors import SourceContentError, SourceRejectedError, SourceUnavailableError
 from docustore.etl.models import Window
@@ -24,9 +25,10 @@ from docustore.etl.sources.page import Page
 
 TOO_MANY_REQUESTS: Final = 429
 SERVER_ERROR: Final = 500
-CLIENT_ERROR: Final = 400
 # A source that asks for more is not waited for: the run is put off, and its worker freed.
 MAX_INLINE_WAIT: Final = timedelta(seconds=60)
+# Nor is it put off for longer: a proxy's mistake must not end the schedule of a source.
+MAX_RETRY_AFTER: Final = timedelta(days=1)
 BACKOFF_START_S: Final = 0.5
 BACKOFF_MAX_S: Final = 20.0
 # Marks a run that has read everything and only lacks its commit.
@@ -54,10 +56,8 @@ class HttpSource:
         """Ask for one record, for the sake of the time the service says it is."""
         page, response = await self._get({"limit": "1"})
         if page.server_time is not None:
-            return page.server_time.astimezone(UTC)
-        if "date" in response.headers:
-            return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
-        return datetime.now(UTC)
+            return as_utc(page.server_time)
+        return _http_date(response.headers.get("date", "")) or datetime.now(UTC)
 
     async def pages(self, window: Window, *, after: str | None) -> AsyncIterator[Page]:
         """Follow the cursors from the first page, or from a mark, to the last."""
@@ -103,8 +103,10 @@ class HttpSource:
             raise self._bad(str(exc)) from exc
 
     async def _request(self, query: Mapping[str, str]) -> httpx2.Response:
+        # Merged: `params` would replace the query that the configured address has, such as a tenant's name.
+        url = httpx2.URL(self._settings.url).copy_merge_params(query)
         try:
-            response = await self._client.get(self._settings.url, params=query)
+            response = await self._client.get(url)
         except (httpx2.TransportError, httpx2.DecodingError) as exc:
             raise SourceUnavailableError(source=self._name, reason=type(exc).__name__) from exc
         status = response.status_code
@@ -128,13 +130,25 @@ def _backoff(error: Exception) -> bool | timedelta:
 
 
 def _retry_after(value: str | None) -> timedelta | None:
-    """Read `Retry-After`, seconds or an HTTP date (RFC 9110, 10.2.3); None where it is missing or senseless."""
+    """Read `Retry-After`, seconds or an HTTP date (RFC 9110, 10.2.3), a day at most.
+
+    None where it is missing or senseless.
+    """
     if value is None:
         return None
-    if value.strip().isdigit():
-        return timedelta(seconds=int(value))
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        wait_s = float(text)
+    elif (until := _http_date(text)) is not None:
+        wait_s = until.timestamp() - time.time()
+    else:
+        return None
+    return timedelta(seconds=min(max(0.0, wait_s), MAX_RETRY_AFTER.total_seconds()))
+
+
+def _http_date(value: str) -> datetime | None:
+    """Read an HTTP date as UTC; None where it is missing or malformed."""
     try:
-        until = parsedate_to_datetime(value)
+        return as_utc(parsedate_to_datetime(value))
     except ValueError:
         return None
-    return timedelta(seconds=max(0.0, until.timestamp() - time.time()))

@@ -49,6 +49,16 @@ async def test_pages_are_followed_within_one_window(database: Database, run_sour
     assert await database.users.count_documents({}) == 2
 
 
+async def test_query_of_the_configured_address_is_kept(run_source: Run) -> None:
+    """Left out, a service of many tenants would answer with all of them, or with another."""
+    async with http_service(two_pages) as service:
+        source = SourceSettings(kind="http", url=f"{service.url}?tenant=5&limit=1")
+        await run_source(source)
+
+    assert {query["tenant"] for query in service.queries} == {"5"}
+    assert [query["limit"] for query in service.queries] == ["1", "1000", "1000"]
+
+
 async def test_second_run_asks_for_what_changed_since(run_source: Run) -> None:
     await ran(run_source, two_pages)
 
@@ -88,6 +98,33 @@ async def test_long_retry_after_puts_the_run_off(run_source: Run) -> None:
     assert run.state is RunState.DUE
     assert run.not_before is not None
     assert (run.not_before - datetime.now(UTC)).total_seconds() > 3000
+
+
+@pytest.mark.parametrize("wish", ["99999999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+async def test_boundless_retry_after_is_a_day(run_source: Run, wish: str) -> None:
+    """A misconfigured proxy must not end a source's schedule."""
+    run, _ = await ran(run_source, lambda _: Answer(status=503, headers={"retry-after": wish}))
+
+    assert run.state is RunState.DUE
+    assert run.not_before is not None
+    assert (run.not_before - datetime.now(UTC)).total_seconds() <= 24 * 3600
+
+
+@pytest.mark.parametrize("wish", ["\u00b2", "soon", "-1"])
+async def test_senseless_retry_after_is_ignored(run_source: Run, wish: str) -> None:
+    failure = Answer(status=503, headers={"retry-after": wish})
+
+    run, _ = await ran(run_source, in_turn(failure, page(), page(user(1))))
+
+    assert run.state is RunState.SUCCEEDED
+
+
+@pytest.mark.parametrize("date", ["yesterday", "Sun, 01 Nov 2026 12:00:00 -0000"])
+async def test_clock_of_a_service_is_read_leniently(run_source: Run, date: str) -> None:
+    """A service that does not say its time in the body may say it badly in the header, too."""
+    run, _ = await ran(run_source, lambda _: Answer({"users": [user(1)]}, headers={"date": date}))
+
+    assert run.state is RunState.SUCCEEDED
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
