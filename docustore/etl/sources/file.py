@@ -10,6 +10,7 @@ import gzip
 import io
 import zlib
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -24,6 +25,7 @@ from docustore.etl.sources.json_array import ArrayMalformedError, split_array
 from docustore.etl.sources.page import Page
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
+BOM: Final = b"\xef\xbb\xbf"
 HEAD_BYTES: Final = 4096
 BLOCK_CHARS: Final = 1 << 20
 # Longer lines are cut here: they are quarantined anyway, and memory stays bounded.
@@ -70,7 +72,9 @@ class FileSource:
                 yield Page(records=page, first=first, resume=f"{last}@{version}")
                 first = last + 1
         finally:
-            records.close()
+            # A thread that is still reading cannot be broken off; the file is closed when it has done.
+            with suppress(ValueError):
+                records.close()
 
     def _take(self, records: Iterator[bytes]) -> list[bytes]:
         try:
@@ -110,7 +114,7 @@ class FileSource:
         except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
             raise self._bad("the gzip data is damaged; fetch the file again") from exc
         stream.seek(0)
-        text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+        text = head.removeprefix(BOM).lstrip()
         if not text:
             raise self._bad("the file is empty; an export without records is `[]`")
         if b"\0" in head:
@@ -138,26 +142,19 @@ class FileSource:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    first = stream.readline(MAX_LINE_BYTES).removeprefix(b"\xef\xbb\xbf")
-    line = first
-    while line:
-        if len(line) == MAX_LINE_BYTES:
-            _skip_rest_of_line(stream)
+    if stream.read(len(BOM)) != BOM:
+        stream.seek(0)
+    while line := stream.readline(MAX_LINE_BYTES):
         if not line.isspace():
             yield line
-        line = stream.readline(MAX_LINE_BYTES)
-
-
-def _skip_rest_of_line(stream: BinaryIO) -> None:
-    while rest := stream.readline(MAX_LINE_BYTES):
-        if rest.endswith(b"\n"):
-            return
+        while line and not line.endswith(b"\n"):
+            line = stream.readline(MAX_LINE_BYTES)
 
 
 def _elements(stream: BinaryIO) -> Iterator[bytes]:
     with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape") as text:
         blocks = iter(lambda: text.read(BLOCK_CHARS), "")
-        for element in split_array(blocks, max_element_chars=MAX_LINE_BYTES):
+        for element in split_array(blocks, max_element_chars=MAX_LINE_BYTES, is_whole_text=True):
             yield element.encode(errors="surrogateescape")
 
 

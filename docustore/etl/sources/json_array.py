@@ -21,24 +21,27 @@ class ArrayMalformedError(ValueError):
         self.char = char
 
 
-def split_array(blocks: Iterator[str], *, max_element_chars: int) -> Iterator[str]:
+def split_array(blocks: Iterator[str], *, max_element_chars: int, is_whole_text: bool = False) -> Iterator[str]:
     """Yield the text of each element of one JSON array.
 
     Args:
         blocks: The text in pieces, as read from a file.
         max_element_chars: Longer elements are taken for a missing bracket: memory stays bounded.
+        is_whole_text: Nothing may follow the array: what stands in a second one would be lost unseen.
 
     Raises:
-        ArrayMalformedError: Not an array, an element that cannot be scanned, or the text ends early.
+        ArrayMalformedError: Not an array, an element that cannot be scanned, or the text ends early, or late.
     """
     scanner = _Scanner(blocks, max_element_chars)
-    scanner.expect("[")
-    if scanner.peek() == "]":
-        return
-    while True:
+    scanner.take("[")
+    if scanner.peek() != "]":
         yield scanner.element()
-        if scanner.next_char() == "]":
-            return
+        while scanner.peek() != "]":
+            scanner.take(",")
+            yield scanner.element()
+    scanner.take("]")
+    if is_whole_text:
+        scanner.take("")
 
 
 class _Scanner:
@@ -57,17 +60,11 @@ class _Scanner:
             if self._at < len(self._text) or not self._more():
                 return self._text[self._at : self._at + 1]
 
-    def expect(self, char: str) -> None:
+    def take(self, char: str) -> None:
+        """Step over a character that must come next; the empty one is the end of the text."""
         if self.peek() != char:
-            raise self._malformed(f"expected {char!r}")
-        self._at += 1
-
-    def next_char(self) -> str:
-        char = self.peek()
-        if char not in {",", "]"}:
-            raise self._malformed("expected ',' or ']'")
-        self._at += 1
-        return char
+            raise self._malformed(f"expected {char!r}" if char else "expected the end")
+        self._at += len(char)
 
     def element(self) -> str:
         self.peek()

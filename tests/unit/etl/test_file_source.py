@@ -8,7 +8,7 @@ import pytest
 
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
-from docustore.etl.sources.file import MAX_LINE_BYTES, FileSource, path_of
+from docustore.etl.sources.file import BLOCK_CHARS, MAX_LINE_BYTES, FileSource, path_of
 from docustore.etl.sources.page import Page
 
 RECORDS = [{"id": n, "email": f"u{n}@example.org"} for n in range(7)]
@@ -88,6 +88,8 @@ async def test_csv_columns_find_the_profile(tmp_path: Path) -> None:
         ("a.txt", b"hello", "neither"),
         ("a.ndjson.gz", gzip.compress(NDJSON)[:-20], "gzip"),
         ("a.json", b'[{"id": 1}, {"id"', "array is broken"),
+        ("a.json", b'[{"id": 1}]\n[{"id": 2}]\n', "array is broken"),
+        ("a.json", b'[{"id": 1}]' + b" " * (BLOCK_CHARS + 1) + b'{"id": 2}', "array is broken"),
         ("a.csv", b"id,email\n1,J\xf6rg@example.org\n", "UTF-8"),
     ],
 )
@@ -111,6 +113,16 @@ async def test_endless_line_is_cut(tmp_path: Path) -> None:
     [page] = await read(path)
 
     assert [len(page.records[0]), page.records[1]] == [MAX_LINE_BYTES, b'{"id": 1}\n']
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+async def test_line_as_long_as_the_limit_costs_no_other(tmp_path: Path, bom: bytes) -> None:
+    path = tmp_path / "users.ndjson"
+    start, end = b'{"id": 0, "x": "', b'"}\n'
+    padding = b"x" * (MAX_LINE_BYTES - len(bom) - len(start) - len(end))
+    path.write_bytes(bom + start + padding + end + b'{"id": 1}\n')
+
+    assert ids(await read(path)) == [0, 1]
 
 
 def test_file_address_becomes_a_path() -> None:
