@@ -2,12 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any, Final
+from typing import Any
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
-from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 from docustore.analytics.controller import AnalyticsController
 from docustore.changes.controller import ChangesController
@@ -15,24 +13,20 @@ from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
+from docustore.handler_parameters import refuse_unknown_parameters
 from docustore.health import OperationController
+from docustore.http_methods import Api, options_response
 from docustore.metrics import RequestMetrics
 from docustore.openapi import openapi_30, openapi_config, reference, reference_assets
 from docustore.problem_details import EXCEPTION_HANDLERS
 from docustore.queue import open_queue
+from docustore.request_body import MAX_BODY_BYTES, ApiRequest, refuse_unreadable_body
 from docustore.security.api_keys import KeyRing
 from docustore.security.authentication import authorise
 from docustore.users.controller import UserController
 from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
-from docustore.users.patch_body import ACCEPT_PATCH
-from docustore.users.patches import PatchType
 from docustore.users.status_controller import UserStatusController
-
-# The largest user that fits the schemas is some 100 kB of JSON, and a long patch of it not much more.
-MAX_BODY_BYTES: Final = 1_000_000
-JSON_TYPES: Final = frozenset({"application/json"})
-PATCH_TYPES: Final = JSON_TYPES | {patch_type.value for patch_type in PatchType}
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -52,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
     async def count_unrouted(exc: Exception, scope: Any) -> None:
         metrics.note_exception(exc, scope)
 
-    return Litestar(
+    return Api(
         route_handlers=[
             UserListController,
             UserController,
@@ -68,7 +62,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             reference_assets(),
         ],
         guards=[authorise],
-        before_request=refuse_other_media_types,
+        request_class=ApiRequest,
+        before_request=_before_request,
         after_exception=[count_unrouted],
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[metrics.wrap],
@@ -81,25 +76,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
     )
 
 
-async def refuse_other_media_types(request: Request[Any, Any, Any]) -> None:
-    """Refuse bodies that are not JSON, before anything tries to read them.
-
-    Raises:
-        HTTPException: 415, with the types that would do.
-    """
-    if request.method not in {"POST", "PUT", "PATCH"}:
-        return
-    known = PATCH_TYPES if request.method == "PATCH" else JSON_TYPES
-    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if given in known or (not given and not _has_body(request)):
-        return
-    headers = {"Accept-Patch": ACCEPT_PATCH} if request.method == "PATCH" else {"Accept": "application/json"}
-    detail = f"send the body as {' or '.join(sorted(known))}"
-    raise HTTPException(detail, status_code=HTTP_415_UNSUPPORTED_MEDIA_TYPE, headers=headers)
-
-
-def _has_body(request: Request[Any, Any, Any]) -> bool:
-    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
+    answer = options_response(request)
+    if answer is None:
+        refuse_unknown_parameters(request)
+        refuse_unreadable_body(request)
+    return answer
 
 
 def _parts(settings: Settings) -> Lifespan:

@@ -11,8 +11,6 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import ParameterKwarg
-from litestar.typing import FieldDefinition
 from pymongo.errors import PyMongoError
 
 from docustore.database import unavailability
@@ -40,6 +38,8 @@ from docustore.errors import (
     VersionConflictError,
 )
 from docustore.field_errors import field_errors
+from docustore.handler_parameters import missing_parameters, sent_name
+from docustore.http_methods import allow_header
 
 log: Final = structlog.get_logger()
 MEDIA_TYPE: Final = "application/problem+json"
@@ -69,6 +69,12 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
     ForbiddenError: HTTPStatus.FORBIDDEN,
 }
 
+_NEXT_STEPS: Final[Mapping[HTTPStatus, str]] = {
+    HTTPStatus.NOT_FOUND: "there is no such address; /schema lists those that there are",
+    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take this method; `Allow` names those that it takes",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than the megabyte that any request fits into",
+}
+
 
 class ProblemError(msgspec.Struct, frozen=True):
     """One thing wrong with one field or parameter."""
@@ -90,7 +96,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Declare a handler's errors for OpenAPI; 400, 401, 403 and 503 come to every route."""
+    """Declare a handler's errors for OpenAPI; 400, 401, 403, 500 and 503 come to every route."""
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -98,7 +104,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=MEDIA_TYPE,
             generate_examples=False,
         )
-        for status in sorted({400, 401, 403, 503, *statuses})
+        for status in sorted({400, 401, 403, 500, 503, *statuses})
     }
 
 
@@ -126,8 +132,12 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected_problem(request, exc)
     name = status.phrase.lower().replace(" ", "-").replace("'", "")
-    headers = {key: str(value) for key, value in (exc.headers or {}).items()}
-    return _answer(request, status, name=name, detail=exc.detail or status.description, headers=headers)
+    headers = {key.lower(): str(value) for key, value in (exc.headers or {}).items()}
+    if "allow" in headers:
+        headers["allow"] = allow_header(headers["allow"].split(", "))
+    # The framework's own detail repeats the title where it knows nothing better.
+    detail = exc.detail if exc.detail not in {"", status.phrase} else _NEXT_STEPS.get(status, status.description)
+    return _answer(request, status, name=name, detail=detail, headers=headers)
 
 
 def database_problem(request: Request[Any, Any, Any], exc: PyMongoError) -> Response[Problem]:
@@ -150,16 +160,10 @@ def unexpected_problem(request: Request[Any, Any, Any], exc: Exception) -> Respo
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, name="internal-server-error", detail=detail)
 
 
-def nesting_problem(request: Request[Any, Any, Any], _: RecursionError) -> Response[Problem]:
-    """Answer 400 to a body nested deeper than the parser goes."""
-    return _answer(request, HTTPStatus.BAD_REQUEST, name="bad-request", detail="the body is nested too deeply")
-
-
 EXCEPTION_HANDLERS: Final[dict[int | type[Exception], Any]] = {
     DocustoreError: domain_problem,
     HTTPException: http_problem,
     PyMongoError: database_problem,
-    RecursionError: nesting_problem,
     Exception: unexpected_problem,
 }
 
@@ -178,17 +182,10 @@ def _invalid(request: Request[Any, Any, Any], exc: ValidationException) -> Inval
     given = exc.extra if isinstance(exc.extra, list) else []
     parameters = request.route_handler.parsed_fn_signature.parameters
     errors = [
-        FieldError(pointer=f"/{_sent_name(e.get('key', ''), parameters)}", code="invalid", detail=e["message"])
+        FieldError(pointer=f"/{sent_name(e.get('key', ''), parameters)}", code="invalid", detail=e["message"])
         for e in given
     ]
-    missing = FieldError(pointer="", code="missing", detail="a required parameter is missing")
-    return InvalidQueryError(tuple(errors) or (missing,))
-
-
-def _sent_name(key: str, parameters: Mapping[str, FieldDefinition]) -> str:
-    """Name a parameter as the client knows it: `created_at[gte]`, not the handler's `created_from`."""
-    definition = parameters[key].kwarg_definition if key in parameters else None
-    return definition.name or key if isinstance(definition, ParameterKwarg) else key
+    return InvalidQueryError(tuple(errors) or missing_parameters(request))
 
 
 def _answer(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from litestar import Controller, Response, get, post
-from litestar.datastructures import State
+from litestar.datastructures import ResponseHeader, State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -33,6 +33,7 @@ RunStateParameter = Annotated[RunState | None, QueryParameter(name="state", desc
 QuarantineStateParameter = Annotated[
     QuarantineState, QueryParameter(name="state", description="the record's state")
 ]
+RUN_LOCATION = ResponseHeader(name="Location", description="the run's address", documentation_only=True)
 
 
 class TriggerInput(BaseModel):
@@ -51,7 +52,13 @@ class EtlController(Controller):
     path = "/etl"
     tags = ("etl",)
 
-    @post("/trigger", status_code=202, responses=problems(404, 415, 422), summary="Start a run")
+    @post(
+        "/trigger",
+        status_code=202,
+        responses=problems(404, 413, 415, 422),
+        response_headers=[RUN_LOCATION],
+        summary="Start a run",
+    )
     async def trigger(self, state: State, data: JSONBody[TriggerInput]) -> Response[dict[str, Any]]:
         """Start a run of one source. `Location` is the run's address: poll it until `state` is final.
 

@@ -14,7 +14,7 @@ from docustore.users.lookup import UserLookup
 from docustore.users.patch_body import PatchOperation, patch_type_of
 from docustore.users.preconditions import IfMatch
 from docustore.users.query_parameters import IfMatchHeader, IfNoneMatchHeader, UserId
-from docustore.users.responses import NOT_MODIFIED, answer, answer_unless_current
+from docustore.users.responses import ETAG, NOT_MODIFIED, answer, answer_unless_current
 from docustore.users.schemas import UserInput
 from docustore.users.service import Write
 from docustore.users.views import UserView
@@ -26,7 +26,12 @@ class UserController(Controller):
     path = "/users"
     tags = ("users",)
 
-    @get("/{user_id:str}", responses=problems(404, 410) | NOT_MODIFIED, summary="Read a user")
+    @get(
+        "/{user_id:str}",
+        responses=problems(404, 410) | NOT_MODIFIED,
+        response_headers=[ETAG],
+        summary="Read a user",
+    )
     async def read(
         self, state: State, user_id: UserId, if_none_match: IfNoneMatchHeader = None
     ) -> Response[UserView]:
@@ -37,6 +42,7 @@ class UserController(Controller):
     @get(
         "/by-email/{email:str}",
         responses=problems(404) | NOT_MODIFIED,
+        response_headers=[ETAG],
         summary="Read a user by e-mail address",
     )
     async def read_by_email(
@@ -47,7 +53,12 @@ class UserController(Controller):
         """Read the user that has this e-mail address; deleted users have none."""
         return answer_unless_current(await service.find_user_by_email(email), if_none_match)
 
-    @put("/{user_id:str}", responses=problems(404, 409, 410, 412, 415, 422, 428), summary="Replace a user")
+    @put(
+        "/{user_id:str}",
+        responses=problems(404, 409, 410, 412, 413, 415, 422, 428),
+        response_headers=[ETAG],
+        summary="Replace a user",
+    )
     async def replace(
         self,
         request: AuthorisedRequest,
@@ -61,7 +72,8 @@ class UserController(Controller):
 
     @patch(
         "/{user_id:str}",
-        responses=problems(404, 409, 410, 412, 415, 422, 428),
+        responses=problems(404, 409, 410, 412, 413, 415, 422, 428),
+        response_headers=[ETAG],
         summary="Change some fields of a user",
         operation_class=PatchOperation,
     )

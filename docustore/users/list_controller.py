@@ -8,13 +8,10 @@ from litestar import Controller, Response, get, post
 from litestar.params import JSONBody
 
 from docustore.clock import as_utc, now_utc
-from docustore.errors import FieldError, InvalidQueryError
 from docustore.problem_details import problems
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users
 from docustore.users.query_parameters import (
-    LIST_PARAMETERS,
-    SEARCH_PARAMETERS,
     CreatedAfter,
     CreatedBefore,
     CreatedFrom,
@@ -31,7 +28,7 @@ from docustore.users.query_parameters import (
     Tag,
     counting_of,
 )
-from docustore.users.responses import answer
+from docustore.users.responses import ETAG, LINK, LOCATION, answer
 from docustore.users.schemas import UserInput
 from docustore.users.search import SearchQuery, search_users
 from docustore.users.service import create_user
@@ -44,7 +41,7 @@ class UserListController(Controller):
     path = "/users"
     tags = ("users",)
 
-    @get(responses=problems(), summary="List users")
+    @get(responses=problems(), response_headers=[LINK], summary="List users")
     async def list(  # noqa: PLR0913, PLR0917  # each is a query parameter of its own
         self,
         request: AuthorisedRequest,
@@ -66,7 +63,6 @@ class UserListController(Controller):
         Follow `next_cursor`, or the header `Link: <...>; rel="next"`: every page costs the same at any depth,
         and each user is listed once even while others are added.
         """
-        _refuse_unknown(request, LIST_PARAMETERS)
         which = UserFilter(
             status=status,
             role=role,
@@ -86,7 +82,7 @@ class UserListController(Controller):
             response.headers["Preference-Applied"] = f"count={counting.value}"
         return response
 
-    @post(responses=problems(409, 415, 422), summary="Create a user")
+    @post(responses=problems(409, 413, 415, 422), response_headers=[ETAG, LOCATION], summary="Create a user")
     async def create(self, request: AuthorisedRequest, data: JSONBody[UserInput]) -> Response[UserView]:
         """Create a user. Fields that are left out get their defaults; `email` is required."""
         user = await create_user(data, actor=request.auth.actor, now=now_utc())
@@ -94,7 +90,7 @@ class UserListController(Controller):
         response.headers["Location"] = f"/users/{user['_id']}"
         return response
 
-    @get("/search", responses=problems(), summary="Search users")
+    @get("/search", responses=problems(), response_headers=[LINK], summary="Search users")
     async def search(
         self,
         request: AuthorisedRequest,
@@ -109,7 +105,6 @@ class UserListController(Controller):
         All words must match. `total` stops counting at 1,001, which reads as "more than a thousand"; `offset`
         goes to 1,000, `cursor` to any depth.
         """
-        _refuse_unknown(request, SEARCH_PARAMETERS)
         query = SearchQuery(text=text, status=status, limit=limit, offset=offset, cursor=cursor)
         result = await search_users(query)
         page = SearchPage(
@@ -130,13 +125,3 @@ def _link(request: AuthorisedRequest, next_cursor: str | None) -> dict[str, str]
         (name, value) for name, value in request.query_params.multi_items() if name not in {"cursor", "offset"}
     ]
     return {"Link": f'<{request.url.path}?{urlencode([*rest, ("cursor", next_cursor)])}>; rel="next"'}
-
-
-def _refuse_unknown(request: AuthorisedRequest, known: frozenset[str]) -> None:
-    """Refuse parameters that do not exist: a misspelt filter must not answer with everybody."""
-    unknown = sorted(set(request.query_params) - known)
-    if unknown:
-        detail = f"there is no such parameter; known are {', '.join(sorted(known))}"
-        raise InvalidQueryError(
-            tuple(FieldError(pointer=f"/{name}", code="unknown_parameter", detail=detail) for name in unknown)
-        )

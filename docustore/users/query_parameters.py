@@ -53,22 +53,6 @@ IfNoneMatchHeader = Annotated[
     str | None, HeaderParameter(name="If-None-Match", description="the `ETag` you have; 304 if it is still good")
 ]
 
-LIST_PARAMETERS: Final = frozenset(
-    {
-        "limit",
-        "cursor",
-        "sort",
-        "status",
-        "role",
-        "tag",
-        "location",
-        "created_at[gte]",
-        "created_at[gt]",
-        "created_at[lt]",
-        "created_at[lte]",
-    }
-)
-SEARCH_PARAMETERS: Final = frozenset({"q", "status", "limit", "offset", "cursor"})
 _COUNT: Final = re.compile(r'(?:^|[,;\s])count\s*=\s*"?(estimated|exact)"?(?:$|[,;\s])', re.IGNORECASE)
 
 

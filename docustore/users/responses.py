@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Final, cast
 
 from litestar import Response
+from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 
 from docustore.users.preconditions import entity_tag, is_current
@@ -11,6 +12,13 @@ from docustore.users.service import RawUser
 from docustore.users.views import UserView, user_view
 
 NOT_MODIFIED: Final = {304: ResponseSpec(data_container=None, description="the copy you have is still good")}
+ETAG: Final = ResponseHeader(
+    name="ETag", description="the user's version, for `If-Match` and `If-None-Match`", documentation_only=True
+)
+LOCATION: Final = ResponseHeader(name="Location", description="the new address", documentation_only=True)
+LINK: Final = ResponseHeader(
+    name="Link", description='`<...>; rel="next"`, on every page but the last', documentation_only=True
+)
 
 
 def answer(user: RawUser, *, status: HTTPStatus = HTTPStatus.OK) -> Response[UserView]:

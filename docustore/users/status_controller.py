@@ -10,7 +10,7 @@ from docustore.users.bulk_status import set_status_of_many
 from docustore.users.preconditions import IfMatch
 from docustore.users.profile import UserStatus
 from docustore.users.query_parameters import IfMatchHeader, UserId
-from docustore.users.responses import answer
+from docustore.users.responses import ETAG, answer
 from docustore.users.schemas import BulkStatusInput
 from docustore.users.service import Write, restore_user, set_status
 from docustore.users.views import BulkStatusResult, UserView
@@ -22,7 +22,13 @@ class UserStatusController(Controller):
     path = "/users"
     tags = ("user status",)
 
-    @post("/{user_id:str}/activate", status_code=200, responses=problems(404, 410, 412), summary="Activate a user")
+    @post(
+        "/{user_id:str}/activate",
+        status_code=200,
+        responses=problems(404, 410, 412),
+        response_headers=[ETAG],
+        summary="Activate a user",
+    )
     async def activate(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
@@ -33,6 +39,7 @@ class UserStatusController(Controller):
         "/{user_id:str}/deactivate",
         status_code=200,
         responses=problems(404, 410, 412),
+        response_headers=[ETAG],
         summary="Deactivate a user",
     )
     async def deactivate(
@@ -41,21 +48,35 @@ class UserStatusController(Controller):
         """Mark the user as no longer in use. A user that is inactive already is not changed."""
         return answer(await set_status(_write(request, user_id, if_match), UserStatus.INACTIVE))
 
-    @post("/{user_id:str}/suspend", status_code=200, responses=problems(404, 410, 412), summary="Suspend a user")
+    @post(
+        "/{user_id:str}/suspend",
+        status_code=200,
+        responses=problems(404, 410, 412),
+        response_headers=[ETAG],
+        summary="Suspend a user",
+    )
     async def suspend(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Bar the user from acting. A user that is suspended already is not changed."""
         return answer(await set_status(_write(request, user_id, if_match), UserStatus.SUSPENDED))
 
-    @post("/{user_id:str}/restore", status_code=200, responses=problems(404, 409, 412), summary="Restore a user")
+    @post(
+        "/{user_id:str}/restore",
+        status_code=200,
+        responses=problems(404, 409, 412),
+        response_headers=[ETAG],
+        summary="Restore a user",
+    )
     async def restore(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Take a deletion back. 409 if another user has taken the e-mail address meanwhile."""
         return answer(await restore_user(_write(request, user_id, if_match)))
 
-    @post("/bulk-status", status_code=200, responses=problems(415, 422), summary="Move users to another status")
+    @post(
+        "/bulk-status", status_code=200, responses=problems(413, 415, 422), summary="Move users to another status"
+    )
     async def bulk_status(self, request: AuthorisedRequest, data: JSONBody[BulkStatusInput]) -> BulkStatusResult:
         """Move all users of one status, not changed since `updated_before`, to another.
 

@@ -61,7 +61,16 @@ async def test_patch_of_another_type_names_those_that_do(api: Client) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"", b"\xff", b'{"email": NaN}', b'{"email": "\\ud800@example.org"}', b"[" * 5000, b"{} {}"],
+    [
+        b"{",
+        b"",
+        b"\xff",
+        b'{"email": "\xe9@example.org"}',
+        b'{"email": NaN}',
+        b'{"email": "\\ud800@example.org"}',
+        b"[" * 5000,
+        b"{} {}",
+    ],
 )
 async def test_body_that_is_no_json_is_refused(api: Client, body: bytes) -> None:
     """Nothing but 400 (no JSON) or 422 (JSON, but no user), and never 500."""
@@ -73,6 +82,43 @@ async def test_body_that_is_no_json_is_refused(api: Client, body: bytes) -> None
 
         assert response.status_code in {400, 422}, (method, body[:20])
         assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/users"), ("PATCH", "/users/x"), ("POST", "/login")])
+@pytest.mark.parametrize("content_type", ["application/json", ""])
+async def test_missing_body_is_400(api: Client, method: str, path: str, content_type: str) -> None:
+    response = await api.request(method, path, headers={"content-type": content_type})
+
+    assert_problem(response, 400, "bad-request")
+    assert "application/json" in response.json()["detail"]
+
+
+async def test_body_of_an_action_is_not_read(api: Client) -> None:
+    user = await create(api)
+
+    response = await api.post(
+        f"/users/{user['id']}/suspend", content=b"why", headers={"content-type": "text/plain"}
+    )
+
+    assert (response.status_code, response.json()["status"]) == (200, "suspended")
+
+
+async def test_missing_parameter_is_named(api: Client) -> None:
+    response = await api.get("/users/search")
+
+    assert_problem(response, 400, "invalid-query")
+    assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [("/q", "missing")]
+
+
+@pytest.mark.parametrize(
+    "path", ["/users?stauts=active", "/users/search?q=a&Limit=1", "/etl/runs?x=", "/etl/quarantine?x=1"]
+)
+async def test_misspelt_parameter_is_400(api: Client, path: str) -> None:
+    """A filter that is not understood must not answer with everything."""
+    response = await api.get(path)
+
+    assert_problem(response, 400, "invalid-query")
+    assert [error["code"] for error in response.json()["errors"]] == ["unknown_parameter"]
 
 
 async def test_body_that_is_too_large_is_413(api: Client) -> None:

@@ -1,0 +1,45 @@
+"""HEAD, OPTIONS and the header `Allow`: the same for every route."""
+
+import pytest
+
+from tests.integration.api.conftest import Client, create
+
+
+@pytest.mark.parametrize(
+    "path", ["/health/live", "/schema", "/login", "/assets/dashboard.css", "/users", "/nope", "/users?limit=0"]
+)
+async def test_head_is_get_without_the_body(api: Client, path: str) -> None:
+    got, headed = await api.get(path), await api.head(path)
+
+    assert got.content
+    assert (headed.status_code, headed.content) == (got.status_code, b"")
+    assert headed.headers == got.headers
+
+
+async def test_head_tells_the_version(api: Client) -> None:
+    user = await create(api)
+
+    response = await api.head(f"/users/{user['id']}")
+
+    assert (response.status_code, response.headers["etag"]) == (200, '"1"')
+
+
+async def test_head_needs_a_key_like_get(anonymous: Client) -> None:
+    assert (await anonymous.head("/users")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/users", "GET, HEAD, OPTIONS, POST"),
+        ("/users/x", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
+        ("/users/x/activate", "OPTIONS, POST"),
+        ("/health/live", "GET, HEAD, OPTIONS"),
+        ("/assets/dashboard.css", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_allow_names_every_method(api: Client, path: str, methods: str) -> None:
+    options, refused = await api.options(path), await api.request("TRACE", path)
+
+    assert (options.status_code, options.headers["allow"]) == (204, methods)
+    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
