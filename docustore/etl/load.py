@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError
 
 from docustore.database import Database, Document
 from docustore.etl.classify import BatchPlan, Outcome, UserWrite, is_known, plan_batch
-from docustore.etl.models import TOMBSTONES
+from docustore.etl.tombstones import ending, find_tombstones, save_tombstones
 from docustore.etl.transform import UserRecord
 from docustore.users.identities import RawUser
 from docustore.users.models import SCHEMA_VERSION
@@ -29,6 +29,8 @@ ROUNDS_ALONE: Final = 4
 # DuplicateKey: another user has the identity or the address. DocumentValidationFailure: the collection's validator
 # refuses the user. Both concern one record only. https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 REFUSALS: Final = frozenset({11000, 121})
+# The outcomes with which an identity may have come into the store.
+ARRIVALS: Final = frozenset({Outcome.INSERTED, Outcome.UPDATED})
 _LIGHT: Final = {
     "identities.key": 1,
     "identities.hash": 1,
@@ -74,6 +76,8 @@ async def load(database: Database, records: Sequence[UserRecord], context: LoadC
                 break
         else:
             outcomes[index] = Outcome.QUARANTINED
+    if not context.dry_run:
+        await _apply_late_tombstones(database, records, outcomes, context)
     return [outcomes[index] for index in range(len(records))]
 
 
@@ -87,8 +91,11 @@ async def _load_once(
     """Classify and write some of the records; note their outcomes and return those to be taken again."""
     if not pending:
         return []
-    plan = await _plan(database, [records[index] for index in pending])
+    batch = [records[index] for index in pending]
+    plan = await _plan(database, batch)
     failed = set() if context.dry_run else await _write(database, plan, context)
+    if plan.tombstones and not context.dry_run:
+        failed |= await _met_by_now(database, batch, plan.tombstones)
     for index, outcome in zip(pending, plan.outcomes, strict=True):
         # A record that an earlier round has written in part is found unchanged by the next one.
         if outcome is not Outcome.UNCHANGED:
@@ -136,23 +143,38 @@ async def _plan(database: Database, records: Sequence[UserRecord]) -> BatchPlan:
         by_email = {"email": {"$in": list(emails)}, "deleted_at": None}
         async for user in database[USERS].find(by_email, _WITHOUT_SECRETS):
             users[user["_id"]] = user
-    return plan_batch(records, users.values(), await _tombstones(database, records, users.values()))
+    known = {identity["key"] for user in users.values() for identity in user.get("identities") or ()}
+    tombstones = await find_tombstones(database, [key for key in keys if key not in known])
+    return plan_batch(records, users.values(), tombstones)
 
 
-async def _tombstones(
-    database: Database, records: Sequence[UserRecord], users: Iterable[RawUser]
-) -> Mapping[str, datetime]:
-    held = {identity["key"] for user in users for identity in user.get("identities") or ()}
-    unknown = [record.key for record in records if record.key not in held]
-    if not unknown:
-        return {}
-    found = database[TOMBSTONES].find({"_id": {"$in": unknown}})
-    return {row["_id"]: row["ended_at"] async for row in found}
+async def _met_by_now(
+    database: Database, records: Sequence[UserRecord], tombstones: Mapping[str, datetime]
+) -> set[int]:
+    """Find the records whose identities the store had not seen, but has by the time their ends are written."""
+    users = database[USERS].find({"identities.key": {"$in": list(tombstones)}}, {"identities.key": 1})
+    there = {identity["key"] async for user in users for identity in user["identities"]} & tombstones.keys()
+    return {index for index, record in enumerate(records) if record.key in there}
+
+
+async def _apply_late_tombstones(
+    database: Database, records: Sequence[UserRecord], outcomes: Mapping[int, Outcome], context: LoadContext
+) -> None:
+    """End the identities whose tombstones were written after the batch had looked for them."""
+    arrived = [
+        record.key
+        for index, record in enumerate(records)
+        # Of what an interrupted attempt has written nobody knows whether it came to look again.
+        if record.values is not None and (outcomes[index] in ARRIVALS or context.resumed_since is not None)
+    ]
+    late = await find_tombstones(database, arrived)
+    if late:
+        await load(database, [ending(key, ended_at) for key, ended_at in late.items()], context)
 
 
 async def _write(database: Database, plan: BatchPlan, context: LoadContext) -> set[int]:
     """Carry a plan out; return the indexes of the records to classify again."""
-    await _save_tombstones(database, plan.tombstones)
+    await save_tombstones(database, plan.tombstones)
     deletes = [write for write in plan.writes if write.fields is None]
     updates = [write for write in plan.writes if write.before is not None and write.fields is not None]
     inserts = [write for write in plan.writes if write.before is None]
@@ -205,15 +227,6 @@ async def _delete(database: Database, writes: Sequence[UserWrite]) -> set[int]:
     operations = [DeleteOne({**_guard(write), **unowned}) for write in writes]
     result = await database[USERS].bulk_write(operations, ordered=False)
     return _records_of(writes) if result.deleted_count < len(writes) else set()
-
-
-async def _save_tombstones(database: Database, tombstones: Mapping[str, datetime]) -> None:
-    if tombstones:
-        operations = [
-            UpdateOne({"_id": key}, {"$max": {"ended_at": ended_at}}, upsert=True)
-            for key, ended_at in tombstones.items()
-        ]
-        await database[TOMBSTONES].bulk_write(operations, ordered=False)
 
 
 def _new_document(write: UserWrite, context: LoadContext) -> Document:

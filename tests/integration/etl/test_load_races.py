@@ -1,8 +1,6 @@
 """Loading beside other writers."""
 
 import asyncio
-import json
-from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -10,23 +8,11 @@ from hypothesis import strategies as st
 
 from docustore.database import Database
 from docustore.etl.classify import Outcome
-from docustore.etl.load import LoadContext, load
-from docustore.etl.transform import UserRecord, to_user_record
+from docustore.etl.load import load
+from tests.load_cases import CONTEXT, record
 from tests.unit.etl.generated import mapped, upstream_records
-from tests.unit.etl.memory_store import RULES
 
-CONTEXT = LoadContext(source="crm", now=datetime(2026, 11, 1, tzinfo=UTC))
 NOT_COMPARED = {"_id": 0, "updated_at": 0, "version": 0, "created_at": 0}
-
-
-def record(number: int, day: int = 1, **fields: Any) -> UserRecord:
-    wire = {
-        "id": number,
-        "email": f"u{number}@example.org",
-        "modified_at": f"2026-01-{day:02}T00:00:00Z",
-        **fields,
-    }
-    return to_user_record(json.dumps(wire).encode(), RULES)
 
 
 async def content(database: Database) -> list[dict[str, Any]]:
@@ -60,6 +46,17 @@ async def test_one_address_in_racing_batches_is_one_user(database: Database) -> 
     assert len(user["identities"]) == 4
 
 
+async def test_tombstone_racing_its_record_counts(database: Database) -> None:
+    """Pages are loaded side by side: neither finds what the other has not written yet."""
+    numbers = range(20)
+    records = [[record(number)] for number in numbers]
+    tombstones = [[record(number, 2, deleted=True)] for number in numbers]
+
+    await asyncio.gather(*(load(database, batch, CONTEXT) for batch in records + tombstones))
+
+    assert [user["status"] for user in await content(database)] == ["inactive"] * len(numbers)
+
+
 async def test_other_writer_between_read_and_write_is_not_overwritten(database: Database) -> None:
     """Every update carries the version it was computed from."""
     await load(database, [record(1)], CONTEXT)
@@ -76,7 +73,7 @@ async def test_other_writer_between_read_and_write_is_not_overwritten(database: 
     assert user["local_roles"] == ["r29"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(records=st.lists(upstream_records(), max_size=14), data=st.data())
 async def test_any_order_of_batches_ends_the_same(
     database: Database, records: list[dict[str, Any]], data: st.DataObject
