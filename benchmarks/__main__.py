@@ -12,14 +12,14 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import etl, listener
+from benchmarks import etl, listener, reading
 from benchmarks.row import BenchRow
 from docustore.collector import relax_collector
 from docustore.config import Settings
 from docustore.embedded.servers import embedded_servers
 
 RESULT: Final = Path(__file__).with_name("latest.json")
-SUITES: Final = (etl, listener)
+SUITES: Final = (etl, listener, reading)
 
 
 async def main() -> None:

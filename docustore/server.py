@@ -14,6 +14,7 @@ from granian.log import LogLevels
 from litestar import Litestar
 
 from docustore.app import create_app
+from docustore.collector import relax_collector
 from docustore.config import load_settings
 from docustore.embedded.launcher import end_with_parent
 from docustore.logs import configure_logging
@@ -49,7 +50,9 @@ def load_app(server_pid: int) -> Litestar:
     stream would keep it alive through anything milder.
     """
     end_with_parent(server_pid, signal.SIGKILL)
-    return create_app()
+    app = create_app()
+    relax_collector()
+    return app
 
 
 if __name__ == "__main__":

@@ -1,0 +1,130 @@
+"""Requests over kept-alive connections, as many as a server answers; no more client than that needs.
+
+A full HTTP client costs several times what the server does, and would be what is measured.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle, islice
+from typing import Final, cast
+
+CONNECTIONS: Final = 32
+WARM_UP_S: Final = 0.5
+MEASURED_S: Final = 3.0
+LAST_ANSWERS_S: Final = 30.0
+_END_OF_HEAD: Final = b"\r\n\r\n"
+_LENGTH: Final = b"content-length:"
+_OK: Final = b"HTTP/1.1 200"
+
+
+class UnexpectedResponseError(Exception):
+    """The server answered anything but 200: the figure would be worth nothing."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Client(asyncio.Protocol):
+    """One connection: sends the next request as soon as the answer to the last is complete, until they run out."""
+
+    requests: Iterator[bytes]
+    failed: asyncio.Future[None]
+    answered: int = 0
+    transport: asyncio.Transport | None = None
+    received: bytearray = field(default_factory=bytearray)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods of asyncio's, but not the class.
+        self.transport = cast("asyncio.Transport", transport)
+        self._send_next()
+
+    def data_received(self, chunk: bytes) -> None:
+        self.received += chunk
+        head = self.received.find(_END_OF_HEAD)
+        if head < 0 or len(self.received) < head + len(_END_OF_HEAD) + self._body_bytes(head):
+            return
+        if not self.received.startswith(_OK):
+            self._fail(UnexpectedResponseError(bytes(self.received[:300])))
+            return
+        self.received.clear()
+        self.answered += 1
+        self._send_next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self._fail(exc or ConnectionResetError("the server closed the connection"))
+        self.closed.set()
+
+    def finish(self) -> None:
+        """Send nothing more, and close after the answer that is under way."""
+        self.requests = iter(())
+
+    def abort(self) -> None:
+        """Close at once, if that has not happened yet."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _send_next(self) -> None:
+        assert self.transport is not None
+        message = next(self.requests, None)
+        if message is None:
+            self.transport.close()
+        else:
+            self.transport.write(message)
+
+    def _body_bytes(self, head: int) -> int:
+        start = self.received.lower().find(_LENGTH, 0, head) + len(_LENGTH)
+        return int(self.received[start : self.received.find(b"\r\n", start)])
+
+    def _fail(self, error: Exception) -> None:
+        if not self.failed.done():
+            self.failed.set_exception(error)
+
+
+async def requests_per_s(port: int, paths: Sequence[str], *, headers: Mapping[str, str]) -> float:
+    """Send GET requests for the paths, in turn, over `CONNECTIONS` connections for `MEASURED_S` seconds.
+
+    Raises:
+        UnexpectedResponseError: An answer was not 200.
+        ConnectionError: The server hung up.
+        TimeoutError: It answered nothing at all.
+    """
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    messages = [f"GET {path} HTTP/1.1\r\nHost: bench\r\n{lines}\r\n".encode() for path in paths]
+    loop = asyncio.get_running_loop()
+    failed: asyncio.Future[None] = loop.create_future()
+    clients = [
+        # Every connection starts elsewhere, so that no two ask for the same at the same time.
+        _Client(requests=islice(cycle(messages), number * len(messages) // CONNECTIONS, None), failed=failed)
+        for number in range(CONNECTIONS)
+    ]
+    try:
+        for client in clients:
+            await loop.create_connection(partial(_itself, client), "127.0.0.1", port)
+        await _unless_failed(failed, WARM_UP_S)
+        before, started = sum(client.answered for client in clients), time.perf_counter()
+        await _unless_failed(failed, MEASURED_S)
+        answered, elapsed_s = sum(client.answered for client in clients) - before, time.perf_counter() - started
+        for client in clients:
+            client.finish()
+        async with asyncio.timeout(LAST_ANSWERS_S):
+            await asyncio.gather(*(client.closed.wait() for client in clients))
+    finally:
+        failed.cancel()
+        for client in clients:
+            client.abort()
+    if not answered:
+        raise TimeoutError(f"no answer within {elapsed_s:.1f} s")
+    return answered / elapsed_s
+
+
+def _itself(client: _Client) -> _Client:
+    return client
+
+
+async def _unless_failed(failed: asyncio.Future[None], seconds: float) -> None:
+    done, _ = await asyncio.wait([failed], timeout=seconds)
+    if done:
+        failed.result()

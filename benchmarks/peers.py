@@ -1,0 +1,95 @@
+"""What the API is measured against: a route that does nothing, and the usual way to write the service.
+
+Both run under the same server as the API. The peer has no authentication, which is to its advantage.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, ClassVar
+
+from beanie import Document, PydanticObjectId, init_beanie
+from fastapi import FastAPI, HTTPException
+from litestar import Litestar, MediaType, get
+from pydantic import BaseModel
+from pymongo import AsyncMongoClient
+
+from docustore.users.profile import Profile, UserStatus
+
+
+class PeerUser(Document):
+    """The same stored user."""
+
+    email: str
+    first_name: str
+    last_name: str
+    status: UserStatus
+    profile: Profile
+    roles: list[str]
+    tags: list[str]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    deleted_at: datetime | None = None
+
+    class Settings:
+        """Beanie's own settings."""
+
+        name: ClassVar[str] = "users"
+
+
+class PeerResponse(BaseModel):
+    """The same response."""
+
+    id: PydanticObjectId
+    email: str
+    first_name: str
+    last_name: str
+    status: UserStatus
+    profile: Profile
+    roles: list[str]
+    tags: list[str]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+def plain_app() -> Litestar:
+    """Make an application with one route, `/`, that answers a word: the most that server and framework can do."""
+
+    @get("/", media_type=MediaType.TEXT, sync_to_thread=False)
+    def hello() -> str:
+        return "hello"
+
+    return Litestar([hello], openapi_config=None, logging_config=None)
+
+
+def fastapi_app() -> FastAPI:
+    """Make the usual service: FastAPI and Beanie, models in and out, pages by skip and limit."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            os.environ["DOCUSTORE_MONGODB_URL"], tz_aware=True
+        )
+        async with client:
+            database = client[os.environ["DOCUSTORE_MONGODB_DATABASE"]]
+            await init_beanie(database=database, document_models=[PeerUser], skip_indexes=True)
+            yield
+
+    app = FastAPI(lifespan=lifespan)
+
+    @app.get("/users/{user_id}", response_model=PeerResponse)
+    async def read(user_id: PydanticObjectId) -> PeerUser:
+        user = await PeerUser.get(user_id)
+        if user is None:
+            raise HTTPException(404)
+        return user
+
+    @app.get("/users", response_model=list[PeerResponse])
+    async def page(skip: int = 0, limit: int = 20) -> list[PeerUser]:
+        newest_first = PeerUser.find({"deleted_at": None}).sort("-created_at")
+        return await newest_first.skip(skip).limit(limit).to_list()
+
+    return app

@@ -1,0 +1,66 @@
+"""A store full of users for the reading benchmarks: the demonstration's people, as the service stores them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from bson import ObjectId
+from bson.timestamp import Timestamp
+
+from docustore.analytics.pipelines import marts_from_groups, marts_pipeline
+from docustore.changes.apply import replace_marts
+from docustore.database import Database
+from docustore.demo.people import person
+from docustore.users.profile import Profile, UserStatus
+from docustore.users.search_terms import search_terms
+
+SEED: Final = 1
+CHUNK: Final = 1_000
+_FIRST_REGISTRATION: Final = datetime(2021, 1, 1, tzinfo=UTC)
+# Users came evenly over five years.
+_SPAN: Final = timedelta(days=5 * 365)
+_STATUSES: Final = tuple(UserStatus)
+
+
+async def populate(database: Database, *, users: int) -> None:
+    """Insert users and count them into the live marts, as the listener would."""
+    for start in range(0, users, CHUNK):
+        chunk = range(start, min(users, start + CHUNK))
+        await database["users"].insert_many([stored_user(number, of=users) for number in chunk], ordered=False)
+    groups = await (await database["users"].aggregate(marts_pipeline())).to_list()
+    async with database.client.start_session() as session:
+        await replace_marts(
+            database, marts_from_groups(groups), seq=0, cluster_time=Timestamp(1, 1), session=session
+        )
+
+
+def stored_user(number: int, *, of: int) -> dict[str, Any]:
+    """Make the document of one user; the same person for the same number, registered in the order of numbers."""
+    someone = person(number, seed=SEED)
+    registered = _FIRST_REGISTRATION + _SPAN * (number / of)
+    names = {"email": someone.email, "first_name": someone.first_name, "last_name": someone.last_name}
+    return {
+        "_id": ObjectId(),
+        **names,
+        "status": _STATUSES[number % len(_STATUSES)].value,
+        "profile": Profile(location=someone.location, bio="Reads and writes.").model_dump(mode="json"),
+        "roles": ["member"],
+        "local_roles": [],
+        "tags": [f"team-{number % 20}"],
+        "identities": [{"key": f"crm:{number}", "modified_at": registered, "hash": "0" * 24}],
+        "search_terms": search_terms(**names),
+        "created_at": registered,
+        "updated_at": registered,
+        "updated_by": "etl:crm",
+        "deleted_at": None,
+        "version": 1,
+        "schema_version": 1,
+    }
+
+
+def name_beginnings(count: int, *, users: int, chars: int = 3) -> Iterator[str]:
+    """Yield what people type: the first letters of the last names of users spread over the whole store."""
+    for number in range(0, users, max(1, users // count)):
+        word = next(iter(search_terms(email="", first_name="", last_name=person(number, seed=SEED).last_name)), "")
+        if len(word) >= chars:
+            yield word[:chars]
