@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Final
 
 import stamina
-from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
 
 from docustore.clock import now_utc
-from docustore.errors import DatabaseUnavailableError, DocustoreError
+from docustore.errors import DatabaseUnavailableError, DocustoreError, RunError
 from docustore.etl.load import LoadContext
 from docustore.etl.models import Checkpoint
 from docustore.etl.page_load import PageContext, load_page
@@ -48,6 +48,7 @@ class PageFlow:
 
         Raises:
             DatabaseUnavailableError: MongoDB did not take a page for about a minute.
+            RunError: MongoDB refused a page for a reason that does not pass.
             DocustoreError: What the source raises, after all pages it had delivered are loaded.
         """
         loading: deque[tuple[str, asyncio.Task[PageResult]]] = deque()
@@ -97,13 +98,25 @@ class PageFlow:
         except PyMongoError as exc:
             if _is_passing(exc):
                 raise DatabaseUnavailableError(f"MongoDB did not take a page: {type(exc).__name__}") from exc
-            raise
+            raise RunError(
+                f"MongoDB refused a page ({_reason(exc)}): look at the server's log, then run again"
+            ) from exc
         raise AssertionError("unreachable: the loop returns or raises")
 
 
 def _is_passing(error: Exception) -> bool:
     """Tell a failure that another try on the next primary may not meet."""
+    return isinstance(error, ConnectionFailure) or not ELECTION_CODES.isdisjoint(_server_codes(error))
+
+
+def _reason(error: PyMongoError) -> str:
+    """Name an error without its text, in which the driver quotes every document of the batch."""
+    codes = ", ".join(map(str, sorted(_server_codes(error))))
+    return f"server code {codes}" if codes else type(error).__name__
+
+
+def _server_codes(error: Exception) -> set[int]:
     if isinstance(error, BulkWriteError):
         failures = error.details.get("writeErrors", []) + error.details.get("writeConcernErrors", [])
-        return any(failure.get("code") in ELECTION_CODES for failure in failures)
-    return isinstance(error, ConnectionFailure) or getattr(error, "code", None) in ELECTION_CODES
+        return {failure["code"] for failure in failures if "code" in failure}
+    return {error.code} if isinstance(error, OperationFailure) and error.code is not None else set()
