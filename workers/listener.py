@@ -2,8 +2,8 @@
 
 SIGTERM or SIGINT: the batch in hand is finished, the position saved, the lease given back, exit 0; where MongoDB
 hangs, the process is cut off after a grace, exit 1. A failure that trying again does not mend: one error in the
-log, the alert addresses told, exit 1. `--check` is the container's health check: exit 0
-exactly if a listener's heartbeat is fresh.
+log, the alert addresses told, exit 1. `--check` is the container's health check: exit 0 exactly if a listener's
+heartbeat is fresh.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 import uvloop
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError
 
 from docustore.alerts import alert
 from docustore.changes.listener import listen
@@ -43,10 +43,15 @@ def main() -> int:
     try:
         return uvloop.run(_check(settings) if is_check else _listen(settings))
     except (DocustoreError, PyMongoError) as exc:
-        log.error("listener.failed", error=type(exc).__name__, reason=str(exc))  # noqa: TRY400  # one sentence
+        log.error("listener.failed", error=type(exc).__name__, reason=_reason(exc))  # noqa: TRY400  # one sentence
     except Exception:  # the process's last loop: say what it was, then stop
         log.exception("listener.crashed")
     return 1
+
+
+def _reason(error: DocustoreError | PyMongoError) -> str:
+    """Say what went wrong, without documents: the text of a bulk write's error quotes them all."""
+    return "MongoDB refused a write: its log says why" if isinstance(error, BulkWriteError) else str(error)
 
 
 async def _listen(settings: Settings) -> int:

@@ -19,7 +19,6 @@ ROOT: Final = "root"
 SERVICE: Final = "docustore"
 ALREADY_INITIALIZED: Final = 23
 USER_EXISTS: Final = 51003
-AUTHENTICATION_FAILED: Final = 18
 # An election among three fresh members takes about 12 s.
 PRIMARY_TIMEOUT_S: Final = 90
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Final
 
 from beanie import Document
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
@@ -56,8 +56,6 @@ class WatermarkChange(BaseModel):
 
 class Counts(BaseModel):
     """What became of every record read; `read` is the sum of all but `warnings`."""
-
-    model_config = ConfigDict(validate_assignment=False)
 
     read: int = 0
     inserted: int = 0
@@ -137,7 +135,6 @@ class EtlSource(Document):
     id: str  # type: ignore[assignment]  # the source's name
     watermark: datetime | None = None
     paused: bool = False
-    active_run: str | None = None
 
     class Settings:
         """Beanie's own settings."""

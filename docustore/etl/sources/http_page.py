@@ -12,7 +12,6 @@ import msgspec
 
 from docustore.etl.sources.json_array import ArrayMalformedError, split_array
 
-_SHOWN_KEYS: Final = 5
 _SCANNER: Final = json.JSONDecoder()
 
 
