@@ -1,6 +1,7 @@
 """Servers and databases of the test suite: real ones, started here, thrown away afterwards."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,17 @@ from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
 from indexes.declared import DECLARED
 
-# How long an example takes says something about the machine, not about the rule.
-hypothesis.settings.register_profile("docustore", deadline=None)
-hypothesis.settings.load_profile("docustore")
+# How long an example takes says something about the machine, not about the rule. The examples are the same in
+# every run, so that only a change can make a test fail; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+SLOW_MACHINE = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("repeat", deadline=None, derandomize=True, suppress_health_check=SLOW_MACHINE)
+hypothesis.settings.register_profile(
+    "explore", deadline=None, max_examples=2000, suppress_health_check=SLOW_MACHINE
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
+# What a developer has set for another purpose must not decide how tests end.
+for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).*", name)]:
+    del os.environ[_name]
 OURS = frozenset(collection.name for collection in DECLARED)
 
 

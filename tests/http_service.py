@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,8 +28,14 @@ class HttpService:
 
 
 @asynccontextmanager
-async def http_service(answer: Callable[[Query], Answer]) -> AsyncIterator[HttpService]:
-    """Serve on a free loopback port; the queries it got are kept, in order."""
+async def http_service(
+    answer: Callable[[Query], Answer], *, hold: Callable[[Query], Awaitable[object]] | None = None
+) -> AsyncIterator[HttpService]:
+    """Serve on a free loopback port; the queries it got are kept, in order.
+
+    Args:
+        hold: Awaited before each answer.
+    """
     queries: list[Query] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -37,6 +43,8 @@ async def http_service(answer: Callable[[Query], Answer]) -> AsyncIterator[HttpS
         target = request.split(b" ", 2)[1].decode()
         query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
         queries.append(query)
+        if hold is not None:
+            await hold(query)
         writer.write(_encoded(answer(query)))
         await writer.drain()
         writer.close()

@@ -72,7 +72,7 @@ async def change_status(database: Database) -> ChangeStatus:
 
 
 async def wait_until_applied(
-    database: Database, *, operation_time: Timestamp | None = None, timeout_s: float = 30.0
+    database: Database, *, operation_time: Timestamp | None = None, timeout_s: float = 120.0
 ) -> int:
     """Wait until every change up to an operation time is applied; return the number of the last history row.
 

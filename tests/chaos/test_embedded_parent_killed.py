@@ -5,11 +5,11 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from pymongo import AsyncMongoClient
 
 from docustore.embedded.servers import embedded_servers
+from tests.alive import is_alive
 from tests.chaos import holder
 from tests.waiting import until
 
@@ -26,15 +26,15 @@ async def test_servers_end_when_the_parent_is_killed(tmp_path: Path) -> None:
     """No chance to clean up is left to a process that gets SIGKILL; the kernel must do it."""
     process, servers = await start_holder(tmp_path)
     pids = (servers["mongod_pid"], servers["valkey_pid"])
-    assert all(psutil.pid_exists(pid) for pid in pids)
+    assert all(is_alive(pid) for pid in pids)
 
     process.kill()
     await process.wait()
 
     async def are_gone() -> bool:
-        return not any(psutil.pid_exists(pid) for pid in pids)
+        return not any(is_alive(pid) for pid in pids)
 
-    await until(are_gone, timeout_s=10)
+    await until(are_gone)
 
 
 async def test_folder_starts_again_after_the_kill(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
 from tests.chaos.programs import program
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.chaos]
 # The grace of the listener, and what a busy machine needs to start a signal handler.
-END_S = 20.0
+END_S = 60.0
 
 
 async def test_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ async def test_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> Non
         async with connect(settings, app_name="docustore-tests") as database:
             await apply_indexes(database)
             async with program("-m", "workers.listener", settings=settings, log=tmp_path / "log") as listener:
-                await wait_until_applied(database, timeout_s=30)
+                await wait_until_applied(database)
                 os.kill(own.mongod_pid, signal.SIGSTOP)
                 try:
                     started = time.monotonic()

@@ -15,7 +15,7 @@ from docustore.config import LostPositionPolicy, Settings
 from docustore.database import Database
 from docustore.errors import PositionLostError, RecoveryLoopError
 from tests.listening import assert_consistent, history_of, listening, make_user
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 async def _lose_position(database: Database, **fields: Any) -> None:
@@ -88,7 +88,7 @@ async def test_fail_policy_stops(database: Database, settings: Settings) -> None
 
     async with listening(database, strict) as listener:
         with pytest.raises(PositionLostError, match="280"):
-            await asyncio.wait_for(asyncio.shield(listener), 10)
+            await asyncio.wait_for(asyncio.shield(listener), PATIENCE_S)
 
     assert await history_of(database) == known
     assert (await change_status(database)).state == "lost"
@@ -100,7 +100,7 @@ async def test_recoveries_without_progress_stop(database: Database, settings: Se
 
     async with listening(database, settings) as listener:
         with pytest.raises(RecoveryLoopError):
-            await asyncio.wait_for(asyncio.shield(listener), 10)
+            await asyncio.wait_for(asyncio.shield(listener), PATIENCE_S)
 
 
 async def test_recovery_that_died_goes_on(database: Database, settings: Settings) -> None:
@@ -145,7 +145,7 @@ async def test_collection_that_ends_is_a_gap(database: Database, settings: Setti
         else:
             await database["users"].rename("users_before")
         await database["users"].insert_one(users[0])
-        await until(lambda: database["change_gaps"].find_one({"closed_at": {"$exists": True}}), timeout_s=10)
+        await until(lambda: database["change_gaps"].find_one({"closed_at": {"$exists": True}}))
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
 
@@ -162,7 +162,7 @@ async def test_dropped_database_is_started_anew(database: Database, settings: Se
         await wait_until_applied(database)
         await database.client.drop_database(database.name)
         await database["users"].insert_one(make_user())
-        await wait_until_applied(database, timeout_s=20)
+        await wait_until_applied(database)
 
     assert len(await history_of(database)) == 1
     await assert_consistent(database)

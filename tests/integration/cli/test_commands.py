@@ -1,4 +1,5 @@
 import asyncio
+import fcntl
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from docustore.cli.main import COMMANDS
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.embedded.data_dir import claimed, is_claimed
+from tests.alive import is_alive
 from tests.integration.cli.docustore_command import addresses, run_docustore
 from tests.waiting import until
 
@@ -100,23 +102,27 @@ async def test_own_servers_last_as_long_as_the_command(tmp_path: Path) -> None:
 
     assert outcome.exit_code == 2
     assert not is_claimed(tmp_path)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "mongod.pid").read_text()), 0)
+    assert not is_alive(int((tmp_path / "mongod.pid").read_text()))
 
 
 async def test_sigterm_ends_own_servers_in_order(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "docustore", "indexes", "plan", "--data-dir", tmp_path, stdout=PIPE, stderr=PIPE
-    )
+    mongod_pid = tmp_path / "mongod.pid"
 
     async def has_started() -> bool:
-        return (tmp_path / "mongod.pid").exists()
+        return mongod_pid.exists() and bool(mongod_pid.read_text())
 
-    await until(has_started, timeout_s=20)
-    process.send_signal(signal.SIGTERM)
-    _, stderr = await process.communicate()
+    # Held as by a server of an earlier start, so that the command is sure to be at it still.
+    with (tmp_path / "valkey.pid").open("w") as earlier:
+        fcntl.flock(earlier, fcntl.LOCK_EX)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "docustore", "indexes", "plan", "--data-dir", tmp_path, stdout=PIPE, stderr=PIPE
+        )
+        await until(has_started)
+        process.send_signal(signal.SIGTERM)
+        _, stderr = await process.communicate()
 
     assert process.returncode == 1
+    assert not is_alive(int(mongod_pid.read_text()))
     assert b"interrupted" in stderr
     assert b"Traceback" not in stderr
     assert not is_claimed(tmp_path)

@@ -4,11 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.integration.cli.docustore_command import run_docustore
-
-pytestmark = pytest.mark.timeout(150)
 
 
 def check(document: dict[str, Any], first_read: int) -> None:

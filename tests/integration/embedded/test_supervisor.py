@@ -2,18 +2,20 @@ import asyncio
 import os
 import socket
 import sys
+import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from docustore.config import Settings
 from docustore.embedded.children import ChildSpec
 from docustore.embedded.endpoints import Endpoints, read_endpoints
+from docustore.embedded.processes import GRACE_S
 from docustore.embedded.resolve import known_servers, reachable_servers
 from docustore.embedded.service import ServicePlan
 from docustore.embedded.supervisor import running_service
 from docustore.errors import ConfigurationError, DataDirBusyError, ServiceStartError
+from tests.alive import is_alive
 from tests.waiting import until
 
 FAKE_CHILD = Path(__file__).with_name("fake_child.py")
@@ -51,12 +53,12 @@ async def test_children_get_addresses_and_are_listed(free_port_settings: Setting
     async with running_service(free_port_settings, plan=plan_of(*ALL, journal=journal)) as endpoints:
         assert read_endpoints(data_dir) == endpoints
         assert endpoints.pids["supervisor"] == os.getpid()
-        assert all(psutil.pid_exists(endpoints.pids[name] or 0) for name in ALL)
+        assert all(is_alive(endpoints.pids[name]) for name in ALL)
         assert endpoints.pids["mongod"] is None
         assert f"api started {free_port_settings.mongodb_url}" in lines_of(journal)
 
     assert not (data_dir / "endpoints.json").exists()
-    assert not any(psutil.pid_exists(endpoints.pids[name] or 0) for name in ALL)
+    assert not any(is_alive(endpoints.pids[name]) for name in ALL)
 
 
 async def test_drain_goes_from_api_to_listener(free_port_settings: Settings, journal: Path) -> None:
@@ -66,7 +68,7 @@ async def test_drain_goes_from_api_to_listener(free_port_settings: Settings, jou
         async def have_started() -> bool:
             return len(lines_of(journal)) == len(ALL)
 
-        await until(have_started, timeout_s=10)
+        await until(have_started)
 
     assert [line for line in lines_of(journal) if line.endswith("ended")] == [f"{name} ended" for name in ALL]
 
@@ -80,7 +82,7 @@ async def test_killed_child_is_started_again(free_port_settings: Settings, journ
             now = read_endpoints(data_dir)
             return now is not None and now.pids["worker"] != first.pids["worker"]
 
-        await until(is_back, timeout_s=10)
+        await until(is_back)
         second = read_endpoints(data_dir)
 
     assert isinstance(second, Endpoints)
@@ -91,15 +93,17 @@ async def test_hurry_kills_what_will_not_end(free_port_settings: Settings, journ
     """The second Ctrl-C: a person who waits has said enough."""
     hurry = asyncio.Event()
     plan = plan_of("stubborn", journal=journal)
-    async with asyncio.timeout(8), running_service(free_port_settings, plan=plan, hurry=hurry) as endpoints:
+    async with running_service(free_port_settings, plan=plan, hurry=hurry) as endpoints:
 
         async def has_started() -> bool:
             return bool(lines_of(journal))
 
-        await until(has_started, timeout_s=5)
+        await until(has_started)
         hurry.set()
+        told = time.monotonic()
 
-    assert not psutil.pid_exists(endpoints.pids["stubborn"] or 0)
+    assert time.monotonic() - told < GRACE_S
+    assert not is_alive(endpoints.pids["stubborn"])
 
 
 async def test_broken_child_shows_its_last_words(free_port_settings: Settings, journal: Path) -> None:
@@ -151,7 +155,7 @@ async def test_commands_use_the_servers_of_a_service(tmp_path: Path, journal: Pa
         reachable_servers(own) as found,
     ):
         assert (found.mongodb_url, found.redis_url) == (endpoints.mongodb_url, endpoints.redis_url)
-        assert psutil.pid_exists(endpoints.pids["mongod"] or 0)
+        assert is_alive(endpoints.pids["mongod"])
 
     assert known_servers(own) is None
 

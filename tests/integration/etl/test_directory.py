@@ -57,7 +57,7 @@ async def test_listener_turns_the_directory_into_history(
     async with listening(database, settings):
         for path in FILES:
             await run_source(file_source(path, required=("email",)))
-        applied = await wait_until_applied(database, timeout_s=60)
+        applied = await wait_until_applied(database)
 
     writes = sum([user["version"] async for user in database.users.find({}, {"version": 1})])
     assert applied == writes == await database.user_history.count_documents({})

@@ -31,7 +31,7 @@ def in_turn(*answers: Answer) -> Answering:
 
 async def ran(run_source: Run, answer: Answering, **options: Any) -> tuple[EtlRun, HttpService]:
     async with http_service(answer) as service:
-        source = SourceSettings(kind="http", url=service.url, page_size=7, max_retries=2, timeout_s=5)
+        source = SourceSettings(kind="http", url=service.url, page_size=7, max_retries=2, timeout_s=60)
         return await run_source(source, **options), service
 
 

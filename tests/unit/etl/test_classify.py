@@ -19,7 +19,7 @@ def loaded(*records: dict[str, Any]) -> tuple[MemoryStore, list[Outcome]]:
     return store, outcomes
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(upstream_records(), max_size=14), st.randoms(), st.integers(1, 6), st.integers(1, 6))
 def test_order_and_batch_size_do_not_matter(
     records: list[dict[str, Any]], random: Any, size: int, other_size: int
@@ -34,7 +34,7 @@ def test_order_and_batch_size_do_not_matter(
     assert one.content() == other.content()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(upstream_records(), max_size=14), st.integers(1, 6))
 def test_loading_again_writes_nothing(records: list[dict[str, Any]], size: int) -> None:
     store = MemoryStore()
@@ -46,7 +46,7 @@ def test_loading_again_writes_nothing(records: list[dict[str, Any]], size: int) 
     assert store.writes == writes
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(upstream_records(), max_size=14), st.integers(1, 6))
 def test_one_user_per_address(records: list[dict[str, Any]], size: int) -> None:
     store = MemoryStore()
