@@ -84,7 +84,10 @@ class UserInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    email: Email = Field(description="unique among users that are not deleted; stored in lower case")
+    email: Email = Field(
+        description="unique among users that are not deleted; stored in lower case",
+        json_schema_extra={"format": "email"},
+    )
     first_name: PersonName = ""
     last_name: PersonName = ""
     status: UserStatus = UserStatus.ACTIVE

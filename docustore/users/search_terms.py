@@ -9,6 +9,8 @@ from anyascii import anyascii
 # A term longer than this finds nothing more; it would only fatten the index.
 MAX_TERM_CHARS: Final = 64
 MAX_TERMS: Final = 40
+# No address holds one, and MongoDB refuses an expression with a null byte.
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _WORD: Final = re.compile(r"[a-z0-9]+")
 
 
@@ -40,6 +42,6 @@ def query_terms(query: str) -> list[str]:
     An address stays whole; anything else is cut into words as names are: `O'Brien-Smith` -> `o, brien, smith`.
     """
     prefixes: list[str] = []
-    for word in fold(query).split():
+    for word in _CONTROL.sub(" ", fold(query)).split():
         prefixes += [word.strip(".-_+'\"")] if "@" in word.strip("@") else _WORD.findall(word)
     return [prefix[:MAX_TERM_CHARS] for prefix in prefixes]

@@ -46,6 +46,12 @@ def test_terms_are_bounded_and_ascii(first_name: str, last_name: str) -> None:
     assert terms == sorted(set(terms))
 
 
+@pytest.mark.parametrize("query", ["ada@\0", "a\0da@x", "\x7f@x", "ada@x\x1by"])
+def test_control_characters_separate_words(query: str) -> None:
+    """MongoDB refuses an expression with a null byte."""
+    assert all(prefix.isprintable() for prefix in query_terms(query))
+
+
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=20))
 def test_every_name_is_found_by_itself(name: str) -> None:
     """Whatever the script: what was typed is folded as what was stored."""
