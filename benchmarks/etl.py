@@ -19,12 +19,13 @@ from typing import Any, Final
 from uuid import uuid4
 
 from benchmarks.row import BenchRow
-from docustore.config import Settings, SourceKind, SourceSettings
+from docustore.config import Settings
 from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.etl.models import RunOptions, RunState, RunTrigger
 from docustore.etl.pipeline import RunEnvironment, execute
 from docustore.etl.schedule import create_run
+from docustore.source_settings import SourceKind, SourceSettings
 from indexes.apply import apply_indexes
 
 RECORDS: Final = 100_000

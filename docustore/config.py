@@ -6,40 +6,24 @@ reads nothing.
 """
 
 import os
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from docustore.errors import ConfigurationError
+from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 CONFIG_FILE_VARIABLE: Final = "DOCUSTORE_CONFIG"
 DEFAULT_CONFIG_FILE: Final = "docustore.toml"
-# The name is the first half of every identity key (`crm:42`), so it must not hold the separator.
-SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-
-
-class SourceKind(StrEnum):
-    """How an upstream system is read."""
-
-    FILE = "file"
-    HTTP = "http"
 
 
 class LostPositionPolicy(StrEnum):
@@ -50,27 +34,12 @@ class LostPositionPolicy(StrEnum):
     RESET = "reset"
 
 
-class SourceSettings(BaseModel):
-    """One upstream system: a table `[sources.NAME]` of `docustore.toml`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: SourceKind = Field(description="how it is read: `file` or `http`")
-    url: str = Field(min_length=1, description="http(s) address, or a path or file:// address for `file`")
-    schedule: Literal["hourly", "off"] = Field("hourly", description="`hourly`, or `off` for manual runs only")
-    required: tuple[str, ...] = Field(
-        ("email", "first_name", "last_name"), description="fields a record must hold; others may be missing"
-    )
-    headers: dict[str, SecretStr] = Field(default_factory=dict, description="HTTP headers, such as Authorization")
-    page_size: int = Field(1000, ge=1, le=10_000, description="records asked for in one HTTP page")
-    timeout_s: float = Field(30.0, gt=0, description="seconds without an answer before an HTTP request is retried")
-    max_retries: int = Field(5, ge=0, le=20, description="retries of one HTTP page before the run is put off")
-
-
 class Settings(BaseSettings):
     """Everything a process can be told; the defaults are safe for development on one machine."""
 
-    model_config = SettingsConfigDict(frozen=True, env_prefix="DOCUSTORE_", extra="forbid")
+    model_config = SettingsConfigDict(
+        frozen=True, env_prefix="DOCUSTORE_", env_ignore_empty=True, extra="forbid", hide_input_in_errors=True
+    )
 
     mongodb_url: str | None = Field(None, description="MongoDB address; unset = an embedded server")
     mongodb_database: str = Field("docustore", min_length=1, description="database name")
@@ -158,18 +127,31 @@ def load_settings(**overrides: Overrides) -> Settings:
         overrides: Settings that a command line gave; None leaves a setting as it is.
 
     Raises:
-        ConfigurationError: A setting is unknown or does not fit its type; names the setting and the reason.
+        ConfigurationError: A setting does not fit, or the file holds an unknown one; names it and the reason.
     """
     _reject_missing_config_file()
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic parses them
     except ValidationError as exc:
-        first = exc.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise ConfigurationError(setting=name, problem=first["msg"]) from exc
-    except ValueError as exc:  # malformed TOML, malformed JSON in DOCUSTORE_SOURCES
+        raise configuration_error(exc) from exc
+    except SettingsError as exc:
+        problem = f"{exc}; in the environment, lists and tables are written as JSON"
+        raise ConfigurationError(setting="configuration", problem=problem) from exc
+    except ValueError as exc:  # malformed TOML
         raise ConfigurationError(setting="configuration", problem=str(exc)) from exc
+
+
+def configuration_error(error: ValidationError, *, within: str | None = None) -> ConfigurationError:
+    """Name the first setting that does not fit, and why; never with its value.
+
+    Args:
+        within: The setting whose parts were validated.
+    """
+    first = error.errors()[0]
+    path = [within, *first["loc"]] if within else first["loc"]
+    name = ".".join(map(str, path)) or "settings"
+    return ConfigurationError(setting=name, problem=first["msg"].removeprefix("Value error, "))
 
 
 def _reject_missing_config_file() -> None:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
-from docustore.config import Settings, SourceKind, SourceSettings
+from docustore.config import Settings
 from docustore.demo.proof import discrepancies
 from docustore.demo.scenario import SOURCE, Outcome, Report, Scenario
 from docustore.demo.service import demo_service
@@ -27,6 +27,7 @@ from docustore.document_models import open_database
 from docustore.embedded.endpoints import Endpoints
 from docustore.embedded.ports import is_free
 from docustore.embedded.supervisor import running_service
+from docustore.source_settings import SourceKind, SourceSettings
 
 MADE_UP_REQUIRED: Final = ("email", "first_name", "last_name")
 # People's own files often hold single names; the demonstration is not there to refuse them.

@@ -16,7 +16,7 @@ from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
 from docustore.cli.programs import output_of
 from docustore.collector import relax_collector
-from docustore.config import SOURCE_NAME, Settings, SourceSettings
+from docustore.config import Settings
 from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
@@ -30,6 +30,7 @@ from docustore.etl.queries import RunQuery, list_runs
 from docustore.etl.run_record import run_record
 from docustore.etl.schedule import create_run
 from docustore.etl.sources.opening import source_by_address
+from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 DEFAULT_REQUIRED: Final = ("email", "first_name", "last_name")
 

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 from pymongo.errors import ConnectionFailure, PyMongoError
 
-from docustore.config import Settings, SourceSettings
+from docustore.config import Settings
 from docustore.database import Database, unavailability
 from docustore.errors import DocustoreError, LeaseLostError, RetryableError
 from docustore.etl import ledger
@@ -28,6 +28,7 @@ from docustore.etl.progress import ProgressListener
 from docustore.etl.sources.opening import open_source
 from docustore.etl.sources.page import Source
 from docustore.etl.transform import RecordRules
+from docustore.source_settings import SourceSettings
 
 log: Final = structlog.get_logger()
 # How much work a killed worker loses at most, and how often somebody who watches sees it move.

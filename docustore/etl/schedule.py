@@ -11,10 +11,10 @@ from typing import Final
 import structlog
 from pymongo.errors import DuplicateKeyError
 
-from docustore.config import SourceSettings
 from docustore.database import Database
 from docustore.errors import NotFoundError
 from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.source_settings import SourceSettings
 
 log: Final = structlog.get_logger()
 SLOT: Final = timedelta(hours=1)

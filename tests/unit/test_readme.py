@@ -8,7 +8,8 @@ import pytest
 from pydantic.fields import FieldInfo
 
 from docustore.cli.main import COMMANDS
-from docustore.config import Settings, SourceSettings
+from docustore.config import Settings
+from docustore.source_settings import SourceSettings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

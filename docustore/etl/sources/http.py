@@ -17,11 +17,11 @@ import httpx2
 import stamina
 
 from docustore.clock import as_utc
-from docustore.config import SourceSettings
 from docustore.errors import SourceContentError, SourceRejectedError, SourceUnavailableError
 from docustore.etl.models import Window
 from docustore.etl.sources.http_page import PageMalformedError, WirePage, parse_page
 from docustore.etl.sources.page import Page
+from docustore.source_settings import SourceSettings
 
 TOO_MANY_REQUESTS: Final = 429
 SERVER_ERROR: Final = 500

@@ -6,10 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
-from docustore.config import SourceKind, SourceSettings
+from pydantic import ValidationError
+
+from docustore.config import configuration_error
 from docustore.etl.sources.file import FileSource, path_of
 from docustore.etl.sources.http import open_http_source
 from docustore.etl.sources.page import Source
+from docustore.source_settings import SourceKind, SourceSettings
 
 # Files given by hand share one name: yesterday's and today's export hold the same identities.
 FILE_SOURCE_NAME: Final = "file"
@@ -38,9 +41,17 @@ def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, 
 
     Returns:
         The name under which its identities are kept (`file`, or the host of an address), and its settings.
+
+    Raises:
+        ConfigurationError: The address names no host, or `required` no field.
     """
-    url = urlsplit(address)
-    if url.scheme in {"http", "https"}:
-        name = _NOT_IN_A_NAME.sub("-", url.netloc.rpartition("@")[2].lower()).strip("-")
-        return name, SourceSettings(kind=SourceKind.HTTP, url=address, schedule="off", required=required)
-    return FILE_SOURCE_NAME, SourceSettings(kind=SourceKind.FILE, url=address, schedule="off", required=required)
+    is_http = address.lower().startswith(("http://", "https://"))
+    kind = SourceKind.HTTP if is_http else SourceKind.FILE
+    try:
+        settings = SourceSettings(kind=kind, url=address, schedule="off", required=required)
+    except ValidationError as exc:
+        raise configuration_error(exc, within="source") from exc
+    if not is_http:
+        return FILE_SOURCE_NAME, settings
+    host = urlsplit(address).netloc.rpartition("@")[2]
+    return _NOT_IN_A_NAME.sub("-", host.lower()).strip("-"), settings

@@ -10,10 +10,11 @@ from httpx2 import ASGITransport, AsyncClient
 from litestar import Litestar
 
 from docustore.app import create_app
-from docustore.config import Settings, SourceSettings
+from docustore.config import Settings
 from docustore.database import Database
 from docustore.security.api_keys import create_key
 from docustore.security.models import Scope
+from docustore.source_settings import SourceSettings
 
 Client = AsyncClient
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from docustore.config import Settings, SourceSettings
+from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.models import EtlRun, RunOptions, RunTrigger
 from docustore.etl.pipeline import RunEnvironment, execute
 from docustore.etl.schedule import create_run
+from docustore.source_settings import SourceSettings
 
 Run = Callable[..., Awaitable[EtlRun]]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from docustore.config import SourceSettings
 from docustore.database import Database
 from docustore.etl.models import EtlRun, RunState
+from docustore.source_settings import SourceSettings
 from tests.http_service import Answer, HttpService, Query, http_service
 from tests.integration.etl.conftest import Run, user
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from docustore.config import SourceSettings
 from docustore.database import Database
 from docustore.etl import ledger
 from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.schedule import create_run, tick
+from docustore.source_settings import SourceSettings
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SOURCES = {

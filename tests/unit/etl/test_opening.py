@@ -1,0 +1,35 @@
+"""Sources given by hand."""
+
+import pytest
+
+from docustore.errors import ConfigurationError
+from docustore.etl.sources.opening import source_by_address
+from docustore.source_settings import SourceKind
+
+
+@pytest.mark.parametrize(
+    ("address", "name", "kind"),
+    [
+        ("people.csv", "file", SourceKind.FILE),
+        ("file:///data/people.csv", "file", SourceKind.FILE),
+        ("https://Crm.example.org:8443/users?tenant=5", "crm-example-org-8443", SourceKind.HTTP),
+        ("http://reader:secret@127.0.0.1/users", "127-0-0-1", SourceKind.HTTP),
+    ],
+)
+def test_source_is_named_after_its_address(address: str, name: str, kind: SourceKind) -> None:
+    found, source = source_by_address(address, required=("email",))
+
+    assert (found, source.kind, source.url, source.schedule) == (name, kind, address, "off")
+
+
+@pytest.mark.parametrize(
+    ("address", "required", "reason"),
+    [
+        ("http://", "email", "name a host"),
+        ("https://[::1/users", "email", "name a host"),
+        ("people.csv", "mail", "there is no field 'mail'"),
+    ],
+)
+def test_senseless_source_is_refused(address: str, required: str, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        source_by_address(address, required=(required,))
