@@ -1,0 +1,105 @@
+"""What `/schema` promises, every route keeps, whatever it is sent: requests made from the description itself.
+
+The requests are the same in every run: nothing here is left to chance, and no example is remembered.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from itertools import count
+from typing import Any, Final
+
+import pytest
+import requests
+import schemathesis
+from httpx2 import Response
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import booleans
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.schemas import APIOperation
+from schemathesis.specs.openapi import checks
+
+from docustore.app import create_app
+from docustore.config import Settings
+from tests.integration.api.conftest import Client
+
+BASE_URL: Final = "http://api.test"
+ANSWER_TIMEOUT_S: Final = 30
+CHECKS: Final = [
+    not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+]
+WITHOUT_KEYS: Final = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
+REPRODUCIBLE: Final = settings(
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def operations() -> Iterator[APIOperation[Any, Any, Any, Any]]:
+    unconnected = create_app(Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere"))
+    document = json.dumps(unconnected.openapi_schema.to_schema(), sort_keys=True)
+    schema = schemathesis.openapi.from_dict(json.loads(document), config=WITHOUT_KEYS)
+    for found in schema.get_all_operations():
+        yield found.ok()
+
+
+class Caller:
+    """Sends generated requests from another thread: the generator blocks the one it runs in."""
+
+    def __init__(self, api: Client) -> None:
+        self._api = api
+        self._loop = asyncio.get_running_loop()
+        self._emails = count()
+
+    def send(self, case: Any, *, gets_further: bool) -> Response:
+        """Send a request as it is, or so that it gets further: for a user that exists, with a free address."""
+        if gets_further and "user_id" in case.path_parameters:
+            case.path_parameters["user_id"] = self._new_user()
+            case.headers["If-Match"] = "*"
+        if gets_further and isinstance(case.body, dict) and "email" in case.body:
+            case.body["email"] = self._free_address()
+        prepared = requests.Request(**case.as_transport_kwargs(base_url=BASE_URL)).prepare()
+        return self._request(prepared.method, prepared.url, headers=dict(prepared.headers), content=prepared.body)
+
+    def _new_user(self) -> str:
+        return self._request("POST", "/users", json={"email": self._free_address()}).json()["id"]
+
+    def _free_address(self) -> str:
+        return f"user{next(self._emails)}@example.org"
+
+    def _request(self, *arguments: Any, **options: Any) -> Response:
+        sending = asyncio.run_coroutine_threadsafe(self._api.request(*arguments, **options), self._loop)
+        return sending.result(ANSWER_TIMEOUT_S)
+
+
+def kinds_of_requests() -> list[Any]:
+    """Right requests to every operation, and wrong ones to those that can be sent some: any text is a good id."""
+    return [
+        pytest.param(operation, mode, id=f"{operation.label}-{mode.value}")
+        for operation in operations()
+        for mode in GenerationMode
+        if mode is GenerationMode.POSITIVE or operation.query or operation.body
+    ]
+
+
+@pytest.mark.parametrize(("operation", "mode"), kinds_of_requests())
+async def test_every_answer_is_described(api: Client, operation: Any, mode: GenerationMode) -> None:
+    """Right and wrong requests alike get a status, a type and a body that the description names."""
+    caller = Caller(api)
+
+    @REPRODUCIBLE
+    @given(case=operation.as_strategy(mode, feedback=FeedbackSources()), gets_further=booleans())
+    def conforms(case: Any, gets_further: bool) -> None:
+        case.validate_response(caller.send(case, gets_further=gets_further), checks=CHECKS)
+
+    await asyncio.to_thread(conforms)
