@@ -24,6 +24,7 @@
     ├── NotFoundError                  user, run, source or key that does not exist
     ├── UserGoneError                  a user that was deleted
     ├── EmailTakenError                another user has the e-mail
+    ├── IdempotencyKeyReusedError      a key came with two different requests
     ├── VersionConflictError           the document changed since it was read
     ├── PreconditionRequiredError      a write without If-Match
     ├── DemoError                      a part of the demonstration did not answer
@@ -228,6 +229,13 @@ class EmailTakenError(DocustoreError):
 
     def __init__(self) -> None:
         super().__init__("another user has this e-mail address; choose another or change that user first")
+
+
+class IdempotencyKeyReusedError(DocustoreError):
+    """An idempotency key came again, with another request than the first time."""
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key came with another request before; make a new key for a new request")
 
 
 class VersionConflictError(DocustoreError):

@@ -6,7 +6,7 @@ from indexes.changes import CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_ST
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import ETL_QUARANTINE, ETL_RUNS, ETL_SOURCES, ETL_TOMBSTONES
 from indexes.security import API_KEYS
-from indexes.users import USERS
+from indexes.users import IDEMPOTENCY_KEYS, USERS
 
 DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     USERS,
@@ -19,4 +19,5 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     ETL_QUARANTINE,
     ETL_TOMBSTONES,
     API_KEYS,
+    IDEMPOTENCY_KEYS,
 )

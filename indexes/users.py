@@ -1,9 +1,11 @@
-"""The collection `users`."""
+"""The collection `users`, and the keys of requests that made them."""
 
 from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.users.idempotency import IDEMPOTENCY_KEYS as IDEMPOTENCY_KEYS_NAME
+from docustore.users.idempotency import KEPT, IdempotencyKey
 from docustore.users.models import User
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
@@ -46,4 +48,15 @@ USERS: Final = CollectionDeclaration(
     ),
     validator=validator_of(User),
     has_images=True,
+)
+
+IDEMPOTENCY_KEYS: Final = CollectionDeclaration(
+    name=IDEMPOTENCY_KEYS_NAME,
+    indexes=(
+        # The server's own query once a minute: forgets the keys that are old enough.
+        IndexModel(
+            [("created_at", ASCENDING)], name="created_at_expiry", expireAfterSeconds=int(KEPT.total_seconds())
+        ),
+    ),
+    validator=validator_of(IdempotencyKey),
 )

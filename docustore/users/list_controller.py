@@ -10,6 +10,7 @@ from litestar.params import JSONBody
 from docustore.clock import as_utc, now_utc
 from docustore.problem_details import problems
 from docustore.security.authentication import AuthorisedRequest
+from docustore.users.idempotency import create_user_once
 from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users
 from docustore.users.query_parameters import (
     CreatedAfter,
@@ -17,6 +18,7 @@ from docustore.users.query_parameters import (
     CreatedFrom,
     CreatedUntil,
     Cursor,
+    IdempotencyKeyHeader,
     Limit,
     Location,
     Offset,
@@ -82,10 +84,22 @@ class UserListController(Controller):
             response.headers["Preference-Applied"] = f"count={counting.value}"
         return response
 
-    @post(responses=problems(409, 413, 415, 422), response_headers=[ETAG, LOCATION], summary="Create a user")
-    async def create(self, request: AuthorisedRequest, data: JSONBody[UserInput]) -> Response[UserView]:
-        """Create a user. Fields that are left out get their defaults; `email` is required."""
-        user = await create_user(data, actor=request.auth.actor, now=now_utc())
+    @post(responses=problems(409, 410, 413, 415, 422), response_headers=[ETAG, LOCATION], summary="Create a user")
+    async def create(
+        self,
+        request: AuthorisedRequest,
+        data: JSONBody[UserInput],
+        idempotency_key: IdempotencyKeyHeader = None,
+    ) -> Response[UserView]:
+        """Create a user. Fields that are left out get their defaults; `email` is required.
+
+        With `Idempotency-Key` the request may be repeated until it is answered: it makes one user at most.
+        """
+        actor, now = request.auth.actor, now_utc()
+        if idempotency_key is None:
+            user = await create_user(data, actor=actor, now=now)
+        else:
+            user = await create_user_once(data, key=idempotency_key, actor=actor, now=now)
         response = answer(user, status=HTTPStatus.CREATED)
         response.headers["Location"] = f"/users/{user['_id']}"
         return response

@@ -52,6 +52,14 @@ IfMatchHeader = Annotated[
 IfNoneMatchHeader = Annotated[
     str | None, HeaderParameter(name="If-None-Match", description="the `ETag` you have; 304 if it is still good")
 ]
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    HeaderParameter(
+        name="Idempotency-Key",
+        description="a name of your own for this request, such as a UUID: sent again within 24 hours, the request "
+        "makes no second user, and is answered with the first",
+    ),
+]
 
 _COUNT: Final = re.compile(r'(?:^|[,;\s])count\s*=\s*"?(estimated|exact)"?(?:$|[,;\s])', re.IGNORECASE)
 

@@ -75,12 +75,17 @@ async def create_user(given: UserInput, *, actor: str, now: datetime) -> RawUser
     Raises:
         EmailTakenError: Another user, not deleted, has the address.
     """
-    document = new_user(given, now=now, actor=actor, password_hash=await _password_hash(given))
+    document = await prepared_user(given, actor=actor, now=now)
     try:
         await users().insert_one(document)
     except DuplicateKeyError as exc:
         raise EmailTakenError from exc
     return document
+
+
+async def prepared_user(given: UserInput, *, actor: str, now: datetime) -> Fields:
+    """Make the document of a new user at version 1, its password hashed."""
+    return new_user(given, now=now, actor=actor, password_hash=await _password_hash(given))
 
 
 async def replace_user(write: Write, given: UserInput) -> RawUser:

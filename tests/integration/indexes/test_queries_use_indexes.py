@@ -78,6 +78,11 @@ QUERIES = [
         sort={"last_seen_at": -1, "_id": -1},
     ),
     Query(collection="api_keys", index="hash_unique", filter={"hash": "h5"}),
+    Query(
+        collection="idempotency_keys",
+        index="created_at_expiry",
+        filter={"created_at": {"$lt": START + timedelta(hours=5)}},
+    ),
 ]
 
 

@@ -1,0 +1,91 @@
+"""`Idempotency-Key` on `POST /users`."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from httpx2 import Response
+
+from docustore.database import Database
+from tests.integration.api.conftest import Client
+
+ADA = {"email": "ada@example.org", "first_name": "Ada", "password": "correct horse battery"}
+
+
+async def post(api: Client, key: str, **changes: Any) -> Response:
+    return await api.post("/users", json={**ADA, **changes}, headers={"idempotency-key": key})
+
+
+async def test_repeat_answers_with_the_first_user(api: Client, database: Database) -> None:
+    first = await post(api, "k1")
+    repeated = await post(api, "k1")
+
+    assert first.status_code == repeated.status_code == 201
+    assert repeated.json() == first.json()
+    assert [repeated.headers[name] for name in ("etag", "location")] == [
+        first.headers[name] for name in ("etag", "location")
+    ]
+    assert await database["users"].count_documents({}) == 1
+
+
+async def test_repeats_at_once_make_one_user(api: Client, database: Database) -> None:
+    answers = await asyncio.gather(*(post(api, "k1") for _ in range(8)))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert await database["users"].count_documents({}) == 1
+
+
+async def test_key_of_another_request_is_refused(api: Client) -> None:
+    await post(api, "k1")
+
+    other = await post(api, "k1", first_name="Augusta")
+
+    assert other.status_code == 422
+    assert other.json()["type"] == "/problems/idempotency-key-reused"
+
+
+async def test_refused_request_leaves_its_key_free(api: Client) -> None:
+    """A key stands for a user that was made; a client may mend its request, or wait until the address is free."""
+    taken = (await post(api, "k1")).json()
+    refused = await post(api, "k2")
+    await api.delete(f"/users/{taken['id']}", headers={"if-match": "*"})
+
+    repeated = await post(api, "k2")
+
+    assert [refused.status_code, repeated.status_code] == [409, 201]
+    assert repeated.json()["id"] != taken["id"]
+
+
+async def test_repeat_after_the_deletion_is_410(api: Client) -> None:
+    user = (await post(api, "k1")).json()
+    await api.delete(f"/users/{user['id']}", headers={"if-match": "*"})
+
+    assert (await post(api, "k1")).status_code == 410
+
+
+async def test_two_writers_may_use_one_key(api: Client, keys: dict[Any, str], database: Database) -> None:
+    await post(api, "k1")
+    api.headers["authorization"] = f"Bearer {keys['admin']}"
+
+    answer = await post(api, "k1", email="grace@example.org")
+
+    assert answer.status_code == 201
+    assert await database["users"].count_documents({}) == 2
+
+
+async def test_password_is_not_in_the_kept_key(api: Client, database: Database) -> None:
+    """Its digest neither: one of a fast hash could be guessed from."""
+    await post(api, "k1")
+
+    assert (await post(api, "k1", password="another long password")).status_code == 201
+    (kept,) = await database["idempotency_keys"].find().to_list()
+    assert kept.keys() == {"_id", "request", "created_at", "user_id"}
+
+
+@pytest.mark.parametrize("key", ["", "a" * 256, "two words"])
+async def test_malformed_key_is_400(api: Client, key: str) -> None:
+    answer = await post(api, key)
+
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["pointer"] == "/Idempotency-Key"
