@@ -29,7 +29,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 # What a developer has set for another purpose must not decide how tests end.
 for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).*", name)]:
     del os.environ[_name]
-OURS = frozenset(collection.name for collection in DECLARED)
+OUR_INDEXES = {
+    collection.name: {"_id_", *(index.document["name"] for index in collection.indexes)} for collection in DECLARED
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +61,10 @@ class DatabasePool:
     async def give_back(self, name: str) -> None:
         database = self._client[name]
         for collection in await database.list_collection_names():
-            if collection in OURS:
+            if set(await database[collection].index_information()) == OUR_INDEXES.get(collection):
                 await database[collection].delete_many({})
             else:
+                # Not ours, or with an index that a test has made, or has changed: that goes on under another name.
                 await database[collection].drop()
         self._free.append(name)
 
