@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings, create_pool
+from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import RedisError
 
 from docustore.config import Settings
@@ -18,6 +19,7 @@ from docustore.etl.models import EtlRun
 
 QUEUE_NAME: Final = "docustore:queue"
 RUN_TASK: Final = "run_etl"
+CERTIFICATE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
 # A worker that dies between taking a wake-up and claiming its run leaves arq's lock on that job, for as long as
 # the longest run may take. After this time a run that is still due gets another job.
 WAKE_UP: Final = timedelta(minutes=5)
@@ -37,7 +39,7 @@ def deserialize(raw: bytes) -> dict[str, Any]:
 
 
 def redis_settings(settings: Settings) -> RedisSettings:
-    """Translate the configured address.
+    """Translate the configured address, with what its query says of certificates (`?ssl_ca_certs=/run/ca.pem`).
 
     Raises:
         ConfigurationError: None is configured, or it is malformed.
@@ -45,9 +47,24 @@ def redis_settings(settings: Settings) -> RedisSettings:
     if settings.redis_url is None:
         raise ConfigurationError(setting="DOCUSTORE_REDIS_URL", problem="not set; or start with `docustore up`")
     try:
-        return RedisSettings.from_dsn(settings.redis_url)
-    except (ValueError, AssertionError) as exc:
-        raise ConfigurationError(setting="DOCUSTORE_REDIS_URL", problem="not a redis:// address") from exc
+        # arq's own reading takes quoted passwords as they stand, and leaves certificates out.
+        address: dict[str, Any] = {**parse_url(settings.redis_url)}
+    except ValueError as exc:
+        problem = "not a redis://, rediss:// or unix:// address"
+        raise ConfigurationError(setting="DOCUSTORE_REDIS_URL", problem=problem) from exc
+    # A certificate of somebody else is as good as none, unless none is asked for.
+    certificates: dict[str, Any] = {"ssl_check_hostname": address.get("ssl_cert_reqs") != "none"}
+    certificates |= {name: address[name] for name in CERTIFICATE_OPTIONS if name in address}
+    return RedisSettings(
+        host=address.get("host", "localhost"),
+        port=address.get("port", 6379),
+        unix_socket_path=address.get("path"),
+        database=address.get("db", 0),
+        username=address.get("username"),
+        password=address.get("password"),
+        ssl=address.get("connection_class") is SSLConnection,
+        **certificates,
+    )
 
 
 @asynccontextmanager
