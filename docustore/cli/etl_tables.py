@@ -1,6 +1,7 @@
 """Runs as people read them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
@@ -25,7 +26,8 @@ def run_table(run: EtlRun) -> Table:
     counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
     table = Table(show_header=False, title=f"{run.source}: {run.state}", title_justify="left")
     table.add_row("run", str(run.id))
-    table.add_row("window", f"{run.window.since or 'the beginning'} .. {run.window.until or 'not fixed yet'}")
+    since, until = _moment(run.window.since, "the beginning"), _moment(run.window.until, "not fixed yet")
+    table.add_row("window", f"{since} .. {until}")
     for name in OUTCOMES:
         table.add_row(name, f"{counts[name]:,}")
     if run.duration_s is not None:
@@ -39,7 +41,8 @@ def runs_table(runs: Sequence[EtlRun]) -> Table:
     """Runs, a row each, within 80 columns."""
     table = Table(title="Runs", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for column in ("run", "source", "state", "started"):
-        table.add_column(column, no_wrap=True)
+        # The source gives way: an id that is cut is of no use to `etl show`.
+        table.add_column(column, no_wrap=column != "source", overflow="fold")
     for column in SHOWN_IN_LIST:
         table.add_column(column, justify="right", no_wrap=True)
     for run in runs:
@@ -48,3 +51,7 @@ def runs_table(runs: Sequence[EtlRun]) -> Table:
         outcomes = (f"{counts[name]:,}" for name in SHOWN_IN_LIST)
         table.add_row(str(run.id), run.source, run.state, started, *outcomes)
     return table
+
+
+def _moment(time: datetime | None, otherwise: str) -> str:
+    return otherwise if time is None else f"{time:%Y-%m-%d %H:%M:%S}"

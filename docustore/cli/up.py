@@ -1,7 +1,7 @@
 """`docustore up`: everything, on this machine, until it is told to end."""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
@@ -17,6 +17,11 @@ from docustore.document_models import open_database
 from docustore.embedded.endpoints import Endpoints
 from docustore.embedded.supervisor import running_service
 from docustore.security.api_keys import ensure_bootstrap_key
+
+LEFT_BY_DEMO: Final = (
+    "The store holds the made-up users of a demonstration. To begin without them, end this, "
+    "delete {} and start again, or pass another --data-dir."
+)
 
 
 @command("up", example="docustore up --port 0 --data-dir /tmp/docustore")
@@ -45,7 +50,8 @@ async def _first_admin_key(settings: Settings, endpoints: Endpoints) -> str | No
     """Return the plain admin key on the first start of a store; None when one exists or is configured."""
     located = settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
     async with open_database(located, app_name="docustore-up") as database:
-        await keep_from_demos(database)
+        if await keep_from_demos(database):
+            notices().print(LEFT_BY_DEMO.format(settings.data_dir), style="yellow", markup=False)
         if settings.admin_key is not None:
             return None
         return await ensure_bootstrap_key(database)

@@ -12,6 +12,7 @@ from typing import Final
 from docustore.config import load_settings
 from docustore.database import Database, connect
 from docustore.demo.marker import MARKER
+from docustore.demo.scenario import SOURCE
 from docustore.embedded.service import indexes_command
 
 REFUSED: Final = 3
@@ -19,13 +20,18 @@ REFUSED: Final = 3
 
 async def make_empty(database: Database) -> bool:
     """Drop an earlier demonstration and mark the database; False where it holds something else."""
-    is_demo = await database[MARKER].find_one() is not None
-    if is_demo:
+    if await _is_demo(database):
         await database.client.drop_database(database.name)
     elif await database["users"].find_one({}, {"_id": 1}) is not None:
         return False
-    await database[MARKER].insert_one({"_id": "demo"})
+    await database[MARKER].replace_one({"_id": "demo"}, {}, upsert=True)
     return True
+
+
+async def _is_demo(database: Database) -> bool:
+    is_marked = await database[MARKER].find_one() is not None
+    # Processes that were started one by one leave the mark; what they read from elsewhere is nobody's to drop.
+    return is_marked and await database["etl_runs"].find_one({"source": {"$ne": SOURCE}}) is None
 
 
 async def _prepare() -> bool:

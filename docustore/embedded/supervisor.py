@@ -56,9 +56,10 @@ async def running_service(
         ServiceStartError: The preparation failed, or the API did not become ready.
     """
     plan, hurry = plan or whole_service(), hurry or asyncio.Event()
-    settled = settings.model_copy(update={"port": settled_port(settings.port, host=settings.host)})
-    board = NoticeBoard(settled.data_dir)
-    async with _located_servers(settled, board, hurry) as located:
+    board = NoticeBoard(settings.data_dir)
+    async with _located_servers(settings, board, hurry) as servers:
+        # After the data folder is held: of a second start on the same folder, that is what is wrong, not the port.
+        located = servers.model_copy(update={"port": settled_port(settings.port, host=settings.host)})
         logs = located.data_dir / "logs"
         environment = child_environment(located)
         await _prepare(plan, logs=logs, environment=environment)

@@ -10,6 +10,7 @@ from docustore.database import Database
 from docustore.demo.marker import MARKER, keep_from_demos
 from docustore.demo.prepare import make_empty
 from docustore.demo.proof import OUTCOMES, discrepancies
+from docustore.etl.models import EtlRun, RunTrigger
 from tests.listening import listening, make_user
 
 RUN: dict[str, Any] = {"id": "r1", "counts": {"read": 3, **dict.fromkeys(OUTCOMES, 0), "inserted": 3}}
@@ -69,11 +70,22 @@ async def test_earlier_demonstration_makes_room(settings: Settings, database: Da
     assert await database["users"].count_documents({}) == 0
 
 
+async def test_store_that_others_fill_is_spared(database: Database) -> None:
+    """A marked database may have become somebody's own since: then its users come from elsewhere too."""
+    await make_empty(database)
+    await EtlRun(source="crm", trigger=RunTrigger.SCHEDULE, created_at=now_utc()).insert()
+    await database["users"].insert_one(make_user())
+
+    assert not await make_empty(database)
+    assert await database["users"].count_documents({}) == 1
+
+
 async def test_kept_store_is_no_demonstration(database: Database) -> None:
     await make_empty(database)
     await database["users"].insert_one(make_user())
 
-    await keep_from_demos(database)
+    assert await keep_from_demos(database)
 
+    assert not await keep_from_demos(database)
     assert await database[MARKER].find_one() is None
     assert not await make_empty(database)

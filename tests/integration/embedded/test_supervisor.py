@@ -145,6 +145,17 @@ async def test_second_service_on_a_folder_is_refused(free_port_settings: Setting
                 pass
 
 
+async def test_busy_folder_is_said_before_a_taken_port(settings: Settings, journal: Path) -> None:
+    """Of a second start of the same service both are true; another port would not help."""
+    plan = plan_of("worker", journal=journal)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        same_port = settings.model_copy(update={"port": other.getsockname()[1]})
+        async with running_service(settings.model_copy(update={"port": 0}), plan=plan):
+            with pytest.raises(DataDirBusyError):
+                async with running_service(same_port, plan=plan):
+                    pass
+
+
 async def test_commands_use_the_servers_of_a_service(tmp_path: Path, journal: Path) -> None:
     """Embedded servers are shared by address: a second pair on the folder would be refused."""
     own = Settings(data_dir=tmp_path / "data", port=0)
