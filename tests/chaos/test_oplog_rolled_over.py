@@ -1,0 +1,93 @@
+"""A listener that was away for longer than the oplog reaches back: really so, on a server with a tiny oplog."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from bson.timestamp import Timestamp
+
+from docustore.changes.position import POSITION_ID, POSITIONS
+from docustore.changes.status import change_status, wait_until_applied
+from docustore.config import Settings
+from docustore.database import Database, connect
+from docustore.embedded.binaries import SearchPlaces, find_mongod
+from docustore.embedded.local_server import start_server, stop_server
+from docustore.embedded.mongod import Mongod, ensure_primary, mongodb_url
+from indexes.apply import apply_indexes
+from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.waiting import until
+
+CHANGE_STREAM_HISTORY_LOST = 286
+FILLING = "x" * 500_000
+
+pytestmark = [pytest.mark.chaos]
+
+
+class TinyOplog(Mongod):
+    """The embedded server, with an oplog of one MiB: a few large writes roll it over.
+
+    What a restart would need is kept all the same, and that is everything since the last checkpoint.
+    """
+
+    def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
+        command = super().command(binary=binary, folder=folder, port=port)
+        command[command.index("--oplogSize") + 1] = "1"
+        return [*command, "--syncdelay", "1"]
+
+
+@pytest.fixture
+async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
+    binary = await find_mongod(SearchPlaces())
+    server = await start_server(TinyOplog(), data_dir=tmp_path, binary=binary, preferred_port=None)
+    try:
+        await ensure_primary(server.port)
+        yield Settings(mongodb_url=mongodb_url(server.port), mongodb_database="rolled_over")
+    finally:
+        await stop_server(server)
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    async with connect(settings, app_name="docustore-tests") as database:
+        await apply_indexes(database)
+        yield database
+
+
+async def _roll_over(database: Database) -> None:
+    """Write until the oplog begins after the listener's position."""
+    position = await database[POSITIONS].find_one({"_id": POSITION_ID})
+    assert position is not None
+
+    async def has_rolled() -> bool:
+        await database["filling"].insert_one({"text": FILLING})
+        oldest = await database.client["local"]["oplog.rs"].find_one(sort=[("$natural", 1)])
+        start: Timestamp = position["cluster_time"]
+        return oldest is not None and oldest["ts"] > start
+
+    await until(has_rolled)
+
+
+async def test_nothing_is_lost_silently(database: Database, settings: Settings) -> None:
+    """Three users known to history; then, unseen and rolled over: one changed, one deleted, one new."""
+    users = [make_user() for _ in range(4)]
+    await database["users"].insert_many(users[:3])
+    async with listening(database, settings):
+        await wait_until_applied(database)
+    change = {"$set": {"status": "suspended"}, "$inc": {"version": 1}}
+    await database["users"].update_one({"_id": users[0]["_id"]}, change)
+    await database["users"].delete_one({"_id": users[1]["_id"]})
+    await database["users"].insert_one(users[3])
+    await _roll_over(database)
+    assert (await change_status(database)).state == "lost"
+
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+
+    rows = (await history_of(database))[3:]
+    assert {row["user_id"] for row in rows[:3]} == {users[n]["_id"] for n in (0, 1, 3)}
+    assert [row["operation"] for row in rows] == ["recovered"] * 3 + ["insert"]
+    (gap,) = await database["change_gaps"].find().to_list()
+    assert (gap["code"], gap["rows"]) == (CHANGE_STREAM_HISTORY_LOST, 3)
+    await assert_consistent(database)
