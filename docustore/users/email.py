@@ -15,6 +15,8 @@ _COMMON: Final = re.compile(
     r"(?=.{1,64}@)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"
     r"@(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,62}\.)+[a-z]{2,63}"
 )
+# Composing (NFC) makes an address shorter, by less than this. What is longer would be looked at for long.
+_MOST_CHARS: Final = 4 * MAX_EMAIL_CHARS
 
 
 class EmailMalformedError(ValueError):
@@ -33,6 +35,8 @@ def normalise_email(raw: str) -> str:
     email = raw.strip().lower()
     if len(email) <= MAX_EMAIL_CHARS and _COMMON.fullmatch(email):
         return email
+    if len(email) > _MOST_CHARS:
+        raise EmailMalformedError("the address is too long")
     return _normalise_uncommon(email)
 
 

@@ -61,3 +61,10 @@ def test_message_does_not_quote_the_address() -> None:
         normalise_email("secret name@example.org")
 
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("raw", ["a" * 1_000_000, f"{'(' * 1_000_000}@example.org"])
+def test_endless_text_is_not_looked_through(raw: str) -> None:
+    """The full validator takes a second for some; a request or a run would be held up by each."""
+    with pytest.raises(EmailMalformedError, match="the address is too long"):
+        normalise_email(raw)
