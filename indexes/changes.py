@@ -9,7 +9,7 @@ from indexes.declaration import CollectionDeclaration
 USER_HISTORY: Final = CollectionDeclaration(
     name="user_history",
     indexes=(
-        # history.service: the changes of one user, latest first; `_id` is the change's sequence number.
+        # changes.images: the last state of each of some users; `_id` is the change's sequence number.
         IndexModel([("user_id", ASCENDING), ("_id", DESCENDING)], name="user_sequence"),
     ),
 )

@@ -29,11 +29,11 @@ ETL_RUNS: Final = CollectionDeclaration(
         ),
         # etl.schedule: due runs, and running ones whose lease has expired.
         IndexModel([("state", ASCENDING), ("lease_expires_at", ASCENDING)], name="state_lease_expires_at"),
-        # etl.controller: the runs of one source, newest first.
+        # etl.queries: the runs of one source, newest first.
         IndexModel(
             [("source", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="source_created_at"
         ),
-        # etl.controller: all runs, newest first.
+        # etl.queries: all runs, newest first.
         IndexModel([("created_at", DESCENDING), ("_id", DESCENDING)], name="created_at"),
     ),
     validator=validator_of(EtlRun),
@@ -49,7 +49,7 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
         IndexModel(
             [("source", ASCENDING), ("fingerprint", ASCENDING)], name="source_fingerprint_unique", unique=True
         ),
-        # etl.quarantine: what waits for somebody, latest first.
+        # etl.queries: what waits for somebody, latest first.
         IndexModel(
             [("source", ASCENDING), ("state", ASCENDING), ("last_seen_at", DESCENDING), ("_id", DESCENDING)],
             name="source_state_last_seen_at",

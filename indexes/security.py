@@ -12,7 +12,7 @@ from indexes.validators import validator_of
 API_KEYS: Final = CollectionDeclaration(
     name=API_KEYS_NAME,
     indexes=(
-        # security.authentication: every request that is not cached looks its key up by hash.
+        # security.api_keys: every request whose key is not in memory looks it up by hash.
         IndexModel([("hash", ASCENDING)], name="hash_unique", unique=True),
     ),
     validator=validator_of(ApiKey),

@@ -32,15 +32,15 @@ USERS: Final = CollectionDeclaration(
             unique=True,
             partialFilterExpression={"deleted_at": None},
         ),
-        # users.service: the list without filter, or with a range of `created_at`.
+        # users.listing: the list without filter, or with a range of `created_at`.
         IndexModel(list(NEWEST_FIRST), name="created_at"),
-        # users.service and bulk-status: one status, newest first (equality, then sort).
+        # users.listing and users.bulk_status: one status, newest first (equality, then sort).
         IndexModel([("status", ASCENDING), *NEWEST_FIRST], name="status_created_at"),
-        # users.service: one role, newest first.
+        # users.listing: one role, newest first.
         IndexModel([("roles", ASCENDING), *NEWEST_FIRST], name="role_created_at"),
-        # users.service: one tag, newest first.
+        # users.listing: one tag, newest first.
         IndexModel([("tags", ASCENDING), *NEWEST_FIRST], name="tag_created_at"),
-        # users.service: one location, newest first.
+        # users.listing: one location, newest first.
         IndexModel([("profile.location", ASCENDING), *NEWEST_FIRST], name="location_created_at"),
         # users.search: an anchored prefix of a term. A rare prefix is found here and sorted, a common one is met
         # often enough by walking `created_at`; `created_at` in this key made it 1.7-2.9x larger and no faster.

@@ -143,6 +143,11 @@ def derive(identities: Sequence[IdentityEntry], *, user: RawUser | None) -> dict
     return fields
 
 
+def winner_of(identities: Sequence[IdentityEntry]) -> IdentityEntry:
+    """Return the identity whose values are the user's: the newest of those that have not ended."""
+    return identities[0] if len(identities) == 1 else _winner(identities)[0]
+
+
 def version_of(modified_at: datetime, content: str, values: Values) -> tuple[datetime, int, str]:
     """Order the versions of one identity: the greatest counts, whichever arrives first.
 
@@ -176,11 +181,6 @@ def _completed(entry: IdentityEntry, user: RawUser) -> IdentityEntry:
     complete = entry.copy()
     complete["values"] = values_of(user)
     return complete
-
-
-def winner_of(identities: Sequence[IdentityEntry]) -> IdentityEntry:
-    """Return the identity whose values are the user's: the newest of those that have not ended."""
-    return identities[0] if len(identities) == 1 else _winner(identities)[0]
 
 
 def _winner(identities: Sequence[IdentityEntry]) -> tuple[IdentityEntry, bool]:
