@@ -8,7 +8,7 @@ reads nothing.
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -114,7 +114,17 @@ class Settings(BaseSettings):
         """Read the constructor's arguments, then the environment, then the TOML file."""
         del dotenv_settings, file_secret_settings
         path = os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE)
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
+        return init_settings, env_settings, _TomlFile(settings_cls, toml_file=path)
+
+
+class _TomlFile(TomlConfigSettingsSource):
+    """The file, for settings that nothing before it gives.
+
+    pydantic-settings merges tables: a child would read its sources beside those that its parent gave it.
+    """
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name not in self.current_state}
 
 
 Overrides = Annotated[object, "a setting's value, validated like one from the environment"]

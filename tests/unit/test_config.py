@@ -91,3 +91,20 @@ def test_unknown_name_in_the_file_is_refused(monkeypatch: pytest.MonkeyPatch, tm
         load_settings()
 
     assert caught.value.setting == "prot"
+
+
+def test_sources_of_the_environment_replace_those_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Merged, a demonstration would read the real systems that a file beside it names."""
+    file = tmp_path / "docustore.toml"
+    file.write_text(
+        'port = 8123\n[sources.crm]\nkind = "http"\nurl = "http://crm.example/"\nheaders = { a = "b" }\n'
+    )
+    monkeypatch.setenv("DOCUSTORE_CONFIG", str(file))
+    monkeypatch.setenv("DOCUSTORE_SOURCES", '{"hr": {"kind": "file", "url": "/hr.csv"}}')
+
+    settings = load_settings()
+
+    assert set(settings.sources) == {"hr"}
+    assert settings.port == 8123
