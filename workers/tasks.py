@@ -31,8 +31,9 @@ async def tick(ctx: WorkerContext) -> int:
     now = datetime.now(UTC)
     due = await schedule.tick(ctx["database"], settings.sources, now=now, max_attempts=settings.etl_max_attempts)
     sent = [await enqueue_run(ctx["redis"], run, now=now) for run in due]
-    for run in await schedule.take_unannounced_failures(ctx["database"], now=now):
-        facts = {"run_id": str(run.id), "source": run.source, "slot": run.slot, "error": run.error}
+    # One a tick: one that dead addresses hold up is broken off, and what it had taken would be told nobody.
+    if failed := await schedule.take_unannounced_failure(ctx["database"], now=now):
+        facts = {"run_id": str(failed.id), "source": failed.source, "slot": failed.slot, "error": failed.error}
         await alert(settings.alert_urls, "etl.run_failed", at=now, **facts)
     return sum(sent)
 

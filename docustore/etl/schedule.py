@@ -67,13 +67,11 @@ async def tick(
     return await EtlRun.find(due).sort("created_at").to_list()
 
 
-async def take_unannounced_failures(database: Database, *, now: datetime) -> list[EtlRun]:
-    """List failed runs that nobody has been told of, each to one caller only."""
-    taken = []
+async def take_unannounced_failure(database: Database, *, now: datetime) -> EtlRun | None:
+    """Take a failed run that nobody has been told of, each for one caller only; None where there is none."""
     unannounced = {"state": RunState.FAILED, "is_attended": {"$ne": True}, "alerted_at": None}
-    while run := await database[RUNS].find_one_and_update(unannounced, {"$set": {"alerted_at": now}}):
-        taken.append(EtlRun.model_validate(run))
-    return taken
+    run = await database[RUNS].find_one_and_update(unannounced, {"$set": {"alerted_at": now}})
+    return None if run is None else EtlRun.model_validate(run)
 
 
 async def _enter_slot(database: Database, source: str, *, slot: datetime, now: datetime) -> None:
