@@ -1,0 +1,124 @@
+"""Write what a batch plan says: deletes, then updates, then inserts; and say what has to be looked at again."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from pymongo import DeleteOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from docustore.database import Database, Document
+from docustore.etl.classify import BatchPlan, UserWrite
+from docustore.etl.tombstones import save_tombstones
+from docustore.users.models import SCHEMA_VERSION
+
+USERS: Final = "users"
+# DuplicateKey: another user has the identity or the address. DocumentValidationFailure: the collection's validator
+# refuses the user. Both concern one record only. https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+REFUSALS: Final = frozenset({11000, 121})
+
+
+async def write_plan(database: Database, plan: BatchPlan, *, source: str, now: datetime) -> set[int]:
+    """Carry a plan out.
+
+    Safe beside other writers: updates and deletes carry the version they were computed from, inserts meet the
+    unique indexes.
+
+    Args:
+        source: Who is noted as the writer, `etl:<source>`.
+
+    Returns:
+        The indexes of the records to classify again: what they led to met somebody else's write.
+
+    Raises:
+        BulkWriteError: The store failed, and not because of single users. Part of the plan may be written.
+    """
+    await save_tombstones(database, plan.tombstones)
+    stamp: Document = {"updated_at": now, "updated_by": f"etl:{source}"}
+    deletes = [write for write in plan.writes if write.fields is None]
+    updates = [write for write in plan.writes if write.before is not None and write.fields is not None]
+    inserts = [write for write in plan.writes if write.before is None]
+    # In this order: what leaves a user, or frees an e-mail address, must be gone before it arrives elsewhere.
+    failed = await _delete(database, deletes)
+    failed |= await _update(database, sorted(updates, key=_losses_first), stamp)
+    failed |= await _insert(database, inserts, stamp)
+    return failed
+
+
+async def _insert(database: Database, writes: Sequence[UserWrite], stamp: Document) -> set[int]:
+    if not writes:
+        return set()
+    try:
+        # Unordered: one duplicate key must cost one record, not the rest of the batch.
+        await database[USERS].insert_many([_new_document(write, stamp) for write in writes], ordered=False)
+    except BulkWriteError as exc:
+        return _records_of([writes[index] for index in _refused(exc)])
+    return set()
+
+
+async def _update(database: Database, writes: Sequence[UserWrite], stamp: Document) -> set[int]:
+    if not writes:
+        return set()
+    operations = [
+        UpdateOne(
+            _guard(write),
+            {"$set": {**(write.fields or {}), **stamp}, "$inc": {"version": 1}},
+        )
+        for write in writes
+    ]
+    failed: list[UserWrite] = []
+    matched = 0
+    try:
+        matched = (await database[USERS].bulk_write(operations, ordered=False)).matched_count
+    except BulkWriteError as exc:
+        failed = [writes[index] for index in _refused(exc)]
+        matched = exc.details["nMatched"]
+    if matched + len(failed) < len(writes):
+        # Somebody else changed some of these users, and the server does not say which: all are looked at again.
+        return _records_of(writes)
+    return _records_of(failed)
+
+
+async def _delete(database: Database, writes: Sequence[UserWrite]) -> set[int]:
+    if not writes:
+        return set()
+    # A user that has been given a password or a role here is somebody's account, whoever stands for it upstream.
+    unowned = {"password_hash": {"$exists": False}, "local_roles.0": {"$exists": False}}
+    operations = [DeleteOne({**_guard(write), **unowned}) for write in writes]
+    result = await database[USERS].bulk_write(operations, ordered=False)
+    return _records_of(writes) if result.deleted_count < len(writes) else set()
+
+
+def _new_document(write: UserWrite, stamp: Document) -> Document:
+    return {
+        "created_at": stamp["updated_at"],
+        **(write.fields or {}),
+        "local_roles": [],
+        **stamp,
+        "deleted_at": None,
+        "version": 1,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _guard(write: UserWrite) -> Document:
+    before = write.before or {}
+    # Another client's user may have no version; None then matches the missing field.
+    return {"_id": before["_id"], "version": before.get("version")}
+
+
+def _losses_first(write: UserWrite) -> int:
+    had = (write.before or {}).get("identities") or []
+    return len((write.fields or {}).get("identities") or had) - len(had)
+
+
+def _refused(error: BulkWriteError) -> list[int]:
+    """List the operations that the store refused one by one; any other failure concerns all of them."""
+    failures = error.details["writeErrors"]
+    if any(failure["code"] not in REFUSALS for failure in failures) or error.details["writeConcernErrors"]:
+        raise error
+    return [failure["index"] for failure in failures]
+
+
+def _records_of(writes: Iterable[UserWrite]) -> set[int]:
+    return {index for write in writes for index in write.records}
