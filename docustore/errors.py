@@ -242,7 +242,9 @@ class VersionConflictError(DocustoreError):
     """The document has changed since the version that the caller knows."""
 
     def __init__(self, *, user_id: str, expected: int, actual: int) -> None:
-        super().__init__(f"user {user_id} is at version {actual}, not {expected}: read it again, then repeat")
+        super().__init__(
+            f"user {user_id} is at version {actual}, the write was made for another: read it again, then repeat"
+        )
         self.user_id = user_id
         self.expected = expected
         self.actual = actual

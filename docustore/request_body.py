@@ -27,7 +27,7 @@ class ApiRequest(Request[Any, Any, Any]):
         try:
             return await super().json()
         except UnicodeDecodeError as exc:
-            raise ClientException(f"the body is not UTF-8: see its byte {exc.start}") from exc
+            raise ClientException("the body is not UTF-8") from exc
         except RecursionError as exc:
             raise ClientException("the body is nested too deeply") from exc
 
