@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     )
     alert_urls: tuple[str, ...] = Field(
         (),
-        description="http(s) addresses that get a JSON POST when a run fails for good or the listener stops",
+        description="http(s) addresses (JSON array) told by POST when a run fails for good or the listener stops",
     )
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="upstream systems by name")
 

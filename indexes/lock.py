@@ -6,7 +6,7 @@ of an apply may be done twice. The lock saves the second of two applies from bui
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import uuid4
 
@@ -41,8 +41,7 @@ async def schema_lock(database: Database) -> AsyncIterator[None]:
         yield
     finally:
         renewal.cancel()
-        with suppress(asyncio.CancelledError):
-            await renewal
+        await asyncio.gather(renewal, return_exceptions=True)
         await database[LOCKS].delete_one({"_id": _LOCK_ID, "owner": owner})
 
 

@@ -41,7 +41,7 @@ class SearchResult:
 
 
 async def search_users(query: SearchQuery) -> SearchResult:
-    """Find the users that have a term for every word of the text, newest first.
+    """Find the users that have a term for every word of the text (the first eight), newest first.
 
     Raises:
         InvalidQueryError: The text holds no letter or digit, or the cursor was made for another query.
