@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from docustore.config import configuration_error
+from docustore.errors import ConfigurationError
 from docustore.etl.sources.file import FileSource, path_of
 from docustore.etl.sources.http import open_http_source
 from docustore.etl.sources.page import Source
@@ -16,6 +17,7 @@ from docustore.source_settings import SourceKind, SourceSettings
 
 # Files given by hand share one name: yesterday's and today's export hold the same identities.
 FILE_SOURCE_NAME: Final = "file"
+READ_SCHEMES: Final = frozenset({"file", "http", "https"})
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -43,8 +45,12 @@ def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, 
         The name under which its identities are kept (`file`, or the host of an address), and its settings.
 
     Raises:
-        ConfigurationError: The address names no host, or `required` no field.
+        ConfigurationError: Nothing reads such addresses, the address names no host, or `required` no field.
     """
+    scheme, separator, _ = address.partition("://")
+    if separator and scheme.lower() not in READ_SCHEMES:
+        problem = f"nothing reads {scheme}:// addresses; give a path, or a file://, http:// or https:// address"
+        raise ConfigurationError(setting="source", problem=problem)
     is_http = address.lower().startswith(("http://", "https://"))
     kind = SourceKind.HTTP if is_http else SourceKind.FILE
     try:

@@ -33,3 +33,10 @@ def test_source_is_named_after_its_address(address: str, name: str, kind: Source
 def test_senseless_source_is_refused(address: str, required: str, reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         source_by_address(address, required=(required,))
+
+
+@pytest.mark.parametrize("address", ["scim+http://idp.example.org", "mongodb://host/users", "ftp://host/a.csv"])
+def test_address_that_nothing_reads_is_refused(address: str) -> None:
+    """Not looked for as a file: the message would send people looking for it too."""
+    with pytest.raises(ConfigurationError, match="nothing reads"):
+        source_by_address(address, required=("email",))
