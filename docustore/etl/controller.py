@@ -1,7 +1,6 @@
 """Routes of the ETL: start runs, look at runs and at what they could not load."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Controller, Response, get, post
 from litestar.datastructures import ResponseHeader, State
@@ -12,6 +11,7 @@ from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.etl.ledger import get_run
 from docustore.etl.models import QuarantineState, RunOptions, RunState, RunTrigger
+from docustore.etl.quarantine_record import QuarantinePage, QuarantineRecord, shown_record, shown_summary
 from docustore.etl.queries import (
     QuarantineQuery,
     RunQuery,
@@ -19,7 +19,7 @@ from docustore.etl.queries import (
     list_quarantined,
     list_runs,
 )
-from docustore.etl.run_record import run_record
+from docustore.etl.run_record import RunPage, RunRecord, shown_run
 from docustore.etl.schedule import create_run, known_source
 from docustore.problem_details import problems
 from docustore.queue import Queue, enqueue_run
@@ -59,7 +59,7 @@ class EtlController(Controller):
         response_headers=[RUN_LOCATION],
         summary="Start a run",
     )
-    async def trigger(self, state: State, data: JSONBody[TriggerInput]) -> Response[dict[str, Any]]:
+    async def trigger(self, state: State, data: JSONBody[TriggerInput]) -> Response[RunRecord]:
         """Start a run of one source. `Location` is the run's address: poll it until `state` is final.
 
         If the queue is away (503) the run is entered all the same, and starts when the queue is back.
@@ -71,21 +71,21 @@ class EtlController(Controller):
         now = now_utc()
         run = await create_run(data.source, trigger=RunTrigger.API, options=options, now=now)
         await enqueue_run(queue, run, now=now)
-        return Response(run_record(run), status_code=202, headers={"Location": f"/etl/runs/{run.id}"})
+        return Response(shown_run(run), status_code=202, headers={"Location": f"/etl/runs/{run.id}"})
 
     @get("/runs", responses=problems(), summary="List runs")
     async def runs(
         self, source: Source = None, run_state: RunStateParameter = None, limit: Limit = 20, cursor: Cursor = None
-    ) -> dict[str, Any]:
-        """List runs, the latest first: `{items, next_cursor}`."""
+    ) -> RunPage:
+        """List runs, the latest first."""
         query = RunQuery(source=source, state=run_state, limit=limit, cursor=cursor)
         found, next_cursor = await list_runs(query)
-        return {"items": [run_record(run) for run in found], "next_cursor": next_cursor}
+        return RunPage(items=[shown_run(run) for run in found], next_cursor=next_cursor)
 
     @get("/runs/{run_id:str}", responses=problems(404), summary="Read a run")
-    async def run(self, run_id: Id) -> dict[str, Any]:
+    async def run(self, run_id: Id) -> RunRecord:
         """Read one run; while it runs, `counts` are those of its last checkpoint."""
-        return run_record(await get_run(run_id))
+        return shown_run(await get_run(run_id))
 
     @get("/quarantine", responses=problems(), summary="List quarantined records")
     async def quarantined(
@@ -94,17 +94,13 @@ class EtlController(Controller):
         record_state: QuarantineStateParameter = QuarantineState.OPEN,
         limit: Limit = 20,
         cursor: Cursor = None,
-    ) -> dict[str, Any]:
+    ) -> QuarantinePage:
         """List records that could not be loaded, the latest seen first, each with every reason."""
         query = QuarantineQuery(source=source, state=record_state, limit=limit, cursor=cursor)
         found, next_cursor = await list_quarantined(query)
-        return {"items": [_shown(record) for record in found], "next_cursor": next_cursor}
+        return QuarantinePage(items=[shown_summary(record) for record in found], next_cursor=next_cursor)
 
     @get("/quarantine/{record_id:str}", responses=problems(404), summary="Read a quarantined record")
-    async def quarantined_record(self, record_id: Id) -> dict[str, Any]:
+    async def quarantined_record(self, record_id: Id) -> QuarantineRecord:
         """Read one record that could not be loaded, with its raw text as the source sent it."""
-        return _shown(await find_quarantined(record_id))
-
-
-def _shown(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": str(record["_id"]), **{name: value for name, value in record.items() if name != "_id"}}
+        return shown_record(await find_quarantined(record_id))

@@ -1,28 +1,49 @@
-"""The run record as API, CLI and logs show it."""
+"""The run record as API, CLI and page show it. Pure."""
 
+from datetime import datetime
 from typing import Any
 
-from docustore.etl.models import EtlRun
+from pydantic import BaseModel, Field
+
+from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
+
+
+class RunRecord(BaseModel):
+    """One run; while it runs, `counts` and `quality` are those of its last checkpoint."""
+
+    id: str
+    source: str
+    slot: datetime | None = Field(description="the hour it stands for; null for a run asked for by hand")
+    trigger: RunTrigger
+    state: RunState
+    window: Window
+    watermark: WatermarkChange
+    counts: Counts
+    quality: dict[str, int] = Field(description="records by reason why they were quarantined or warned about")
+    options: RunOptions
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_s: float | None
+    records_per_s: float | None
+    attempts: int
+    error: str | None
+
+
+class RunPage(BaseModel):
+    """One page of runs; `next_cursor` is null on the last."""
+
+    items: list[RunRecord]
+    next_cursor: str | None
+
+
+def shown_run(run: EtlRun) -> RunRecord:
+    """Show a run."""
+    progress = run if run.finished_at is not None else run.checkpoint
+    same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - {"id", "counts", "quality"}}
+    return RunRecord(id=str(run.id), counts=progress.counts, quality=progress.quality, **same)
 
 
 def run_record(run: EtlRun) -> dict[str, Any]:
-    """Render a run as JSON-ready data; while it runs, `counts` are those of its last checkpoint.
-
-    Shape: `{id, source, slot, trigger, state, window: {since, until}, watermark: {before, after}, counts: {read,
-    inserted, updated, unchanged, stale, quarantined, deactivated, warnings}, quality: {reason: records}, options,
-    created_at, started_at, finished_at, duration_s, records_per_s, attempts, error}`; times in RFC 3339 UTC.
-    """
-    shown = run.model_dump(
-        mode="json",
-        include={
-            "source", "slot", "trigger", "state", "window", "watermark", "options", "created_at", "started_at",
-            "finished_at", "duration_s", "records_per_s", "attempts", "error",
-        },
-    )  # fmt: skip
-    progress = run if run.finished_at is not None else run.checkpoint
-    return {
-        "id": str(run.id),
-        **shown,
-        "counts": progress.counts.model_dump(),
-        "quality": dict(progress.quality),
-    }
+    """Show a run as JSON-ready data, in the shape of `RunRecord`; times in RFC 3339 UTC."""
+    return shown_run(run).model_dump(mode="json")
