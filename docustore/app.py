@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
+from litestar.exceptions import NotFoundException
 
 from docustore.analytics.controller import AnalyticsController
 from docustore.changes.controller import ChangesController
@@ -77,6 +78,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
 
 
 async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
+    if "\x00" in request.scope["path"]:
+        # No file has such a name, and the file system raises at the question.
+        raise NotFoundException
     answer = options_response(request)
     if answer is None:
         refuse_unknown_parameters(request)

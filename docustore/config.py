@@ -68,7 +68,9 @@ class Settings(BaseSettings):
     )
     etl_max_attempts: int = Field(5, ge=1, description="attempts at one run before it is failed")
     etl_max_future_s: int = Field(
-        86_400, ge=0, description="seconds a record's modification time may lie ahead of its source's clock"
+        86_400,
+        ge=0,
+        description="seconds a record may lie ahead of its source's clock, and that clock ahead of ours",
     )
     etl_max_record_bytes: int = Field(
         1_000_000, ge=1024, le=8_000_000, description="bytes of one record above which it is quarantined"

@@ -17,7 +17,7 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 
 from docustore.config import Settings
 from docustore.database import Database, unavailability
-from docustore.errors import DocustoreError, LeaseLostError, RetryableError
+from docustore.errors import DocustoreError, LeaseLostError, RetryableError, SourceContentError
 from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.ledger import Claim
@@ -127,6 +127,7 @@ class _Execution:
             return self._run.window
         options = self._run.options
         clock = await source.clock()
+        self._check_clock(clock)
         stored = await self._database[SOURCES].find_one({"_id": self._claim.source})
         watermark: datetime | None = (stored or {}).get("watermark")
         since = options.since
@@ -136,6 +137,13 @@ class _Execution:
         window = Window(since=since, until=options.until or until)
         await ledger.open_window(self._database, self._claim, window, before=watermark)
         return window
+
+    def _check_clock(self, clock: datetime) -> None:
+        """Refuse a clock far ahead: the watermark never goes back, and would pass over all changes until then."""
+        ahead = clock - datetime.now(UTC)
+        if ahead > timedelta(seconds=self._settings.etl_max_future_s):
+            problem = f"its clock says {clock:%Y-%m-%d %H:%M} UTC, {ahead.days} days ahead of this machine's"
+            raise SourceContentError(source=self._claim.source, problem=f"{problem}; set the wrong one right")
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)

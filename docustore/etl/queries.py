@@ -7,9 +7,9 @@ from typing import Any, Final
 from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 
-from docustore.errors import NotFoundError
+from docustore.errors import InvalidQueryError, NotFoundError
 from docustore.etl.models import EtlRun, QuarantinedRecord, QuarantineState, RunState
-from docustore.pagination import Position, decode_cursor, encode_cursor
+from docustore.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
 
 MAX_REASONS: Final = 20
 # The page asks every few seconds; records hold their raw text, up to a megabyte each.
@@ -122,5 +122,7 @@ def _given(**equal: str | None) -> Filter:
 
 
 def _before(field: str, position: Position) -> Filter:
+    if not ObjectId.is_valid(position.id):
+        raise InvalidQueryError((CURSOR_INVALID,))
     tie = {field: position.at, "_id": {"$lt": ObjectId(position.id)}}
     return {"$or": [{field: {"$lt": position.at}}, tie]}

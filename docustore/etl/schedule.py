@@ -41,7 +41,7 @@ def known_source(sources: Mapping[str, SourceSettings], name: str) -> SourceSett
     """
     if name not in sources:
         known = ", ".join(sorted(sources)) or "none"
-        raise NotFoundError(kind=f"source (configured: {known})", id=name)
+        raise NotFoundError(kind="source", id=f"{name}; configured: {known}")
     return sources[name]
 
 

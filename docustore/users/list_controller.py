@@ -116,8 +116,8 @@ class UserListController(Controller):
     ) -> Response[SearchPage]:
         """Find users by the beginnings of words of their names and e-mail addresses, newest first.
 
-        All words must match. `total` stops counting at 1,001, which reads as "more than a thousand"; `offset`
-        goes to 1,000, `cursor` to any depth.
+        All words must match; of more than eight, the first eight. `total` stops counting at 1,001, which reads as
+        "more than a thousand"; `offset` goes to 1,000, `cursor` to any depth.
         """
         query = SearchQuery(text=text, status=status, limit=limit, offset=offset, cursor=cursor)
         result = await search_users(query)

@@ -19,7 +19,16 @@ def assert_problem(response: Response, status: int, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nope", "/users/x/y/z", "/schema/nope", "/assets/nope.js", "/schema/assets/nope"]
+    "path",
+    [
+        "/nope",
+        "/users/x/y/z",
+        "/schema/nope",
+        "/assets/nope.js",
+        "/assets/%00",
+        "/schema/assets/nope",
+        "/schema/assets/%00",
+    ],
 )
 async def test_address_that_does_not_exist_is_404(anonymous: Client, path: str) -> None:
     assert_problem(await anonymous.get(path), 404, "not-found")

@@ -6,6 +6,7 @@ import pytest
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.models import EtlRun, QuarantinedRecord, RunTrigger
+from docustore.pagination import Position, encode_cursor
 from docustore.queue import QUEUE_NAME, open_queue
 from tests.integration.api.conftest import Client
 
@@ -57,6 +58,16 @@ async def test_runs_are_paged_latest_first(api: Client) -> None:
     assert (len({run["id"] for run in found}), times) == (7, sorted(times, reverse=True))
     only = (await api.get("/etl/runs?source=crm&state=due")).json()["items"]
     assert [run["source"] for run in only] == ["crm"] * 3
+
+
+async def test_cursor_of_no_run_is_refused(api: Client) -> None:
+    """Its check digits are no secret: anybody can make one that fits."""
+    position = Position(at=START, id="no-object-id")
+    forged = encode_cursor(position, query=("runs", None, None))
+
+    answer = await api.get("/etl/runs", params={"cursor": forged})
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "cursor_invalid")
 
 
 async def test_quarantine_shows_reasons_and_raw_text(api: Client) -> None:

@@ -49,6 +49,18 @@ async def test_pages_are_followed_within_one_window(database: Database, run_sour
     assert await database.users.count_documents({}) == 2
 
 
+async def test_clock_far_ahead_moves_no_watermark(database: Database, run_source: Run) -> None:
+    """Else every change until that day would lie before the watermark, and never be read."""
+    ahead = Answer({"users": [user(1)], "next_cursor": None, "server_time": "2999-01-01T00:00:00Z"})
+
+    run, _ = await ran(run_source, lambda _: ahead)
+
+    assert run.state is RunState.FAILED
+    assert "days ahead" in (run.error or "")
+    assert await database["etl_sources"].find_one({"watermark": {"$ne": None}}) is None
+    assert await database["users"].count_documents({}) == 0
+
+
 async def test_query_of_the_configured_address_is_kept(run_source: Run) -> None:
     """Left out, a service of many tenants would answer with all of them, or with another."""
     async with http_service(two_pages) as service:
