@@ -1,41 +1,34 @@
-"""`make bench`: run every benchmark on servers of its own, print a table, write `benchmarks/latest.json`."""
+"""`make bench`: run every benchmark, print a table, write `benchmarks/latest.json`."""
 
 import json
-import logging
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from multiprocessing import get_context
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
-import structlog
-import uvloop
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks import etl, listener, reading
 from benchmarks.row import BenchRow
-from docustore.collector import relax_collector
-from docustore.config import Settings
-from docustore.embedded.servers import embedded_servers
+from benchmarks.suite import run_suite
 
 RESULT: Final = Path(__file__).with_name("latest.json")
 SUITES: Final = (etl, listener, reading)
 
 
-async def main() -> None:
-    """Run all suites one after another, since they would take each other's processor, each on new servers.
+def main() -> None:
+    """Run all suites one after another, since they would take each other's processor.
 
-    What one suite leaves in a server's cache and journal is written out while the next one is measured.
+    Each has a process and servers of its own: what one leaves in memory, or to be written out, must not slow the
+    next one.
     """
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    relax_collector()
     rows: list[BenchRow] = []
-    for suite in SUITES:
-        Console(stderr=True).print(f"{suite.__name__} ...", style="dim")
-        with TemporaryDirectory() as folder:
-            async with embedded_servers(Path(folder)) as servers:
-                settings = Settings(mongodb_url=servers.mongodb_url, redis_url=servers.redis_url)
-                rows += await suite.run(settings)
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as process:
+        for suite in SUITES:
+            Console(stderr=True).print(f"{suite.__name__} ...", style="dim")
+            rows += process.submit(run_suite, suite.run).result()
     RESULT.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     Console(width=110).print(_table(rows))
 
@@ -53,4 +46,4 @@ def _table(rows: list[BenchRow]) -> Table:
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    main()
