@@ -60,6 +60,15 @@ def _has_passed(database: Database, seq: int, running: Program) -> Callable[[], 
     return has_passed
 
 
+def _is_active(database: Database, running: Program) -> Callable[[], Awaitable[bool]]:
+    async def is_active() -> bool:
+        assert running.is_running, running.output
+        position = await database[POSITIONS].find_one({"_id": POSITION_ID})
+        return position is not None and f":{running.pid}:" in (position["owner"] or "")
+
+    return is_active
+
+
 @asynccontextmanager
 async def _marts_locked(database: Database) -> AsyncIterator[None]:
     """Keep the last transaction of a snapshot from committing, however fast it comes to that."""
@@ -99,6 +108,8 @@ async def test_killed_twenty_times_each_change_counts_once(
                 await running.kill()
                 running = standby
             writers.is_done = True
+        # The victim may have applied everything, and its successor not even have started.
+        await until(_is_active(database, running), what="the take-over")
         await wait_until_applied(database)
         assert await running.stop() == 0, running.output
 
