@@ -81,6 +81,12 @@ async def test_killed_api_serves_again_on_its_port(tmp_path: Path) -> None:
 
         await until(is_back)
 
+        restarted = read_endpoints(tmp_path)
+        assert restarted is not None
+        assert restarted.http_url == endpoints["http_url"]
+        changed = {name for name, pid in restarted.pids.items() if pid != endpoints["pids"][name]}
+        assert changed == {"api"}
+
 
 async def test_nothing_survives_a_killed_up(tmp_path: Path) -> None:
     """All of it, processes of processes too: an orphan would hold ports, queues and leases."""

@@ -57,14 +57,21 @@ async def test_step_down_during_a_drain(tmp_path: Path) -> None:
         )
         async with connect(settings, app_name="docustore-tests") as database:
             await apply_indexes(database)
+            elected = await _term(database)
             async with _backlog_behind(database, settings), listening(database, settings):
                 for events in (1000, 5000):
                     await until(lambda n=events: _has_applied(database, n))  # type: ignore[misc]
                     await _step_down(database)
                 await until(lambda: _can_write(database))
                 await wait_until_applied(database)
+            assert await _term(database) >= elected + 2
             assert len(await history_of(database)) == EVENTS
             await assert_consistent(database)
+
+
+async def _term(database: Database) -> int:
+    """Read the number of elections that there have been."""
+    return int((await database.client.admin.command("replSetGetStatus"))["term"])
 
 
 async def _step_down(database: Database) -> None:

@@ -51,22 +51,27 @@ class Writers:
         self.written += writes
 
 
-def _has_passed(database: Database, seq: int, running: Program) -> Callable[[], Awaitable[bool]]:
+def _has_passed(database: Database, seq: int) -> Callable[[], Awaitable[bool]]:
     async def has_passed() -> bool:
-        assert running.is_running, running.output
         position = await database[POSITIONS].find_one({"_id": POSITION_ID})
         return position is not None and position["state"] == "streaming" and position["seq"] > seq
 
     return has_passed
 
 
-def _is_active(database: Database, running: Program) -> Callable[[], Awaitable[bool]]:
-    async def is_active() -> bool:
-        assert running.is_running, running.output
-        position = await database[POSITIONS].find_one({"_id": POSITION_ID})
-        return position is not None and f":{running.pid}:" in (position["owner"] or "")
+async def _active_of(database: Database, *listeners: Program) -> Program | None:
+    """Find the one that holds the lease."""
+    for listener in listeners:
+        assert listener.is_running, listener.output
+    position = await database[POSITIONS].find_one({"_id": POSITION_ID})
+    owner = (position or {}).get("owner") or ""
+    return next((listener for listener in listeners if f":{listener.pid}:" in owner), None)
 
-    return is_active
+
+async def _fence(database: Database) -> int:
+    position = await database[POSITIONS].find_one({"_id": POSITION_ID})
+    assert position is not None
+    return int(position["fence"])
 
 
 @asynccontextmanager
@@ -103,14 +108,19 @@ async def test_killed_twenty_times_each_change_counts_once(
             for _ in range(KILLS):
                 # The next one stands by already, so that a kill costs no process start.
                 standby = await start()
-                await until(_has_passed(database, await _seq(database), running))
+                await until(lambda: _active_of(database, running, standby), what="one of both to be active")  # noqa: B023
+                await until(_has_passed(database, await _seq(database)))
+                victim = await _active_of(database, running, standby)
                 await asyncio.sleep(random.random() * 0.1)  # so that kills fall anywhere within a batch
-                await running.kill()
-                running = standby
+                assert victim is not None
+                await victim.kill()
+                running = running if victim is standby else standby
             writers.is_done = True
         # The victim may have applied everything, and its successor not even have started.
-        await until(_is_active(database, running), what="the take-over")
+        await until(lambda: _active_of(database, running), what="the take-over")
         await wait_until_applied(database)
+        # Every kill made another one take over, so none was spent on a listener that only stood by.
+        assert await _fence(database) > KILLS
         assert await running.stop() == 0, running.output
 
     assert len(await history_of(database)) == writers.written

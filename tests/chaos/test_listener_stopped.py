@@ -33,8 +33,9 @@ async def test_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> Non
                 os.kill(own.mongod_pid, signal.SIGSTOP)
                 try:
                     started = time.monotonic()
-                    await listener.stop()
+                    exit_code = await listener.stop()
                 finally:
                     os.kill(own.mongod_pid, signal.SIGCONT)
 
     assert time.monotonic() - started < END_S, listener.output
+    assert (exit_code, "listener.cut_off" in listener.output) == (1, True), listener.output

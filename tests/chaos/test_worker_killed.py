@@ -118,25 +118,35 @@ async def test_killed_worker_s_run_is_resumed_and_complete(
 
 
 async def test_stopped_worker_gives_its_run_back(
-    database: Database, queue_settings: Settings, file_of_users: Path, tmp_path: Path
+    database: Database, queue_settings: Settings, tmp_path: Path
 ) -> None:
     """A deploy in the middle of a load costs no lease time: the run is due again at once."""
+    is_stopped = asyncio.Event()
+
+    async def hold(query: Query) -> None:
+        if int(query.get("cursor", "0")) >= HELD_FROM:
+            await is_stopped.wait()
 
     async def has_begun() -> bool:
         return await database.users.estimated_document_count() > 0
 
     await _enter_run()
     log = tmp_path / "worker.log"
-    long_lease = _environment(kind="file", url=str(file_of_users), lease_s=3600)
-    async with program(*WORKER, settings=queue_settings, log=log, extra=long_lease) as first:
-        await until(has_begun, what="the first users")
-        await first.stop()
+    async with http_service(_page_of_users, hold=hold) as service:
+        long_lease = _environment(kind="http", url=service.url, lease_s=3600)
+        async with program(*WORKER, settings=queue_settings, log=log, extra=long_lease) as first:
+            await until(has_begun, what="the first users")
+            await first.stop()
+        is_stopped.set()
 
-    async with program(*WORKER, settings=queue_settings, log=log, extra=long_lease) as second:
-        await until(lambda: _has_finished(second), what="the run taken up again")
+        [run] = await EtlRun.find_all().to_list()
+        assert (run.state, run.error) == (RunState.DUE, "interrupted")
+        async with program(*WORKER, settings=queue_settings, log=log, extra=long_lease) as second:
+            await until(lambda: _has_finished(second), what="the run taken up again")
 
     [run] = await EtlRun.find_all().to_list()
     await _check_complete(database, run)
+    assert run.attempts > 1
 
 
 async def test_two_workers_run_an_hour_once(

@@ -9,6 +9,7 @@ from docustore.embedded.ports import free_port
 from docustore.errors import EmbeddedServerError
 
 ENDS_AT_ONCE = (sys.executable, "-S", "-c", "")
+# A process that is there until the test ends it, and not for ever if the test cannot; nothing waits for its sleep.
 STAYS = (sys.executable, "-S", "-c", "import time; time.sleep(600)")
 
 
