@@ -18,8 +18,8 @@ from pymongo import AsyncMongoClient
 from docustore.users.profile import Profile, UserStatus
 
 
-class PeerUser(Document):
-    """The same stored user."""
+class PeerFields(BaseModel):
+    """What is stored and answered alike."""
 
     email: str
     first_name: str
@@ -31,6 +31,11 @@ class PeerUser(Document):
     created_at: datetime
     updated_at: datetime
     version: int
+
+
+class PeerUser(Document, PeerFields):
+    """The same stored user."""
+
     deleted_at: datetime | None = None
 
     class Settings:
@@ -39,20 +44,10 @@ class PeerUser(Document):
         name: ClassVar[str] = "users"
 
 
-class PeerResponse(BaseModel):
+class PeerResponse(PeerFields):
     """The same response."""
 
     id: PydanticObjectId
-    email: str
-    first_name: str
-    last_name: str
-    status: UserStatus
-    profile: Profile
-    roles: list[str]
-    tags: list[str]
-    created_at: datetime
-    updated_at: datetime
-    version: int
 
 
 def plain_app() -> Litestar:

@@ -16,58 +16,45 @@ from docustore.users.service import Write, restore_user, set_status
 from docustore.users.views import BulkStatusResult, UserView
 
 
+def user_action(verb: str, *, refused_with: int) -> HTTPRouteHandlerDecorator:
+    """Declare a route that does something to one user; `refused_with` is its own status beside 404 and 412."""
+    return post(
+        f"/{{user_id:str}}/{verb}",
+        status_code=200,
+        responses=problems(404, refused_with, 412),
+        response_headers=[ETAG],
+        summary=f"{verb.capitalize()} a user",
+    )
+
+
 class UserStatusController(Controller):
     """Actions on the status. `If-Match` may be left out: the result does not depend on the version before."""
 
     path = "/users"
     tags = ("user status",)
 
-    @post(
-        "/{user_id:str}/activate",
-        status_code=200,
-        responses=problems(404, 410, 412),
-        response_headers=[ETAG],
-        summary="Activate a user",
-    )
+    @user_action("activate", refused_with=410)
     async def activate(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Let the user act. A user that is active already is not changed."""
         return answer(await set_status(_write(request, user_id, if_match), UserStatus.ACTIVE))
 
-    @post(
-        "/{user_id:str}/deactivate",
-        status_code=200,
-        responses=problems(404, 410, 412),
-        response_headers=[ETAG],
-        summary="Deactivate a user",
-    )
+    @user_action("deactivate", refused_with=410)
     async def deactivate(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Mark the user as no longer in use. A user that is inactive already is not changed."""
         return answer(await set_status(_write(request, user_id, if_match), UserStatus.INACTIVE))
 
-    @post(
-        "/{user_id:str}/suspend",
-        status_code=200,
-        responses=problems(404, 410, 412),
-        response_headers=[ETAG],
-        summary="Suspend a user",
-    )
+    @user_action("suspend", refused_with=410)
     async def suspend(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Bar the user from acting. A user that is suspended already is not changed."""
         return answer(await set_status(_write(request, user_id, if_match), UserStatus.SUSPENDED))
 
-    @post(
-        "/{user_id:str}/restore",
-        status_code=200,
-        responses=problems(404, 409, 412),
-        response_headers=[ETAG],
-        summary="Restore a user",
-    )
+    @user_action("restore", refused_with=409)
     async def restore(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
