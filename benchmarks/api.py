@@ -16,9 +16,9 @@ from typing import Final
 
 from benchmarks.http_load import requests_per_s
 from benchmarks.row import BenchRow
+from docustore.api.pagination import Position, encode_cursor
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.pagination import Position, encode_cursor
 from docustore.users.listing import UserFilter, UserSort
 
 ROUNDS: Final = 3
@@ -46,7 +46,7 @@ async def measure(database: Database, settings: Settings, *, users: int) -> list
     for _ in range(ROUNDS):
         async with _serving(_peer("plain_app"), environment) as port:
             plain.append(await requests_per_s(port, ["/"], headers={}))
-        async with _serving(("docustore.server",), environment) as port:
+        async with _serving(("docustore.api.server",), environment) as port:
             headers = {"Authorization": f"Bearer {_KEY}"}
             single.append(await requests_per_s(port, paths.users, headers=headers))
             first.append(await requests_per_s(port, [paths.first_page], headers=headers))

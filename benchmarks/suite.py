@@ -9,9 +9,9 @@ import structlog
 import uvloop
 
 from benchmarks.row import BenchRow
-from docustore.collector import relax_collector
 from docustore.config import Settings
 from docustore.embedded.servers import embedded_servers
+from docustore.gc_tuning import tune_gc
 
 Suite = Callable[[Settings], Awaitable[list[BenchRow]]]
 
@@ -19,7 +19,7 @@ Suite = Callable[[Settings], Awaitable[list[BenchRow]]]
 def run_suite(suite: Suite) -> list[BenchRow]:
     """Run one suite in this process."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    relax_collector()
+    tune_gc()
     return uvloop.run(_on_own_servers(suite))
 
 

@@ -10,10 +10,9 @@ from typing import Any, Final
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, WTimeoutError
 
 from docustore.config import Settings
-from docustore.errors import ConfigurationError, DatabaseUnavailableError
+from docustore.errors import ConfigurationError
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
@@ -46,10 +45,3 @@ async def connect(settings: Settings, *, app_name: str) -> AsyncIterator[Databas
     )
     async with client:
         yield client.get_database(settings.mongodb_database)
-
-
-def unavailability(error: PyMongoError) -> DatabaseUnavailableError | None:
-    """Translate a driver's error that says "no primary, no connection, no answer in time"; None for any other."""
-    if isinstance(error, ConnectionFailure | ExecutionTimeout | WTimeoutError) or error.timeout:
-        return DatabaseUnavailableError("MongoDB does not answer: check DOCUSTORE_MONGODB_URL and the server")
-    return None

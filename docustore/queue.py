@@ -15,7 +15,6 @@ from redis.exceptions import RedisError
 
 from docustore.config import Settings
 from docustore.errors import ConfigurationError, QueueUnavailableError
-from docustore.etl.models import EtlRun
 
 QUEUE_NAME: Final = "docustore:queue"
 RUN_TASK: Final = "run_etl"
@@ -89,16 +88,19 @@ async def open_queue(settings: Settings) -> AsyncIterator[Queue]:
         await queue.aclose()
 
 
-async def enqueue_run(queue: Queue, run: EtlRun, *, now: datetime) -> bool:
-    """Wake a worker for a run; False where a wake-up for this attempt, of these five minutes, was sent already.
+async def enqueue_run(queue: Queue, run_id: str, *, attempt: int, now: datetime) -> bool:
+    """Wake a worker for a run; False if this attempt was already enqueued in this five-minute window.
+
+    Args:
+        attempt: How often the run has been claimed so far.
 
     Raises:
         QueueUnavailableError: Valkey does not answer; the run stays due and the next tick tries again.
     """
     try:
         # The attempt is part of the id: the lock of a killed worker's job must not hold up the next attempt.
-        job_id = f"run:{run.id}:{run.attempts}:{now.timestamp() // WAKE_UP.total_seconds():.0f}"
-        job = await queue.enqueue_job(RUN_TASK, str(run.id), _job_id=job_id)
+        job_id = f"run:{run_id}:{attempt}:{now.timestamp() // WAKE_UP.total_seconds():.0f}"
+        job = await queue.enqueue_job(RUN_TASK, run_id, _job_id=job_id)
     except (RedisError, OSError) as exc:
         raise QueueUnavailableError("Valkey does not answer: check DOCUSTORE_REDIS_URL") from exc
     return job is not None

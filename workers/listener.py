@@ -20,10 +20,10 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from docustore.alerts import alert
 from docustore.changes.listener import listen
 from docustore.changes.status import is_heartbeat_fresh
-from docustore.collector import relax_collector
 from docustore.config import Settings, load_settings
 from docustore.document_models import open_database
 from docustore.errors import ConfigurationError, DocustoreError
+from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 
 log = structlog.get_logger()
@@ -59,7 +59,7 @@ async def _listen(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    relax_collector()
+    tune_gc()
     cut_off = asyncio.create_task(_cut_off_after(stop, grace_s=STOP_GRACE_S))
     try:
         async with open_database(settings, app_name="docustore-listener") as database:

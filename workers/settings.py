@@ -15,10 +15,10 @@ from arq import cron, func
 from arq.cron import CronJob
 from arq.worker import Function
 
-from docustore.collector import relax_collector
 from docustore.config import load_settings
 from docustore.document_models import open_database
 from docustore.etl.preconditions import require_unique_indexes
+from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
 from workers.tasks import run_etl, tick
@@ -33,7 +33,7 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     # arq's command line has set up a handler of its own; with ours every line would come twice.
     logging.getLogger("arq").handlers.clear()
-    relax_collector()
+    tune_gc()
     stack = AsyncExitStack()
     ctx["stack"] = stack
     ctx["settings"] = settings

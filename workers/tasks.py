@@ -30,7 +30,7 @@ async def tick(ctx: WorkerContext) -> int:
     settings = ctx["settings"]
     now = datetime.now(UTC)
     due = await schedule.tick(ctx["database"], settings.sources, now=now, max_attempts=settings.etl_max_attempts)
-    sent = [await enqueue_run(ctx["redis"], run, now=now) for run in due]
+    sent = [await enqueue_run(ctx["redis"], str(run.id), attempt=run.attempts, now=now) for run in due]
     # One a tick: one that dead addresses hold up is broken off, and what it had taken would be told nobody.
     if failed := await schedule.take_unannounced_failure(ctx["database"], now=now):
         facts = {"run_id": str(failed.id), "source": failed.source, "slot": failed.slot, "error": failed.error}

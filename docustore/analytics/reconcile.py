@@ -13,10 +13,9 @@ from pymongo.errors import OperationFailure
 from docustore.analytics.marts import STATS, TOTALS_ID, UserMarts, read_marts
 from docustore.analytics.pipelines import marts_from_groups, marts_pipeline
 from docustore.database import Database
+from docustore.transient import SNAPSHOT_TOO_OLD
 
 USERS: Final = "users"
-# The server keeps 300 s of past states; a listener that has been silent for longer cannot be compared with them.
-SNAPSHOT_TOO_OLD: Final = 239
 _POLL_S: Final = 0.05
 
 
@@ -63,6 +62,7 @@ async def reconcile(database: Database, *, timeout_s: float = 10.0) -> MartsDiff
             actual = await marts_at(database, cluster_time)
             return _difference(marts, actual, cluster_time, is_same_instant=True)
         except OperationFailure as exc:
+            # The server keeps 300 s of past states; after that only the present can be compared.
             if exc.code != SNAPSHOT_TOO_OLD:
                 raise
     return await _compare_now(database)

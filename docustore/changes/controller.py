@@ -6,9 +6,9 @@ import msgspec
 from litestar import Controller, get
 from litestar.datastructures import State
 
+from docustore.api.problem_details import problems
 from docustore.changes.position import ListenerState
 from docustore.changes.status import change_status
-from docustore.problem_details import problems
 
 
 class ChangeStatusView(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ import structlog
 from bson.timestamp import Timestamp
 
 from docustore.changes.apply import Reached, Writer, apply_effects, save_idle
+from docustore.changes.cooperative import in_slices
 from docustore.changes.effects import Effects
 from docustore.changes.events import Change, just_before
 from docustore.changes.images import resolve
@@ -16,7 +17,6 @@ from docustore.changes.pipeline import Images, StartPoint
 from docustore.changes.position import ListenerState, Position
 from docustore.changes.read_ahead import ReadAhead
 from docustore.changes.stream import ChangeReader, EventBatch
-from docustore.changes.turns import in_turns
 
 log = structlog.get_logger()
 
@@ -82,7 +82,7 @@ class _Follower:
         position = self.position
         resolved = await resolve(self.writer.database, changes, approximate_until=position.approximate_until)
         effects = Effects(seq=position.seq, newest_at=changes[-1].wall_time)
-        async for turn in in_turns(resolved.changes):
+        async for turn in in_slices(resolved.changes):
             for change in turn:
                 effects.add(change)
         await apply_effects(self.writer, position, effects, reached=reached, read_at=resolved.read_at)

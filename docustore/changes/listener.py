@@ -18,12 +18,12 @@ from docustore.changes.lease import Lease, kept, owner_name, pause, wait_for_lea
 from docustore.changes.pipeline import USERS, Images
 from docustore.changes.position import ListenerState, Position, fenced, load_position
 from docustore.changes.recovery import Loss, recover
-from docustore.changes.server_errors import is_passing
 from docustore.changes.snapshot import synchronise
 from docustore.changes.stream import EventTooLargeError
 from docustore.config import LostPositionPolicy, Settings
 from docustore.database import Database
 from docustore.errors import ListenerFencedError, PositionLostError
+from docustore.transient import is_transient
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ async def listen(database: Database, settings: Settings, *, stop: asyncio.Event)
         except ListenerFencedError as exc:
             log.warning("listener.fenced", owner=owner, reason=str(exc))
         except PyMongoError as exc:
-            if not is_passing(exc):
+            if not is_transient(exc):
                 raise
             if time.monotonic() - started > HEALTHY_AFTER_S:
                 pause_s = FIRST_PAUSE_S

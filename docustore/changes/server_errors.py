@@ -1,83 +1,30 @@
-"""What the server's errors mean for a change stream, by its own codes.
-
-Names: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-"""
+"""Which server errors mean that the listener's position is lost; see `docustore.transient` for all others."""
 
 from typing import Final
 
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, WaitQueueTimeoutError
+from pymongo.errors import OperationFailure, PyMongoError
 
+CAPPED_POSITION_LOST: Final = 136
 CHANGE_STREAM_FATAL_ERROR: Final = 280
 CHANGE_STREAM_HISTORY_LOST: Final = 286
 SHARD_REMOVED_ERROR: Final = 464
 INVALID_RESUME_TOKEN: Final = 260
-SNAPSHOT_TOO_OLD: Final = 239
-BSON_OBJECT_TOO_LARGE: Final = 10334
+# No name of its own: the server cannot decode the token's key string.
+MALFORMED_KEY_STRING: Final = 50811
 
-# Its category NonResumableChangeStreamError.
-_LOST: Final = frozenset({CHANGE_STREAM_FATAL_ERROR, CHANGE_STREAM_HISTORY_LOST, SHARD_REMOVED_ERROR})
-_PASSING_LABELS: Final = (
-    "ResumableChangeStreamError",
-    "RetryableWriteError",
-    "TransientTransactionError",
-    "UnknownTransactionCommitResult",
+# The category NonResumableChangeStreamError of the server, and a cursor that the capped oplog has overtaken.
+_LOST: Final = frozenset(
+    {CAPPED_POSITION_LOST, CHANGE_STREAM_FATAL_ERROR, CHANGE_STREAM_HISTORY_LOST, SHARD_REMOVED_ERROR}
 )
-_PASSING_CODES: Final = frozenset(
-    {
-        6,  # HostUnreachable
-        7,  # HostNotFound
-        43,  # CursorNotFound
-        50,  # MaxTimeMSExpired
-        63,  # StaleShardVersion
-        64,  # WriteConcernFailed
-        89,  # NetworkTimeout
-        91,  # ShutdownInProgress
-        112,  # WriteConflict
-        133,  # FailedToSatisfyReadPreference
-        134,  # ReadConcernMajorityNotAvailableYet
-        150,  # StaleEpoch
-        175,  # QueryPlanKilled
-        189,  # PrimarySteppedDown
-        202,  # NetworkInterfaceExceededTimeLimit
-        206,  # NoSuchSession
-        225,  # TransactionTooOld
-        234,  # RetryChangeStream
-        237,  # CursorKilled
-        246,  # SnapshotUnavailable
-        251,  # NoSuchTransaction
-        262,  # ExceededTimeLimit
-        290,  # TransactionExceededLifetimeLimitSeconds
-        9001,  # SocketException
-        10107,  # NotWritablePrimary
-        11600,  # InterruptedAtShutdown
-        11602,  # InterruptedDueToReplStateChange
-        13388,  # StaleConfig
-        13435,  # NotPrimaryNoSecondaryOk
-        13436,  # NotPrimaryOrSecondary
-        24,  # LockTimeout
-        11601,  # Interrupted
-    }
-)
-
-
-def is_passing(error: PyMongoError) -> bool:
-    """Tell whether the same work may succeed on a new connection, cursor or transaction.
-
-    When in doubt, False: a listener that stops loudly is restarted and looked at; one that retries what can
-    never work looks healthy and applies nothing.
-    """
-    if isinstance(error, ConnectionFailure | WaitQueueTimeoutError):
-        return True
-    if any(error.has_error_label(label) for label in _PASSING_LABELS):
-        return True
-    return isinstance(error, OperationFailure) and error.code in _PASSING_CODES
+# What a stored token can cause: the same token never opens a stream again.
+_LOST_WHILE_OPENING: Final = _LOST | {INVALID_RESUME_TOKEN, MALFORMED_KEY_STRING}
 
 
 def is_position_lost(error: PyMongoError, *, while_opening: bool) -> bool:
-    """Tell a dead position from a passing failure.
+    """Tell a lost position from a transient failure.
 
     When in doubt, False: a needless retry costs seconds, a needless recovery reads the whole collection.
     """
     if not isinstance(error, OperationFailure):
         return False
-    return error.code in _LOST or (while_opening and error.code == INVALID_RESUME_TOKEN)
+    return error.code in (_LOST_WHILE_OPENING if while_opening else _LOST)

@@ -25,10 +25,10 @@ from docustore.changes.effects import LARGE_CHANGE_BYTES
 from docustore.changes.events import decoded, just_after
 from docustore.changes.pipeline import StartPoint
 from docustore.changes.position import ListenerState, Position, move_position
-from docustore.changes.server_errors import SNAPSHOT_TOO_OLD
 from docustore.errors import SnapshotExpiredError
 from docustore.history.models import HISTORY, HistoryRow
 from docustore.history.rows import changed_fields, fitted, source_of
+from docustore.transient import SNAPSHOT_TOO_OLD
 
 log = structlog.get_logger()
 

@@ -14,11 +14,10 @@ from docustore.changes.pipeline import CHANGE_OPERATIONS, USERS, StartPoint
 from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState, Position, position_of
 from docustore.changes.server_errors import is_position_lost
 from docustore.database import AWARE, Database
+from docustore.transient import MAX_TIME_EXPIRED, UNAUTHORIZED
 
 # Looking for the next change scans the oplog from the position; beyond this the answer is "unknown".
 PROBE_TIMEOUT_MS: Final = 2000
-MAX_TIME_EXPIRED: Final = 50
-UNAUTHORIZED: Final = 13
 _POLL_S: Final = 0.03
 
 

@@ -14,6 +14,7 @@ from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
+from docustore.changes.cooperative import in_slices
 from docustore.changes.events import (
     ENDING_OPERATIONS,
     EVENT_CODEC,
@@ -24,10 +25,10 @@ from docustore.changes.events import (
     token_time,
 )
 from docustore.changes.pipeline import USERS, Images, StartPoint, change_pipeline
-from docustore.changes.server_errors import BSON_OBJECT_TOO_LARGE, is_position_lost
-from docustore.changes.turns import in_turns
+from docustore.changes.server_errors import is_position_lost
 from docustore.database import Database
 from docustore.errors import ListenerError, PositionLostError
+from docustore.transient import BSON_OBJECT_TOO_LARGE
 
 # How long the server holds an empty read open. It bounds how late a stop is noticed; events end it at once.
 MAX_AWAIT_MS: Final = 500
@@ -119,7 +120,7 @@ class ChangeReader:
         events: list[RawBSONDocument] = cursor["nextBatch"]
         ending = _first_ending(events)
         changes: list[Change] = []
-        async for turn in in_turns(events[:ending]):
+        async for turn in in_slices(events[:ending]):
             changes.extend(map(parse_change, turn))
         return to_batch(
             changes,

@@ -15,7 +15,6 @@ from docustore.cli.etl_tables import counts_line, run_table, runs_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
 from docustore.cli.programs import output_of
-from docustore.collector import relax_collector
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.document_models import open_database
@@ -30,6 +29,7 @@ from docustore.etl.queries import RunQuery, list_runs
 from docustore.etl.run_record import run_record
 from docustore.etl.schedule import create_run
 from docustore.etl.sources.opening import source_by_address
+from docustore.gc_tuning import tune_gc
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 DEFAULT_REQUIRED: Final = ("email", "first_name", "last_name")
@@ -76,7 +76,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
     name: str | None,
 ) -> int:
     """Run SOURCE once, here and now: a configured name, a path, a file:// or an http(s):// address."""
-    relax_collector()
+    tune_gc()
     settings = invocation.settings()
     source_name, source_settings = _source(settings, source, required=required, name=name)
     options = RunOptions(full=full, dry_run=dry_run, since=since, until=until)

@@ -28,7 +28,7 @@ class ServicePlan:
 
 def api_command() -> tuple[str, ...]:
     """Return the command that serves the API."""
-    return (sys.executable, "-m", "docustore.server")
+    return (sys.executable, "-m", "docustore.api.server")
 
 
 def worker_command() -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from pydantic import BaseModel, ConfigDict, Field
 
+from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.etl.ledger import get_run
@@ -21,7 +22,6 @@ from docustore.etl.queries import (
 )
 from docustore.etl.run_record import RunPage, RunRecord, shown_run
 from docustore.etl.schedule import create_run, known_source
-from docustore.problem_details import problems
 from docustore.queue import Queue, enqueue_run
 
 Id = Annotated[str, PathParameter(description="the `id` of the run or record")]
@@ -70,7 +70,7 @@ class EtlController(Controller):
         options = RunOptions(full=data.full, dry_run=data.dry_run)
         now = now_utc()
         run = await create_run(data.source, trigger=RunTrigger.API, options=options, now=now)
-        await enqueue_run(queue, run, now=now)
+        await enqueue_run(queue, str(run.id), attempt=run.attempts, now=now)
         return Response(shown_run(run), status_code=202, headers={"Location": f"/etl/runs/{run.id}"})
 
     @get("/runs", responses=problems(), summary="List runs")

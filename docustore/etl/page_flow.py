@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 import stamina
-from pymongo.errors import BulkWriteError, ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import PyMongoError
 
 from docustore.clock import now_utc
 from docustore.errors import DatabaseUnavailableError, DocustoreError, RunError
@@ -17,12 +17,10 @@ from docustore.etl.models import Checkpoint
 from docustore.etl.page_load import PageContext, load_page
 from docustore.etl.progress import PageResult, ProgressListener, advanced
 from docustore.etl.sources.page import Page
+from docustore.transient import is_transient, server_codes
 
 # About a minute of elections and restarts before a run is put off.
 DATABASE_ATTEMPTS: Final = 12
-# NotPrimary and interrupted-by-election codes that a bulk write reports per operation.
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-ELECTION_CODES: Final = frozenset({91, 189, 10107, 11600, 11602, 13435, 13436})
 
 
 class PageFlow:
@@ -89,14 +87,14 @@ class PageFlow:
         )
         try:
             async for attempt in stamina.retry_context(
-                on=_is_passing, attempts=DATABASE_ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=10.0
+                on=is_transient, attempts=DATABASE_ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=10.0
             ):
                 with attempt:
                     if attempt.num > 1:
                         context = replace(context, resumed_since=self._started_at)
                     return await load_page(page, self._context, context)
         except PyMongoError as exc:
-            if _is_passing(exc):
+            if is_transient(exc):
                 raise DatabaseUnavailableError(f"MongoDB did not take a page: {type(exc).__name__}") from exc
             raise RunError(
                 f"MongoDB refused a page ({_reason(exc)}): look at the server's log, then run again"
@@ -104,19 +102,7 @@ class PageFlow:
         raise AssertionError("unreachable: the loop returns or raises")
 
 
-def _is_passing(error: Exception) -> bool:
-    """Tell a failure that another try on the next primary may not meet."""
-    return isinstance(error, ConnectionFailure) or not ELECTION_CODES.isdisjoint(_server_codes(error))
-
-
 def _reason(error: PyMongoError) -> str:
     """Name an error without its text, in which the driver quotes every document of the batch."""
-    codes = ", ".join(map(str, sorted(_server_codes(error))))
+    codes = ", ".join(map(str, sorted(server_codes(error))))
     return f"server code {codes}" if codes else type(error).__name__
-
-
-def _server_codes(error: Exception) -> set[int]:
-    if isinstance(error, BulkWriteError):
-        failures = error.details.get("writeErrors", []) + error.details.get("writeConcernErrors", [])
-        return {failure["code"] for failure in failures if "code" in failure}
-    return {error.code} if isinstance(error, OperationFailure) and error.code is not None else set()

@@ -16,7 +16,7 @@ import structlog
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from docustore.config import Settings
-from docustore.database import Database, unavailability
+from docustore.database import Database
 from docustore.errors import DocustoreError, LeaseLostError, RetryableError, SourceContentError
 from docustore.etl import ledger
 from docustore.etl.budget import check_counts
@@ -29,6 +29,7 @@ from docustore.etl.sources.opening import open_source
 from docustore.etl.sources.page import Source
 from docustore.etl.transform import RecordRules
 from docustore.source_settings import SourceSettings
+from docustore.transient import unavailability
 
 log: Final = structlog.get_logger()
 # How much work a killed worker loses at most, and how often somebody who watches sees it move.

@@ -7,9 +7,9 @@ from typing import Any, Final
 from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 
+from docustore.api.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
 from docustore.errors import InvalidQueryError, NotFoundError
 from docustore.etl.models import EtlRun, QuarantinedRecord, QuarantineState, RunState
-from docustore.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
 
 MAX_REASONS: Final = 20
 # The page asks every few seconds; records hold their raw text, up to a megabyte each.

@@ -8,7 +8,7 @@ from pymongo import UpdateOne
 
 from docustore.errors import FieldError, InvalidInputError
 from docustore.users.schemas import BulkStatusInput
-from docustore.users.service import users
+from docustore.users.store import users
 from docustore.users.stored import WITHOUT_PASSWORD, completed
 from docustore.users.views import BulkStatusResult
 from docustore.users.writes import guarded, stamped, with_status

@@ -6,8 +6,8 @@ from litestar import Controller, Response, delete, get, patch, put
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter
 
+from docustore.api.problem_details import problems
 from docustore.clock import now_utc
-from docustore.problem_details import problems
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users import service
 from docustore.users.lookup import UserLookup
@@ -17,6 +17,7 @@ from docustore.users.query_parameters import IfMatchHeader, IfNoneMatchHeader, U
 from docustore.users.responses import ETAG, NOT_MODIFIED, answer, answer_unless_current
 from docustore.users.schemas import UserInput
 from docustore.users.service import Write
+from docustore.users.store import find_user_by_email
 from docustore.users.views import UserView
 
 
@@ -51,7 +52,7 @@ class UserController(Controller):
         if_none_match: IfNoneMatchHeader = None,
     ) -> Response[UserView]:
         """Read the user that has this e-mail address; deleted users have none."""
-        return answer_unless_current(await service.find_user_by_email(email), if_none_match)
+        return answer_unless_current(await find_user_by_email(email), if_none_match)
 
     @put(
         "/{user_id:str}",

@@ -17,7 +17,8 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedError, InvalidQueryError
 from docustore.users.schemas import UserInput
-from docustore.users.service import RawUser, found_user, prepared_user, users
+from docustore.users.service import prepared_user
+from docustore.users.store import RawUser, found_user, users
 from docustore.users.stored import FOR_RESPONSE
 
 IDEMPOTENCY_KEYS: Final = "idempotency_keys"

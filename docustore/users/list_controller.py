@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 from litestar import Controller, Response, get, post
 from litestar.params import JSONBody
 
+from docustore.api.problem_details import problems
 from docustore.clock import as_utc, now_utc
-from docustore.problem_details import problems
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users.idempotency import create_user_once
 from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from docustore.pagination import Position, decode_cursor, encode_cursor
+from docustore.api.pagination import Position, decode_cursor, encode_cursor
 from docustore.users.profile import UserStatus
-from docustore.users.service import RawUser, users
+from docustore.users.store import RawUser, users
 from docustore.users.stored import FOR_RESPONSE, user_key
 
 DEFAULT_LIMIT: Final = 20

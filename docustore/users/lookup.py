@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from docustore.users.service import RawUser, found_user, users
+from docustore.users.store import RawUser, found_user, users
 from docustore.users.stored import FOR_RESPONSE, user_key
 
 # One would leave the server idle while its answer is parsed; more make smaller batches.

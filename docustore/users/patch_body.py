@@ -6,10 +6,8 @@ from typing import Final
 from litestar.datastructures import Headers
 from litestar.openapi.spec import Example, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
-from docustore.users.patches import PatchType
+from docustore.api.patches import PLAIN_JSON, PatchType
 
-PLAIN_JSON: Final = "application/json"
-ACCEPT_PATCH: Final = f"{PatchType.MERGE}, {PatchType.JSON}, {PLAIN_JSON}"
 _MERGE_EXAMPLE: Final = {"status": "suspended", "profile": {"location": "Porto", "bio": None}}
 _JSON_EXAMPLE: Final = [
     {"op": "test", "path": "/status", "value": "active"},

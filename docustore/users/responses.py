@@ -8,7 +8,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 
 from docustore.users.preconditions import entity_tag, is_current
-from docustore.users.service import RawUser
+from docustore.users.store import RawUser
 from docustore.users.views import UserView, user_view
 
 NOT_MODIFIED: Final = {304: ResponseSpec(data_container=None, description="the copy you have is still good")}

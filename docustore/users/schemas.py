@@ -18,9 +18,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from docustore.api.field_errors import field_errors
 from docustore.clock import as_utc
 from docustore.errors import InvalidInputError
-from docustore.field_errors import field_errors
 from docustore.users.email import EmailMalformedError, normalise_email
 from docustore.users.identities import Values
 from docustore.users.profile import (

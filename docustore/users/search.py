@@ -5,12 +5,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from docustore.api.pagination import decode_cursor
 from docustore.errors import FieldError, InvalidQueryError
-from docustore.pagination import decode_cursor
 from docustore.users.listing import DEFAULT_LIMIT, Filter, UserSort, after, page_of, read_page
 from docustore.users.profile import UserStatus
 from docustore.users.search_terms import query_terms
-from docustore.users.service import RawUser, users
+from docustore.users.store import RawUser, users
 
 # Counting every match of a common prefix would cost more than finding the page.
 TOTAL_CAP: Final = 1001

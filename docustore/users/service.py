@@ -1,26 +1,23 @@
-"""Read and change single users. Every write is guarded by the version it was computed from."""
+"""Change single users. Every write is guarded by the version it was computed from."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import DuplicateKeyError
 
-from docustore.errors import EmailTakenError, NotFoundError, UserGoneError, VersionConflictError
+from docustore.api.patches import PatchType, apply_patch
+from docustore.errors import EmailTakenError, VersionConflictError
 from docustore.security.passwords import hash_password
-from docustore.users.email import EmailMalformedError, normalise_email
-from docustore.users.models import User
-from docustore.users.patches import PatchType, apply_patch
 from docustore.users.preconditions import IfMatch
 from docustore.users.profile import UserStatus
 from docustore.users.schemas import UserInput, parse_user, writable
-from docustore.users.stored import FOR_RESPONSE, WITHOUT_PASSWORD, completed, user_key
+from docustore.users.store import RawUser, found_user, users
+from docustore.users.stored import WITHOUT_PASSWORD, completed, user_key
 from docustore.users.writes import Fields, guarded, new_user, rewritten, stamped, with_status
 
-RawUser = Mapping[str, Any]
 # A writer who accepts any version is tried again when another write comes between; the ETL may well do that.
 MAX_ATTEMPTS: Final = 5
 
@@ -33,40 +30,6 @@ class Write:
     if_match: IfMatch
     actor: str
     now: datetime
-
-
-def users() -> AsyncCollection[dict[str, Any]]:
-    """Return the raw collection; times come back aware."""
-    return User.get_pymongo_collection()
-
-
-async def find_user_by_email(email: str) -> RawUser:
-    """Read the user, not deleted, with this e-mail address in any spelling.
-
-    Raises:
-        NotFoundError: There is none.
-    """
-    try:
-        found = await users().find_one({"email": normalise_email(email), "deleted_at": None}, FOR_RESPONSE)
-    except EmailMalformedError:
-        found = None
-    if found is None:
-        raise NotFoundError(kind="user", id="with this e-mail address")
-    return found
-
-
-def found_user(found: RawUser | None, user_id: str, *, also_deleted: bool = False) -> RawUser:
-    """Return what was found, if it is there.
-
-    Raises:
-        NotFoundError: There never was one with this id.
-        UserGoneError: It was deleted, and deleted ones are not asked for.
-    """
-    if found is None:
-        raise NotFoundError(kind="user", id=user_id)
-    if found.get("deleted_at") is not None and not also_deleted:
-        raise UserGoneError(user_id)
-    return found
 
 
 async def create_user(given: UserInput, *, actor: str, now: datetime) -> RawUser:

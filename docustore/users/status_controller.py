@@ -3,8 +3,8 @@
 from litestar import Controller, Response, post
 from litestar.params import JSONBody
 
+from docustore.api.problem_details import problems
 from docustore.clock import now_utc
-from docustore.problem_details import problems
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users.bulk_status import set_status_of_many
 from docustore.users.preconditions import IfMatch
@@ -16,8 +16,8 @@ from docustore.users.service import Write, restore_user, set_status
 from docustore.users.views import BulkStatusResult, UserView
 
 
-def user_action(verb: str, *, refused_with: int) -> HTTPRouteHandlerDecorator:
-    """Declare a route that does something to one user; `refused_with` is its own status beside 404 and 412."""
+def user_action(verb: str, *, refused_with: int) -> post:
+    """Declare a status action; `refused_with` is its own status beside 404 and 412."""
     return post(
         f"/{{user_id:str}}/{verb}",
         status_code=200,

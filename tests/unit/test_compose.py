@@ -12,7 +12,7 @@ import click
 import pytest
 import yaml
 
-from docustore.app import create_app
+from docustore.api.app import create_app
 from docustore.config import CONFIG_FILE_VARIABLE, Settings
 
 ROOT = Path(__file__).parents[2]

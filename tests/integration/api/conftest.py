@@ -9,7 +9,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 from litestar import Litestar
 
-from docustore.app import create_app
+from docustore.api.app import create_app
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.security.api_keys import create_key

@@ -8,7 +8,7 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 from pydantic import SecretStr
 
-from docustore.app import create_app
+from docustore.api.app import create_app
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from docustore.api.pagination import Position, encode_cursor
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.models import EtlRun, QuarantinedRecord, RunTrigger
-from docustore.pagination import Position, encode_cursor
 from docustore.queue import QUEUE_NAME, open_queue
 from tests.integration.api.conftest import Client
 

@@ -21,7 +21,7 @@ from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
-from docustore.app import create_app
+from docustore.api.app import create_app
 from docustore.config import Settings
 from tests.integration.api.conftest import Client
 

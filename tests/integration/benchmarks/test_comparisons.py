@@ -14,7 +14,7 @@ from benchmarks.peers import fastapi_app
 from benchmarks.population import populate
 from docustore.analytics.marts import read_marts
 from docustore.analytics.pipelines import marts_from_groups, marts_pipeline
-from docustore.app import create_app
+from docustore.api.app import create_app
 from docustore.config import Settings
 from docustore.database import Database
 from tests.integration.api.conftest import started

@@ -23,9 +23,9 @@ async def test_wake_up_that_died_with_its_worker_is_replaced(
     del database
     run = await create_run("crm", trigger=RunTrigger.API, options=RunOptions(), now=NOW)
     async with open_queue(settings) as queue:
-        await enqueue_run(queue, run, now=NOW)
+        await enqueue_run(queue, str(run.id), attempt=run.attempts, now=NOW)
 
-        assert await enqueue_run(queue, run, now=NOW + after) is is_sent
+        assert await enqueue_run(queue, str(run.id), attempt=run.attempts, now=NOW + after) is is_sent
 
         # The queue is shared with other tests: nobody works these jobs.
         jobs = [job for job in await queue.zrange(QUEUE_NAME, 0, -1) if str(run.id).encode() in job]

@@ -11,7 +11,7 @@ EVENTS_A_TURN: Final = 50
 T = TypeVar("T")
 
 
-async def in_turns(events: Sequence[T]) -> AsyncIterator[Sequence[T]]:
+async def in_slices(events: Sequence[T]) -> AsyncIterator[Sequence[T]]:
     """Yield the events in order, a few at a time; whatever else is ready runs in between."""
     for start in range(0, len(events), EVENTS_A_TURN):
         if start:

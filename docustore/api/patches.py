@@ -9,6 +9,7 @@ from jsonpointer import JsonPointerException
 
 from docustore.errors import FieldError, InvalidInputError
 
+PLAIN_JSON: Final = "application/json"
 MAX_OPERATIONS: Final = 1000
 # A chain of `copy` operations doubles a document with each step; what a user may hold is far below this.
 MAX_COPIES: Final = 50
@@ -19,6 +20,9 @@ class PatchType(StrEnum):
 
     MERGE = "application/merge-patch+json"
     JSON = "application/json-patch+json"
+
+
+ACCEPT_PATCH: Final = f"{PatchType.MERGE}, {PatchType.JSON}, {PLAIN_JSON}"
 
 
 def apply_patch(document: dict[str, Any], patch: object, *, patch_type: PatchType) -> object:

@@ -6,7 +6,7 @@ import pytest
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from docustore.health import OK, PartStatus, mongodb_status, readiness, valkey_status
+from docustore.api.health import OK, PartStatus, mongodb_status, readiness, valkey_status
 
 AWAY = PartStatus(status="unavailable", problem="p")
 

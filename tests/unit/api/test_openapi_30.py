@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from docustore.openapi_30 import to_openapi_30
+from docustore.api.openapi_30 import to_openapi_30
 
 
 @pytest.mark.parametrize(

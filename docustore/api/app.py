@@ -9,19 +9,19 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 
 from docustore.analytics.controller import AnalyticsController
+from docustore.api.health import OperationController
+from docustore.api.methods import Api, options_response
+from docustore.api.metrics import RequestMetrics
+from docustore.api.openapi import openapi_30, openapi_config, reference, reference_assets
+from docustore.api.parameters import refuse_unknown_parameters
+from docustore.api.problem_details import EXCEPTION_HANDLERS
+from docustore.api.request_body import MAX_BODY_BYTES, ApiRequest, refuse_unreadable_body
 from docustore.changes.controller import ChangesController
 from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
-from docustore.handler_parameters import refuse_unknown_parameters
-from docustore.health import OperationController
-from docustore.http_methods import Api, options_response
-from docustore.metrics import RequestMetrics
-from docustore.openapi import openapi_30, openapi_config, reference, reference_assets
-from docustore.problem_details import EXCEPTION_HANDLERS
 from docustore.queue import open_queue
-from docustore.request_body import MAX_BODY_BYTES, ApiRequest, refuse_unreadable_body
 from docustore.security.api_keys import KeyRing
 from docustore.security.authentication import authorise
 from docustore.users.controller import UserController

@@ -14,12 +14,12 @@ from pymongo.read_preferences import ReadPreference
 from redis.exceptions import RedisError
 
 from docustore.analytics.report import users_analytics
+from docustore.api.metrics import CONTENT_TYPE, StoreMetrics
+from docustore.api.problem_details import problems
 from docustore.changes.status import change_status
 from docustore.clock import now_utc
 from docustore.database import Database
 from docustore.etl.queries import last_finished_runs, open_by_source
-from docustore.metrics import CONTENT_TYPE, StoreMetrics
-from docustore.problem_details import problems
 from docustore.queue import Queue
 from docustore.security.authentication import PUBLIC
 

@@ -1,6 +1,6 @@
 """The API's process: granian serving the application, with one worker process.
 
-Run as `python -m docustore.server`; settings come from the environment. SIGTERM ends it in order.
+Run as `python -m docustore.api.server`; settings come from the environment. SIGTERM ends it in order.
 """
 
 import os
@@ -13,10 +13,10 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from litestar import Litestar
 
-from docustore.app import create_app
-from docustore.collector import relax_collector
+from docustore.api.app import create_app
 from docustore.config import load_settings
 from docustore.embedded.launcher import end_with_parent
+from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 
 # Below the 10 s that a supervisor or a container runtime grants: an event stream never ends by itself.
@@ -32,7 +32,7 @@ def serve() -> None:
     settings = load_settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     server = Granian(
-        "docustore.app:create_app",
+        "docustore.api.app:create_app",
         address=settings.host,
         port=settings.port,
         interface=Interfaces.ASGI,
@@ -51,7 +51,7 @@ def load_app(server_pid: int) -> Litestar:
     """
     end_with_parent(server_pid, signal.SIGKILL)
     app = create_app()
-    relax_collector()
+    tune_gc()
     return app
 
 

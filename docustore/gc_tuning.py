@@ -8,7 +8,7 @@ from typing import Final
 THRESHOLDS: Final = (50_000, 20, 20)
 
 
-def relax_collector() -> None:
+def tune_gc() -> None:
     """Look for cycles rarely, and never again through what is loaded by now. Call it once, after the imports."""
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

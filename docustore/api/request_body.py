@@ -6,12 +6,11 @@ from litestar import Request
 from litestar.exceptions import ClientException, HTTPException
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
-from docustore.users.patch_body import ACCEPT_PATCH
-from docustore.users.patches import PatchType
+from docustore.api.patches import ACCEPT_PATCH, PLAIN_JSON, PatchType
 
 # The largest user that fits the schemas is some 100 kB of JSON, and a long patch of it not much more.
 MAX_BODY_BYTES: Final = 1_000_000
-JSON_TYPES: Final = frozenset({"application/json"})
+JSON_TYPES: Final = frozenset({PLAIN_JSON})
 PATCH_TYPES: Final = JSON_TYPES | {patch_type.value for patch_type in PatchType}
 
 

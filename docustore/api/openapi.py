@@ -13,8 +13,8 @@ from litestar.static_files import create_static_files_router
 from swagger_ui_bundle import swagger_ui_path
 
 from docustore import __version__
+from docustore.api.openapi_30 import to_openapi_30
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
-from docustore.openapi_30 import to_openapi_30
 from docustore.security.authentication import COOKIE_NAME, PUBLIC
 
 PATH: Final = "/schema"

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
+from docustore.api.patches import MAX_COPIES, MAX_OPERATIONS, PatchType, apply_patch
 from docustore.errors import InvalidInputError
-from docustore.users.patches import MAX_COPIES, MAX_OPERATIONS, PatchType, apply_patch
 
 
 # RFC 7396, appendix A, those whose target is an object.

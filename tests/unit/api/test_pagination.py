@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from docustore.api.pagination import Position, decode_cursor, encode_cursor
 from docustore.errors import InvalidQueryError
-from docustore.pagination import Position, decode_cursor, encode_cursor
 
 POSITION = Position(at=datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC), id="6b03670836d3f4af790854b3")
 QUERY = ("users", "-created_at", {"status": "active"})

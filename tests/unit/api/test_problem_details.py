@@ -12,8 +12,8 @@ from pymongo.errors import (
 )
 
 from docustore import errors
+from docustore.api.problem_details import STATUS_BY_ERROR, database_problem, domain_problem, status_of
 from docustore.errors import DocustoreError
-from docustore.problem_details import STATUS_BY_ERROR, database_problem, domain_problem, status_of
 
 
 def subclasses(error: type[DocustoreError]) -> set[type[DocustoreError]]:

@@ -13,7 +13,9 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from pymongo.errors import PyMongoError
 
-from docustore.database import unavailability
+from docustore.api.field_errors import field_errors
+from docustore.api.methods import allow_header
+from docustore.api.parameters import missing_parameters, sent_name
 from docustore.errors import (
     ConfigurationError,
     DemoError,
@@ -38,9 +40,7 @@ from docustore.errors import (
     UserGoneError,
     VersionConflictError,
 )
-from docustore.field_errors import field_errors
-from docustore.handler_parameters import missing_parameters, sent_name
-from docustore.http_methods import allow_header
+from docustore.transient import unavailability
 
 log: Final = structlog.get_logger()
 MEDIA_TYPE: Final = "application/problem+json"
@@ -143,7 +143,7 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
 
 
 def database_problem(request: Request[Any, Any, Any], exc: PyMongoError) -> Response[Problem]:
-    """Answer 503 when MongoDB cannot be reached, 500 for any other error of the driver."""
+    """Answer 503 for a transient error of MongoDB, 500 for any other error of the driver."""
     translated = unavailability(exc)
     return unexpected_problem(request, exc) if translated is None else domain_problem(request, translated)
 

@@ -1,0 +1,1 @@
+"""All that is HTTP and no feature: the application, bodies, parameters, problems, the description."""
