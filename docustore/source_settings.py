@@ -10,22 +10,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from docustore.users.fields import REQUIRABLE
+
 # The name is the first half of every identity key (`crm:42`), so it must not hold the separator.
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 # RFC 9110, 5.6.2: what a header's name is made of.
 HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-# The fields of a user that can be missing; all others have a default.
-REQUIRABLE: Final = (
-    "email",
-    "first_name",
-    "last_name",
-    "roles",
-    "tags",
-    "created_at",
-    "profile.avatar",
-    "profile.bio",
-    "profile.location",
-)
 
 
 class SourceKind(StrEnum):

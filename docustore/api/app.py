@@ -27,6 +27,7 @@ from docustore.security.authentication import authorise
 from docustore.users.controller import UserController
 from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
+from docustore.users.roles_controller import UserRolesController
 from docustore.users.status_controller import UserStatusController
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserListController,
             UserController,
             UserStatusController,
+            UserRolesController,
             AnalyticsController,
             EtlController,
             ChangesController,

@@ -70,6 +70,7 @@ def openapi_config() -> OpenAPIConfig:
         tags=[
             Tag(name="users", description="One user, or many."),
             Tag(name="user status", description="Activate, deactivate, suspend, restore; one or many."),
+            Tag(name="user roles", description="Grant one role, or take it away."),
             Tag(name="analytics", description="Figures, kept up to date with every change."),
             Tag(name="etl", description="Runs of the upstream systems, and records that could not be loaded."),
             Tag(name="changes", description="The listener that turns changes into history and figures."),

@@ -1,8 +1,8 @@
 """Decide what a batch of valid records does to the users it meets. Pure.
 
-The records are applied one after another to the users in memory, by the rules of `docustore.users.identities`;
-what is written is the difference between before and after, at most one write per user. So a batch's size and the
-order of its records change the number of writes, never the result.
+The records are applied one after another to the users in memory, by the rules of `docustore.users.identities`. The
+plan is the difference between before and after, at most one write per user. So the size of a batch and the order
+of its records change the number of writes, never the result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,14 +18,14 @@ from docustore.users.identities import (
     derive,
     is_ended,
     is_local,
-    version_of,
     winner_of,
     with_values,
 )
+from docustore.users.versions import hash_version, is_newer_version
 
 
 class Outcome(StrEnum):
-    """What became of one record; each is a field of the run's counts."""
+    """The outcome of one record; each is a field of the run's counts."""
 
     INSERTED = "inserted"
     UPDATED = "updated"
@@ -39,8 +39,8 @@ class Outcome(StrEnum):
 class UserWrite:
     """One write to one user.
 
-    `before` is None for an insert, `fields` None for a delete (a user that nothing stands for any more).
-    `records` are the indexes of the records that led to it.
+    `before` is None for an insert, `fields` None for a delete (the user has no identity left).
+    `records` are the indexes of the records that caused it.
     """
 
     before: RawUser | None
@@ -50,7 +50,7 @@ class UserWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """What to write, and the outcome of each record once that is written.
+    """What to write, and the outcome of each record after the write.
 
     `tombstones` maps identities the store has never seen to the time they ended.
     """
@@ -78,9 +78,15 @@ class _Group:
 
 
 def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
-    """Tell whether the store has this very version of the record."""
-    is_same_time = record.is_time_observed or identity["modified_at"] == record.modified_at
-    return bool(identity["hash"] == record.hash) and is_same_time
+    """Tell whether the store has this version of the record.
+
+    A digest of an older version is not known: the record is written again, with all fields of this version. A
+    digest of a newer version is known: an old process must not take out fields that a newer one has written.
+    """
+    if not record.is_time_observed and identity["modified_at"] != record.modified_at:
+        return False
+    stored: str = identity["hash"]
+    return stored == record.hash or hash_version(stored) > hash_version(record.hash) > 0
 
 
 def plan_batch(
@@ -125,8 +131,12 @@ class _Planner:
         known = group.identities[record.key]
         if is_known(record, known):
             return Outcome.UNCHANGED
-        given = version_of(record.modified_at, record.hash, record.values)
-        if given < version_of(known["modified_at"], known["hash"], known["values"]):
+        if not is_newer_version(
+            record.modified_at,
+            record.values,
+            than_modified_at=known["modified_at"],
+            than_values=known["values"],
+        ):
             return Outcome.STALE
         self._replace(index, group, _entry_of(record, known.get("deleted_at")), known)
         return Outcome.UPDATED
@@ -168,6 +178,14 @@ class _Planner:
         holder = self._by_email.get(email)
         is_same_mailbox = email in (known["values"]["email"], group.email)
         is_free = holder is None or holder is group
+        # ADR 0004: identities with one address are one user, and a changed address moves the user. So the identity
+        # stays with its user in three cases:
+        # - The user is deleted. It has no address to share, and keeps its identities current for a restore.
+        # - The address is the identity's own or the user's, and no other user has it: nothing moves.
+        # - The address is new and free, and no other upstream identity is left behind: the whole user moves with
+        #   it. A local identity never stays behind alone, because it never makes a user of its own.
+        # Else the identity leaves: it joins the holder of the address, or becomes a user of its own, and the rest
+        # is derived again. To be wrong here merges two people or splits one.
         stays = group.is_deleted or (is_free and (is_same_mailbox or not group.has_others(entry["key"])))
         if stays:
             self._put(index, group, entry)

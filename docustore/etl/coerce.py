@@ -1,7 +1,7 @@
-"""Take a record field by field when its types are not the expected ones. Pure.
+"""Parse a record field by field when its types are not the expected ones. Pure.
 
-What is understood: numbers as ids, flags as words, dates as epoch numbers or with a space, lists as one string.
-Everything else is an error with its pointer, and all errors of a record are found.
+Accepted: numbers as ids, flags as words, dates as epoch numbers or with a space, lists as one string. Everything
+else is an error with its pointer. All errors of a record are found.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,7 +9,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from docustore.errors import FieldError
-from docustore.etl.records import RecordRejectedError, WirePreferences, WireProfile, WireRecord
+from docustore.etl.records import (
+    ID_NAMES,
+    MODIFIED_NAMES,
+    RecordRejectedError,
+    WirePreferences,
+    WireProfile,
+    WireRecord,
+    fields_at,
+)
+from docustore.users.field_types import Reading
 
 TRUE_WORDS: Final = frozenset({"true", "yes", "1", "y", "t", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "0", "n", "f", "off", ""})
@@ -27,8 +36,11 @@ class _Wrong(Exception):  # noqa: N818  # control flow inside this module
         self.detail = detail
 
 
-def coerce(record: Mapping[str, Any]) -> WireRecord:
+def coerce(record: Mapping[str, Any]) -> Any:
     """Read every known field of a record.
+
+    Returns:
+        A `WireRecord`.
 
     Raises:
         RecordRejectedError: One error for each field that cannot be understood.
@@ -123,24 +135,24 @@ def _expected(wanted: str, value: object) -> _Wrong:
     return _Wrong("wrong_type", f"must be {wanted}, not {type_names.get(type(value), 'null')}")
 
 
-_PREFERENCE_FIELDS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "notifications": _flag,
-    "theme": _text,
-    "language": _text,
+_READERS: Final[Mapping[Reading, Callable[[Any], Any]]] = {
+    **dict.fromkeys((Reading.EMAIL, Reading.TEXT, Reading.WORDS, Reading.STATUS, Reading.THEME), _text),
+    Reading.FLAG: _flag,
+    Reading.LABELS: _labels,
+    Reading.TIME: _time,
 }
-_PROFILE_FIELDS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "avatar": _text,
-    "avatar_url": _text,
-    "bio": _text,
-    "location": _text,
-    "preferences": _object,
-    **_PREFERENCE_FIELDS,
-}
-_RECORD_FIELDS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    **dict.fromkeys(("id", "external_id", "externalId"), _identifier),
-    **dict.fromkeys(("email", "first_name", "firstName", "last_name", "lastName", "status"), _text),
-    **dict.fromkeys(("roles", "tags"), _labels),
-    **dict.fromkeys(("modified_at", "modifiedAt", "updatedAt", "created_at", "createdAt"), _time),
+
+
+def _readers_at(*path: str) -> dict[str, Callable[[Any], Any]]:
+    return {name: _READERS[field.wire.reading] for field in fields_at(*path) for name in field.wire_names}
+
+
+_PREFERENCE_FIELDS: Final = _readers_at("profile", "preferences")
+_PROFILE_FIELDS: Final = {**_readers_at("profile"), "preferences": _object, **_PREFERENCE_FIELDS}
+_RECORD_FIELDS: Final = {
+    **dict.fromkeys(ID_NAMES, _identifier),
+    **_readers_at(),
+    **dict.fromkeys(MODIFIED_NAMES, _time),
     "profile": _object,
     "deleted": _flag,
 }

@@ -1,8 +1,8 @@
 """Parse one record of an upstream system. Pure.
 
-A record is a JSON object; both spellings of every field are taken (`firstName` and `first_name`). The common case
-is decoded straight into a struct; a record whose types differ is parsed field by field (`coerce.py`), so that all
-its errors are found and what can be understood is understood.
+A record is a JSON object. The keys that it may use follow from `docustore.users.fields`. The common case is
+decoded straight into a struct. A record of other types is parsed field by field (`coerce.py`), so that all its
+errors are found.
 """
 
 import re
@@ -12,53 +12,54 @@ from typing import Any, Final
 import msgspec
 
 from docustore.errors import FieldError
+from docustore.users.field_types import Reading
+from docustore.users.fields import FIELDS, UserField
+
+# Keys that are no fields of the user. The first one that a record has counts.
+ID_NAMES: Final = ("id", "external_id", "externalId")
+MODIFIED_NAMES: Final = ("modified_at", "modifiedAt", "updatedAt")
 
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_A_NUMBER: Final = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)\b")
+_TYPES: Final[dict[Reading, Any]] = {
+    **dict.fromkeys((Reading.EMAIL, Reading.TEXT, Reading.WORDS, Reading.STATUS, Reading.THEME), str),
+    Reading.FLAG: bool,
+    Reading.LABELS: list[str],
+    Reading.TIME: datetime,
+}
 
 
-class WirePreferences(msgspec.Struct):
-    """`profile.preferences` as it comes."""
-
-    notifications: bool | None = None
-    theme: str | None = None
-    language: str | None = None
+def fields_at(*path: str) -> tuple[UserField, ...]:
+    """List the fields right below a path, such as `profile`."""
+    return tuple(field for field in FIELDS if field.path[:-1] == path)
 
 
-class WireProfile(msgspec.Struct):
-    """`profile` as it comes; preference keys may also stand flat in it."""
-
-    avatar: str | None = None
-    avatar_url: str | None = None
-    bio: str | None = None
-    location: str | None = None
-    preferences: WirePreferences | None = None
-    notifications: bool | None = None
-    theme: str | None = None
-    language: str | None = None
+def _wire_fields(*path: str) -> list[tuple[str, Any, None]]:
+    return [(name, _TYPES[f.wire.reading] | None, None) for f in fields_at(*path) for name in f.wire_names]
 
 
-class WireRecord(msgspec.Struct):
-    """A record as it comes: typed, nothing else checked. Unknown fields are ignored."""
-
-    id: str | int | None = None
-    external_id: str | int | None = None
-    externalId: str | int | None = None  # noqa: N815  # the wire's own spelling, here and below
-    email: str | None = None
-    first_name: str | None = None
-    firstName: str | None = None  # noqa: N815
-    last_name: str | None = None
-    lastName: str | None = None  # noqa: N815
-    status: str | None = None
-    profile: WireProfile | None = None
-    roles: list[str] | None = None
-    tags: list[str] | None = None
-    modified_at: datetime | None = None
-    modifiedAt: datetime | None = None  # noqa: N815
-    updatedAt: datetime | None = None  # noqa: N815
-    created_at: datetime | None = None
-    createdAt: datetime | None = None  # noqa: N815
-    deleted: bool | None = None
+# `profile.preferences` as it comes.
+WirePreferences: Final = msgspec.defstruct("WirePreferences", _wire_fields("profile", "preferences"))
+# `profile` as it comes; preference keys may also stand flat in it.
+WireProfile: Final = msgspec.defstruct(
+    "WireProfile",
+    [
+        *_wire_fields("profile"),
+        *_wire_fields("profile", "preferences"),
+        ("preferences", WirePreferences | None, None),
+    ],
+)
+# A record as it comes: typed, nothing else checked. Unknown keys are ignored.
+WireRecord: Final = msgspec.defstruct(
+    "WireRecord",
+    [
+        *((name, str | int | None, None) for name in ID_NAMES),
+        *_wire_fields(),
+        *((name, datetime | None, None) for name in MODIFIED_NAMES),
+        ("profile", WireProfile | None, None),
+        ("deleted", bool | None, None),
+    ],
+)
 
 
 class RecordRejectedError(Exception):
@@ -73,11 +74,14 @@ _typed: Final = msgspec.json.Decoder(WireRecord)
 _untyped: Final = msgspec.json.Decoder()
 
 
-def parse_typed(raw: bytes) -> WireRecord | None:
-    """Decode a well-typed record; None for one that has to be taken field by field.
+def parse_typed(raw: bytes) -> Any:
+    """Decode a well-typed record; None for one that has to be parsed field by field.
+
+    Returns:
+        A `WireRecord`.
 
     Raises:
-        RecordRejectedError: It is no JSON at all.
+        RecordRejectedError: It is not JSON.
     """
     try:
         return _typed.decode(raw)
@@ -91,7 +95,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """Decode any JSON object, untyped.
 
     Raises:
-        RecordRejectedError: It is no JSON, or no object.
+        RecordRejectedError: It is not JSON, or not an object.
     """
     try:
         decoded = _untyped.decode(raw)

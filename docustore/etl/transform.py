@@ -1,63 +1,44 @@
-"""Turn a parsed record into what the store keeps. Pure; the clock and the rules come in as arguments.
+"""Turn a parsed record into the values that the store keeps. Pure; clock and rules are arguments.
 
 The rules: white space is trimmed and collapsed, e-mails are normalised, status words are mapped (an unknown one
-means active, with a warning), missing preferences get their defaults. All errors of a record are found.
+means active, with a warning), missing preferences get their defaults. All errors of a record are found. Which
+fields there are, and how each is read, is declared in `docustore.users.fields`.
 """
 
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from docustore.errors import FieldError
 from docustore.etl.coerce import coerce
+from docustore.etl.readings import Findings, Reader, read_text, read_time, reader_of
 from docustore.etl.records import (
+    ID_NAMES,
+    MODIFIED_NAMES,
     RecordRejectedError,
-    WirePreferences,
     WireProfile,
-    WireRecord,
+    fields_at,
     parse_object,
     parse_typed,
 )
-from docustore.etl.times import EARLIEST, to_utc_ms
-from docustore.users.email import EmailMalformedError, normalise_email
-from docustore.users.identities import Values, content_hash, identity_key
-from docustore.users.profile import (
-    MAX_AVATAR_CHARS,
-    MAX_BIO_CHARS,
-    MAX_LABEL_CHARS,
-    MAX_LABELS,
-    MAX_LANGUAGE_CHARS,
-    MAX_LOCATION_CHARS,
-    MAX_NAME_CHARS,
-    Theme,
-    UserStatus,
-)
+from docustore.users.fields import MAPPED, Values, leaf
+from docustore.users.identities import identity_key
+from docustore.users.versions import content_hash
 
-STATUS_WORDS: Final[Mapping[str, str]] = {
-    "": UserStatus.ACTIVE.value,
-    "active": UserStatus.ACTIVE.value,
-    "enabled": UserStatus.ACTIVE.value,
-    "inactive": UserStatus.INACTIVE.value,
-    "disabled": UserStatus.INACTIVE.value,
-    "suspended": UserStatus.SUSPENDED.value,
-    "blocked": UserStatus.SUSPENDED.value,
-}
-THEME_WORDS: Final[Mapping[str, str]] = {"": Theme.LIGHT.value, **{theme.value: theme.value for theme in Theme}}
 MAX_ID_CHARS: Final = 300
 _EMPTY_PROFILE: Final = WireProfile()
-_EMPTY_PREFERENCES: Final = WirePreferences()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRules:
-    """What one run of one source asks of its records.
+    """The rules of one run of one source for its records.
 
-    `observed_at` is the source's clock at the start of the run: the modification time of records that have
-    none. `latest` bounds the times of records. `required` names fields, dotted inside the profile.
+    `observed_at` is the source's clock at the start of the run. It is the modification time of records without
+    one. `latest` bounds the times of records. `required` names fields, dotted inside the profile.
     """
 
     source: str
@@ -91,142 +72,82 @@ def to_user_record(raw: bytes, rules: RecordRules) -> UserRecord:
         detail = f"{len(raw)} bytes, more than the limit of {rules.max_record_bytes}"
         raise RecordRejectedError(FieldError(pointer="", code="too_large", detail=detail))
     wire = parse_typed(raw)
-    return _Mapping(rules).mapped(coerce(parse_object(raw)) if wire is None else wire)
+    return _mapped(coerce(parse_object(raw)) if wire is None else wire, rules)
 
 
-class _Mapping:
-    """One record on its way, with the errors and warnings found so far."""
-
-    __slots__ = ("errors", "rules", "warnings")
-
-    def __init__(self, rules: RecordRules) -> None:
-        self.rules = rules
-        self.errors: list[FieldError] = []
-        self.warnings: list[str] = []
-
-    def mapped(self, wire: WireRecord) -> UserRecord:
-        given = wire.modified_at or wire.modifiedAt or wire.updatedAt
-        modified_at = self._time("/modified_at", given) or self.rules.observed_at
-        values = None if wire.deleted else self._values(wire)
-        # Without an id the mailbox is the identity; a record without either cannot be found again.
-        external_id = self._external_id(wire) or (values["email"] if values else "")
-        if not external_id:
-            self._reject("/id", "missing", "a record needs an id or an e-mail address")
-        if self.errors:
-            raise RecordRejectedError(*self.errors)
-        return UserRecord(
-            key=identity_key(self.rules.source, external_id),
-            modified_at=modified_at,
-            hash="" if values is None else content_hash(values),
-            values=values,
-            is_time_observed=given is None,
-            warnings=tuple(self.warnings),
-        )
-
-    def _external_id(self, wire: WireRecord) -> str:
-        for given in (wire.id, wire.external_id, wire.externalId):
-            if given is not None and given != "":
-                return self._text("/id", str(given), MAX_ID_CHARS)
-        return ""
-
-    def _values(self, wire: WireRecord) -> Values:
-        values: Values = {
-            "email": self._email(wire.email),
-            "first_name": self._words("/first_name", wire.first_name or wire.firstName, MAX_NAME_CHARS),
-            "last_name": self._words("/last_name", wire.last_name or wire.lastName, MAX_NAME_CHARS),
-            "status": self._word(wire.status, STATUS_WORDS, "status_unknown"),
-            "profile": self._profile(wire.profile or _EMPTY_PROFILE),
-            "roles": self._labels("/roles", wire.roles),
-            "tags": self._labels("/tags", wire.tags),
-            "created_at": self._time("/created_at", wire.created_at or wire.createdAt),
-        }
-        for name in self.rules.required:
-            if not _at(values, name) and name != "email":
-                self._reject(f"/{name.replace('.', '/')}", "missing", "required by the source's settings")
-        return values
-
-    def _email(self, given: str | None) -> str:
-        if not given or not given.strip():
-            self._reject("/email", "missing", "a user needs an e-mail address")
-            return ""
-        try:
-            return normalise_email(given)
-        except EmailMalformedError as exc:
-            self._reject("/email", "email_malformed", str(exc))
-            return ""
-
-    def _profile(self, given: WireProfile) -> dict[str, Any]:
-        chosen = given.preferences or _EMPTY_PREFERENCES
-        notifications = given.notifications if chosen.notifications is None else chosen.notifications
-        language = chosen.language or given.language
-        return {
-            "avatar": self._text("/profile/avatar", given.avatar or given.avatar_url, MAX_AVATAR_CHARS) or None,
-            "bio": self._text("/profile/bio", given.bio, MAX_BIO_CHARS) or None,
-            "location": self._words("/profile/location", given.location, MAX_LOCATION_CHARS) or None,
-            "preferences": {
-                "notifications": notifications is not False,
-                "theme": self._word(chosen.theme or given.theme, THEME_WORDS, "theme_unknown"),
-                "language": self._words("/profile/preferences/language", language, MAX_LANGUAGE_CHARS) or "en",
-            },
-        }
-
-    def _word(self, given: str | None, known: Mapping[str, str], warning: str) -> str:
-        """Map a word to its meaning; an unknown one means the same as none, with a warning."""
-        meaning = known.get(given.strip().lower() if given else "")
-        if meaning is not None:
-            return meaning
-        self.warnings.append(warning)
-        return known[""]
-
-    def _labels(self, pointer: str, given: list[str] | None) -> list[str]:
-        if not given:
-            return []
-        labels = dict.fromkeys([self._words(pointer, label, MAX_LABEL_CHARS) for label in given])
-        labels.pop("", None)
-        if len(labels) > MAX_LABELS:
-            self._reject(pointer, "too_many", f"{len(labels)} entries, more than {MAX_LABELS}")
-        return list(labels)
-
-    def _words(self, pointer: str, given: str | None, max_chars: int) -> str:
-        return self._text(pointer, " ".join(given.split()), max_chars) if given else ""
-
-    def _text(self, pointer: str, given: str | None, max_chars: int) -> str:
-        if not given:
-            return ""
-        text = given.strip()
-        # Almost every text is plain and short: what follows would leave it as it is.
-        if text.isascii() and text.isprintable() and len(text) <= max_chars:
-            return text
-        return self._checked_text(pointer, unicodedata.normalize("NFC", text), max_chars)
-
-    def _checked_text(self, pointer: str, text: str, max_chars: int) -> str:
-        if len(text) > max_chars:
-            self._reject(pointer, "too_long", f"{len(text)} characters, more than {max_chars}")
-        elif not text.isprintable() and any(_is_forbidden(char) for char in text):
-            self._reject(pointer, "control_character", "holds a null byte or another control character")
-        return text
-
-    def _time(self, pointer: str, given: datetime | None) -> datetime | None:
-        if given is None:
-            return None
-        if given.tzinfo is None:
-            self.warnings.append("time_without_zone")
-        utc = to_utc_ms(given)
-        if utc is None or utc > self.rules.latest:
-            latest = f"{self.rules.latest:%Y-%m-%d %H:%M}Z"
-            self._reject(pointer, "out_of_range", f"before {EARLIEST:%Y} or after {latest}")
-        return utc
-
-    def _reject(self, pointer: str, code: str, detail: str) -> None:
-        self.errors.append(FieldError(pointer=pointer, code=code, detail=detail))
+def _mapped(wire: Any, rules: RecordRules) -> UserRecord:
+    findings = Findings(latest=rules.latest)
+    given = _first(wire, MODIFIED_NAMES)
+    modified_at = read_time(findings, "/modified_at", given) or rules.observed_at
+    values = None if wire.deleted else _values(wire, rules, findings)
+    given_id = _first(wire, ID_NAMES)
+    # Without an id the mailbox is the identity; a record without either cannot be found again.
+    external_id = "" if given_id is None else read_text(findings, "/id", str(given_id), MAX_ID_CHARS)
+    external_id = external_id or (values["email"] if values else "")
+    if not external_id:
+        findings.reject("/id", "missing", "a record needs an id or an e-mail address")
+    if findings.errors:
+        raise RecordRejectedError(*findings.errors)
+    return UserRecord(
+        key=identity_key(rules.source, external_id),
+        modified_at=modified_at,
+        hash="" if values is None else content_hash(values),
+        values=values,
+        is_time_observed=given is None,
+        warnings=tuple(findings.warnings),
+    )
 
 
-def _at(values: Values, name: str) -> object:
-    found: Any = values
-    for part in name.split("."):
-        found = found.get(part) if isinstance(found, dict) else None
-    return found
+def _values(wire: Any, rules: RecordRules, findings: Findings) -> Values:
+    values: Values = dict.fromkeys(MAPPED)
+    for name, key, others, read in _RECORD:
+        given = getattr(wire, key)
+        values[name] = read(findings, _first(wire, others) if others and not given else given)
+    values["profile"] = _profile(wire.profile or _EMPTY_PROFILE, findings)
+    for path in _required_paths(rules.required):
+        if not leaf(values, path):
+            findings.reject(f"/{'/'.join(path)}", "missing", "required by the source's settings")
+    return values
 
 
-def _is_forbidden(char: str) -> bool:
-    return unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\r\t"
+def _profile(given: Any, findings: Findings) -> dict[str, Any]:
+    profile: dict[str, Any] = {}
+    for name, key, others, read in _PROFILE:
+        value = getattr(given, key)
+        profile[name] = read(findings, _first(given, others) if others and not value else value)
+    chosen = given.preferences
+    preferences: dict[str, Any] = {}
+    for name, key, others, read in _PREFERENCES:
+        value = None if chosen is None else getattr(chosen, key) if not others else _first(chosen, (key, *others))
+        if value is None or value == "":
+            value = getattr(given, key) if not others else _first(given, (key, *others))
+        preferences[name] = read(findings, value)
+    profile["preferences"] = preferences
+    return profile
+
+
+def _first(wire: Any, keys: tuple[str, ...]) -> Any:
+    """Return the first value that a record gives under these keys; an empty text counts as none."""
+    for key in keys:
+        value = getattr(wire, key)
+        if value is not None and value != "":
+            return value
+    return None
+
+
+@lru_cache(maxsize=64)
+def _required_paths(required: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    # A record without an e-mail address is rejected anyway, with a better reason.
+    return tuple(tuple(name.split(".")) for name in required if name != "email")
+
+
+def _readers_at(*path: str) -> Iterator[tuple[str, str, tuple[str, ...], Reader]]:
+    """Prepare the fields right below a path: name, preferred key, other keys, reader."""
+    for field in fields_at(*path):
+        key, *others = field.wire_names
+        yield field.path[-1], key, tuple(others), reader_of(field)
+
+
+_RECORD: Final = tuple(_readers_at())
+_PROFILE: Final = tuple(_readers_at("profile"))
+_PREFERENCES: Final = tuple(_readers_at("profile", "preferences"))

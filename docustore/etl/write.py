@@ -10,7 +10,7 @@ from pymongo.errors import BulkWriteError
 from docustore.database import Database, Document
 from docustore.etl.classify import BatchPlan, UserWrite
 from docustore.etl.tombstones import save_tombstones
-from docustore.users.models import SCHEMA_VERSION
+from docustore.users.stored import SCHEMA_VERSION
 
 USERS: Final = "users"
 # DuplicateKey: another user has the identity or the address. DocumentValidationFailure: the collection's validator

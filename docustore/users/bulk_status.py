@@ -7,11 +7,12 @@ from typing import Any, Final
 from pymongo import UpdateOne
 
 from docustore.errors import FieldError, InvalidInputError
+from docustore.users.models import User
 from docustore.users.schemas import BulkStatusInput
 from docustore.users.store import users
 from docustore.users.stored import WITHOUT_PASSWORD, completed
 from docustore.users.views import BulkStatusResult
-from docustore.users.writes import guarded, stamped, with_status
+from docustore.users.writes import changed_fields, guarded, loaded, stamped
 
 BATCH_DOCS: Final = 500
 # Users that others write at the same time are missed by their guard; they are met again in the next pass.
@@ -67,8 +68,11 @@ async def _modify(order: BulkStatusInput, which: dict[str, Any], most: int, *, a
 async def _write(batch: Sequence[dict[str, Any]], order: BulkStatusInput, *, actor: str, now: datetime) -> int:
     updates: list[UpdateOne] = []
     for stored in batch:
-        user = completed(stored)
-        fields = stamped(stored, with_status(user, order.new_status, now=now), now=now, actor=actor)
-        updates.append(UpdateOne(guarded(user, stored_version=stored.get("version")), {"$set": fields}))
+        raw = completed(stored)
+        user = loaded(raw, User)
+        before = user.model_copy()
+        user.set_status(order.new_status)
+        fields = stamped(stored, changed_fields(raw, before, user, now=now), now=now, actor=actor)
+        updates.append(UpdateOne(guarded(raw, stored_version=stored.get("version")), {"$set": fields}))
     result = await users().bulk_write(updates, ordered=False)
     return result.modified_count

@@ -7,7 +7,7 @@ from typing import Final
 
 from email_validator import EmailNotValidError, validate_email
 
-from docustore.users.profile import MAX_EMAIL_CHARS
+from docustore.users.field_types import MAX_EMAIL_CHARS
 
 # The common case, about 100 times faster than the full validator: dot-atom local part of up to 64 characters,
 # ASCII labels of up to 63. It accepts nothing that the validator refuses (a property test holds it to that).

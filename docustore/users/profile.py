@@ -1,20 +1,21 @@
-"""The embedded part of a user, and the closed set of states. Pure: pydantic only."""
+"""The embedded profile of a user, and the closed sets of words. Pure."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-# Bounds of the mapped fields, in characters. They stand here once: the ETL's rules, the API's schemas and the
-# collection's validator are all made from them.
-MAX_EMAIL_CHARS: Final = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
-MAX_NAME_CHARS: Final = 200
-MAX_AVATAR_CHARS: Final = 2048
-MAX_BIO_CHARS: Final = 5000
-MAX_LOCATION_CHARS: Final = 300
-MAX_LANGUAGE_CHARS: Final = 35  # RFC 5646, 4.4.1
-MAX_LABEL_CHARS: Final = 100
-MAX_LABELS: Final = 200
+from docustore.users.field_types import (
+    MAX_AVATAR_CHARS,
+    MAX_BIO_CHARS,
+    MAX_LANGUAGE_CHARS,
+    MAX_LOCATION_CHARS,
+    Avatar,
+    Bio,
+    Location,
+    Reading,
+    Wire,
+)
 
 
 class UserStatus(StrEnum):
@@ -37,9 +38,13 @@ class Preferences(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    notifications: bool = True
-    theme: Theme = Theme.LIGHT
-    language: str = Field("en", min_length=1, max_length=MAX_LANGUAGE_CHARS)
+    notifications: Annotated[bool, Wire(Reading.FLAG, is_requirable=False)] = True
+    theme: Annotated[Theme, Wire(Reading.THEME, is_requirable=False)] = Theme.LIGHT
+    language: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_LANGUAGE_CHARS),
+        Wire(Reading.WORDS, max_chars=MAX_LANGUAGE_CHARS, is_requirable=False),
+    ] = "en"
 
 
 class Profile(BaseModel):
@@ -47,7 +52,7 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    avatar: str | None = Field(None, max_length=MAX_AVATAR_CHARS)
-    bio: str | None = Field(None, max_length=MAX_BIO_CHARS)
-    location: str | None = Field(None, max_length=MAX_LOCATION_CHARS)
+    avatar: Annotated[Avatar | None, Wire(Reading.TEXT, names=("avatar_url",), max_chars=MAX_AVATAR_CHARS)] = None
+    bio: Annotated[Bio | None, Wire(Reading.TEXT, max_chars=MAX_BIO_CHARS)] = None
+    location: Annotated[Location | None, Wire(Reading.WORDS, max_chars=MAX_LOCATION_CHARS)] = None
     preferences: Preferences = Field(default_factory=Preferences)

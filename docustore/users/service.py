@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 from pymongo.errors import DuplicateKeyError
@@ -11,20 +10,20 @@ from pymongo.errors import DuplicateKeyError
 from docustore.api.patches import PatchType, apply_patch
 from docustore.errors import EmailTakenError, VersionConflictError
 from docustore.security.passwords import hash_password
+from docustore.users.models import User
 from docustore.users.preconditions import IfMatch
-from docustore.users.profile import UserStatus
-from docustore.users.schemas import UserInput, parse_user, writable
+from docustore.users.schemas import UserInput, parse_user
 from docustore.users.store import RawUser, found_user, users
 from docustore.users.stored import WITHOUT_PASSWORD, completed, user_key
-from docustore.users.writes import Fields, guarded, new_user, rewritten, stamped, with_status
+from docustore.users.writes import Fields, changed_fields, guarded, loaded, new_user, stamped
 
-# A writer who accepts any version is tried again when another write comes between; the ETL may well do that.
+# A write that accepts any version is retried when another write, such as the ETL's, comes between.
 MAX_ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One write to one user: which, by whom, when, and on which version."""
+    """One write to one user: its id, the writer, the time, the expected version."""
 
     user_id: str
     if_match: IfMatch
@@ -52,65 +51,68 @@ async def prepared_user(given: UserInput, *, actor: str, now: datetime) -> Field
 
 
 async def replace_user(write: Write, given: UserInput) -> RawUser:
-    """Set all mapped fields; what is left out gets its default. Nothing is written where nothing changes."""
-    return await _change(write, partial(_set_input, given, now=write.now))
+    """Set all writable fields; a field that is left out gets its default."""
+
+    async def replaced(user: User) -> Fields:
+        user.rewrite(given)
+        return await _password_field(given)
+
+    return await _change(write, replaced)
 
 
 async def patch_user(write: Write, patch: object, *, patch_type: PatchType) -> RawUser:
-    """Apply a patch to what a client may write; the result must be a whole valid user.
+    """Apply a patch to the writable fields; the result must be a whole valid user.
 
     Raises:
         InvalidInputError: The patch does not apply, or its result does not fit.
     """
 
-    async def patched(user: RawUser) -> Fields:
-        given = parse_user(apply_patch(writable(user), patch, patch_type=patch_type))
-        return await _set_input(given, user, now=write.now)
+    async def patched(user: User) -> Fields:
+        given = parse_user(apply_patch(user.writable(), patch, patch_type=patch_type))
+        user.rewrite(given)
+        return await _password_field(given)
 
     return await _change(write, patched)
 
 
-async def set_status(write: Write, status: UserStatus) -> RawUser:
-    """Activate, deactivate or suspend; a user that is so already is not written."""
+async def act(write: Write, action: Callable[[User], None], *, also_deleted: bool = False) -> RawUser:
+    """Call a business method on a user and save what it changed.
 
-    async def changed(user: RawUser) -> Fields:
-        return with_status(user, status, now=write.now)
+    Nothing is written where nothing changes. All errors are those of `_change`.
 
-    return await _change(write, changed)
+    Args:
+        action: Such as `User.activate`.
+        also_deleted: Let the action meet a deleted user.
+    """
+
+    async def acted(user: User) -> Fields:
+        action(user)
+        return {}
+
+    return await _change(write, acted, also_deleted=also_deleted)
 
 
 async def delete_user(write: Write) -> None:
     """Mark a user as deleted: out of lists, search and counts, its e-mail free again."""
-
-    async def marked(_: RawUser) -> Fields:
-        return {"deleted_at": write.now}
-
-    await _change(write, marked)
+    await act(write, lambda user: user.mark_deleted(write.now))
 
 
 async def restore_user(write: Write) -> RawUser:
     """Take a deletion back; a user that is not deleted is not written.
 
     Raises:
-        EmailTakenError: Somebody else has taken the address meanwhile.
+        EmailTakenError: Another user has taken the address meanwhile.
     """
-
-    async def unmarked(user: RawUser) -> Fields:
-        return {} if user["deleted_at"] is None else {"deleted_at": None}
-
-    return await _change(write, unmarked, also_deleted=True)
-
-
-async def _set_input(given: UserInput, user: RawUser, *, now: datetime) -> Fields:
-    fields = rewritten(user, given, now=now)
-    password_hash = await _password_hash(given)
-    return fields if password_hash is None else {**fields, "password_hash": password_hash}
+    return await act(write, User.restore, also_deleted=True)
 
 
 async def _change(
-    write: Write, change: Callable[[RawUser], Awaitable[Fields]], *, also_deleted: bool = False
+    write: Write, change: Callable[[User], Awaitable[Fields]], *, also_deleted: bool = False
 ) -> RawUser:
-    """Compute a change from the user as it is, and write it only if the user is still so.
+    """Load a user, let `change` change it, and save what differs if the stored user is still the same.
+
+    Args:
+        change: Returns stored fields that the model does not have, such as the password hash.
 
     Raises:
         NotFoundError, UserGoneError: There is nothing to change.
@@ -120,16 +122,19 @@ async def _change(
     version = 0
     for _ in range(MAX_ATTEMPTS):
         stored = await users().find_one({"_id": user_key(write.user_id)}, WITHOUT_PASSWORD)
-        user = completed(found_user(stored, write.user_id, also_deleted=also_deleted))
-        version = user["version"]
+        raw = completed(found_user(stored, write.user_id, also_deleted=also_deleted))
+        version = raw["version"]
         write.if_match.check(user_id=write.user_id, version=version)
-        fields = await change(user)
+        user = loaded(raw, User)
+        before = user.model_copy()
+        beside = await change(user)
+        fields = {**changed_fields(raw, before, user, now=write.now), **beside}
         if not fields:
-            return user
+            return raw
         fields = stamped(stored or {}, fields, now=write.now, actor=write.actor)
-        guard = guarded(user, stored_version=(stored or {}).get("version"))
+        guard = guarded(raw, stored_version=(stored or {}).get("version"))
         if await _is_written(guard, fields):
-            return {**user, **fields}
+            return {**raw, **fields}
     raise VersionConflictError(user_id=write.user_id, expected=version, actual=version + 1)
 
 
@@ -143,3 +148,8 @@ async def _is_written(guard: Fields, fields: Fields) -> bool:
 
 async def _password_hash(given: UserInput) -> str | None:
     return None if given.password is None else await hash_password(given.password.get_secret_value())
+
+
+async def _password_field(given: UserInput) -> Fields:
+    password_hash = await _password_hash(given)
+    return {} if password_hash is None else {"password_hash": password_hash}

@@ -1,13 +1,13 @@
-"""What the API answers: users as msgspec structs, made straight from raw documents. Pure."""
+"""The API's responses: users as msgspec structs, made straight from raw documents. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from docustore.users.models import full_name
 from docustore.users.profile import Theme, UserStatus
+from docustore.users.rules import full_name
 from docustore.users.stored import completed
 
 
@@ -29,7 +29,7 @@ class ProfileView(msgspec.Struct, frozen=True):
 
 
 class UserView(msgspec.Struct, frozen=True):
-    """One user. Times are RFC 3339 in UTC; `created_at` is null where whoever wrote the user did not say."""
+    """One user. Times are RFC 3339 in UTC; `created_at` is null where it is not known."""
 
     id: str
     email: str
@@ -46,7 +46,7 @@ class UserView(msgspec.Struct, frozen=True):
 
 
 class UserPage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One page of users; `next_cursor` is null on the last. `total` is there only when it was asked for."""
+    """One page of users; `next_cursor` is null on the last, `total` only on request."""
 
     items: list[UserView]
     next_cursor: str | None
@@ -54,7 +54,7 @@ class UserPage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SearchPage(msgspec.Struct, frozen=True):
-    """Users that match, newest first. `total` stops counting at 1,001, and `pages` follows from it."""
+    """Matching users, newest first; `total` stops at 1,001, `pages` follows from it."""
 
     users: list[UserView]
     total: int
@@ -65,27 +65,23 @@ class SearchPage(msgspec.Struct, frozen=True):
 
 
 class BulkStatusResult(msgspec.Struct, frozen=True):
-    """How many users fitted, and how many of them were changed (0 for a dry run)."""
+    """How many users matched, and how many were changed (0 for a dry run)."""
 
     matched: int
     modified: int
+
+
+_COPIED: Final = tuple(name for name in UserView.__struct_fields__ if name not in {"id", "full_name", "profile"})
 
 
 def user_view(raw: Mapping[str, Any]) -> UserView:
     """Make the response of one user from its document."""
     user = completed(raw)
     profile = user["profile"]
+    profile["preferences"] = PreferencesView(**profile["preferences"])
     return UserView(
         id=str(user["_id"]),
-        email=user["email"],
-        first_name=user["first_name"],
-        last_name=user["last_name"],
         full_name=full_name(user["first_name"], user["last_name"]),
-        status=user["status"],
-        profile=ProfileView(**{**profile, "preferences": PreferencesView(**profile["preferences"])}),
-        roles=user["roles"],
-        tags=user["tags"],
-        created_at=user["created_at"],
-        updated_at=user["updated_at"],
-        version=user["version"],
+        profile=ProfileView(**profile),
+        **{name: user[name] for name in _COPIED},
     )

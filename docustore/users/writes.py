@@ -1,34 +1,51 @@
-"""What a write through the API changes in a user's document. Pure.
+"""A write through the API as changes of the stored document. Pure.
 
-A write through the API is one more identity of the user, with source `local`, so that the rule "the newest
-record wins" holds between it and the ETL; see `docustore.users.identities`.
+A write through the API is one more identity of the user, with source `local`, so that the rule "the newest record
+wins" holds between it and the ETL; see `docustore.users.identities`. The business rules are the methods of
+`docustore.users.rules.UserRules`; this module only compares the user before and after them.
 """
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from bson import ObjectId
+from pydantic import ValidationError
 
-from docustore.users.identities import Values, derive, local_write, values_of
-from docustore.users.models import SCHEMA_VERSION, User
-from docustore.users.profile import UserStatus
+from docustore.users.fields import WRITABLE
+from docustore.users.identities import derive, local_write, values_of
+from docustore.users.rules import UserRules
 from docustore.users.schemas import UserInput
+from docustore.users.stored import SCHEMA_VERSION
 
 Fields = dict[str, Any]
+AnyUser = TypeVar("AnyUser", bound=UserRules)
 _TICK: Final = timedelta(milliseconds=1)
-_STATUS_METHODS: Final = {
-    UserStatus.ACTIVE: User.activate,
-    UserStatus.INACTIVE: User.deactivate,
-    UserStatus.SUSPENDED: User.suspend,
-}
+# The stored fields that a business method may change; `identities` and `search_terms` follow from them.
+_CHANGEABLE: Final = (*WRITABLE, "local_roles", "deleted_at")
+
+
+def loaded(user: Mapping[str, Any], model: type[AnyUser]) -> AnyUser:
+    """Load a complete raw user as the model.
+
+    A value that the model would refuse or alter, which only another client can have stored, stays as it is: a
+    method may replace it, and a write that does not concern it leaves it alone.
+    """
+    given = {name: user[name] for name in model.model_fields if name in user}
+    try:
+        found = model(**given)
+    except ValidationError as exc:
+        unfit = {str(error["loc"][0]) for error in exc.errors()}
+        found = model(**{"email": "", **{name: value for name, value in given.items() if name not in unfit}})
+    plain = _plain(found)
+    found.__dict__.update({name: user[name] for name in _CHANGEABLE if plain[name] != user[name]})
+    return found
 
 
 def new_user(given: UserInput, *, now: datetime, actor: str, password_hash: str | None) -> Fields:
     """Make the document of a user that the API creates; roles given here are local ones."""
     user_id = ObjectId()
-    values = given.values(created_at=now)
-    values["roles"] = []
+    values = {**given.values(created_at=now), "roles": []}
     identities = local_write({"_id": user_id, "updated_at": now}, user_id=str(user_id), values=values, now=now)
     document: Fields = {
         "_id": user_id,
@@ -44,51 +61,26 @@ def new_user(given: UserInput, *, now: datetime, actor: str, password_hash: str 
     return document if password_hash is None else {**document, "password_hash": password_hash}
 
 
-def rewritten(user: Mapping[str, Any], given: UserInput, *, now: datetime) -> Fields:
-    """List the fields that change when the API sets a user's mapped fields; empty if none does.
+def changed_fields(stored: Mapping[str, Any], before: UserRules, after: UserRules, *, now: datetime) -> Fields:
+    """List the fields that a business method has changed, with all that follows; empty if it changed nothing.
 
     Args:
-        user: The complete document as it is.
-        given: The mapped fields as they are to be. Roles other than the present ones become local roles.
+        stored: The complete raw user that both models were loaded from.
     """
-    old = values_of(user)
-    local_roles = user["local_roles"]
-    values = given.values(created_at=user["created_at"])
-    if given.roles == user["roles"]:
-        values["roles"] = old["roles"]
-    else:
-        local_roles, values["roles"] = given.roles, []
-    if values == old and local_roles == user["local_roles"]:
-        return {}
-    return _after(user, values, local_roles=local_roles, now=now)
-
-
-def with_status(user: Mapping[str, Any], status: UserStatus, *, now: datetime) -> Fields:
-    """List the fields that change when the API sets a user's status; empty if it has it."""
-    model = User.model_construct(status=UserStatus(user["status"]))
-    _STATUS_METHODS[status](model)
-    if model.status.value == user["status"]:
-        return {}
-    values = values_of(user)
-    values["status"] = model.status.value
-    return _after(user, values, local_roles=user["local_roles"], now=now)
-
-
-def _after(user: Mapping[str, Any], values: Values, *, local_roles: list[str], now: datetime) -> Fields:
-    # A source whose clock runs ahead must not make a write of this very moment look old.
-    known = [
-        time
-        for entry in user.get("identities") or ()
-        for time in (entry["modified_at"], entry.get("deleted_at"))
-        if time is not None
-    ]
-    moment = max((now, *(time + _TICK for time in known)))
-    identities = local_write(user, user_id=str(user["_id"]), values=values, now=moment)
-    return {**derive(identities, user={"local_roles": local_roles}), "local_roles": local_roles}
+    old, new = _plain(before), _plain(after)
+    changed = {name: value for name, value in new.items() if value != old[name]}
+    fields: Fields = {"deleted_at": changed.pop("deleted_at")} if "deleted_at" in changed else {}
+    if not changed:
+        return fields
+    values = values_of({**stored, **changed})
+    local_roles = new["local_roles"]
+    moment = _later_than_known(stored, now)
+    identities = local_write(stored, user_id=str(stored["_id"]), values=values, now=moment)
+    return {**derive(identities, user={"local_roles": local_roles}), "local_roles": local_roles, **fields}
 
 
 def guarded(user: Mapping[str, Any], *, stored_version: int | None) -> Fields:
-    """Build the filter that matches a user only while nobody else has changed it.
+    """Build the filter that matches a user only while no other writer has changed it.
 
     Args:
         stored_version: None where another client wrote the user without a version.
@@ -97,11 +89,28 @@ def guarded(user: Mapping[str, Any], *, stored_version: int | None) -> Fields:
 
 
 def stamped(stored: Mapping[str, Any], fields: Fields, *, now: datetime, actor: str) -> Fields:
-    """Keep what differs from the stored user; add the next version, and when and by whom it was written.
+    """Keep the fields that differ from the stored user; add version, time and writer.
 
-    Another client may write without raising the version, and so past the guard: a field that this write leaves as
+    Another client may write without raising the version, and so past the guard. A field that this write leaves as
     it was read must not undo that.
     """
     differing = {name: value for name, value in fields.items() if name not in stored or stored[name] != value}
     version = (stored.get("version") or 1) + 1
     return {**differing, "version": version, "updated_at": now, "updated_by": actor}
+
+
+def _plain(user: UserRules) -> Fields:
+    # No warnings: values of other clients may not fit the model.
+    plain = user.model_dump(mode="json", include=set(_CHANGEABLE) - {"deleted_at"}, warnings=False)
+    return {**plain, "deleted_at": user.deleted_at}
+
+
+def _later_than_known(user: Mapping[str, Any], now: datetime) -> datetime:
+    """Return now, or just after the newest identity: a source's clock may run ahead."""
+    known: list[datetime] = [
+        time
+        for entry in user.get("identities") or ()
+        for time in (entry["modified_at"], entry.get("deleted_at"))
+        if time is not None
+    ]
+    return max((now, *(time + _TICK for time in known)))

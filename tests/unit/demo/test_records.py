@@ -9,8 +9,9 @@ import pytest
 from docustore.demo.directory import Entry, Fields
 from docustore.demo.people import person, regions
 from docustore.demo.records import SPREAD, UNKNOWN_STATUS, make_record, make_records
+from docustore.etl.readings import STATUS_WORDS
 from docustore.etl.records import RecordRejectedError
-from docustore.etl.transform import STATUS_WORDS, RecordRules, UserRecord, to_user_record
+from docustore.etl.transform import RecordRules, UserRecord, to_user_record
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
 RULES = RecordRules(

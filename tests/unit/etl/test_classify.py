@@ -1,5 +1,6 @@
 """What a batch does to the users it meets; no server: the plan is carried out in memory."""
 
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import given, settings
@@ -231,3 +232,53 @@ def test_deleted_user_stays_deleted() -> None:
 
     assert len(store.users) == 1
     assert store.users[1]["deleted_at"] is not None
+
+
+def older(store: MemoryStore, *, without: str, hash_prefix: str = "") -> None:
+    """Make the store look as if it was loaded before a field existed."""
+    for user in store.users.values():
+        user.pop(without, None)
+        for entry in user["identities"]:
+            entry["hash"] = hash_prefix + "0" * 24
+            entry.get("values", {}).pop(without, None)
+
+
+def test_record_is_written_again_for_a_field_that_is_new() -> None:
+    store, _ = loaded({**ADA, "tags": ["vip"]})
+    older(store, without="tags")
+
+    outcome = store.load([mapped({**ADA, "tags": ["vip"]})])
+
+    assert outcome == [Outcome.UPDATED]
+    assert store.content()[0]["tags"] == ["vip"]
+
+
+def test_store_from_before_a_field_is_filled_in_once() -> None:
+    records = [{**ADA, "id": number, "email": f"u{number % 7}@example.org"} for number in range(20)]
+    store = MemoryStore()
+    store.load_all(map(mapped, ({**record, "tags": ["vip"]} for record in records)), 6)
+    content = deepcopy(store.content())
+    older(store, without="tags")
+
+    first = store.load([mapped({**record, "tags": ["vip"]}) for record in records])
+    second = store.load([mapped({**record, "tags": ["vip"]}) for record in records])
+
+    assert set(first) == {Outcome.UPDATED}
+    assert set(second) == {Outcome.UNCHANGED}
+    assert store.content() == content
+
+
+def test_old_process_leaves_what_a_newer_one_wrote() -> None:
+    store, _ = loaded(ADA)
+    older(store, without="tags", hash_prefix="99:")
+
+    assert store.load([mapped(ADA)]) == [Outcome.UNCHANGED]
+
+
+def test_tombstone_is_no_known_record() -> None:
+    store, _ = loaded(ADA)
+    older(store, without="tags", hash_prefix="99:")
+
+    assert store.load([mapped({"id": 1, "deleted": True, "modified_at": ADA["modified_at"]})]) == [
+        Outcome.DEACTIVATED
+    ]

@@ -1,16 +1,22 @@
 """What a write through the API means beside what the ETL writes."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
 
-from docustore.users.identities import Values, content_hash, derive
+from docustore.errors import InvalidInputError
+from docustore.users.field_types import MAX_LABELS
+from docustore.users.fields import Values
+from docustore.users.identities import derive
 from docustore.users.profile import UserStatus
-from docustore.users.schemas import UserInput, parse_user, writable
+from docustore.users.rules import UserRules
+from docustore.users.schemas import UserInput, parse_user
 from docustore.users.stored import completed
-from docustore.users.writes import new_user, rewritten, stamped, with_status
+from docustore.users.versions import content_hash
+from docustore.users.writes import changed_fields, loaded, new_user, stamped
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 EARLIER = NOW - timedelta(days=1)
@@ -34,7 +40,23 @@ def from_crm(
 
 
 def given(user: dict[str, Any], **changed: Any) -> UserInput:
-    return parse_user({**writable(user), **changed})
+    return parse_user({**loaded(user, UserRules).writable(), **changed})
+
+
+def after(user: dict[str, Any], action: Callable[[UserRules], None]) -> dict[str, Any]:
+    """The fields that an action changes."""
+    model = loaded(user, UserRules)
+    before = model.model_copy()
+    action(model)
+    return changed_fields(user, before, model, now=NOW)
+
+
+def rewritten(user: dict[str, Any], wanted: UserInput) -> dict[str, Any]:
+    return after(user, lambda model: model.rewrite(wanted))
+
+
+def with_status(user: dict[str, Any], status: UserStatus) -> dict[str, Any]:
+    return after(user, lambda model: model.set_status(status))
 
 
 def test_new_user_is_a_local_identity_with_local_roles() -> None:
@@ -50,14 +72,14 @@ def test_new_user_is_a_local_identity_with_local_roles() -> None:
 def test_write_that_changes_nothing_writes_nothing() -> None:
     user = from_crm()
 
-    assert rewritten(user, given(user), now=NOW) == {}
+    assert rewritten(user, given(user)) == {}
 
 
 def test_write_keeps_what_the_source_said() -> None:
     """The ETL must still be able to derive the user from each identity's own values."""
     user = from_crm()
 
-    fields = rewritten(user, given(user, first_name="Augusta"), now=NOW)
+    fields = rewritten(user, given(user, first_name="Augusta"))
 
     entries = {entry["key"]: entry for entry in fields["identities"]}
     assert fields["first_name"] == "Augusta"
@@ -68,7 +90,7 @@ def test_write_keeps_what_the_source_said() -> None:
 def test_write_wins_over_a_source_whose_clock_is_ahead() -> None:
     user = from_crm(modified_at=NOW + timedelta(hours=1))
 
-    fields = rewritten(user, given(user, first_name="Augusta"), now=NOW)
+    fields = rewritten(user, given(user, first_name="Augusta"))
 
     assert fields["first_name"] == "Augusta"
 
@@ -77,7 +99,7 @@ def test_roles_set_here_are_exactly_the_roles() -> None:
     user = from_crm(local_roles=("boss",))
     assert user["roles"] == ["clerk", "boss"]
 
-    fields = rewritten(user, given(user, roles=["auditor"]), now=NOW)
+    fields = rewritten(user, given(user, roles=["auditor"]))
 
     assert (fields["roles"], fields["local_roles"]) == (["auditor"], ["auditor"])
 
@@ -85,7 +107,7 @@ def test_roles_set_here_are_exactly_the_roles() -> None:
 def test_other_write_leaves_roles_with_who_gave_them() -> None:
     user = from_crm(local_roles=("boss",))
 
-    fields = rewritten(user, given(user, first_name="Augusta"), now=NOW)
+    fields = rewritten(user, given(user, first_name="Augusta"))
 
     assert (fields["roles"], fields["local_roles"]) == (["clerk", "boss"], ["boss"])
 
@@ -94,7 +116,7 @@ def test_other_write_leaves_roles_with_who_gave_them() -> None:
 def test_status_is_set_or_left(status: UserStatus) -> None:
     user = from_crm()
 
-    fields = with_status(user, status, now=NOW)
+    fields = with_status(user, status)
 
     assert (fields == {}) == (status is UserStatus.ACTIVE)
     assert fields.get("status", "active") == status.value
@@ -105,7 +127,7 @@ def test_user_ended_upstream_is_active_again_when_set_here() -> None:
     user["identities"] = [{**user["identities"][0], "deleted_at": NOW - timedelta(hours=1)}]
     user["status"] = "inactive"
 
-    fields = with_status(user, UserStatus.ACTIVE, now=NOW)
+    fields = with_status(user, UserStatus.ACTIVE)
 
     assert fields["status"] == "active"
 
@@ -114,7 +136,7 @@ def test_write_sets_only_what_it_changes() -> None:
     """Another client that does not raise the version may have changed the rest since it was read."""
     user = from_crm()
 
-    fields = stamped(user, with_status(user, UserStatus.SUSPENDED, now=NOW), now=NOW, actor="api:k")
+    fields = stamped(user, with_status(user, UserStatus.SUSPENDED), now=NOW, actor="api:k")
 
     assert set(fields) == {"status", "identities", "version", "updated_at", "updated_by"}
 
@@ -122,8 +144,85 @@ def test_write_sets_only_what_it_changes() -> None:
 def test_user_of_another_client_is_completed() -> None:
     bare = {"_id": ObjectId(), "email": "ada@example.org"}
 
-    fields = stamped(bare, with_status(completed(bare), UserStatus.SUSPENDED, now=NOW), now=NOW, actor="api:k")
+    fields = stamped(bare, with_status(completed(bare), UserStatus.SUSPENDED), now=NOW, actor="api:k")
 
     assert {"profile", "roles", "tags", "search_terms"} <= set(fields)
     assert fields["version"] == 2
     assert "email" not in fields
+
+
+def test_granted_role_is_local() -> None:
+    user = from_crm()
+
+    fields = after(user, lambda model: model.add_role("boss"))
+
+    assert (fields["roles"], fields["local_roles"]) == (["clerk", "boss"], ["boss"])
+
+
+def test_role_granted_twice_changes_nothing() -> None:
+    assert after(from_crm(), lambda model: model.add_role("clerk")) == {}
+
+
+def test_granting_beyond_the_limit_is_refused() -> None:
+    user = from_crm(roles=[f"r{n}" for n in range(MAX_LABELS)])
+
+    with pytest.raises(InvalidInputError) as caught:
+        after(user, lambda model: model.add_role("boss"))
+
+    assert [(error.pointer, error.code) for error in caught.value.errors] == [("/roles", "too_long")]
+
+
+def test_last_role_below_the_limit_is_granted() -> None:
+    user = from_crm(roles=[f"r{n}" for n in range(MAX_LABELS - 1)])
+
+    assert len(after(user, lambda model: model.add_role("boss"))["roles"]) == MAX_LABELS
+
+
+@pytest.mark.parametrize(
+    ("role", "roles", "local_roles"), [("clerk", ["boss"], ["boss"]), ("boss", ["clerk"], [])]
+)
+def test_role_is_taken_away_wherever_it_came_from(role: str, roles: list[str], local_roles: list[str]) -> None:
+    user = from_crm(local_roles=("boss",))
+
+    fields = after(user, lambda model: model.remove_role(role))
+
+    assert (fields["roles"], fields["local_roles"]) == (roles, local_roles)
+
+
+def test_taking_a_missing_role_changes_nothing() -> None:
+    assert after(from_crm(), lambda model: model.remove_role("boss")) == {}
+
+
+def test_deletion_and_restore_leave_identities_alone() -> None:
+    user = from_crm()
+
+    marked = after(user, lambda model: model.mark_deleted(NOW))
+    restored = after({**user, **marked}, UserRules.restore)
+
+    assert (marked, restored) == ({"deleted_at": NOW}, {"deleted_at": None})
+
+
+FOREIGN = {"status": "retired", "first_name": " Ada ", "profile": {"bio": 5}}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_value_of_another_client_survives_a_write_to_another_field(name: str) -> None:
+    """The collection's validator may be off; a write must not destroy what it does not concern."""
+    user = completed({**from_crm(), name: FOREIGN[name]})
+
+    fields = stamped(user, after(user, lambda model: setattr(model, "tags", ["vip"])), now=NOW, actor="api:k")
+
+    assert fields["tags"] == ["vip"]
+    assert name not in fields
+
+
+def test_status_of_another_client_is_replaced_by_an_action() -> None:
+    user = {**from_crm(), "status": "retired"}
+
+    assert after(user, UserRules.activate)["status"] == "active"
+
+
+def test_replacing_a_user_trims_what_another_client_stored() -> None:
+    user = {**from_crm(), "first_name": " Ada "}
+
+    assert rewritten(user, given(user))["first_name"] == "Ada"

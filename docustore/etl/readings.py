@@ -1,0 +1,161 @@
+"""Read one field of a record, as its declaration in `docustore.users.fields` says. Pure."""
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from docustore.errors import FieldError
+from docustore.etl.times import EARLIEST, to_utc_ms
+from docustore.users.email import EmailMalformedError, normalise_email
+from docustore.users.field_types import MAX_LABEL_CHARS, MAX_LABELS, Reading
+from docustore.users.fields import UserField
+from docustore.users.profile import Theme, UserStatus
+
+STATUS_WORDS: Final[Mapping[str, str]] = {
+    "": UserStatus.ACTIVE.value,
+    "active": UserStatus.ACTIVE.value,
+    "enabled": UserStatus.ACTIVE.value,
+    "inactive": UserStatus.INACTIVE.value,
+    "disabled": UserStatus.INACTIVE.value,
+    "suspended": UserStatus.SUSPENDED.value,
+    "blocked": UserStatus.SUSPENDED.value,
+}
+THEME_WORDS: Final[Mapping[str, str]] = {"": Theme.LIGHT.value, **{theme.value: theme.value for theme in Theme}}
+
+
+@dataclass(slots=True, kw_only=True)
+class Findings:
+    """The errors and warnings of one record so far; `latest` bounds its times."""
+
+    latest: datetime
+    errors: list[FieldError] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def reject(self, pointer: str, code: str, detail: str) -> None:
+        """Add a reason why the record cannot be loaded."""
+        self.errors.append(FieldError(pointer=pointer, code=code, detail=detail))
+
+
+# Takes the findings and the value as parsed (None = not given); returns the value as stored.
+Reader = Callable[[Findings, Any], Any]
+
+
+def reader_of(declared: UserField) -> Reader:
+    """Make the function that reads a declared field."""
+    return _FACTORIES[declared.wire.reading](declared)
+
+
+def read_text(findings: Findings, pointer: str, given: str, max_chars: int) -> str:
+    """Trim a text; reject one that is too long or holds control characters."""
+    text = given.strip()
+    # Almost every text is plain and short: the rest would leave it as it is.
+    if text.isascii() and text.isprintable() and len(text) <= max_chars:
+        return text
+    text = unicodedata.normalize("NFC", text)
+    if len(text) > max_chars:
+        findings.reject(pointer, "too_long", f"{len(text)} characters, more than {max_chars}")
+    elif not text.isprintable() and any(_is_forbidden(char) for char in text):
+        findings.reject(pointer, "control_character", "holds a null byte or another control character")
+    return text
+
+
+def read_time(findings: Findings, pointer: str, given: datetime | None) -> datetime | None:
+    """Convert a time to UTC milliseconds; a time without a zone is UTC, with a warning."""
+    if given is None:
+        return None
+    if given.tzinfo is None:
+        findings.warnings.append("time_without_zone")
+    utc = to_utc_ms(given)
+    if utc is None or utc > findings.latest:
+        latest = f"{findings.latest:%Y-%m-%d %H:%M}Z"
+        findings.reject(pointer, "out_of_range", f"before {EARLIEST:%Y} or after {latest}")
+    return utc
+
+
+def _email(_: UserField) -> Reader:
+    def read(findings: Findings, given: str | None) -> str:
+        if not given or not given.strip():
+            findings.reject("/email", "missing", "a user needs an e-mail address")
+            return ""
+        try:
+            return normalise_email(given)
+        except EmailMalformedError as exc:
+            findings.reject("/email", "email_malformed", str(exc))
+            return ""
+
+    return read
+
+
+def _text(declared: UserField) -> Reader:
+    pointer, max_chars, default = declared.pointer, declared.wire.max_chars, declared.default
+
+    def read(findings: Findings, given: str | None) -> Any:
+        return read_text(findings, pointer, given, max_chars) or default if given else default
+
+    return read
+
+
+def _words(declared: UserField) -> Reader:
+    pointer, max_chars, default = declared.pointer, declared.wire.max_chars, declared.default
+
+    def read(findings: Findings, given: str | None) -> Any:
+        return read_text(findings, pointer, " ".join(given.split()), max_chars) or default if given else default
+
+    return read
+
+
+def _word_of(meanings: Mapping[str, str], warning: str) -> Callable[[UserField], Reader]:
+    """Map a word to its meaning; an unknown word means the same as none, with a warning."""
+
+    def read(findings: Findings, given: str | None) -> str:
+        meaning = meanings.get(given.strip().lower() if given else "")
+        if meaning is not None:
+            return meaning
+        findings.warnings.append(warning)
+        return meanings[""]
+
+    return lambda _: read
+
+
+def _flag(declared: UserField) -> Reader:
+    default = bool(declared.default)
+    return lambda _, given: default if given is None else given
+
+
+def _labels(declared: UserField) -> Reader:
+    pointer = declared.pointer
+
+    def read(findings: Findings, given: list[str] | None) -> list[str]:
+        if not given:
+            return []
+        words = (" ".join(label.split()) for label in given)
+        labels = dict.fromkeys([read_text(findings, pointer, word, MAX_LABEL_CHARS) for word in words])
+        labels.pop("", None)
+        if len(labels) > MAX_LABELS:
+            findings.reject(pointer, "too_many", f"{len(labels)} entries, more than {MAX_LABELS}")
+        return list(labels)
+
+    return read
+
+
+def _time(declared: UserField) -> Reader:
+    pointer = declared.pointer
+    return lambda findings, given: read_time(findings, pointer, given)
+
+
+def _is_forbidden(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cs"} and char not in "\n\r\t"
+
+
+_FACTORIES: Final[Mapping[Reading, Callable[[UserField], Reader]]] = {
+    Reading.EMAIL: _email,
+    Reading.TEXT: _text,
+    Reading.WORDS: _words,
+    Reading.STATUS: _word_of(STATUS_WORDS, "status_unknown"),
+    Reading.THEME: _word_of(THEME_WORDS, "theme_unknown"),
+    Reading.FLAG: _flag,
+    Reading.LABELS: _labels,
+    Reading.TIME: _time,
+}

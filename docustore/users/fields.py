@@ -1,0 +1,137 @@
+"""The one list of a user's fields. Pure.
+
+From these declarations follow the stored model, the API's input, the projection of a response, the defaults for
+documents of other clients, the values of an identity and their order, the names that records may use, the names
+that a source may require, and the collection's validator.
+
+To add a field: declare it in `WritableFields`, `Profile` or `Preferences`; add it to the response in `views.py`;
+raise `HASH_VERSION`; add its row to the README. A test fails for each of these that is forgotten.
+"""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, Field
+from pydantic.fields import FieldInfo
+
+from docustore.users.field_types import MAX_EMAIL_CHARS, MAX_NAME_CHARS, PersonName, Reading, Wire
+from docustore.users.profile import Preferences, Profile, UserStatus
+
+# The version of the digests in `identities.hash`. Raise it with every change of the list of fields: the next full
+# read then writes every record again, with the values that older versions did not know.
+HASH_VERSION: Final = 2
+
+# The mapped fields of one identity, by name, in the order of the declarations.
+Values = dict[str, Any]
+
+
+class WritableFields(BaseModel):
+    """The fields that sources and API clients give."""
+
+    email: Annotated[str, Field(max_length=MAX_EMAIL_CHARS), Wire(Reading.EMAIL)]
+    first_name: Annotated[PersonName, Wire(Reading.WORDS, names=("firstName",), max_chars=MAX_NAME_CHARS)] = ""
+    last_name: Annotated[PersonName, Wire(Reading.WORDS, names=("lastName",), max_chars=MAX_NAME_CHARS)] = ""
+    status: Annotated[UserStatus, Wire(Reading.STATUS, is_requirable=False)] = UserStatus.ACTIVE
+    profile: Profile = Field(default_factory=Profile)
+    roles: Annotated[list[str], Wire(Reading.LABELS)] = Field(default_factory=list)
+    tags: Annotated[list[str], Wire(Reading.LABELS)] = Field(default_factory=list)
+
+
+class MappedFields(WritableFields):
+    """The fields of an identity: what is written, and when the user registered."""
+
+    created_at: Annotated[datetime | None, Wire(Reading.TIME, names=("createdAt",))] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserField:
+    """One field as the other modules see it.
+
+    `path` leads to it from the user's document, `pointer` is the same as a JSON pointer. `default` is the value of
+    a document that lacks it.
+    """
+
+    path: tuple[str, ...]
+    pointer: str
+    wire: Wire
+    default: Any
+
+    @property
+    def name(self) -> str:
+        """The dotted path, such as `profile.location`."""
+        return ".".join(self.path)
+
+    @property
+    def wire_names(self) -> tuple[str, ...]:
+        """The keys that a record may use for it, the preferred one first."""
+        return (self.path[-1], *self.wire.names)
+
+
+def _fields_of(model: type[BaseModel], *path: str) -> Iterator[UserField]:
+    for name, info in model.model_fields.items():
+        wire = next((note for note in info.metadata if isinstance(note, Wire)), None)
+        if wire is not None:
+            full = (*path, name)
+            yield UserField(path=full, pointer="/" + "/".join(full), wire=wire, default=_default_of(info))
+        elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from _fields_of(info.annotation, *path, name)
+        else:
+            msg = f"field {'.'.join((*path, name))} has no Wire: say how a record gives it"
+            raise TypeError(msg)
+
+
+def _default_of(info: FieldInfo) -> Any:
+    default = "" if info.is_required() else info.get_default(call_default_factory=True)
+    return default.value if isinstance(default, StrEnum) else default
+
+
+WRITABLE: Final = tuple(WritableFields.model_fields)
+MAPPED: Final = tuple(MappedFields.model_fields)
+# Every leaf, in the order of the declarations.
+FIELDS: Final = tuple(_fields_of(MappedFields))
+REQUIRABLE: Final = tuple(field.name for field in FIELDS if field.wire.is_requirable)
+PROFILE_WIRE_NAMES: Final = frozenset(
+    name for field in FIELDS if field.path[0] == "profile" for name in field.wire_names
+)
+IN_RESPONSE: Final = (*MAPPED, "updated_at", "version", "deleted_at")
+
+_DEFAULTS: Final = {field.name: field.default for field in FIELDS if len(field.path) == 1}
+_PROFILE_DEFAULTS: Final[Mapping[str, Any]] = Profile().model_dump(mode="json")
+_PREFERENCES: Final = tuple(Preferences.model_fields)
+
+
+def completed_fields(user: Mapping[str, Any]) -> Values:
+    """Read the mapped fields of a raw user; what is missing, or no list or profile, has its default."""
+    values: Values = {}
+    for name in MAPPED:
+        if name == "profile":
+            values[name] = completed_profile(user.get(name))
+        else:
+            value, default = user.get(name), _DEFAULTS[name]
+            is_given = isinstance(value, list) if isinstance(default, list) else value or value is False
+            values[name] = value if is_given else deepcopy(default)
+    return values
+
+
+def completed_profile(profile: object) -> dict[str, Any]:
+    """Copy a raw profile, in the declared order, with defaults for what is missing."""
+    given = profile if isinstance(profile, Mapping) else {}
+    complete = {name: given.get(name, default) for name, default in _PROFILE_DEFAULTS.items()}
+    chosen = given.get("preferences")
+    defaults = _PROFILE_DEFAULTS["preferences"]
+    if not isinstance(chosen, Mapping):
+        chosen = {}
+    complete["preferences"] = {name: chosen.get(name, defaults[name]) for name in _PREFERENCES}
+    return complete
+
+
+def leaf(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """Read one leaf of the mapped fields; None where a part of the path is missing."""
+    found: Any = values
+    for part in path:
+        found = found.get(part) if isinstance(found, Mapping) else None
+    return found

@@ -1,0 +1,155 @@
+"""One list of a user's fields: what follows from it, and what must not be forgotten."""
+
+import json
+import re
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from bson import ObjectId
+from pydantic import BaseModel
+
+from docustore.etl.readings import _FACTORIES
+from docustore.etl.transform import to_user_record
+from docustore.users.field_types import Reading, Wire
+from docustore.users.fields import (
+    FIELDS,
+    HASH_VERSION,
+    IN_RESPONSE,
+    MAPPED,
+    REQUIRABLE,
+    WRITABLE,
+    _fields_of,
+    completed_fields,
+    leaf,
+)
+from docustore.users.profile import Preferences, Profile
+from docustore.users.schemas import UserInput
+from docustore.users.stored import FOR_RESPONSE
+from docustore.users.views import PreferencesView, ProfileView, UserView, user_view
+from tests.unit.etl.memory_store import RULES
+
+README = Path(__file__).parents[3] / "README.md"
+# The names of all fields, by version of the digests. A changed list needs a new version, and a new line here.
+NAMES_BY_HASH_VERSION = {2: "f494eb75"}
+
+
+def test_new_field_raises_the_hash_version() -> None:
+    """Else records that were loaded before the field existed would count as unchanged for ever."""
+    digest = blake2b(" ".join(field.name for field in FIELDS).encode(), digest_size=4).hexdigest()
+
+    assert NAMES_BY_HASH_VERSION[HASH_VERSION] == digest
+
+
+def test_response_has_every_field() -> None:
+    assert set(UserView.__struct_fields__) == (set(IN_RESPONSE) - {"deleted_at"}) | {"id", "full_name"}
+    assert set(ProfileView.__struct_fields__) == set(Profile.model_fields)
+    assert set(PreferencesView.__struct_fields__) == set(Preferences.model_fields)
+
+
+def test_projection_has_every_field() -> None:
+    assert set(FOR_RESPONSE) == set(IN_RESPONSE)
+
+
+def test_client_may_write_every_writable_field() -> None:
+    assert set(UserInput.model_fields) == {*WRITABLE, "password"}
+
+
+def test_password_hash_is_no_field() -> None:
+    assert "password_hash" not in {*IN_RESPONSE, *MAPPED}
+
+
+@pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
+def test_readme_names_the_spellings_of_every_field(field: Any) -> None:
+    table = README.read_text("utf-8").split("A record is a JSON object", 1)[1].split("\n## ", 1)[0]
+
+    assert {name for name in field.wire_names if not re.search(rf"\b{name}\b", table)} == set()
+
+
+@pytest.mark.parametrize("reading", list(Reading))
+def test_every_reading_has_a_reader(reading: Reading) -> None:
+    assert reading in _FACTORIES
+
+
+GIVEN = {
+    Reading.EMAIL: ("ada@example.org", "ada@example.org"),
+    Reading.TEXT: (" a  b ", "a  b"),
+    Reading.WORDS: (" a  b ", "a b"),
+    Reading.STATUS: ("Blocked", "suspended"),
+    Reading.THEME: ("DARK", "dark"),
+    Reading.FLAG: (False, False),
+    Reading.LABELS: ([" a  b ", "a b", "c"], ["a b", "c"]),
+}
+
+
+def spellings() -> Iterator[Any]:
+    for field in FIELDS:
+        if field.wire.reading is not Reading.TIME:
+            for name in field.wire_names:
+                yield pytest.param(field, name, id=f"{field.name} as {name}")
+
+
+@pytest.mark.parametrize(("field", "name"), list(spellings()))
+def test_record_gives_every_field_under_every_spelling(field: Any, name: str) -> None:
+    given, expected = GIVEN[field.wire.reading]
+    record: dict[str, Any] = {"id": 1, "email": "ada@example.org"}
+    place = record
+    for part in field.path[:-1]:
+        place = place.setdefault(part, {})
+    place[name] = given
+
+    values = to_user_record(json.dumps(record).encode(), RULES).values
+
+    assert values is not None
+    assert leaf(values, field.path) == expected
+
+
+@pytest.mark.parametrize("name", Preferences.model_fields)
+def test_preference_may_stand_flat_in_the_profile(name: str) -> None:
+    given = {"notifications": False, "theme": "dark", "language": "nl"}[name]
+
+    values = to_user_record(
+        json.dumps({"id": 1, "email": "ada@example.org", "profile": {name: given}}).encode(), RULES
+    ).values
+
+    assert values is not None
+    assert values["profile"]["preferences"][name] == given
+
+
+def test_source_may_require_only_what_can_be_missing() -> None:
+    bare = completed_fields({})
+
+    assert {name for name in REQUIRABLE if leaf(bare, tuple(name.split(".")))} == set()
+
+
+def test_field_without_a_wire_is_refused() -> None:
+    class Forgotten(BaseModel):
+        named: Annotated[str, Wire(Reading.TEXT)]
+        unnamed: str
+
+    with pytest.raises(TypeError, match="unnamed"):
+        list(_fields_of(Forgotten))
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {},
+        {"profile": None, "roles": None},
+        {"profile": "text", "roles": "text", "tags": 5},
+        {"profile": {"preferences": []}},
+    ],
+)
+def test_document_of_another_client_reads_with_defaults(foreign: dict[str, Any]) -> None:
+    view = user_view({"_id": ObjectId(), **foreign})
+
+    assert (view.email, view.status, view.roles, view.tags, view.version) == ("", "active", [], [], 1)
+    assert view.profile.preferences == PreferencesView(notifications=True, theme="light", language="en")
+
+
+def test_defaults_are_not_shared() -> None:
+    completed_fields({})["roles"].append("boss")
+
+    assert completed_fields({})["roles"] == []
