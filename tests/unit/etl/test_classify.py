@@ -254,7 +254,8 @@ def test_record_is_written_again_for_a_field_that_is_new() -> None:
 
 
 def test_store_from_before_a_field_is_filled_in_once() -> None:
-    records = [{**ADA, "id": number, "email": f"u{number % 7}@example.org"} for number in range(20)]
+    known = {**ADA, "createdAt": "2025-01-01T00:00:00Z"}
+    records = [{**known, "id": number, "email": f"u{number % 7}@example.org"} for number in range(20)]
     store = MemoryStore()
     store.load_all(map(mapped, ({**record, "tags": ["vip"]} for record in records)), 6)
     content = deepcopy(store.content())
