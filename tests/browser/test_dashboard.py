@@ -134,9 +134,7 @@ async def fill(database: Database) -> None:
     await until(is_caught_up, what="listener caught up")
 
 
-async def test_visitor_signs_in_sees_figures_and_finds_users(
-    browser: Watched, url: str, database: Database
-) -> None:
+async def test_sign_in_figures_and_search(browser: Watched, url: str, database: Database) -> None:
     """One test for all steps: the browser and two processes take seconds to start."""
     await fill(database)
     key = (await create_key(name="browser", scope=Scope.READ)).key
