@@ -1,4 +1,6 @@
-"""A minimal HTTP client that measures the rate of a server over kept-alive connections.
+"""A minimal HTTP client that measures the request rate of a server.
+
+It uses kept-alive connections.
 
 A full HTTP client uses several times the processor time of the server: the benchmark would measure the client.
 """
