@@ -1,6 +1,6 @@
-"""`make bench`: run all benchmarks, print a table, write `latest.json`.
+"""`make bench`: run all benchmarks, print a table and write the results.
 
-The file is `benchmarks/latest.json`.
+The results are written to `benchmarks/latest.json`.
 """
 
 import json

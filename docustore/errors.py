@@ -172,7 +172,7 @@ class ListenerError(DocustoreError):
 
 
 class ListenerFencedError(ListenerError):
-    """A newer listener holds the lease; nothing of the current batch was applied."""
+    """A newer listener holds the lease; no change of the current batch was applied."""
 
 
 class PositionLostError(ListenerError):

@@ -94,7 +94,7 @@ def test_unknown_name_in_the_file_is_refused(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_environment_sources_replace_file_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise a demonstration would read the real systems of a file."""
+    """Merged sources would make a demonstration read the real systems of a file."""
     file = tmp_path / "docustore.toml"
     file.write_text(
         'port = 8123\n[sources.crm]\nkind = "http"\nurl = "http://crm.example/"\nheaders = { a = "b" }\n'

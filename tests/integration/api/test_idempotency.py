@@ -78,7 +78,7 @@ async def test_two_writers_may_use_one_key(api: Client, keys: dict[Any, str], da
 
 
 async def test_password_is_not_stored_with_the_key(api: Client, database: Database) -> None:
-    """Nor is a digest of it: a fast hash would allow guessing."""
+    """No digest of it is stored either: a fast hash would allow guessing."""
     await post(api, "k1")
 
     assert (await post(api, "k1", password="another long password")).status_code == 201
