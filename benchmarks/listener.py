@@ -162,8 +162,8 @@ async def _apply_per_event(database: Database, start: Document) -> float:
 async def _latencies(database: Database, settings: Settings) -> list[float]:
     """Measure the latency of each write at a steady rate, in milliseconds.
 
-    The latency is the time from the acknowledgement of a write until a reader sees a position behind its change.
-    The position is read every 2 ms.
+    The latency is the time from the acknowledgement of a write until a reader sees a position that
+    includes its change. The position is read every 2 ms.
     """
     await _reset_listener(database, None)
     acknowledged: dict[ObjectId, float] = {}

@@ -1,7 +1,7 @@
 """The floor and the peer of the API benchmark.
 
 The floor is a route that does nothing. The peer is the usual implementation of the service. Both run under the
-same server as the API. The peer has no authentication, which makes it faster.
+same server as the API. The peer has no authentication, which is an advantage.
 """
 
 import os

@@ -37,7 +37,7 @@ class PartStatus(msgspec.Struct, frozen=True, omit_defaults=True):
 class Health(msgspec.Struct, frozen=True):
     """The result of the readiness check.
 
-    `status` is `ok` or `unavailable`. `parts` names the unavailable servers.
+    `status` is `ok` or `unavailable`. `parts` contains the status of each server.
     """
 
     status: str
