@@ -1,1 +1,1 @@
-"""Benchmarks: ratios against a floor and a peer, measured side by side in one run."""
+"""Benchmarks: ratios to a floor and to a peer, measured in the same run."""

@@ -1,4 +1,7 @@
-"""`make bench`: run every benchmark, print a table, write `benchmarks/latest.json`."""
+"""`make bench`: run all benchmarks, print a table and write the results.
+
+The results are written to `benchmarks/latest.json`.
+"""
 
 import json
 from concurrent.futures import ProcessPoolExecutor
@@ -19,10 +22,9 @@ SUITES: Final = (etl, listener, reading)
 
 
 def main() -> None:
-    """Run all suites one after another, since they would take each other's processor.
+    """Run all suites, one after another, because they would share the processor.
 
-    Each has a process and servers of its own: what one leaves in memory, or to be written out, must not slow the
-    next one.
+    Each suite has its own process and servers. Memory and pending writes of one suite must not slow the next one.
     """
     rows: list[BenchRow] = []
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), max_tasks_per_child=1) as process:

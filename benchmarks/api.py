@@ -1,7 +1,8 @@
-"""How fast the API answers: one user, pages at any depth; with authentication, over 32 connections.
+"""Benchmark of the API: single users and pages at any depth.
 
-Every server has one worker process and runs alone; server, MongoDB and client share the machine. Floor: a route
-that does nothing, under the same server. Peer: FastAPI and Beanie under the same server, pages by skip and limit.
+Requests are authenticated and use 32 connections. Every server has one worker process and runs alone. Server,
+MongoDB and client share the machine. Floor: a route that does nothing, under the same server. Peer: FastAPI and
+Beanie under the same server, pages by skip and limit.
 """
 
 import asyncio
@@ -30,7 +31,10 @@ _KEY: Final = "bench-key-of-the-reading-benchmarks"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """What is asked for: users spread over the store, the first page, and a page in the middle of all users."""
+    """The requested paths.
+
+    `users` are sampled from the whole store. The deep pages start in the middle of all users.
+    """
 
     users: Sequence[str]
     first_page: str
@@ -39,7 +43,10 @@ class Paths:
 
 
 async def measure(database: Database, settings: Settings, *, users: int) -> list[BenchRow]:
-    """Measure on a populated store; medians of three rounds. Unit: requests per second."""
+    """Measure on a populated store.
+
+    Unit: requests per second. Each value is the median of three rounds.
+    """
     paths = await paths_of(database, users=users)
     environment = _environment(settings, database.name)
     plain, single, first, deep = [], [], [], []
@@ -59,7 +66,7 @@ async def measure(database: Database, settings: Settings, *, users: int) -> list
     return [
         _row("GET /users/{id}", single, floor=plain, peer=peer_single),
         _row(f"{page}, first page", first, floor=plain, peer=peer_first),
-        # The floor of a deep page is the first: at no depth should it cost more.
+        # The floor of a deep page is the first page: the depth must not add cost.
         _row(f"{page} after {users // 2:,} users", deep, floor=first, peer=peer_deep),
     ]
 
@@ -79,7 +86,7 @@ def _row(name: str, values: Sequence[float], *, floor: Sequence[float], peer: fl
 
 
 async def paths_of(database: Database, *, users: int) -> Paths:
-    """List what to ask of a populated store."""
+    """Choose the paths to request from a populated store."""
     sample = [{"$sample": {"size": SAMPLED_USERS}}, {"$project": {"_id": 1}}]
     ids = [document["_id"] async for document in await database["users"].aggregate(sample)]
     newest_first = database["users"].find({"deleted_at": None}, {"created_at": 1}).sort("created_at", -1)
@@ -106,13 +113,13 @@ def _environment(settings: Settings, database: str) -> dict[str, str]:
 
 
 def _peer(factory: str) -> tuple[str, ...]:
-    """Name the module, and its arguments, that serve one of the peers as the API is served."""
+    """Return the module and arguments that serve a peer under the API's server."""
     return ("granian", "--interface", "asgi", "--factory", "--log-level", "warning", f"benchmarks.peers:{factory}")
 
 
 @asynccontextmanager
 async def _serving(module: tuple[str, ...], environment: dict[str, str]) -> AsyncIterator[int]:
-    """Run a server, as a Python module, until the block ends; yields its port."""
+    """Run a Python module as server until the block ends; yield its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -140,4 +147,4 @@ async def _until_accepting(port: int, process: asyncio.subprocess.Process) -> No
             writer.close()
             await writer.wait_closed()
             return
-    raise RuntimeError(f"the server ended at its start with exit code {process.returncode}")
+    raise RuntimeError(f"the server did not start: exit code {process.returncode}")

@@ -1,7 +1,7 @@
-"""How fast the ETL loads, against what the database can do and against the usual way.
+"""Benchmark of the ETL.
 
-Floor: inserting the same documents, prepared beforehand, with the same indexes and images: no ETL can be faster.
-Peer: the usual way, one `replace_one(upsert=True)` per record by its e-mail.
+Floor: inserting the same documents, prepared in advance, with the same indexes and images. No ETL that writes all
+records can be faster. Peer: the usual way, one `replace_one(upsert=True)` per record by its e-mail address.
 """
 
 import asyncio
@@ -38,9 +38,10 @@ LAST_NAMES: Final = ("Lovelace", "Hopper", "Nowak", "Иванов", "García", "
 
 
 async def run(settings: Settings) -> list[BenchRow]:
-    """Measure new records and a re-run with 5 % changed; medians of three rounds, each floor in its round.
+    """Measure a run of new records and a second run with 5 % changed.
 
-    Unit: records per second, from NDJSON bytes on disk to documents in the store.
+    Unit: records per second, from NDJSON bytes on disk to documents in the store. Each value is the median of
+    three rounds. Each ratio to the floor is computed within one round.
     """
     new: list[tuple[float, float]] = []
     again: list[tuple[float, float]] = []
@@ -89,11 +90,11 @@ async def _load(database: Database, settings: Settings, path: Path) -> None:
         str(entered.id), source, RunEnvironment(database=database, settings=settings, owner="benchmark")
     )
     if finished.state is not RunState.SUCCEEDED or finished.counts.read != RECORDS:
-        raise RuntimeError(f"the run that was to be measured ended {finished.state}: {finished.error}")
+        raise RuntimeError(f"the measured run ended as {finished.state}: {finished.error}")
 
 
 async def _insert_all(database: Database, documents: list[dict[str, Any]], in_flight: int) -> None:
-    """Insert with as many batches in flight as a run has."""
+    """Insert with the same number of batches in flight as a run."""
     slots = asyncio.Semaphore(in_flight)
 
     async def insert(start: int) -> None:

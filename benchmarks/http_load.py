@@ -1,6 +1,8 @@
-"""Requests over kept-alive connections, as many as a server answers; no more client than that needs.
+"""A minimal HTTP client that measures the request rate of a server.
 
-A full HTTP client costs several times what the server does, and would be what is measured.
+It uses kept-alive connections.
+
+A full HTTP client uses several times the processor time of the server: the benchmark would measure the client.
 """
 
 import asyncio
@@ -21,12 +23,15 @@ _OK: Final = b"HTTP/1.1 200"
 
 
 class UnexpectedResponseError(Exception):
-    """The server answered anything but 200: the figure would be worth nothing."""
+    """The server did not answer 200, so the measurement is invalid."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Client(asyncio.Protocol):
-    """One connection: sends the next request as soon as the answer to the last is complete, until they run out."""
+    """One connection that sends its requests one after another.
+
+    It sends the next request as soon as the last answer is complete. It closes after the last request.
+    """
 
     requests: Iterator[bytes]
     failed: asyncio.Future[None]
@@ -36,7 +41,7 @@ class _Client(asyncio.Protocol):
     closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports have the methods of asyncio's, but not the class.
+        # The transports of uvloop have the methods of `asyncio.Transport`, but not the class.
         self.transport = cast("asyncio.Transport", transport)
         self._send_next()
 
@@ -58,11 +63,11 @@ class _Client(asyncio.Protocol):
         self.closed.set()
 
     def finish(self) -> None:
-        """Send nothing more, and close after the answer that is under way."""
+        """Send no further request; close after the answer in flight."""
         self.requests = iter(())
 
     def abort(self) -> None:
-        """Close at once, if that has not happened yet."""
+        """Close at once; a closed connection stays closed."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -84,32 +89,33 @@ class _Client(asyncio.Protocol):
 
 
 async def requests_per_s(port: int, paths: Sequence[str], *, headers: Mapping[str, str]) -> float:
-    """Send GET requests for the paths, in turn, over `CONNECTIONS` connections for `MEASURED_S` seconds.
+    """Send GET requests for the paths in turn; return the requests per second.
 
-    Longer where nothing was answered by then.
+    Uses `CONNECTIONS` connections for `MEASURED_S` seconds. If no request was answered by then, the measurement
+    continues up to `SLOWEST_ANSWER_S` seconds.
 
     Raises:
         UnexpectedResponseError: An answer was not 200.
-        ConnectionError: The server hung up.
-        TimeoutError: It answered nothing at all.
+        ConnectionError: The server closed a connection.
+        TimeoutError: The server answered no request.
     """
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     messages = [f"GET {path} HTTP/1.1\r\nHost: bench\r\n{lines}\r\n".encode() for path in paths]
     loop = asyncio.get_running_loop()
     failed: asyncio.Future[None] = loop.create_future()
     clients = [
-        # Every connection starts elsewhere, so that no two ask for the same at the same time.
+        # Each connection starts at another path, so that no two request the same path at the same time.
         _Client(requests=islice(cycle(messages), number * len(messages) // CONNECTIONS, None), failed=failed)
         for number in range(CONNECTIONS)
     ]
     try:
         for client in clients:
-            await loop.create_connection(partial(_itself, client), "127.0.0.1", port)
-        await _unless_failed(failed, WARM_UP_S)
+            await loop.create_connection(partial(_same_client, client), "127.0.0.1", port)
+        await _wait_or_raise(failed, WARM_UP_S)
         before, started = _answered(clients), time.perf_counter()
         answered, elapsed_s = 0, 0.0
         while not answered and elapsed_s < SLOWEST_ANSWER_S:
-            await _unless_failed(failed, MEASURED_S)
+            await _wait_or_raise(failed, MEASURED_S)
             answered, elapsed_s = _answered(clients) - before, time.perf_counter() - started
         for client in clients:
             client.finish()
@@ -128,11 +134,11 @@ def _answered(clients: Sequence[_Client]) -> int:
     return sum(client.answered for client in clients)
 
 
-def _itself(client: _Client) -> _Client:
+def _same_client(client: _Client) -> _Client:
     return client
 
 
-async def _unless_failed(failed: asyncio.Future[None], seconds: float) -> None:
+async def _wait_or_raise(failed: asyncio.Future[None], seconds: float) -> None:
     done, _ = await asyncio.wait([failed], timeout=seconds)
     if done:
         failed.result()

@@ -1,7 +1,7 @@
-"""The change listener: a backlog with all effects, against the bare stream and effects per event; then latency.
+"""Benchmark of the change listener: throughput on a backlog, then latency.
 
-Floor: reading the same backlog as raw bytes, with both images, and doing nothing. Peer: the same effects with
-one transaction per event.
+Floor: reading the same backlog as raw bytes, with both images and no effects. Peer: the same effects with one
+transaction per event.
 """
 
 import asyncio
@@ -35,7 +35,8 @@ from docustore.database import Database, Document
 from docustore.document_models import open_database
 from indexes.apply import apply_indexes
 
-# An hour's load of a busy store: most users new, a third changed once, a few deleted.
+# The changes of one hour in a busy store: inserts, then updates of more than half of these users, then some
+# deletes.
 INSERTS: Final = 12_000
 UPDATES: Final = 7_000
 DELETES: Final = 1_000
@@ -48,7 +49,7 @@ CHUNK: Final = 1000
 
 
 async def run(settings: Settings) -> list[BenchRow]:
-    """Measure on a database of its own, dropped afterwards; takes about half a minute."""
+    """Measure in a separate database and drop it; takes about 30 seconds."""
     async with _bench_database(settings) as (database, own):
         start = await _backlog(database, own)
         drains, backlogs, per_events = [], [], []
@@ -89,7 +90,10 @@ async def _bench_database(settings: Settings) -> AsyncIterator[tuple[Database, S
 
 
 async def _backlog(database: Database, settings: Settings) -> Document:
-    """Let the listener start on an empty store and stop, write the backlog, and return the position before it."""
+    """Write the backlog and return the position before it.
+
+    The listener first starts on an empty store and stops again.
+    """
     async with _listening(database, settings):
         await wait_until_applied(database)
     position = await database[POSITIONS].find_one({"_id": POSITION_ID})
@@ -130,7 +134,7 @@ async def _drain(database: Database, start: Document) -> float:
 
 
 async def _apply_backlog(database: Database, settings: Settings, start: Document) -> float:
-    await _forget(database, start)
+    await _reset_listener(database, start)
     started = time.perf_counter()
     async with _listening(database, settings):
         await _until_seq(database, EVENTS)
@@ -138,7 +142,7 @@ async def _apply_backlog(database: Database, settings: Settings, start: Document
 
 
 async def _apply_per_event(database: Database, start: Document) -> float:
-    await _forget(database, start)
+    await _reset_listener(database, start)
     lease = await acquire(database, owner="bench", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
@@ -156,11 +160,12 @@ async def _apply_per_event(database: Database, start: Document) -> float:
 
 
 async def _latencies(database: Database, settings: Settings) -> list[float]:
-    """Write at a steady rate and return, per write, the milliseconds from its acknowledgement to its effect.
+    """Measure the latency of each write at a steady rate, in milliseconds.
 
-    An effect is there when a reader sees the position moved over it; it is looked for every 2 ms.
+    The latency is the time from the acknowledgement of a write until a reader sees a position that
+    includes its change. The position is read every 2 ms.
     """
-    await _forget(database, None)
+    await _reset_listener(database, None)
     acknowledged: dict[ObjectId, float] = {}
     seen: list[tuple[int, float]] = []
     async with _listener_process(settings):
@@ -202,7 +207,10 @@ async def _watch_seq(database: Database, seen: list[tuple[int, float]], *, until
 
 @asynccontextmanager
 async def _listener_process(settings: Settings) -> AsyncIterator[None]:
-    """Run the real process: in this one it would share the processor with the writers that it is measured by."""
+    """Run the listener in its own process.
+
+    In this process it would share the processor time with the writers that measure it.
+    """
     environment = {
         **os.environ,
         "DOCUSTORE_MONGODB_URL": settings.mongodb_url or "",
@@ -229,9 +237,13 @@ async def _listening(database: Database, settings: Settings) -> AsyncIterator[No
         await listener
 
 
-async def _forget(database: Database, start: Document | None) -> None:
-    """Put the listener back to where it was, or (None) to before its first start, on an empty store."""
-    # Dropped, not emptied: the server would go on tidying up behind the deletes while the next figure is taken.
+async def _reset_listener(database: Database, start: Document | None) -> None:
+    """Reset the listener to a position.
+
+    Args:
+        start: None resets it to its state before its first start, on an empty store.
+    """
+    # Drop, not delete: the server would clean up after the deletes during the next measurement.
     for name in ("user_history", "user_stats", POSITIONS):
         await database.drop_collection(name)
     await apply_indexes(database)
@@ -242,7 +254,7 @@ async def _forget(database: Database, start: Document | None) -> None:
 
 
 async def _until_seq(database: Database, seq: int) -> None:
-    while await _seq(database) < seq:  # noqa: ASYNC110  # what is waited for happens in the database
+    while await _seq(database) < seq:  # noqa: ASYNC110  # the condition changes in the database, not in this process
         await asyncio.sleep(0.02)
 
 

@@ -1,6 +1,7 @@
-"""What the API is measured against: a route that does nothing, and the usual way to write the service.
+"""The floor and the peer of the API benchmark.
 
-Both run under the same server as the API. The peer has no authentication, which is to its advantage.
+The floor is a route that does nothing. The peer is the usual implementation of the service. Both run under the
+same server as the API. The peer has no authentication, which is an advantage.
 """
 
 import os
@@ -19,7 +20,7 @@ from docustore.users.profile import Profile, UserStatus
 
 
 class PeerFields(BaseModel):
-    """What is stored and answered alike."""
+    """The fields that a stored user and a response have in common."""
 
     email: str
     first_name: str
@@ -34,7 +35,7 @@ class PeerFields(BaseModel):
 
 
 class PeerUser(Document, PeerFields):
-    """The same stored user."""
+    """The stored user, as in docustore."""
 
     deleted_at: datetime | None = None
 
@@ -45,13 +46,16 @@ class PeerUser(Document, PeerFields):
 
 
 class PeerResponse(PeerFields):
-    """The same response."""
+    """The response, as in docustore, but without `full_name`."""
 
     id: PydanticObjectId
 
 
 def plain_app() -> Litestar:
-    """Make an application with one route, `/`, that answers a word: the most that server and framework can do."""
+    """Create an application with one route, `/`, that returns one word.
+
+    Its rate is the maximum of server and framework.
+    """
 
     @get("/", media_type=MediaType.TEXT, sync_to_thread=False)
     def hello() -> str:
@@ -61,7 +65,10 @@ def plain_app() -> Litestar:
 
 
 def fastapi_app() -> FastAPI:
-    """Make the usual service: FastAPI and Beanie, models in and out, pages by skip and limit."""
+    """Create the usual service with FastAPI and Beanie.
+
+    It uses models for input and output, and pages by skip and limit.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

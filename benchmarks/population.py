@@ -1,4 +1,7 @@
-"""A store full of users for the reading benchmarks: the demonstration's people, as the service stores them."""
+"""Generated users for the reading benchmarks.
+
+The persons are those of the demonstration; the documents have the shape that the service stores.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,13 +20,13 @@ from docustore.users.search_terms import search_terms
 SEED: Final = 1
 CHUNK: Final = 1_000
 _FIRST_REGISTRATION: Final = datetime(2021, 1, 1, tzinfo=UTC)
-# Users came evenly over five years.
+# Registrations are spread evenly over five years.
 _SPAN: Final = timedelta(days=5 * 365)
 _STATUSES: Final = tuple(UserStatus)
 
 
 async def populate(database: Database, *, users: int) -> None:
-    """Insert users and count them into the live marts, as the listener would."""
+    """Insert users and write the live marts, like the listener does."""
     for start in range(0, users, CHUNK):
         chunk = range(start, min(users, start + CHUNK))
         await database["users"].insert_many([stored_user(number, of=users) for number in chunk], ordered=False)
@@ -35,15 +38,18 @@ async def populate(database: Database, *, users: int) -> None:
 
 
 def stored_user(number: int, *, of: int) -> dict[str, Any]:
-    """Make the document of one user; the same person for the same number, registered in the order of numbers."""
-    someone = person(number, seed=SEED)
+    """Return the document of one user.
+
+    The same number gives the same person. Registration times increase with the numbers.
+    """
+    generated = person(number, seed=SEED)
     registered = _FIRST_REGISTRATION + _SPAN * (number / of)
-    names = {"email": someone.email, "first_name": someone.first_name, "last_name": someone.last_name}
+    names = {"email": generated.email, "first_name": generated.first_name, "last_name": generated.last_name}
     return {
         "_id": ObjectId(),
         **names,
         "status": _STATUSES[number % len(_STATUSES)].value,
-        "profile": Profile(location=someone.location, bio="Reads and writes.").model_dump(mode="json"),
+        "profile": Profile(location=generated.location, bio="Reads and writes.").model_dump(mode="json"),
         "roles": ["member"],
         "local_roles": [],
         "tags": [f"team-{number % 20}"],
@@ -58,8 +64,11 @@ def stored_user(number: int, *, of: int) -> dict[str, Any]:
     }
 
 
-def name_beginnings(count: int, *, users: int, chars: int = 3) -> Iterator[str]:
-    """Yield what people type: the first letters of the last names of users spread over the whole store."""
+def name_prefixes(count: int, *, users: int, chars: int = 3) -> Iterator[str]:
+    """Yield search texts: the first letters of last names.
+
+    The names are those of users spread over the whole store.
+    """
     for number in range(0, users, max(1, users // count)):
         word = next(iter(search_terms(email="", first_name="", last_name=person(number, seed=SEED).last_name)), "")
         if len(word) >= chars:

@@ -1,4 +1,4 @@
-"""Reading from a full store: through the API, and the questions behind its analytics and search."""
+"""Benchmarks of reads: the API, and the queries of analytics and search."""
 
 import os
 from typing import Final
@@ -11,13 +11,16 @@ from docustore.config import Settings
 from docustore.document_models import open_database
 from indexes.apply import apply_indexes
 
-# Another number of users: `BENCH_USERS=1000000 make bench`. Filling the store then takes minutes.
+# For another number of users: `BENCH_USERS=1000000 make bench`. Inserting a million users takes minutes.
 USERS_VARIABLE: Final = "BENCH_USERS"
 DEFAULT_USERS: Final = 100_000
 
 
 async def run(settings: Settings) -> list[BenchRow]:
-    """Fill a database of its own, measure, drop it; some two minutes with 100,000 users."""
+    """Fill a separate database, measure, and drop it.
+
+    Takes about two minutes with 100,000 users.
+    """
     users = int(os.environ.get(USERS_VARIABLE, DEFAULT_USERS))
     own = settings.model_copy(update={"mongodb_database": f"bench_{uuid4().hex[:12]}"})
     async with open_database(own, app_name="docustore-bench") as database:

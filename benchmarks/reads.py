@@ -1,7 +1,7 @@
-"""How fast questions about all users are answered, at any number of users.
+"""Benchmark of queries over all users: analytics and search.
 
-Floor: one find by `_id`. Peers: the aggregation that the live figures replace; search by an unanchored regular
-expression over three fields, with a count, as services commonly do. Both scan every user.
+Floor: one find by `_id`. Peer of analytics: the aggregation that the live figures replace. Peer of search: the
+common way, an unanchored regular expression over three fields, with a count. Both peers scan every user.
 """
 
 import re
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any, Final
 
-from benchmarks.population import name_beginnings
+from benchmarks.population import name_prefixes
 from benchmarks.row import BenchRow
 from docustore.analytics.marts import STATS, TOTALS_ID
 from docustore.analytics.pipelines import marts_pipeline
@@ -19,12 +19,15 @@ from docustore.analytics.report import users_analytics
 from docustore.database import Database
 from docustore.users.search import SearchQuery, search_users
 
-QUESTIONS: Final = 300
+QUERIES: Final = 300
 SCANS: Final = 3
 
 
 async def measure(database: Database, *, users: int) -> list[BenchRow]:
-    """Measure on a populated store. Unit: questions per second, one after another; medians."""
+    """Measure on a populated store.
+
+    Unit: queries per second, one query after another. Values are medians.
+    """
 
     async def find_one(_: str) -> None:
         await database[STATS].find_one({"_id": TOTALS_ID})
@@ -43,7 +46,7 @@ async def measure(database: Database, *, users: int) -> list[BenchRow]:
         await database["users"].find(matching).sort("created_at", -1).limit(20).to_list()
         await database["users"].count_documents(matching)
 
-    texts = list(name_beginnings(QUESTIONS, users=users))
+    texts = list(name_prefixes(QUERIES, users=users))
     floor_s = median(await _timings(find_one, texts))
     analytics_s = median(await _timings(analytics, texts))
     aggregation_s = median(await _timings(aggregation, texts[:SCANS]))
@@ -60,7 +63,7 @@ def _row(name: str, value_s: float, *, floor_s: float, peer_s: float) -> BenchRo
     return BenchRow(
         name=name,
         value=round(1 / value_s),
-        unit="questions/s",
+        unit="queries/s",
         floor=round(1 / floor_s),
         ratio_to_floor=round(floor_s / value_s, 2),
         peer=round(1 / peer_s, 2),
@@ -68,13 +71,13 @@ def _row(name: str, value_s: float, *, floor_s: float, peer_s: float) -> BenchRo
     )
 
 
-async def _timings(ask: Callable[[str], Awaitable[None]], texts: Sequence[str]) -> list[float]:
-    """Ask once unmeasured, then for every text; seconds each."""
-    await ask(texts[0])
+async def _timings(query: Callable[[str], Awaitable[None]], texts: Sequence[str]) -> list[float]:
+    """Run one query unmeasured, then one per text; return the seconds of each."""
+    await query(texts[0])
     timings = []
     for text in texts:
         started = time.perf_counter()
-        await ask(text)
+        await query(text)
         timings.append(time.perf_counter() - started)
     return timings
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchRow:
-    """A figure, beside the floor and the peer that were measured in the same run.
+    """One value, with the floor and the peer of the same run.
 
-    `floor` is the best that any implementation could reach here, `peer` the usual way to do it, both in `unit`;
-    None where there is none to compare with. Ratios are value divided by the other.
+    `floor` is the best possible value on this machine. `peer` is the value of the usual implementation. Both are
+    in `unit`; None if there is no floor or no peer. A ratio is `value` divided by the floor or peer.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""One suite of benchmarks, in a process and on servers of its own."""
+"""One suite of benchmarks, with its own process and servers."""
 
 import logging
 from collections.abc import Awaitable, Callable

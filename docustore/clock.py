@@ -1,20 +1,26 @@
-"""The time as the store keeps it."""
+"""Times in the form that the store keeps."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-# A day inside what `datetime` can hold, so that no conversion between zones overflows.
+# One day inside the range of `datetime`, so that no conversion between zones overflows.
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 LATEST: Final = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
 def now_utc() -> datetime:
-    """Return the time in UTC, cut to whole milliseconds: what MongoDB stores and an ETag's user compares."""
+    """Return the current time in UTC, truncated to milliseconds.
+
+    MongoDB stores milliseconds, so a stored time equals the time before it was stored.
+    """
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
 def as_utc(time: datetime) -> datetime:
-    """Read a time without zone as UTC, and move one out of reach to the nearest that can be compared."""
+    """Convert a time to UTC; a time without zone is read as UTC.
+
+    A time outside `EARLIEST` to `LATEST` becomes the nearest of the two.
+    """
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
     return min(max(aware, EARLIEST), LATEST).astimezone(UTC)

@@ -1,6 +1,6 @@
-"""The connection to MongoDB: one client per process, closed with it.
+"""The connection to MongoDB: one client per process, closed at its end.
 
-Documents read without Beanie come back as plain dicts with aware UTC datetimes.
+Documents read without Beanie are plain dicts with aware UTC datetimes.
 """
 
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 Client = AsyncMongoClient[Document]
 
-# Long enough for an election (10-12 s by the server's defaults), short enough for a caller who waits.
+# Longer than an election (10-12 s with the server's defaults), short enough for a waiting caller.
 SERVER_SELECTION_TIMEOUT_MS: Final = 15_000
 AWARE: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True)
 
@@ -28,13 +28,15 @@ async def connect(settings: Settings, *, app_name: str) -> AsyncIterator[Databas
     """Open the configured database with majority reads and writes.
 
     Args:
-        app_name: Shown by the server in `currentOp` and its log, such as `docustore-api`.
+        app_name: The server shows it in `currentOp` and in its log, for example `docustore-api`.
 
     Raises:
-        ConfigurationError: No MongoDB address is configured.
+        ConfigurationError: No MongoDB URL is configured.
     """
     if settings.mongodb_url is None:
-        raise ConfigurationError(setting="DOCUSTORE_MONGODB_URL", problem="not set; or start with `docustore up`")
+        raise ConfigurationError(
+            setting="DOCUSTORE_MONGODB_URL", problem="not set; set it, or start with `docustore up`"
+        )
     client: Client = AsyncMongoClient(
         settings.mongodb_url,
         appname=app_name,

@@ -1,4 +1,4 @@
-"""The Beanie models of the whole service, and the connection with all of them bound."""
+"""All Beanie models of the service, and a connection with the models bound."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -34,5 +34,8 @@ async def open_database(settings: Settings, *, app_name: str) -> AsyncIterator[D
 
 
 async def bind_models(database: Database) -> None:
-    """Bind the models to a database; builds no index (`indexes/` declares, the deploy script applies)."""
+    """Bind the models to a database.
+
+    Builds no index: `indexes/` declares the indexes, the deploy script applies them.
+    """
     await init_beanie(database=database, document_models=list(DOCUMENT_MODELS), skip_indexes=True)

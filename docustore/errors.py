@@ -1,38 +1,38 @@
-"""Every error docustore raises on purpose.
+"""The tree of all errors that docustore raises.
 
     DocustoreError
     ├── RetryableError                 the same call may succeed later
     │   ├── DatabaseUnavailableError   no primary, no connection
     │   ├── QueueUnavailableError      Valkey does not answer
-    │   └── SourceUnavailableError     an upstream system does not answer, or says "later"
-    ├── ConfigurationError             a setting is wrong; names it
-    ├── EmbeddedServerError            a local server cannot be started; says what to do
+    │   └── SourceUnavailableError     an upstream system does not answer, or asks to retry later
+    ├── ConfigurationError             a setting is invalid; the message names it
+    ├── EmbeddedServerError            a local server cannot be started; the message says what to do
     │   └── DataDirBusyError           another live process uses the data folder
-    ├── ServiceStartError              a part of `up` does not start; shows the end of its log
-    ├── SourceRejectedError            an upstream system says no (401, 403, 404)
-    ├── SourceContentError             an upstream system sends what cannot be records
-    ├── RunError                       a run that cannot go on, or cannot be started
+    ├── ServiceStartError              a process of `up` does not start; the message shows the end of its log
+    ├── SourceRejectedError            an upstream system refuses the request (401, 403, 404)
+    ├── SourceContentError             the answer of an upstream system contains no records
+    ├── RunError                       a run cannot continue or cannot be started
     │   ├── QuarantineBudgetExceededError
     │   ├── SourceBusyError            another run holds the source
     │   └── LeaseLostError             another process took the run over
     ├── ListenerError
-    │   ├── ListenerFencedError        another listener took over; this one must stop
+    │   ├── ListenerFencedError        another listener holds the lease; this one must stop
     │   ├── PositionLostError          the oplog no longer reaches back to the position
-    │   ├── SnapshotExpiredError       the server forgot an instant before all users of it were read
-    │   └── RecoveryLoopError          the position was lost again and again
-    ├── SchemaDriftError               indexes or validators differ in a way that needs a person
-    ├── NotFoundError                  user, run, source or key that does not exist
-    ├── UserGoneError                  a user that was deleted
-    ├── EmailTakenError                another user has the e-mail
-    ├── IdempotencyKeyReusedError      a key came with two different requests
+    │   ├── SnapshotExpiredError       the snapshot expired before all users were read
+    │   └── RecoveryLoopError          the position was lost several times in a row
+    ├── SchemaDriftError               indexes or validators differ; a person must decide
+    ├── NotFoundError                  a user, run, source or key does not exist
+    ├── UserGoneError                  the user was deleted
+    ├── EmailTakenError                another user has the e-mail address
+    ├── IdempotencyKeyReusedError      one key was sent with two different requests
     ├── VersionConflictError           the document changed since it was read
-    ├── PreconditionRequiredError      a write without If-Match
-    ├── DemoError                      a part of the demonstration did not answer
-    ├── InvalidInputError              one or more fields do not fit; lists all of them
-    │   └── InvalidQueryError          parameters of a query, not fields of a document
+    ├── PreconditionRequiredError      a write has no If-Match
+    ├── DemoError                      the demonstration failed; the message says where
+    ├── InvalidInputError              one or more fields are invalid; lists all of them
+    │   └── InvalidQueryError          query parameters or headers are invalid
     └── UnauthenticatedError, ForbiddenError
 
-Messages are for people and name the next step. They hold no secrets and no personal data.
+Messages are for people and name the next step. They contain no secrets and no personal data.
 """
 
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldError:
-    """One thing wrong with one field.
+    """One error of one field.
 
-    `pointer` is an RFC 6901 JSON pointer (`/profile/bio`, empty for the whole document), `code` a stable
-    snake_case word, `detail` a sentence without the value itself.
+    `pointer` is an RFC 6901 JSON pointer (`/profile/bio`, empty for the whole document). `code` is a stable
+    snake_case word. `detail` is a sentence that never contains the value.
     """
 
     pointer: str
@@ -53,11 +53,11 @@ class FieldError:
 
 
 class DocustoreError(Exception):
-    """Any failure docustore knows about."""
+    """The root of all errors that docustore raises."""
 
 
 class RetryableError(DocustoreError):
-    """A failure that may pass; the same call may be made again."""
+    """A transient failure; the same call may succeed later."""
 
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
@@ -73,7 +73,7 @@ class QueueUnavailableError(RetryableError):
 
 
 class SourceUnavailableError(RetryableError):
-    """An upstream system did not answer, answered 5xx, or asked to come back later."""
+    """An upstream system did not answer, answered 5xx, or asked to retry later."""
 
     def __init__(self, *, source: str, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(f"source {source} is unavailable: {reason}", retry_after=retry_after)
@@ -91,11 +91,11 @@ class ConfigurationError(DocustoreError):
 
 
 class EmbeddedServerError(DocustoreError):
-    """A local MongoDB or Valkey could not be started; the message says what to do."""
+    """A local MongoDB or Valkey did not start; the message says what to do."""
 
 
 class DataDirBusyError(EmbeddedServerError):
-    """Another live process uses the data folder; `pid` is 0 when it is not known."""
+    """Another running process uses the data folder; `pid` is 0 if it is unknown."""
 
     def __init__(self, *, data_dir: str, pid: int) -> None:
         super().__init__(
@@ -115,7 +115,7 @@ class ServiceStartError(DocustoreError):
 
 
 class SourceRejectedError(DocustoreError):
-    """An upstream system refused the request; retrying changes nothing."""
+    """An upstream system refused the request; a retry does not help."""
 
     def __init__(self, *, source: str, status: int) -> None:
         super().__init__(f"source {source} answered {status}: check its url and credentials")
@@ -124,7 +124,7 @@ class SourceRejectedError(DocustoreError):
 
 
 class SourceContentError(DocustoreError):
-    """An upstream system sent something that cannot be user records, such as an HTML page."""
+    """An upstream system sent no user records, but for example an HTML page."""
 
     def __init__(self, *, source: str, problem: str) -> None:
         super().__init__(f"source {source}: {problem}")
@@ -133,16 +133,19 @@ class SourceContentError(DocustoreError):
 
 
 class RunError(DocustoreError):
-    """A run that cannot go on or cannot be started."""
+    """A run cannot continue or cannot be started."""
 
 
 class QuarantineBudgetExceededError(RunError):
-    """More records were quarantined than DOCUSTORE_ETL_QUARANTINE_BUDGET_PCT allows."""
+    """More records were quarantined than the budget allows.
+
+    The budget is DOCUSTORE_ETL_QUARANTINE_BUDGET_PCT.
+    """
 
     def __init__(self, *, quarantined: int, read: int, budget_pct: float) -> None:
         super().__init__(
             f"{quarantined} of {read} records were quarantined, more than the budget of {budget_pct:g} %: "
-            "look at their reasons, mend the source, or raise DOCUSTORE_ETL_QUARANTINE_BUDGET_PCT"
+            "look at their reasons, fix the source, or raise DOCUSTORE_ETL_QUARANTINE_BUDGET_PCT"
         )
         self.quarantined = quarantined
         self.read = read
@@ -158,57 +161,60 @@ class SourceBusyError(RunError):
 
 
 class LeaseLostError(RunError):
-    """This process was silent for too long, or the run was cancelled; what it has not committed is void."""
+    """The lease of the run expired, or the run was cancelled.
+
+    Uncommitted work of this process is discarded.
+    """
 
 
 class ListenerError(DocustoreError):
-    """The change listener cannot go on."""
+    """The change listener cannot continue."""
 
 
 class ListenerFencedError(ListenerError):
-    """A newer listener holds the lease; nothing of the current batch was applied."""
+    """A newer listener holds the lease; no change of the current batch was applied."""
 
 
 class PositionLostError(ListenerError):
-    """The server can no longer resume from the stored position."""
+    """The server cannot resume from the stored position."""
 
     def __init__(self, *, stream: str, code: int | None) -> None:
         super().__init__(
             f"change stream {stream}: the oplog no longer reaches back to the position (server code {code}); "
-            "set DOCUSTORE_CHANGES_ON_LOST_POSITION=snapshot to compare the collection with history and go on"
+            "set DOCUSTORE_CHANGES_ON_LOST_POSITION=snapshot to compare the collection with history and continue"
         )
         self.stream = stream
         self.code = code
 
 
 class SnapshotExpiredError(ListenerError):
-    """Reading all users took longer than the server keeps the state they were read at."""
+    """The snapshot expired before all users were read."""
 
     def __init__(self) -> None:
         super().__init__(
-            "reading all users took longer than the server keeps past states: raise its parameter "
-            "minSnapshotHistoryWindowInSeconds (300 by default), then start the listener again"
+            "the snapshot expired before all users were read: raise the server parameter "
+            "minSnapshotHistoryWindowInSeconds (300 by default), then restart the listener"
         )
 
 
 class RecoveryLoopError(ListenerError):
-    """The position was lost several times and nothing was applied in between."""
+    """The position was lost several times with no change applied in between."""
 
     def __init__(self, *, stream: str, recoveries: int) -> None:
         super().__init__(
-            f"change stream {stream}: the position was lost {recoveries} times without one change applied in "
-            "between; enlarge the oplog (replSetResizeOplog) or look at the server's log, then start again"
+            f"change stream {stream}: the position was lost {recoveries} times with no change applied in "
+            "between; enlarge the oplog (replSetResizeOplog) or check the server's log, then restart the listener"
         )
         self.stream = stream
         self.recoveries = recoveries
 
 
 class SchemaDriftError(DocustoreError):
-    """The database differs from the declarations in a way that is not safe to change alone."""
+    """The database differs from the declarations; an automatic change is not safe."""
 
 
 class NotFoundError(DocustoreError):
-    """A thing that does not exist."""
+    """The requested object does not exist."""
 
     def __init__(self, *, kind: str, id: str) -> None:  # noqa: A002  # the field's own name
         super().__init__(f"no {kind} {id}")
@@ -217,33 +223,33 @@ class NotFoundError(DocustoreError):
 
 
 class UserGoneError(DocustoreError):
-    """A user that was deleted; POST /users/{id}/restore brings it back."""
+    """The user was deleted; POST /users/{id}/restore restores it."""
 
     def __init__(self, user_id: str) -> None:
-        super().__init__(f"user {user_id} was deleted; POST /users/{user_id}/restore brings it back")
+        super().__init__(f"user {user_id} was deleted; restore it with POST /users/{user_id}/restore")
         self.user_id = user_id
 
 
 class EmailTakenError(DocustoreError):
-    """Another user, not deleted, has the e-mail address."""
+    """Another user, who is not deleted, has the e-mail address."""
 
     def __init__(self) -> None:
-        super().__init__("another user has this e-mail address; choose another or change that user first")
+        super().__init__("another user has this e-mail address; use another address or change that user first")
 
 
 class IdempotencyKeyReusedError(DocustoreError):
-    """An idempotency key came again, with another request than the first time."""
+    """An idempotency key was sent again with a different request."""
 
     def __init__(self) -> None:
-        super().__init__("this Idempotency-Key came with another request before; make a new key for a new request")
+        super().__init__("this Idempotency-Key was used with a different request; use a new key for a new request")
 
 
 class VersionConflictError(DocustoreError):
-    """The document has changed since the version that the caller knows."""
+    """The document has changed since the caller read it."""
 
     def __init__(self, *, user_id: str, expected: int, actual: int) -> None:
         super().__init__(
-            f"user {user_id} is at version {actual}, the write was made for another: read it again, then repeat"
+            f"user {user_id} is at version {actual}, the write expects another: read the user again, then repeat"
         )
         self.user_id = user_id
         self.expected = expected
@@ -251,14 +257,14 @@ class VersionConflictError(DocustoreError):
 
 
 class PreconditionRequiredError(DocustoreError):
-    """A write came without If-Match."""
+    """A write has no If-Match."""
 
     def __init__(self) -> None:
         super().__init__('send If-Match with the ETag of the version you changed, such as If-Match: "3"')
 
 
 class InvalidInputError(DocustoreError):
-    """Fields that do not fit; `errors` lists every one."""
+    """One or more fields are invalid; `errors` lists every error."""
 
     def __init__(self, errors: tuple[FieldError, ...]) -> None:
         super().__init__("; ".join(f"{e.pointer or '/'}: {e.detail}" for e in errors))
@@ -266,23 +272,23 @@ class InvalidInputError(DocustoreError):
 
 
 class InvalidQueryError(InvalidInputError):
-    """Query parameters or headers that do not fit; a pointer names the parameter."""
+    """Query parameters or headers are invalid; each pointer names one."""
 
 
 class UnauthenticatedError(DocustoreError):
-    """No API key, or one that is unknown, expired or revoked."""
+    """The API key is missing, unknown, expired or revoked."""
 
     def __init__(self) -> None:
-        super().__init__("send Authorization: Bearer <key>; `docustore keys create` makes one")
+        super().__init__("send Authorization: Bearer <key>; create a key with `docustore keys create`")
 
 
 class ForbiddenError(DocustoreError):
-    """The API key lacks a scope."""
+    """The API key does not have the required scope."""
 
     def __init__(self, *, scope: str) -> None:
-        super().__init__(f"this needs an API key with scope {scope}")
+        super().__init__(f"this request needs an API key with scope {scope}")
         self.scope = scope
 
 
 class DemoError(DocustoreError):
-    """The demonstration cannot go on; the message names the part that did not answer as it should."""
+    """The demonstration failed; the message names the part that failed."""

@@ -1,7 +1,7 @@
 """Structured logging, configured once by each entry point.
 
-Everything goes to stderr: stdout belongs to a command's result. Event names are `area.past_tense`; values are
-keys, never part of a sentence, and never e-mails, names, tokens or documents.
+All logs go to stderr; stdout is for the result of a command. Event names are `area.past_tense`. Values are keys,
+never part of a sentence. Logs never contain e-mails, names, tokens or documents.
 """
 
 import logging
@@ -14,7 +14,7 @@ from stamina.instrumentation import RetryDetails
 
 
 def configure_logging(*, log_format: Literal["console", "json"], level: str) -> None:
-    """Send structlog's and the libraries' records to stderr in one format."""
+    """Write the records of structlog and of the libraries to stderr in one format."""
     stamina.instrumentation.set_on_retry_hooks([log_retry])
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -40,10 +40,10 @@ def configure_logging(*, log_format: Literal["console", "json"], level: str) -> 
 
 
 def log_retry(details: RetryDetails) -> None:
-    """Log that something failed and is to be tried again.
+    """Log that a call failed and a retry is scheduled.
 
-    The library's own hook writes the error out, and an error's text may hold what no log may: the secret in an
-    alert address, or the documents of a write that failed.
+    The library's own hook logs the text of the error. That text may contain the secret of an alert URL or the
+    documents of a failed write, so only the type of the error is logged here.
     """
     structlog.get_logger().warning(
         "retry.scheduled",

@@ -12,7 +12,7 @@ from indexes.validators import validator_of
 API_KEYS: Final = CollectionDeclaration(
     name=API_KEYS_NAME,
     indexes=(
-        # security.api_keys: every request whose key is not in memory looks it up by hash.
+        # security.api_keys: a request whose key is not cached looks the key up by hash.
         IndexModel([("hash", ASCENDING)], name="hash_unique", unique=True),
     ),
     validator=validator_of(ApiKey),

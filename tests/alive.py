@@ -1,12 +1,12 @@
-"""Whether a process still runs."""
+"""Check whether a process still runs."""
 
 import psutil
 
 
 def is_alive(pid: int | None) -> bool:
-    """Tell whether a process runs; one that has ended and that nobody has waited for does not.
+    """Tell whether a process runs; a zombie does not.
 
-    In a container the first process may be one that never waits for the orphans it is given.
+    The first process of a container may never wait for orphaned processes, so they stay zombies.
     """
     if pid is None:
         return False

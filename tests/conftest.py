@@ -1,4 +1,7 @@
-"""Servers and databases of the test suite: real ones, started here, thrown away afterwards."""
+"""Servers and databases of the test suite.
+
+The servers are real ones. The session starts them and removes them at its end.
+"""
 
 import os
 import re
@@ -18,15 +21,15 @@ from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
 from indexes.declared import DECLARED
 
-# How long an example takes says something about the machine, not about the rule. The examples are the same in
-# every run, so that only a change can make a test fail; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+# No deadline: the duration of an example depends on the machine. The examples are the same in every run, so that
+# only a change of the code can make a test fail. `HYPOTHESIS_PROFILE=explore` generates new examples.
 SLOW_MACHINE = [hypothesis.HealthCheck.too_slow]
 hypothesis.settings.register_profile("repeat", deadline=None, derandomize=True, suppress_health_check=SLOW_MACHINE)
 hypothesis.settings.register_profile(
     "explore", deadline=None, max_examples=2000, suppress_health_check=SLOW_MACHINE
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
-# What a developer has set for another purpose must not decide how tests end.
+# The settings in a developer's environment must not change the result of a test.
 for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).*", name)]:
     del os.environ[_name]
 OUR_INDEXES = {
@@ -41,9 +44,9 @@ class Servers:
 
 
 class DatabasePool:
-    """Databases that are emptied and used again.
+    """Databases that are emptied and reused.
 
-    A new one for every test would leave MongoDB with thousands of files to open, and takes ten times as long.
+    A new database for every test would take ten times as long, and MongoDB would open thousands of files.
     """
 
     def __init__(self, client: Client) -> None:
@@ -64,7 +67,8 @@ class DatabasePool:
             if set(await database[collection].index_information()) == OUR_INDEXES.get(collection):
                 await database[collection].delete_many({})
             else:
-                # Not ours, or with an index that a test has made, or has changed: that goes on under another name.
+                # The collection is not declared, or a test added or changed an index of it. Such an index can
+                # survive under another name, so drop the collection.
                 await database[collection].drop()
         self._free.append(name)
 
@@ -75,7 +79,10 @@ class DatabasePool:
 
 @pytest.fixture(scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
-    """The replica set and Valkey of the whole session; servers of your own save a second per session."""
+    """The replica set and Valkey of the whole session.
+
+    Servers that you start yourself, set by DOCUSTORE_TEST_*, save about a second per session.
+    """
     mongodb_url = os.environ.get("DOCUSTORE_TEST_MONGODB_URL")
     redis_url = os.environ.get("DOCUSTORE_TEST_REDIS_URL")
     if mongodb_url and redis_url:
@@ -98,7 +105,10 @@ async def database_pool(servers: Servers) -> AsyncIterator[DatabasePool]:
 async def settings(
     request: pytest.FixtureRequest, servers: Servers, database_pool: DatabasePool, tmp_path: Path
 ) -> AsyncIterator[Settings]:
-    """Settings that name a database nobody else uses meanwhile; without `database`, one that does not exist."""
+    """Settings with a database that no other test uses at the same time.
+
+    Without the fixture `database`, the database does not exist.
+    """
     name = database_pool.take() if "database" in request.fixturenames else database_pool.new()
     yield Settings(
         mongodb_url=servers.mongodb_url,
@@ -111,9 +121,10 @@ async def settings(
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """An empty database with our indexes; what an earlier test did to them is mended."""
+    """An empty database with the declared indexes."""
     async with open_database(settings, app_name="docustore-tests") as empty:
-        # Again after any change: what an earlier test left undeclared is only hidden the first time.
+        # Repeat until in sync: the first round only hides an undeclared index of an earlier test, the next one
+        # drops it.
         while not (await apply_indexes(empty, prune=True)).is_in_sync:
             pass
         yield empty

@@ -1,4 +1,4 @@
-"""An HTTP service whose every answer a test decides."""
+"""An HTTP service whose answers are set by the test."""
 
 import asyncio
 import json
@@ -13,7 +13,10 @@ Query = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`body` that is no bytes is sent as JSON; `cut` closes the connection in the middle of it."""
+    """One answer of the service.
+
+    A `body` of another type than bytes is sent as JSON. `cut` closes the connection after half of the body.
+    """
 
     body: Any = b""
     status: int = 200
@@ -31,7 +34,7 @@ class HttpService:
 async def http_service(
     answer: Callable[[Query], Answer], *, hold: Callable[[Query], Awaitable[object]] | None = None
 ) -> AsyncIterator[HttpService]:
-    """Serve on a free loopback port; the queries it got are kept, in order.
+    """Serve on a free loopback port and record the received queries in order.
 
     Args:
         hold: Awaited before each answer.
@@ -60,4 +63,4 @@ def _encoded(answer: Answer) -> bytes:
     headers = {"content-length": str(len(body)), "connection": "close", **answer.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     sent = body[: len(body) // 2] if answer.cut else body
-    return f"HTTP/1.1 {answer.status} Said\r\n{head}\r\n".encode("latin-1") + sent
+    return f"HTTP/1.1 {answer.status} Reason\r\n{head}\r\n".encode("latin-1") + sent

@@ -1,4 +1,7 @@
-"""A listener inside the test, users to write, and what must hold of history and marts afterwards."""
+"""A listener in the test process, test users, and consistency checks.
+
+The checks cover history and marts.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +21,7 @@ JOINED = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 @asynccontextmanager
 async def listening(database: Database, settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
-    """Run a listener for the length of the block, then stop it as SIGTERM would."""
+    """Run a listener during the block, then stop it like SIGTERM does."""
     stop = asyncio.Event()
     listener = asyncio.create_task(listen(database, settings, stop=stop))
     try:
@@ -54,7 +57,10 @@ async def history_of(database: Database) -> list[dict[str, Any]]:
 
 
 async def assert_consistent(database: Database) -> None:
-    """Hold history and marts against the collection: nothing lost, nothing twice, everything in order."""
+    """Compare history and marts with the collection.
+
+    No change is lost, no change is applied twice, and all changes are in order.
+    """
     rows = await history_of(database)
     users = {user["_id"]: user async for user in database["users"].find({}, {"password_hash": 0})}
     states: dict[Any, Any] = {}
@@ -63,7 +69,7 @@ async def assert_consistent(database: Database) -> None:
     for row in rows:
         last, after = states.get(row["user_id"]), row["after"]
         if last is not None and after is not None:
-            # Every writer of these tests moves the version on by one.
+            # Every writer of these tests increments the version by one.
             assert after["version"] == last["version"] + 1, row
         if row["operation"] == "update":
             assert last is not None, row

@@ -1,4 +1,4 @@
-"""A loopback proxy in front of a server, to cut connections with."""
+"""A loopback proxy in front of a server, for cutting connections."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ _CHUNK_BYTES = 65_536
 
 
 class TcpProxy:
-    """Forwards every connection to one address until it is cut."""
+    """A proxy that forwards every connection to one address until it is cut."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
@@ -17,7 +17,7 @@ class TcpProxy:
         self.port = 0
 
     def cut(self) -> int:
-        """Cut every connection in the middle of whatever it carries; return how many there were."""
+        """Abort every connection at once; return the number of connections."""
         for writer in self._writers:
             writer.transport.abort()
         return len(self._writers)

@@ -1,18 +1,21 @@
-"""Wait for something that another process does: by looking, with a deadline, never by a fixed pause."""
+"""Wait for an effect of another process.
+
+The wait polls with a deadline. It never uses a fixed pause.
+"""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 POLL_S = 0.02
-# For a machine many times slower, with other work to do: a long deadline costs time only where a test fails.
+# Long enough for a slow and busy machine. A long deadline costs time only when a test fails.
 PATIENCE_S = 120.0
 
 
 async def until(
     condition: Callable[[], Awaitable[object]], *, timeout_s: float = PATIENCE_S, what: str = ""
 ) -> None:
-    """Return when the condition holds; fail when it does not in time."""
+    """Return when the condition is true; raise AssertionError after the deadline."""
     deadline = time.monotonic() + timeout_s
     while not await condition():
         if time.monotonic() > deadline:

@@ -1,1 +1,4 @@
-"""All that is HTTP and no feature: the application, bodies, parameters, problems, the description."""
+"""The shared HTTP layer: everything of the API that belongs to no feature.
+
+Contains the application, request bodies, parameters, problem details, health, metrics and the OpenAPI document.
+"""

@@ -1,4 +1,4 @@
-"""The API: all routes, and what they share, put together."""
+"""Assembly of the API: all routes and their shared parts."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -34,19 +34,21 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
-    """Make the API's ASGI application; it connects when its server starts it.
+    """Create the ASGI application of the API.
+
+    The application opens its connections in its lifespan, when a server starts it.
 
     Args:
-        settings: None = from the environment and `docustore.toml`.
+        settings: None reads them from the environment and `docustore.toml`.
 
     Raises:
-        ConfigurationError: A setting does not fit.
+        ConfigurationError: A setting is missing, unknown or malformed.
     """
     settings = settings or load_settings()
     metrics = RequestMetrics()
 
     async def count_unrouted(exc: Exception, scope: Any) -> None:
-        metrics.note_exception(exc, scope)
+        metrics.count_if_unrouted(exc, scope)
 
     return Api(
         route_handlers=[
@@ -70,29 +72,29 @@ def create_app(settings: Settings | None = None) -> Litestar:
         after_exception=[count_unrouted],
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[metrics.wrap],
-        lifespan=[_parts(settings)],
+        lifespan=[_lifespan(settings)],
         state=State({"settings": settings, "request_metrics": metrics}),
         openapi_config=openapi_config(),
         request_max_body_size=MAX_BODY_BYTES,
-        # Problems are logged where they are answered, once, and without the document that caused them.
+        # `problem_details` logs each error once, without the document that caused it.
         logging_config=None,
     )
 
 
 async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
     if "\x00" in request.scope["path"]:
-        # No file has such a name, and the file system raises at the question.
+        # The file system raises ValueError on a null byte: a static route would answer 500 instead of 404.
         raise NotFoundException
-    answer = options_response(request)
-    if answer is None:
+    response = options_response(request)
+    if response is None:
         refuse_unknown_parameters(request)
         refuse_unreadable_body(request)
-    return answer
+    return response
 
 
-def _parts(settings: Settings) -> Lifespan:
+def _lifespan(settings: Settings) -> Lifespan:
     @asynccontextmanager
-    async def parts(app: Litestar) -> AsyncIterator[None]:
+    async def connected(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.database = await stack.enter_async_context(open_database(settings, app_name="docustore-api"))
             app.state.queue = await stack.enter_async_context(open_queue(settings))
@@ -100,4 +102,4 @@ def _parts(settings: Settings) -> Lifespan:
             app.state.key_ring = KeyRing(admin_key=settings.admin_key)
             yield
 
-    return parts
+    return connected

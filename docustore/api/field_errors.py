@@ -1,4 +1,7 @@
-"""pydantic's errors as docustore's own: one `FieldError` for each, none with the value in it. Pure."""
+"""Translation of pydantic's errors into `FieldError`. Pure.
+
+Each pydantic error becomes one `FieldError`. A `FieldError` never contains the rejected value.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,10 +12,10 @@ from docustore.errors import FieldError
 def field_errors(
     errors: Iterable[Mapping[str, Any]], *, prefix: Sequence[str | int] = ()
 ) -> tuple[FieldError, ...]:
-    """Translate what `ValidationError.errors()` lists, in its order.
+    """Translate the list of `ValidationError.errors()`, in its order.
 
     Args:
-        prefix: The path under which the validated part stands in the whole document.
+        prefix: The path of the validated part in the whole document.
     """
     return tuple(
         FieldError(
@@ -25,9 +28,9 @@ def field_errors(
 
 
 def json_pointer(path: Sequence[str | int]) -> str:
-    """Write a path as an RFC 6901 pointer; the empty path is the whole document."""
+    """Return a path as an RFC 6901 pointer; the empty path is the whole document."""
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
 _CODES = {"extra_forbidden": "unknown_field"}
-_DETAILS = {"extra_forbidden": "there is no such field", "missing": "this field is required"}
+_DETAILS = {"extra_forbidden": "unknown field", "missing": "this field is required"}

@@ -1,4 +1,4 @@
-"""Routes for whoever runs the service: alive, ready, measured."""
+"""Routes for operators: liveness, readiness, metrics."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -23,19 +23,22 @@ from docustore.etl.queries import last_finished_runs, open_by_source
 from docustore.queue import Queue
 from docustore.security.authentication import PUBLIC
 
-# A probe that takes longer than its caller waits tells nothing.
+# A probe must answer before its caller gives up.
 PROBE_TIMEOUT_S: Final = 2.0
 
 
 class PartStatus(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One part the API needs, and what is wrong with it."""
+    """The status of one server that the API needs, and its problem if it has one."""
 
     status: str
     problem: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Health(msgspec.Struct, frozen=True):
-    """`status` is `ok` or `unavailable`; the parts say which one is away."""
+    """The result of the readiness check.
+
+    `status` is `ok` or `unavailable`. `parts` contains the status of each server.
+    """
 
     status: str
     parts: dict[str, PartStatus]
@@ -50,28 +53,36 @@ class OperationController(Controller):
     path = "/"
     tags = ("operation",)
 
-    @get("/health/live", opt=PUBLIC, security=[{}], summary="Is the process alive?")
+    @get("/health/live", opt=PUBLIC, security=[{}], summary="Check liveness")
     async def live(self) -> dict[str, str]:
-        """Answer as long as the process can; says nothing of its parts."""
+        """Answer 200 while the process runs. MongoDB and the queue are not checked."""
         return {"status": "ok"}
 
     @get(
         "/health/ready",
         opt=PUBLIC,
         security=[{}],
-        summary="Can requests be served?",
+        summary="Check readiness",
         responses={
-            503: ResponseSpec(data_container=Health, description="a part is away", generate_examples=False)
+            503: ResponseSpec(
+                data_container=Health, description="a server is unavailable", generate_examples=False
+            )
         },
     )
     async def ready(self, state: State) -> Response[Health]:
-        """Ask MongoDB's primary and the queue; 503 while one of them does not answer within two seconds."""
+        """Check MongoDB's primary and the queue.
+
+        The answer is 503 while one of them does not answer within two seconds.
+        """
         mongodb, valkey = await asyncio.gather(mongodb_status(state.database), valkey_status(state.queue))
         return readiness(mongodb=mongodb, valkey=valkey)
 
     @get("/metrics", summary="Metrics for Prometheus", media_type=CONTENT_TYPE, responses=problems())
     async def metrics(self, state: State) -> bytes:
-        """Requests as this process served them; users, runs, quarantine and listener as the store has them."""
+        """Return request metrics of this process and store metrics of the service.
+
+        The store metrics cover users, runs, quarantine and listener. They are read at the scrape.
+        """
         store = StoreMetrics()
         analytics, runs, quarantined, changes = await asyncio.gather(
             users_analytics(state.database, now=now_utc()),
@@ -88,14 +99,14 @@ class OperationController(Controller):
 
 
 def readiness(**parts: PartStatus) -> Response[Health]:
-    """Answer 200 if all parts are there, else 503."""
+    """Answer 200 if all parts are available, else 503."""
     is_ready = all(part is OK for part in parts.values())
     health = Health(status="ok" if is_ready else "unavailable", parts=parts)
     return Response(health, status_code=200 if is_ready else 503)
 
 
 async def mongodb_status(database: Database) -> PartStatus:
-    """Ask MongoDB's primary whether it is there."""
+    """Check whether MongoDB's primary answers within `PROBE_TIMEOUT_S`."""
     try:
         with pymongo.timeout(PROBE_TIMEOUT_S):
             await database.client.admin.command("ping", read_preference=ReadPreference.PRIMARY)
@@ -105,7 +116,7 @@ async def mongodb_status(database: Database) -> PartStatus:
 
 
 async def valkey_status(queue: Queue) -> PartStatus:
-    """Ask the queue whether it is there."""
+    """Check whether the queue answers within `PROBE_TIMEOUT_S`."""
     answer: Awaitable[object] = queue.ping()
     try:
         await asyncio.wait_for(answer, PROBE_TIMEOUT_S)

@@ -1,4 +1,7 @@
-"""HEAD and OPTIONS of every route, which the framework leaves to each handler."""
+"""HEAD and OPTIONS for every route.
+
+The framework would need a handler of its own for HEAD on each route.
+"""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -9,31 +12,34 @@ from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Message
 
 
 class Api(Litestar):
-    """An application that answers HEAD as it answers GET, without the body (RFC 9110, section 9.3.2)."""
+    """An application that answers HEAD like GET, without the body.
+
+    See: RFC 9110, section 9.3.2.
+    """
 
     async def __call__(
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
-        """Serve one request, or the lifespan."""
+        """Serve one request or the lifespan."""
         if scope.get("method") != "HEAD":
             await super().__call__(scope, receive, send)
             return
 
         async def send_without_body(message: Message) -> None:
-            without: Any = {**message, "body": b""} if message["type"] == "http.response.body" else message
-            await send(without)
+            bodyless: Any = {**message, "body": b""} if message["type"] == "http.response.body" else message
+            await send(bodyless)
 
-        # Before routing: the routes know GET only.
+        # This must happen before routing: the routes are registered for GET only.
         as_get: Any = {**scope, "method": "GET"}
         await super().__call__(as_get, receive, send_without_body)
 
 
 def options_response(request: Request[Any, Any, Any]) -> Response[None] | None:
-    """Answer OPTIONS with the methods of the address; None for a request of another method."""
+    """Answer OPTIONS with the methods of the path; return None for other requests."""
     if request.method != "OPTIONS":
         return None
     template = request.scope["path_template"]
-    # The framework's own answer names the methods of one of the handlers that share the path.
+    # The framework's own answer names only the methods of one handler; several handlers share a path.
     methods = {
         method for route in request.app.routes if route.path_format == template for method in _methods(route)
     }
@@ -41,11 +47,11 @@ def options_response(request: Request[Any, Any, Any]) -> Response[None] | None:
 
 
 def allow_header(methods: Iterable[str]) -> str:
-    """Write the header `Allow`, sorted; what allows GET allows HEAD."""
+    """Return the value of the header `Allow`, sorted; GET implies HEAD."""
     known = {str(method) for method in methods}
     return ", ".join(sorted(known | {"HEAD"} if "GET" in known else known))
 
 
 def _methods(route: Any) -> Iterable[str]:
-    # A route that is a mounted ASGI application has none.
+    # The route of a mounted ASGI application has no `methods`.
     return getattr(route, "methods", ())

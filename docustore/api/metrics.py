@@ -1,4 +1,7 @@
-"""Metrics for Prometheus: requests as this process serves them, the rest as the store has it at the scrape."""
+"""Metrics for Prometheus.
+
+Request metrics come from this process. All other metrics are read from the store at the scrape.
+"""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime
@@ -8,7 +11,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
-# From a cached read (1 ms) to an exact count of a million users (half a second), and the server's patience.
+# From a cached read (1 ms) over an exact count of a million users (0.5 s) to the server selection timeout (15 s).
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
 UNROUTED: Final = "unrouted"
 
@@ -18,7 +21,10 @@ AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class RequestMetrics:
-    """Counts and times requests under their route's template, never under a raw path: ids are personal data."""
+    """Counts and durations of requests, by the template of their route.
+
+    Raw paths are never used as labels: they contain ids, and ids are personal data.
+    """
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -34,14 +40,17 @@ class RequestMetrics:
         )
         self._unrouted = Counter(
             "docustore_http_requests_unrouted_total",
-            "Requests to addresses that do not exist",
+            "Requests to paths that do not exist",
             registry=self._registry,
         )
-        # `labels` locks and hashes; the route's own child is kept.
+        # A cache: `labels` takes a lock and hashes its arguments at every call.
         self._children: dict[tuple[str, str, int], Any] = {}
 
     def wrap(self, app: AsgiApp) -> AsgiApp:
-        """Measure an ASGI application; it must have been routed before."""
+        """Wrap an ASGI application so that its requests are measured.
+
+        The router must run before the wrapped application: the route template is in its scope.
+        """
 
         async def measured(scope: Scope, receive: object, send: Send) -> None:
             if scope["type"] != "http":
@@ -50,7 +59,7 @@ class RequestMetrics:
             status = 500
             started_at = perf_counter()
 
-            async def noting_status(message: Mapping[str, Any]) -> None:
+            async def record_status(message: Mapping[str, Any]) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
@@ -58,20 +67,20 @@ class RequestMetrics:
 
             self._in_progress.inc()
             try:
-                await app(scope, receive, noting_status)
+                await app(scope, receive, record_status)
             finally:
                 self._in_progress.dec()
                 self._observe(scope, status, perf_counter() - started_at)
 
         return measured
 
-    def note_exception(self, _: Exception, scope: Scope) -> None:
-        """Count a request that no route took."""
+    def count_if_unrouted(self, _: Exception, scope: Scope) -> None:
+        """Count a request that matched no route."""
         if "path_template" not in scope:
             self._unrouted.inc()
 
     def exposition(self) -> bytes:
-        """Write the request metrics in Prometheus' text format."""
+        """Return the request metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _observe(self, scope: Scope, status: int, duration_s: float) -> None:
@@ -83,7 +92,7 @@ class RequestMetrics:
 
 
 class StoreMetrics:
-    """What the store says of users, the ETL and the listener, written as gauges."""
+    """Gauges for users, the ETL and the listener, filled from the store."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -95,7 +104,11 @@ class StoreMetrics:
             gauge.labels(status).set(users)
 
     def runs(self, runs: Iterable[Mapping[str, Any]]) -> None:
-        """Set the figures of each source's last finished run, given as raw runs."""
+        """Set the figures of each source's last finished run.
+
+        Args:
+            runs: Raw documents of `etl_runs`, one per source.
+        """
         finished = self._gauge(
             "docustore_etl_last_run_timestamp_seconds", "End of the last run", "source", "state"
         )
@@ -109,19 +122,19 @@ class StoreMetrics:
                 records.labels(source, outcome).set(count)
 
     def quarantine(self, by_source: Mapping[str, int]) -> None:
-        """Set the number of quarantined records that wait for somebody."""
+        """Set the number of open quarantined records by source."""
         gauge = self._gauge("docustore_etl_quarantine_open", "Quarantined records that are open", "source")
         for source, records in by_source.items():
             gauge.labels(source).set(records)
 
     def listener(self, *, is_running: bool, lag_s: float | None) -> None:
-        """Set whether a listener holds the lease, and how far it is behind."""
+        """Set whether a listener holds the lease, and its lag in seconds."""
         self._gauge("docustore_changes_listener_running", "1 while a listener holds the lease").set(is_running)
         if lag_s is not None:
             self._gauge("docustore_changes_lag_seconds", "Age of the oldest change not yet applied").set(lag_s)
 
     def exposition(self) -> bytes:
-        """Write the gauges in Prometheus' text format."""
+        """Return the gauges in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:

@@ -1,4 +1,7 @@
-"""The description of the API: `/schema` (OpenAPI 3.1) and a page made from it, served without any network."""
+"""The OpenAPI 3.1 document at `/schema` and a reference page.
+
+The page and its assets come from this server; a browser needs no other network access.
+"""
 
 import json
 from typing import Any, Final
@@ -20,38 +23,43 @@ from docustore.security.authentication import COOKIE_NAME, PUBLIC
 PATH: Final = "/schema"
 _KNOWN_PATHS: Final = frozenset({PATH, f"{PATH}/openapi.json", f"{PATH}/openapi-3.0.json", f"{PATH}/docs"})
 _DESCRIPTION: Final = """\
-Users, pulled hourly from upstream systems and written here; every change becomes history and live figures.
+A user directory. An hourly ETL reads users from upstream systems; this API reads and writes them. Every change is
+recorded as history and counted in the live figures.
 
-Send `Authorization: Bearer <key>`; `docustore keys create` makes keys. Scopes: `read` for GET, `write` for the
-rest, `admin` for all. Errors are RFC 9457 problems: `type` is stable, `errors` lists everything that is wrong.
+Send `Authorization: Bearer <key>`; `docustore keys create` creates keys. The scope `read` covers GET, `write`
+covers the other methods, `admin` covers everything. Errors are RFC 9457 problems: `type` is stable, `errors` lists
+every error.
 
-Every user has an `ETag`, its version. Writes send it back in `If-Match`: 428 without, 412 if the user has changed
-since. Times are RFC 3339 in UTC.
+The `ETag` of a user is its version. A write must send it in `If-Match`: the answer is 428 without it, and 412 if
+the user has changed since. Times are RFC 3339 in UTC.
 """
 
 
 @get(f"{PATH}/openapi-3.0.json", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
 def openapi_30(request: Request[Any, Any, Any]) -> Response[bytes]:
-    """Serve the description for tools that stop at OpenAPI 3.0."""
+    """Serve the OpenAPI document for tools that support only version 3.0."""
     document = to_openapi_30(json.loads(json.dumps(request.app.openapi_schema.to_schema(), default=str)))
     return Response(json.dumps(document).encode(), media_type=MediaType.JSON)
 
 
 @get(f"{PATH}/docs", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
 def reference() -> Response[str]:
-    """Serve the page that shows the description and tries it out."""
+    """Serve the interactive reference page (Swagger UI)."""
     return page_response(REFERENCE_PAGE)
 
 
 def reference_assets() -> Router:
-    """Serve Swagger UI's own files from the installed package."""
+    """Serve the files of Swagger UI from the installed package."""
     return create_static_files_router(
         path=f"{PATH}/assets", directories=[swagger_ui_path], opt=dict(PUBLIC), name="swagger"
     )
 
 
 def openapi_config() -> OpenAPIConfig:
-    """Configure what `/schema` says and how it is served: JSON to programs, the page to browsers."""
+    """Configure the OpenAPI document and its routes below `/schema`.
+
+    Programs get JSON at `/schema`; browsers are redirected to the page.
+    """
     return OpenAPIConfig(
         title="docustore",
         version=__version__,
@@ -68,12 +76,17 @@ def openapi_config() -> OpenAPIConfig:
             }
         ),
         tags=[
-            Tag(name="users", description="One user, or many."),
-            Tag(name="user status", description="Activate, deactivate, suspend, restore; one or many."),
-            Tag(name="user roles", description="Grant one role, or take it away."),
-            Tag(name="analytics", description="Figures, kept up to date with every change."),
-            Tag(name="etl", description="Runs of the upstream systems, and records that could not be loaded."),
-            Tag(name="changes", description="The listener that turns changes into history and figures."),
+            Tag(name="users", description="One user, or many users."),
+            Tag(
+                name="user status", description="Activate, deactivate, suspend or restore users; one user or many."
+            ),
+            Tag(name="user roles", description="Grant a role to a user or take it away."),
+            Tag(name="analytics", description="Figures about users, updated with every change."),
+            Tag(name="etl", description="ETL runs of the upstream systems, and quarantined records."),
+            Tag(
+                name="changes",
+                description="Status of the listener, which writes history and figures from changes.",
+            ),
             Tag(name="operation", description="Health and metrics."),
         ],
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
@@ -84,7 +97,7 @@ def openapi_config() -> OpenAPIConfig:
 
 
 async def _negotiated(request: Request[Any, Any, Any]) -> Redirect | None:
-    """Send browsers to the page; let unknown paths below `/schema` be 404 like everywhere."""
+    """Redirect browsers to the page; answer 404 for unknown paths below `/schema`."""
     path = request.scope["path"].rstrip("/")
     if path not in _KNOWN_PATHS:
         raise NotFoundException

@@ -1,4 +1,7 @@
-"""The OpenAPI document for tools that stop at version 3.0, the bundled Swagger UI 4 among them. Pure."""
+"""Conversion of the OpenAPI document to version 3.0. Pure.
+
+Some tools support only version 3.0; the bundled Swagger UI 4 is one of them.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,10 +10,10 @@ _NULL: Final = {"type": "null"}
 
 
 def to_openapi_30(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Rewrite an OpenAPI 3.1 document in the vocabulary of 3.0.3; the one given stays as it is.
+    """Convert an OpenAPI 3.1 document to 3.0.3; the argument is not changed.
 
-    Covers what our own document uses: null as a type, `const`, lists of `examples` in schemas, and exclusive
-    bounds as numbers.
+    Converts the 3.1 features of our own document: null as a type, `const`, lists of `examples` in schemas, and
+    exclusive bounds as numbers.
     """
     converted: dict[str, Any] = _converted(document)
     return {**converted, "openapi": "3.0.3"}
@@ -40,7 +43,7 @@ def _without_null(node: dict[str, Any]) -> dict[str, Any]:
 def _alternatives(options: list[dict[str, Any]], keyword: str) -> dict[str, Any]:
     if len(options) > 1:
         return {keyword: options}
-    # A reference must stand alone in 3.0; allOf lets `nullable` stand beside it.
+    # Version 3.0 ignores the siblings of a `$ref`; inside `allOf`, `nullable` takes effect.
     return {"allOf": options} if "$ref" in options[0] else options[0]
 
 

@@ -1,8 +1,8 @@
-"""Keyset cursors: where a page ended, as an opaque word that fits one query only. Pure.
+"""Keyset cursors: the end of a page as an opaque string. Pure.
 
-A cursor is bound to what it was made for (the route, the sort and the filters): its check digits cover both, so
-one that was cut, edited, or carried over to another query is refused instead of answering wrongly. The check is
-no secret; a cursor grants nothing that its bearer may not read anyway.
+A cursor is valid for one query only: the route, the sort and the filters. Its checksum covers the position and the
+query. A cursor that was cut, edited or sent with another query is refused; otherwise it would return wrong rows.
+The checksum is no secret and no access control: a cursor gives access to no additional rows.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -19,12 +19,15 @@ MAX_CURSOR_CHARS: Final = 512
 CURSOR_INVALID: Final = FieldError(
     pointer="/cursor",
     code="cursor_invalid",
-    detail="use the next_cursor of a page with the same sort and filters, or leave it out",
+    detail="use the next_cursor of a page with the same sort and filters, or omit the cursor",
 )
 
 
 class Position(msgspec.Struct, frozen=True, array_like=True):
-    """The last row of a page: its sort value (None = the row has none) and its id as text."""
+    """The last row of a page: its sort value and its id as text.
+
+    `at` is None for a row without the sort value.
+    """
 
     at: datetime | None
     id: Annotated[str, msgspec.Meta(max_length=200)]
@@ -35,20 +38,20 @@ _ENCODER: Final = msgspec.json.Encoder()
 
 
 def encode_cursor(position: Position, *, query: object) -> str:
-    """Write a position as a cursor for this query.
+    """Encode a position as a cursor for this query.
 
     Args:
-        query: Everything but the position that decides which rows come in which order.
+        query: Everything that determines the rows and their order: the route, the sort, the filters.
     """
     payload = _ENCODER.encode(position)
     return urlsafe_b64encode(_check(payload, query) + payload).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str, *, query: object) -> Position:
-    """Read a cursor that `encode_cursor` made for the same query.
+    """Decode a cursor that `encode_cursor` created for the same query.
 
     Raises:
-        InvalidQueryError: It was made for another query, or it is none of ours.
+        InvalidQueryError: The cursor belongs to another query, or it is malformed.
     """
     position = _read(cursor, query) if len(cursor) <= MAX_CURSOR_CHARS else None
     if position is None:

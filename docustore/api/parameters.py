@@ -1,4 +1,4 @@
-"""The query parameters that a route takes, by the names that clients send."""
+"""Query parameters of a route, by the names that clients send."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,19 +14,22 @@ _ELSEWHERE: Final = frozenset({"header", "cookie", "path"})
 
 
 def query_parameters(request: Request[Any, Any, Any]) -> Mapping[str, FieldDefinition]:
-    """List the query parameters of the request's handler; empty where it takes none."""
+    """List the query parameters of the request's handler; empty if it has none."""
     parameters = request.route_handler.parsed_fn_signature.parameters
     return {sent_name(key, parameters): each for key, each in parameters.items() if _is_in_query(each)}
 
 
 def sent_name(key: str, parameters: Mapping[str, FieldDefinition]) -> str:
-    """Name a parameter as the client knows it: `created_at[gte]`, not the handler's `created_from`."""
+    """Return the client's name of a parameter.
+
+    For example `created_at[gte]` for the handler's argument `created_from`.
+    """
     definition = parameters[key].kwarg_definition if key in parameters else None
     return definition.name or key if isinstance(definition, ParameterKwarg) else key
 
 
 def missing_parameters(request: Request[Any, Any, Any]) -> tuple[FieldError, ...]:
-    """List the required query parameters that the request lacks."""
+    """List the required query parameters that are missing in the request."""
     detail = "this parameter is required"
     return tuple(
         FieldError(pointer=f"/{name}", code="missing", detail=detail)
@@ -36,17 +39,19 @@ def missing_parameters(request: Request[Any, Any, Any]) -> tuple[FieldError, ...
 
 
 def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
-    """Refuse parameters that do not exist: a misspelt filter must not answer with everything.
+    """Refuse parameters that do not exist.
+
+    A misspelt filter must not answer with everything.
 
     Raises:
-        InvalidQueryError: The route takes query parameters, and not this one.
+        InvalidQueryError: The route has query parameters, but not this one.
     """
     if not request.scope["query_string"]:
         return
     known = query_parameters(request)
     unknown = sorted(set(request.query_params) - set(known)) if known else []
     if unknown:
-        detail = f"there is no such parameter; known are {', '.join(sorted(known))}"
+        detail = f"unknown parameter; use one of {', '.join(sorted(known))}"
         raise InvalidQueryError(
             tuple(FieldError(pointer=f"/{name}", code="unknown_parameter", detail=detail) for name in unknown)
         )

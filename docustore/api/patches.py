@@ -1,4 +1,4 @@
-"""Merge patches (RFC 7396) and JSON patches (RFC 6902), applied to plain JSON values. Pure."""
+"""Merge patches (RFC 7396) and JSON patches (RFC 6902) of JSON values. Pure."""
 
 from copy import deepcopy
 from enum import StrEnum
@@ -11,12 +11,12 @@ from docustore.errors import FieldError, InvalidInputError
 
 PLAIN_JSON: Final = "application/json"
 MAX_OPERATIONS: Final = 1000
-# A chain of `copy` operations doubles a document with each step; what a user may hold is far below this.
+# Each `copy` operation can double the document. A valid patch of a user needs far fewer.
 MAX_COPIES: Final = 50
 
 
 class PatchType(StrEnum):
-    """How a patch is written, by its media type."""
+    """The format of a patch, by its media type."""
 
     MERGE = "application/merge-patch+json"
     JSON = "application/json-patch+json"
@@ -26,7 +26,7 @@ ACCEPT_PATCH: Final = f"{PatchType.MERGE}, {PatchType.JSON}, {PLAIN_JSON}"
 
 
 def apply_patch(document: dict[str, Any], patch: object, *, patch_type: PatchType) -> object:
-    """Return the patched document; the one given stays as it is.
+    """Return the patched document; the argument is not changed.
 
     Raises:
         InvalidInputError: The patch is malformed, one of its paths does not exist, or one of its tests fails.
@@ -53,11 +53,11 @@ def _json_patched(document: dict[str, Any], patch: object) -> object:
     try:
         return JsonPatch(operations).apply(deepcopy(document))
     except InvalidJsonPatch as exc:
-        raise _refusal("patch_malformed", "an operation lacks a member, or names no known `op`") from exc
+        raise _refusal("patch_malformed", "an operation lacks a member, or its `op` is unknown") from exc
     except (JsonPatchConflict, JsonPointerException) as exc:
         raise _refusal("path_missing", "an operation's path does not exist") from exc
-    except JsonPatchException as exc:  # a failed `test` among them
-        raise _refusal("test_failed", "a `test` operation does not hold") from exc
+    except JsonPatchException as exc:  # a failed `test` is one of them
+        raise _refusal("test_failed", "a `test` operation failed") from exc
 
 
 def _checked(patch: object) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def _checked(patch: object) -> list[dict[str, Any]]:
         raise _refusal("patch_malformed", "a JSON patch is an array of operations")
     copies = sum(operation.get("op") == "copy" for operation in patch)
     if len(patch) > MAX_OPERATIONS or copies > MAX_COPIES:
-        detail = f"at most {MAX_OPERATIONS} operations, {MAX_COPIES} of them `copy`"
+        detail = f"send at most {MAX_OPERATIONS} operations, at most {MAX_COPIES} of them `copy`"
         raise _refusal("patch_too_long", detail)
     return patch
 

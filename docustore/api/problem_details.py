@@ -1,4 +1,7 @@
-"""Every error of the API as RFC 9457 `application/problem+json`: the one place that knows status codes."""
+"""Errors of the API as RFC 9457 `application/problem+json`.
+
+This is the only module that maps errors to status codes.
+"""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -44,10 +47,10 @@ from docustore.transient import unavailability
 
 log: Final = structlog.get_logger()
 MEDIA_TYPE: Final = "application/problem+json"
-# What a client is told to wait when the error does not know better: an election takes about as long.
+# The default of `Retry-After`. An election of a new primary takes about this long.
 DEFAULT_RETRY_AFTER_S: Final = 5
 
-# An error that is not here has the status of its branch.
+# An error that is not listed has the status of its nearest listed ancestor.
 STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
     ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -72,14 +75,14 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
 }
 
 _NEXT_STEPS: Final[Mapping[HTTPStatus, str]] = {
-    HTTPStatus.NOT_FOUND: "there is no such address; /schema lists those that there are",
-    HTTPStatus.METHOD_NOT_ALLOWED: "the address does not take this method; `Allow` names those that it takes",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body is larger than the megabyte that any request fits into",
+    HTTPStatus.NOT_FOUND: "no such path; see /schema",
+    HTTPStatus.METHOD_NOT_ALLOWED: "the path does not allow this method; see the header `Allow`",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body exceeds 1 MB; send a smaller one",
 }
 
 
 class ProblemError(msgspec.Struct, frozen=True):
-    """One thing wrong with one field or parameter."""
+    """One error of one field or parameter."""
 
     pointer: str
     code: str
@@ -87,7 +90,10 @@ class ProblemError(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An error. `type` is stable, for machines; `detail` is for people; `errors` lists all that is wrong."""
+    """An error response.
+
+    `type` is stable and is for programs. `detail` is for people. `errors` lists every invalid field.
+    """
 
     type: str
     title: str
@@ -98,7 +104,10 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Declare a handler's errors for OpenAPI; 400, 401, 403, 500 and 503 come to every route."""
+    """Declare a handler's errors for OpenAPI.
+
+    400, 401, 403, 500 and 503 are added to every route.
+    """
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -111,7 +120,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
 
 
 def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Response[Problem]:
-    """Answer an error of `docustore.errors`; one that is not the client's fault is logged."""
+    """Answer an error of `docustore.errors`; log it if its status is 500."""
     status = status_of(type(exc))
     headers: dict[str, str] = {}
     if isinstance(exc, RetryableError):
@@ -122,12 +131,15 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected_problem(request, exc)
     errors = exc.errors if isinstance(exc, InvalidInputError) else None
-    detail = "the request does not fit; see `errors`" if errors else str(exc)
+    detail = "the request is invalid; see `errors`" if errors else str(exc)
     return _answer(request, status, name=_name(type(exc)), detail=detail, errors=errors, headers=headers)
 
 
 def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Response[Problem]:
-    """Answer an error of the framework: unrouted paths, wrong methods, bodies that cannot be read."""
+    """Answer an error of the framework.
+
+    Examples are unknown paths, wrong methods and unreadable bodies.
+    """
     if isinstance(exc, ValidationException):
         return domain_problem(request, _invalid(request, exc))
     status = HTTPStatus(exc.status_code)
@@ -137,28 +149,28 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     headers = {key.lower(): str(value) for key, value in (exc.headers or {}).items()}
     if "allow" in headers:
         headers["allow"] = allow_header(headers["allow"].split(", "))
-    # The framework's own detail repeats the title where it knows nothing better.
+    # Without a message of its own, the framework repeats the title as detail.
     detail = exc.detail if exc.detail not in {"", status.phrase} else _NEXT_STEPS.get(status, status.description)
     return _answer(request, status, name=name, detail=detail, headers=headers)
 
 
 def database_problem(request: Request[Any, Any, Any], exc: PyMongoError) -> Response[Problem]:
-    """Answer 503 for a transient error of MongoDB, 500 for any other error of the driver."""
+    """Answer 503 for a transient error of MongoDB, 500 for other driver errors."""
     translated = unavailability(exc)
     return unexpected_problem(request, exc) if translated is None else domain_problem(request, translated)
 
 
 def unexpected_problem(request: Request[Any, Any, Any], exc: Exception) -> Response[Problem]:
-    """Answer 500 and log where it broke; the client learns nothing of it."""
+    """Answer 500 and log the stack; the response contains no details."""
     log.error(
         "request.failed",
         method=request.method,
         route=request.scope.get("path_template"),
         error=type(exc).__name__,
-        # Not the message: a driver's may quote the document, and a document is personal data.
+        # The message is not logged: a driver error may quote a document, which is personal data.
         stack="".join(format_tb(exc.__traceback__)),
     )
-    detail = "something broke here; the log of the API says what"
+    detail = "internal error; see the log of the API"
     return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, name="internal-server-error", detail=detail)
 
 
@@ -171,13 +183,19 @@ EXCEPTION_HANDLERS: Final[dict[int | type[Exception], Any]] = {
 
 
 def status_of(error: type[DocustoreError]) -> HTTPStatus:
-    """Look an error's status up: its own, else its branch's; 500 for one of no branch."""
+    """Return the status of an error: its own, else that of its nearest ancestor.
+
+    500 if no ancestor is listed.
+    """
     listed = (STATUS_BY_ERROR[ancestor] for ancestor in error.__mro__ if ancestor in STATUS_BY_ERROR)
     return next(listed, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def _invalid(request: Request[Any, Any, Any], exc: ValidationException) -> InvalidInputError:
-    """List what the framework found wrong: fields of a body (by pydantic), or parameters of the query."""
+    """Translate a validation error of the framework.
+
+    It concerns fields of a body (errors of pydantic) or parameters of the query.
+    """
     from_pydantic = getattr(exc.__cause__, "errors", None)
     if from_pydantic is not None:
         return InvalidInputError(field_errors(from_pydantic))

@@ -1,4 +1,4 @@
-"""Bodies of requests: JSON in UTF-8; anything else is refused with the reason."""
+"""Request bodies: JSON in UTF-8; any other body is refused with the reason."""
 
 from typing import Any, Final
 
@@ -8,20 +8,20 @@ from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 
 from docustore.api.patches import ACCEPT_PATCH, PLAIN_JSON, PatchType
 
-# The largest user that fits the schemas is some 100 kB of JSON, and a long patch of it not much more.
+# The largest valid user is about 100 kB of JSON; a long patch of it is not much larger.
 MAX_BODY_BYTES: Final = 1_000_000
 JSON_TYPES: Final = frozenset({PLAIN_JSON})
 PATCH_TYPES: Final = JSON_TYPES | {patch_type.value for patch_type in PatchType}
 
 
 class ApiRequest(Request[Any, Any, Any]):
-    """A request whose body is the client's fault where it cannot be read."""
+    """A request that answers 400 when its body cannot be parsed."""
 
     async def json(self) -> Any:
-        """Read the body.
+        """Parse the body.
 
         Raises:
-            ClientException: 400; it is not UTF-8, or nested deeper than the parser goes.
+            ClientException: 400; the body is not UTF-8, or it is nested too deeply for the parser.
         """
         try:
             return await super().json()
@@ -32,15 +32,15 @@ class ApiRequest(Request[Any, Any, Any]):
 
 
 def takes_body(request: Request[Any, Any, Any]) -> bool:
-    """Tell whether the route reads a body at all."""
+    """Tell whether the route reads a body."""
     return "data" in request.route_handler.parsed_fn_signature.parameters
 
 
 def refuse_unreadable_body(request: Request[Any, Any, Any]) -> None:
-    """Refuse bodies that are missing or not JSON, before anything tries to read them.
+    """Refuse missing bodies and bodies of another type before they are parsed.
 
     Raises:
-        HTTPException: 415, with the types that would do; 400 where there is no body.
+        HTTPException: 415 for another media type, with the accepted types; 400 for a missing body.
     """
     if not takes_body(request):
         return
@@ -48,7 +48,7 @@ def refuse_unreadable_body(request: Request[Any, Any, Any]) -> None:
     given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     detail = f"send the body as {' or '.join(sorted(known))}"
     if not _has_body(request):
-        raise ClientException(f"there is no body: {detail}")
+        raise ClientException(f"the body is missing: {detail}")
     if given not in known:
         headers = {"Accept-Patch": ACCEPT_PATCH} if request.method == "PATCH" else {"Accept": "application/json"}
         raise HTTPException(detail, status_code=HTTP_415_UNSUPPORTED_MEDIA_TYPE, headers=headers)

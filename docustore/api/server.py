@@ -1,6 +1,7 @@
-"""The API's process: granian serving the application, with one worker process.
+"""The process of the API: granian with one worker process.
 
-Run as `python -m docustore.api.server`; settings come from the environment. SIGTERM ends it in order.
+Run it as `python -m docustore.api.server`. It reads its settings from the environment. SIGTERM stops it
+gracefully.
 """
 
 import os
@@ -19,7 +20,7 @@ from docustore.embedded.launcher import end_with_parent
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 
-# Below the 10 s that a supervisor or a container runtime grants: an event stream never ends by itself.
+# Shorter than the 10 s grace period of a supervisor or container runtime: an event stream never ends by itself.
 WORKER_GRACE_S: Final = 8
 
 
@@ -27,7 +28,7 @@ def serve() -> None:
     """Serve the API until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: A setting does not fit.
+        ConfigurationError: A setting is missing, unknown or malformed.
     """
     settings = load_settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
@@ -44,10 +45,11 @@ def serve() -> None:
 
 
 def load_app(server_pid: int) -> Litestar:
-    """Make the application, in the worker process, which ends with the server even when that is killed.
+    """Create the application in the worker process.
 
-    Left alone it would go on serving, beside the server's successor on the same port. SIGKILL, because an event
-    stream would keep it alive through anything milder.
+    The worker process ends with the server process, even if the server is killed. Otherwise an orphaned worker
+    would keep serving the port together with the next server. The signal is SIGKILL: an open event stream would
+    keep the process alive after SIGTERM.
     """
     end_with_parent(server_pid, signal.SIGKILL)
     app = create_app()

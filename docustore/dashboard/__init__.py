@@ -1,1 +1,1 @@
-"""The page at `/`: what the store holds and does, for the person who runs it."""
+"""The dashboard at `/`: users, runs, quarantine and listener, for operators."""

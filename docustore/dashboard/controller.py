@@ -1,4 +1,4 @@
-"""Routes of the page at `/`: the page itself, its figures, signing in and out."""
+"""Routes of the dashboard: the page, its figures, login and logout."""
 
 from typing import Annotated, Any, Final
 
@@ -22,20 +22,20 @@ COOKIE_MAX_AGE_S: Final = 30 * 24 * 3600
 
 
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the login page sends."""
+    """The body that the login page sends."""
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
 class DashboardController(Controller):
-    """The page and what it needs."""
+    """The dashboard page and its routes."""
 
     path = "/"
     include_in_schema = False
 
     @get("/", opt=PUBLIC)
     async def dashboard(self, request: AuthorisedRequest, state: State) -> Response[Any]:
-        """Show the page to whoever is signed in, the login page to everybody else."""
+        """Serve the page to signed-in visitors; redirect others to the login page."""
         key_ring: KeyRing = state.key_ring
         try:
             await key_ring.principal_of(request.cookies.get(COOKIE_NAME, ""))
@@ -45,19 +45,22 @@ class DashboardController(Controller):
 
     @get("/dashboard/summary")
     async def summary(self, state: State) -> Summary:
-        """Answer all figures of the page at once."""
+        """Return all figures of the page in one response."""
         return await summarise(state.database, now=now_utc())
 
     @get("/login", opt=PUBLIC, sync_to_thread=False)
     def login_page(self) -> Response[str]:
-        """Show the form that takes a key."""
+        """Serve the login form."""
         return page_response(LOGIN_PAGE)
 
     @post("/login", opt=PUBLIC, status_code=204)
     async def login(self, request: AuthorisedRequest, state: State, data: JSONBody[Login]) -> Response[None]:
-        """Keep the key in a cookie that scripts cannot read and other sites cannot send."""
+        """Check the key and store it in a cookie.
+
+        Scripts cannot read the cookie, and other sites cannot send it.
+        """
         if not is_same_origin(request):
-            # Else another site could sign a visitor in with a key of its own.
+            # Without this check another site could sign a visitor in with a key of that site.
             raise PermissionDeniedException("sign in from the login page of this server")
         key_ring: KeyRing = state.key_ring
         await key_ring.principal_of(data.key)
@@ -65,12 +68,12 @@ class DashboardController(Controller):
 
     @post("/logout", opt=needs(Scope.READ), status_code=204)
     async def logout(self, request: AuthorisedRequest) -> Response[None]:
-        """Forget the key."""
+        """Delete the cookie with the key."""
         return Response(None, status_code=204, cookies=[_cookie(request, "", max_age_s=0)])
 
 
 def dashboard_assets() -> Router:
-    """Serve the pages' style and scripts from the package."""
+    """Serve the styles and scripts of the pages from the package."""
     return create_static_files_router(
         path="/assets", directories=[str(STATIC_DIR)], opt=dict(PUBLIC), name="dashboard"
     )

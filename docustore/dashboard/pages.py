@@ -1,4 +1,7 @@
-"""The HTML pages, each one file of this package, under a policy that lets nothing in from elsewhere."""
+"""The HTML pages of this package and their content security policy.
+
+The policy forbids all content from other servers.
+"""
 
 from importlib.resources import files
 from typing import Final
@@ -15,12 +18,12 @@ _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-# Swagger UI styles its parts inline.
+# Swagger UI uses inline styles.
 _REFERENCE_POLICY: Final = _POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
 def page_response(page: str) -> Response[str]:
-    """Answer one of the pages above."""
+    """Return the response for one of the pages above."""
     policy = _REFERENCE_POLICY if page is REFERENCE_PAGE else _POLICY
     headers = {
         "Content-Security-Policy": policy,

@@ -1,4 +1,4 @@
-"""Everything the page shows, gathered at once."""
+"""The figures of the dashboard."""
 
 import asyncio
 from datetime import datetime
@@ -15,7 +15,7 @@ RUNS_SHOWN: Final = 8
 
 
 class Summary(TypedDict):
-    """The figures of the page; `runs` are run records, latest first."""
+    """The figures of the dashboard; `runs` are run records, latest first."""
 
     now: datetime
     trend_days: int
@@ -26,7 +26,10 @@ class Summary(TypedDict):
 
 
 async def summarise(database: Database, *, now: datetime) -> Summary:
-    """Gather the figures; each comes from an index or from the live marts, whatever the number of users."""
+    """Read all figures of the dashboard.
+
+    Each figure comes from an index or from the live marts, so the cost does not depend on the number of users.
+    """
     users, (runs, _), quarantine, changes = await asyncio.gather(
         users_analytics(database, now=now, days=TREND_DAYS),
         list_runs(RunQuery(limit=RUNS_SHOWN)),

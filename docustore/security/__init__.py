@@ -1,1 +1,1 @@
-"""API keys and their scopes; password hashing."""
+"""API keys with scopes, request authorisation, password hashing."""

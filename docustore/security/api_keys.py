@@ -1,7 +1,8 @@
-"""API keys: made, listed, revoked, and looked up on every request.
+"""API keys: create, list, revoke, and look up on every request.
 
-A key reads `dsk_<id>_<secret>`. The secret is 256 random bits, so a plain SHA-256 of the key is stored: slow
-hashes protect guessable passwords, and nobody guesses 256 bits; a slow hash would only slow every request.
+The format of a key is `dsk_<id>_<secret>`. The secret is 256 random bits. Only a SHA-256 digest of the key is
+stored. A slow hash protects guessable passwords. 256 random bits cannot be guessed, so a slow hash would only
+delay requests.
 """
 
 from collections.abc import Callable
@@ -23,45 +24,50 @@ from docustore.security.models import API_KEYS, ApiKey, Scope
 KEY_PREFIX: Final = "dsk_"
 SECRET_BYTES: Final = 32
 BOOTSTRAP_ID: Final = "bootstrap"
-# How long a revoked key still works in a process that has just used it.
+# A process that has just used a key accepts it for this time after its revocation.
 CACHE_SECONDS: Final = 5.0
 CACHE_KEYS: Final = 1024
 LAST_USED_STEP: Final = timedelta(minutes=1)
 
 
 class Principal(NamedTuple):
-    """Who makes a request: a key's id and what it may do."""
+    """The caller of a request: the id and the scope of its key."""
 
     key_id: str
     scope: Scope
 
     @property
     def actor(self) -> str:
-        """The name under which writes are recorded: `api:<key id>`."""
+        """The actor recorded with writes: `api:<key id>`."""
         return f"api:{self.key_id}"
 
 
 class NewKey(NamedTuple):
-    """A key just made: the only time that `key` is to be seen."""
+    """A new key; `key` is available only here, because only its digest is stored."""
 
     key: str
     record: ApiKey
 
 
 async def create_key(*, name: str, scope: Scope, expires_at: datetime | None = None) -> NewKey:
-    """Make and store a key; the caller shows it once, it cannot be read again."""
+    """Create and store a key.
+
+    The caller must show the key now: it cannot be read from the store later.
+    """
     new = _new_key(key_id=token_hex(6), name=name, scope=scope, expires_at=expires_at)
     await new.record.insert()
     return new
 
 
 async def list_keys() -> list[ApiKey]:
-    """List all keys, also revoked and expired ones, oldest first."""
+    """List all keys, including revoked and expired ones, oldest first."""
     return await ApiKey.find_all().sort("+created_at").to_list()
 
 
 async def revoke_key(key_id: str) -> ApiKey:
-    """End a key for good; again changes nothing. Running processes notice within `CACHE_SECONDS`.
+    """Revoke a key permanently.
+
+    Idempotent. Running processes refuse the key within `CACHE_SECONDS`.
 
     Raises:
         NotFoundError: There is no key with this id.
@@ -75,9 +81,9 @@ async def revoke_key(key_id: str) -> ApiKey:
 
 
 async def ensure_bootstrap_key(database: Database) -> str | None:
-    """Make an admin key if there is none that can be used, and return it, this once.
+    """Create an admin key if no usable one exists; return it once.
 
-    Of several processes that start at once, one makes the key; the others get None.
+    If several processes start at the same time, one of them creates the key. The others get None.
     """
     now = now_utc()
     keys = database[API_KEYS]
@@ -88,11 +94,11 @@ async def ensure_bootstrap_key(database: Database) -> str | None:
     }
     if await keys.find_one(usable, {"_id": 1}) is not None:
         return None
-    new = _new_key(key_id=BOOTSTRAP_ID, name="made at the first start", scope=Scope.ADMIN, expires_at=None)
+    new = _new_key(key_id=BOOTSTRAP_ID, name="created at the first start", scope=Scope.ADMIN, expires_at=None)
     fields = new.record.model_dump(mode="python", exclude={"id"}) | {"scope": Scope.ADMIN.value}
     try:
-        # Replaces a bootstrap key that was revoked; where a usable one has appeared since, the filter does
-        # not match and the insert meets its `_id`.
+        # This replaces a revoked bootstrap key. If another process has created a usable one since the check
+        # above, the filter does not match, and the upsert fails with a duplicate `_id`.
         await keys.replace_one({"_id": BOOTSTRAP_ID, "revoked_at": {"$ne": None}}, fields, upsert=True)
     except DuplicateKeyError:
         return None
@@ -100,9 +106,9 @@ async def ensure_bootstrap_key(database: Database) -> str | None:
 
 
 class KeyRing:
-    """Answers who a key belongs to, from memory for a few seconds.
+    """A cache from keys to principals; entries live for `CACHE_SECONDS`.
 
-    Unknown keys are never remembered, so a stream of wrong ones cannot push the right ones out.
+    Unknown keys are not cached, so many wrong keys cannot evict valid ones.
     """
 
     def __init__(self, *, admin_key: SecretStr | None, clock: Callable[[], float] = monotonic) -> None:
@@ -111,7 +117,7 @@ class KeyRing:
         self._known: dict[str, tuple[float, Principal]] = {}
 
     async def principal_of(self, key: str) -> Principal:
-        """Find the key's principal.
+        """Return the principal of a key.
 
         Raises:
             UnauthenticatedError: The key is unknown, expired or revoked.

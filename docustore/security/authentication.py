@@ -1,7 +1,7 @@
-"""Who may call a route: the guard that stands before every one.
+"""Authorisation: the guard of every route.
 
-Nothing is open unless its handler says `opt=PUBLIC`. Safe methods need the scope `read`, the others `write`,
-unless the handler asks for another with `opt=needs(...)`.
+A route needs a key unless its handler has `opt=PUBLIC`. Safe methods need the scope `read`, other methods need
+`write`. A handler can require another scope with `opt=needs(...)`.
 """
 
 from typing import TYPE_CHECKING, Any, Final
@@ -24,20 +24,20 @@ PUBLIC: Final[dict[str, Any]] = {"scope": None}
 _BEARER: Final = "bearer "
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-# The request as a handler gets it: `request.auth` is who makes it.
+# The request type of handlers: `request.auth` is the caller's `Principal`.
 AuthorisedRequest = Request[Any, Principal, State]
 
 
 def needs(scope: Scope) -> dict[str, Any]:
-    """Say in a handler's `opt` which scope it needs."""
+    """Return the `opt` of a handler that needs this scope."""
     return {"scope": scope}
 
 
 async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Set `connection.auth` to the request's `Principal`, or refuse.
+    """Set `connection.auth` to the caller's `Principal`, or refuse the request.
 
     Raises:
-        UnauthenticatedError: No key, or one that does not count.
+        UnauthenticatedError: The key is missing, unknown, expired or revoked.
         ForbiddenError: The key lacks the scope.
     """
     method = str(connection.scope.get("method", "GET"))
@@ -52,8 +52,9 @@ async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
 
 
 def is_same_origin(connection: Connection) -> bool:
-    """Tell whether a browser sent the request from a page of this very server."""
-    # Browsers send it on https and localhost, and no script can forge it; a proxy may rewrite Host, not this.
+    """Tell whether a browser sent the request from a page of this server."""
+    # Browsers send this header on https and localhost. Scripts cannot forge it. Proxies may rewrite Host, but not
+    # this header.
     site = connection.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
@@ -68,7 +69,8 @@ def _key_of(connection: Connection, method: str) -> str:
             return header[len(_BEARER) :].strip()
         raise UnauthenticatedError
     cookie = connection.cookies.get(COOKIE_NAME)
-    # A cookie travels with requests that another site makes the browser send; a write needs proof that ours did.
+    # Another site can make a browser send a request with the cookie. So a write must come from a page of this
+    # server.
     if cookie and (method in SAFE_METHODS or is_same_origin(connection)):
         return cookie
     raise UnauthenticatedError

@@ -1,4 +1,4 @@
-"""API keys as they lie in the collection `api_keys`, and what each may do."""
+"""The documents of the collection `api_keys`, and the scopes of keys."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,22 +12,25 @@ MAX_KEY_NAME_CHARS: Final = 100
 
 
 class Scope(StrEnum):
-    """What a key may do; each scope includes the ones before it."""
+    """The permission of a key; each scope includes the scopes listed before it."""
 
     READ = "read"
     WRITE = "write"
     ADMIN = "admin"
 
     def includes(self, other: "Scope") -> bool:
-        """Tell whether a key of this scope may do what `other` is needed for."""
+        """Tell whether a key of this scope satisfies the required scope `other`."""
         order = list(Scope)
         return order.index(self) >= order.index(other)
 
 
 class ApiKey(Document):
-    """One API key; the key itself is not kept, only its digest; see `docustore.security.api_keys`."""
+    """One API key.
 
-    id: str  # type: ignore[assignment]  # the middle part of the key, which is no secret
+    Only the digest of the key is stored; see `docustore.security.api_keys`.
+    """
+
+    id: str  # type: ignore[assignment]  # the middle part of the key; not secret
     name: str = Field(min_length=1, max_length=MAX_KEY_NAME_CHARS)
     scope: Scope
     hash: str

@@ -1,17 +1,17 @@
-"""Password hashing, off the event loop."""
+"""Password hashing in a thread, outside the event loop."""
 
 import asyncio
 from typing import Final
 
 from argon2 import PasswordHasher
 
-# RFC 9106's second recommended option, argon2-cffi's default: 64 MiB and some 50 ms for each hash.
+# The second recommended option of RFC 9106 and the default of argon2-cffi: 64 MiB and about 50 ms per hash.
 _HASHER: Final = PasswordHasher()
-# Two at a time: a burst of sign-ups must not take more than 128 MiB.
+# Two hashes at a time: many sign-ups at once must not use more than 128 MiB.
 _SLOTS: Final = asyncio.Semaphore(2)
 
 
 async def hash_password(password: str) -> str:
-    """Hash a password with argon2id; the salt and the parameters are in the result."""
+    """Hash a password with argon2id; the result contains the salt and parameters."""
     async with _SLOTS:
         return await asyncio.to_thread(_HASHER.hash, password)

@@ -1,4 +1,4 @@
-"""The page in a real browser, served by the API's own process."""
+"""The dashboard in a real browser, served by the API process."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ from tests.waiting import PATIENCE_S, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
-# Another program may take the port between our probe and the API's own bind.
+# Another program may take the port between the probe and the bind of the API.
 PORT_ATTEMPTS = 5
 expect.set_options(timeout=PATIENCE_S * 1000)
 
@@ -38,7 +38,7 @@ pytestmark = [
 
 @dataclass(slots=True)
 class Watched:
-    """A page, with what went wrong on it."""
+    """A browser page and the problems that occurred on it."""
 
     page: Page
     problems: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Watched:
 
 @pytest.fixture
 async def url(database: Database, settings: Settings) -> AsyncIterator[str]:
-    """The address of the API; it and a listener run as in production."""
+    """The URL of the API; API and listener run as in production."""
     environment = {
         **os.environ,
         "DOCUSTORE_MONGODB_URL": str(settings.mongodb_url),
@@ -75,7 +75,10 @@ async def start(command: tuple[str, ...], environment: dict[str, str]) -> asynci
 
 
 async def serves(api: asyncio.subprocess.Process, url: str) -> bool:
-    """Wait until the API is ready; False where it ended, its port taken by another program meanwhile."""
+    """Wait until the API is ready.
+
+    False if the process ended because another program took its port.
+    """
 
     async def is_decided() -> bool:
         return api.returncode is not None or await is_ready(url)
@@ -103,7 +106,7 @@ async def browser(url: str) -> AsyncIterator[Watched]:
         page.on("pageerror", lambda error: watched.problems.append(str(error)))
         page.on(
             "request",
-            lambda sent: sent.url.startswith((url, "data:")) or watched.problems.append(f"left: {sent.url}"),
+            lambda sent: sent.url.startswith((url, "data:")) or watched.problems.append(f"foreign: {sent.url}"),
         )
         yield watched
         await chromium.close()
@@ -131,10 +134,8 @@ async def fill(database: Database) -> None:
     await until(is_caught_up, what="listener caught up")
 
 
-async def test_visitor_signs_in_sees_figures_and_finds_users(
-    browser: Watched, url: str, database: Database
-) -> None:
-    """One walk: the browser and two processes take seconds to start."""
+async def test_sign_in_figures_and_search(browser: Watched, url: str, database: Database) -> None:
+    """One test for all steps: the browser and two processes take seconds to start."""
     await fill(database)
     key = (await create_key(name="browser", scope=Scope.READ)).key
     page = browser.page
@@ -144,7 +145,7 @@ async def test_visitor_signs_in_sees_figures_and_finds_users(
     await page.fill("#key", "dsk_wrong_key")
     await page.click("button[type=submit]")
     await expect(page.locator("#problem")).to_contain_text("unknown")
-    # The refused key is an error to the console by the browser's own rule.
+    # The browser itself reports the 401 response as an error on the console.
     assert [problem for problem in browser.problems if "401" not in problem] == []
     browser.problems.clear()
 
@@ -159,8 +160,8 @@ async def test_visitor_signs_in_sees_figures_and_finds_users(
 
     await page.fill("#q", "lac")
     await expect(page.locator("#results td.name")).to_have_text(["Zoë Łącka"])
-    await page.fill("#q", "nobody at all")
-    await expect(page.locator("#results")).to_contain_text("Nobody")
+    await page.fill("#q", "no such name")
+    await expect(page.locator("#results")).to_contain_text("No users found")
 
     await create_user(parse_user({"email": "new@example.org"}), actor="api:test", now=now_utc())
     await expect(page.locator("#total")).to_have_text("4")

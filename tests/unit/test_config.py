@@ -1,4 +1,4 @@
-"""Settings say what is wrong with them, before anything is started by them."""
+"""Invalid settings are refused with a reason before a process starts."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def set_source(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
         ({"kind": "ftp"}, "sources.crm.kind", "'file' or 'http'"),
     ],
 )
-def test_source_that_cannot_work_is_refused(
+def test_invalid_source_is_refused(
     monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], named: str, reason: str
 ) -> None:
     set_source(monkeypatch, **fields)
@@ -51,20 +51,20 @@ def test_secrets_stay_out_of_messages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9000/users?tenant=5", "https://[::1]/users"])
-def test_source_at_any_http_address_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+def test_source_with_any_http_url_is_accepted(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     set_source(monkeypatch, url=url, headers={"Authorization": "Bearer abc"}, required=["profile.location"])
 
     assert load_settings().sources["crm"].url == url
 
 
-def test_source_of_a_file_takes_any_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_source_accepts_any_path(monkeypatch: pytest.MonkeyPatch) -> None:
     set_source(monkeypatch, kind="file", url="users.csv")
 
     assert load_settings().sources["crm"].url == "users.csv"
 
 
 def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compose files and shells pass on variables that nobody has set as empty ones."""
+    """Compose files and shells pass unset variables as empty strings."""
     monkeypatch.setenv("DOCUSTORE_ADMIN_KEY", "")
     monkeypatch.setenv("DOCUSTORE_MONGODB_URL", "")
 
@@ -73,7 +73,7 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
     assert (settings.admin_key, settings.mongodb_url) == (None, None)
 
 
-def test_list_that_is_no_json_says_how_to_write_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_list_names_the_json_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCUSTORE_ALERT_URLS", "https://alerts.example.org/hook")
 
     with pytest.raises(ConfigurationError, match=r"alert_urls.*as JSON") as caught:
@@ -93,10 +93,8 @@ def test_unknown_name_in_the_file_is_refused(monkeypatch: pytest.MonkeyPatch, tm
     assert caught.value.setting == "prot"
 
 
-def test_sources_of_the_environment_replace_those_of_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Merged, a demonstration would read the real systems that a file beside it names."""
+def test_environment_sources_replace_file_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Merged sources would make a demonstration read the real systems of a file."""
     file = tmp_path / "docustore.toml"
     file.write_text(
         'port = 8123\n[sources.crm]\nkind = "http"\nurl = "http://crm.example/"\nheaders = { a = "b" }\n'

@@ -1,4 +1,4 @@
-"""What goes into the log, and what must not."""
+"""Log records contain no error texts."""
 
 from stamina.instrumentation import RetryDetails
 from structlog.testing import capture_logs
@@ -7,7 +7,7 @@ from docustore.logs import log_retry
 
 
 def test_retry_is_logged_without_the_errors_text() -> None:
-    """The text of an error may quote an alert address with its secret, or documents."""
+    """The text of an error may contain the secret of an alert URL, or documents."""
     retry = RetryDetails(
         name="", args=(), kwargs={}, retry_num=1, wait_for=0.25, waited_so_far=0.0, caused_by=ValueError("secret")
     )

@@ -1,4 +1,4 @@
-"""The address of the queue, as everybody who uses it reads it."""
+"""The URL of the queue is parsed like the client library does."""
 
 import pytest
 from pydantic import ValidationError
@@ -22,13 +22,13 @@ def settings_with(redis_url: str | None) -> Settings:
         ("unix:///run/valkey.sock", {"unix_socket_path": "/run/valkey.sock"}),
     ],
 )
-def test_address_is_read_as_the_client_library_does(url: str, expected: dict[str, object]) -> None:
+def test_url_is_parsed_like_the_client_library(url: str, expected: dict[str, object]) -> None:
     read = vars(redis_settings(settings_with(url)))
 
     assert {name: read[name] for name in expected} == expected
 
 
-def test_certificates_of_an_own_authority_are_checked() -> None:
+def test_certificates_of_a_private_ca_are_checked() -> None:
     read = redis_settings(settings_with("rediss://:secret@valkey:6379/0?ssl_ca_certs=/run/tls/ca.pem"))
 
     assert (read.ssl, read.ssl_ca_certs, read.ssl_cert_reqs) == (True, "/run/tls/ca.pem", "required")
@@ -36,11 +36,11 @@ def test_certificates_of_an_own_authority_are_checked() -> None:
 
 
 @pytest.mark.parametrize("url", [None, "valkey:6379", "http://valkey", "redis://valkey:port"])
-def test_senseless_address_names_the_setting(url: str | None) -> None:
+def test_malformed_url_names_the_setting(url: str | None) -> None:
     with pytest.raises(ConfigurationError, match="DOCUSTORE_REDIS_URL"):
         redis_settings(settings_with(url))
 
 
-def test_address_of_the_queue_alone_is_refused() -> None:
+def test_queue_url_without_mongodb_url_is_refused() -> None:
     with pytest.raises(ValidationError, match="DOCUSTORE_MONGODB_URL"):
         Settings(redis_url="redis://queue")

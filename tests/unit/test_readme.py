@@ -1,4 +1,4 @@
-"""The README is held to the code."""
+"""The README agrees with the code."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ README = (ROOT / "README.md").read_text()
 VARIABLES = {f"DOCUSTORE_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
 
-def shown(default: Any) -> str:
+def rendered(default: Any) -> str:
     match default:
         case None:
             return "unset"
@@ -31,7 +31,7 @@ def shown(default: Any) -> str:
 
 
 def row(name: str, field: FieldInfo) -> str:
-    default = "required" if field.is_required() else f"`{shown(field.get_default(call_default_factory=True))}`"
+    default = "required" if field.is_required() else f"`{rendered(field.get_default(call_default_factory=True))}`"
     return f"| `{name}` | {default} | {field.description}"
 
 
@@ -41,7 +41,7 @@ def test_every_setting_has_its_row(name: str, field: FieldInfo) -> None:
     assert row(name, field) in README
 
 
-def test_no_row_for_a_setting_that_is_not_there() -> None:
+def test_every_row_names_a_setting() -> None:
     assert set(re.findall(r"^\| `(DOCUSTORE_[A-Z_]+)`", README, re.MULTILINE)) == set(VARIABLES)
 
 
@@ -51,7 +51,7 @@ def test_every_command_is_named(command: str) -> None:
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)", README))
-def test_links_lead_somewhere(path: str) -> None:
+def test_relative_links_exist(path: str) -> None:
     assert (ROOT / path).exists()
 
 

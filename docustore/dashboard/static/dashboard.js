@@ -6,7 +6,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const whole = new Intl.NumberFormat("en");
 const byId = (id) => document.getElementById(id);
 
-/** Make an element with text or children; text is never read as markup. */
+/** Create an element with text or children; the text is never parsed as markup. */
 function make(name, { cls, text, children = [], attributes = {} } = {}) {
   const element = document.createElement(name);
   if (cls) element.className = cls;
@@ -185,7 +185,7 @@ function showRuns(runs, now) {
 
 function showQuarantine(reasons) {
   const most = Math.max(1, ...reasons.map(({ records }) => records));
-  byId("quarantine-note").textContent = reasons.length ? "" : "Nothing waits: every record could be loaded.";
+  byId("quarantine-note").textContent = reasons.length ? "" : "No open records.";
   byId("reasons").replaceChildren(...reasons.slice(0, 7).map(({ code, pointer, records }) => {
     const level = make("span");
     level.style.width = `${(100 * records) / most}%`;
@@ -218,7 +218,7 @@ async function search() {
     return;
   }
   const total = found.total > 1000 ? "More than 1,000" : whole.format(found.total);
-  byId("matches").textContent = `${total} ${found.total === 1 ? "user" : "users"}${found.total > 10 ? ", the 10 newest shown" : ""}`;
+  byId("matches").textContent = `${total} ${found.total === 1 ? "user" : "users"}${found.total > 10 ? ", showing the 10 newest" : ""}`;
   showResults(found.users);
 }
 
@@ -238,14 +238,14 @@ function showResults(users) {
     make("td", { text: user.created_at ? user.created_at.slice(0, 10) : "–" }),
   ] })));
   if (!users.length) {
-    const none = "Nobody. Words are matched from their beginning.";
-    byId("results").append(make("tr", { children: [make("td", { cls: "empty", text: none, attributes: { colspan: "5" } })] }));
+    const hint = "No users found. The search matches the beginning of words.";
+    byId("results").append(make("tr", { children: [make("td", { cls: "empty", text: hint, attributes: { colspan: "5" } })] }));
   }
 }
 
 /* The page */
 
-/** Fetch; null when the server is away or the search was overtaken. A key that ended leads to the login page. */
+/** Fetch a path; null if the server does not answer or a newer search aborted this one. A 401 opens the login page. */
 async function ask(path, signal) {
   try {
     const response = await fetch(path, { signal, headers: { Accept: "application/json" } });
@@ -259,7 +259,7 @@ async function ask(path, signal) {
 function showFreshness(isLive) {
   const line = byId("freshness");
   line.className = `freshness ${isLive ? "live" : "away"}`;
-  const text = isLive ? "live" : "the server does not answer, trying again";
+  const text = isLive ? "live" : "the server does not answer; retrying";
   if (line.textContent !== text) line.textContent = text;
 }
 

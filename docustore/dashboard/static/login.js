@@ -28,7 +28,7 @@ form.addEventListener("submit", (event) => {
   signIn(form.elements.key.value.trim());
 });
 
-// The fragment never leaves the browser; it is taken out of the address before anything else can see it.
+// Browsers never send the fragment to a server. It is removed from the URL at once, so that no history keeps the key.
 function signInByFragment() {
   const given = new URLSearchParams(window.location.hash.slice(1)).get("key");
   if (!given) return;

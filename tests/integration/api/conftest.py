@@ -1,4 +1,4 @@
-"""The API in this process, on a fresh database, with a key of each scope."""
+"""The API in the test process, on an empty database, with a key of each scope."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,10 @@ Client = AsyncClient
 
 @asynccontextmanager
 async def started(app: Litestar) -> AsyncIterator[None]:
-    """Run the application's lifespan in a task of its own: a fixture is set up and torn down in two."""
+    """Run the lifespan of the application in one separate task.
+
+    The set-up and the teardown of a fixture run in two different tasks.
+    """
     ready, done = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:
@@ -51,7 +54,7 @@ def api_settings(settings: Settings) -> Settings:
 async def anonymous(database: Database, api_settings: Settings) -> AsyncIterator[Client]:
     """A client without a key."""
     app = create_app(api_settings)
-    # One loop for the test and the application: both use the models, which are bound to one client.
+    # Test and application share one event loop: both use the models, and the models are bound to one client.
     transport = ASGITransport(app=app, raise_app_exceptions=False)
     async with started(app), AsyncClient(transport=transport, base_url="http://api.test") as client:
         yield client
@@ -64,7 +67,7 @@ async def keys(anonymous: Client) -> dict[Scope, str]:
 
 @pytest.fixture
 async def api(anonymous: Client, keys: dict[Scope, str]) -> Client:
-    """A client whose key may read and write."""
+    """A client with a key of scope `write`."""
     anonymous.headers["authorization"] = f"Bearer {keys[Scope.WRITE]}"
     return anonymous
 

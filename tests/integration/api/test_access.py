@@ -1,4 +1,4 @@
-"""Who may call what."""
+"""Keys, scopes, the login cookie, and the routes they open."""
 
 import asyncio
 from datetime import timedelta
@@ -49,7 +49,7 @@ def routes(settings: Settings) -> list[tuple[str, str]]:
 
 
 async def test_every_other_route_refuses_without_key(anonymous: Client, api_settings: Settings) -> None:
-    """Also routes that will be added later: nothing is open unless it says so."""
+    """Covers routes that are added later: every route is closed by default."""
     for method, path in routes(api_settings):
         if is_public(path) and (method, path) != ("POST", "/login"):
             continue
@@ -71,7 +71,7 @@ async def test_unknown_key_is_401(anonymous: Client, header: str) -> None:
     assert response.status_code == 401
 
 
-async def test_scopes_include_the_smaller_ones(anonymous: Client, keys: dict[Scope, str]) -> None:
+async def test_scopes_include_lower_scopes(anonymous: Client, keys: dict[Scope, str]) -> None:
     async def status(scope: Scope, method: str, path: str) -> int:
         headers = {"authorization": f"bearer {keys[scope]}"}
         return (await anonymous.request(method, path, json={}, headers=headers)).status_code
@@ -85,13 +85,13 @@ async def test_key_is_stored_as_a_digest_only(
 ) -> None:
     stored = str(await database["api_keys"].find().to_list())
 
-    # Two parts before the secret, which may hold the separator itself.
+    # Split only twice: the secret may contain the separator.
     secrets = [key.split("_", maxsplit=2)[2] for key in keys.values()]
     assert all(len(secret) == SECRET_CHARS for secret in secrets)
     assert not any(secret in stored for secret in secrets)
 
 
-async def test_ended_keys_are_refused(anonymous: Client) -> None:
+async def test_expired_and_revoked_keys_are_refused(anonymous: Client) -> None:
     expired = await create_key(name="old", scope=Scope.READ, expires_at=now_utc() - timedelta(seconds=1))
     revoked = await create_key(name="out", scope=Scope.READ)
     await revoke_key(revoked.record.id)
@@ -114,7 +114,7 @@ async def test_revoked_key_ends_within_the_cache_time(anonymous: Client) -> None
         await ring.principal_of(new.key)
 
 
-async def test_last_use_is_noted_once_a_minute(anonymous: Client) -> None:
+async def test_last_use_is_stored_once_a_minute(anonymous: Client) -> None:
     new = await create_key(name="used", scope=Scope.READ)
     await KeyRing(admin_key=None).principal_of(new.key)
     first = await ApiKey.get(new.record.id)
@@ -135,7 +135,7 @@ async def test_admin_key_of_the_settings_is_admin(database: Database, anonymous:
         await ring.principal_of("another")
 
 
-async def test_bootstrap_key_is_made_once_by_several(database: Database) -> None:
+async def test_concurrent_starts_create_one_key(database: Database) -> None:
     made = await asyncio.gather(*(ensure_bootstrap_key(database) for _ in range(5)))
 
     keys = [key for key in made if key is not None]
@@ -144,7 +144,7 @@ async def test_bootstrap_key_is_made_once_by_several(database: Database) -> None
     assert await ensure_bootstrap_key(database) is None
 
 
-async def test_bootstrap_key_is_made_anew_when_none_is_usable(database: Database) -> None:
+async def test_bootstrap_key_replaces_a_revoked_one(database: Database) -> None:
     first = await ensure_bootstrap_key(database)
     for key in await list_keys():
         await revoke_key(key.id)
@@ -157,13 +157,13 @@ async def test_bootstrap_key_is_made_anew_when_none_is_usable(database: Database
         await KeyRing(admin_key=None).principal_of(str(first))
 
 
-async def test_other_admin_key_makes_bootstrap_unnecessary(database: Database) -> None:
+async def test_no_bootstrap_key_beside_an_admin_key(database: Database) -> None:
     await create_key(name="mine", scope=Scope.ADMIN)
 
     assert await ensure_bootstrap_key(database) is None
 
 
-async def test_login_sets_a_cookie_that_reads(anonymous: Client, keys: dict[Scope, str]) -> None:
+async def test_login_cookie_reads(anonymous: Client, keys: dict[Scope, str]) -> None:
     login = await anonymous.post("/login", json={"key": keys[Scope.WRITE]}, headers=ORIGIN)
 
     cookie = login.headers["set-cookie"].lower()
@@ -174,8 +174,8 @@ async def test_login_sets_a_cookie_that_reads(anonymous: Client, keys: dict[Scop
     assert (await anonymous.get("/dashboard/summary")).status_code == 200
 
 
-async def test_cookie_writes_from_our_own_pages_only(anonymous: Client, keys: dict[Scope, str]) -> None:
-    """A cookie travels with requests that other sites make a browser send."""
+async def test_cookie_writes_only_from_own_pages(anonymous: Client, keys: dict[Scope, str]) -> None:
+    """Other sites can make a browser send requests with the cookie."""
     await anonymous.post("/login", json={"key": keys[Scope.WRITE]}, headers=ORIGIN)
     body: Any = {"email": "ada@example.org"}
 
@@ -201,7 +201,7 @@ async def test_login_with_a_wrong_key_is_401(anonymous: Client) -> None:
     assert "set-cookie" not in response.headers
 
 
-async def test_page_leads_to_login_without_cookie(anonymous: Client) -> None:
+async def test_page_without_cookie_redirects_to_login(anonymous: Client) -> None:
     response = await anonymous.get("/")
 
     assert (response.status_code, response.headers["location"]) == (302, "/login")

@@ -30,7 +30,7 @@ def order(**fields: Any) -> dict[str, Any]:
     return {"current_status": "active", "new_status": "inactive", **fields}
 
 
-async def test_users_not_changed_since_are_moved(api: Client, database: Database) -> None:
+async def test_users_not_changed_since_get_the_status(api: Client, database: Database) -> None:
     await fill(database, 10)
 
     response = await api.post("/users/bulk-status", json=order(updated_before="2026-01-05T00:00:00Z"))
@@ -42,7 +42,7 @@ async def test_users_not_changed_since_are_moved(api: Client, database: Database
     assert all(user["identities"][0]["key"] == f"local:{user['_id']}" for user in moved)
 
 
-async def test_more_than_a_batch_is_moved(api: Client, database: Database) -> None:
+async def test_more_than_one_batch_is_changed(api: Client, database: Database) -> None:
     await fill(database, 1203)
 
     response = await api.post("/users/bulk-status", json=order())
@@ -60,7 +60,7 @@ async def test_dry_run_counts_only(api: Client, database: Database) -> None:
     assert await database["users"].count_documents({"version": 1}) == 5
 
 
-async def test_more_than_agreed_changes_nothing(api: Client, database: Database) -> None:
+async def test_more_than_max_affected_changes_nothing(api: Client, database: Database) -> None:
     await fill(database, 5)
 
     response = await api.post("/users/bulk-status", json=order(max_affected=4))
@@ -70,13 +70,13 @@ async def test_more_than_agreed_changes_nothing(api: Client, database: Database)
     assert await database["users"].count_documents({"version": 1}) == 5
 
 
-async def test_deleted_users_are_left(api: Client, database: Database) -> None:
+async def test_deleted_users_are_not_changed(api: Client, database: Database) -> None:
     await fill(database, 3, deleted_at=OLD)
 
     assert (await api.post("/users/bulk-status", json=order())).json() == {"matched": 0, "modified": 0}
 
 
-async def test_other_writes_at_the_same_time_are_kept(api: Client, database: Database) -> None:
+async def test_concurrent_writes_are_kept(api: Client, database: Database) -> None:
     await fill(database, 300)
     ids = [str(user["_id"]) for user in await database["users"].find().to_list()]
 
@@ -101,7 +101,7 @@ async def test_other_writes_at_the_same_time_are_kept(api: Client, database: Dat
         (order(limit=1), "/limit"),
     ],
 )
-async def test_order_that_does_not_fit_is_422(api: Client, body: dict[str, Any], pointer: str) -> None:
+async def test_invalid_order_is_422(api: Client, body: dict[str, Any], pointer: str) -> None:
     response = await api.post("/users/bulk-status", json=body)
 
     assert response.status_code == 422

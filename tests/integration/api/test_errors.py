@@ -1,4 +1,4 @@
-"""Errors of every kind are problems."""
+"""Every error is answered as problem details."""
 
 import json
 
@@ -30,21 +30,21 @@ def assert_problem(response: Response, status: int, kind: str) -> None:
         "/schema/assets/%00",
     ],
 )
-async def test_address_that_does_not_exist_is_404(anonymous: Client, path: str) -> None:
+async def test_unknown_path_is_404(anonymous: Client, path: str) -> None:
     assert_problem(await anonymous.get(path), 404, "not-found")
 
 
 @pytest.mark.parametrize(
     "path", ["/users/6b03670836d3f4af790854b3", "/users/nobody", "/etl/runs/x", "/etl/quarantine/x"]
 )
-async def test_thing_that_does_not_exist_is_404(api: Client, path: str) -> None:
+async def test_unknown_id_is_404(api: Client, path: str) -> None:
     assert_problem(await api.get(path), 404, "not-found")
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("DELETE", "/users"), ("POST", "/health/live"), ("PUT", "/etl/trigger")]
 )
-async def test_wrong_method_is_405_with_those_that_do(api: Client, method: str, path: str) -> None:
+async def test_wrong_method_is_405_with_allowed_methods(api: Client, method: str, path: str) -> None:
     response = await api.request(method, path)
 
     assert_problem(response, 405, "method-not-allowed")
@@ -61,7 +61,7 @@ async def test_body_of_another_type_is_415(api: Client, method: str, path: str, 
     assert_problem(response, 415, "unsupported-media-type")
 
 
-async def test_patch_of_another_type_names_those_that_do(api: Client) -> None:
+async def test_patch_of_another_type_is_415_with_types(api: Client) -> None:
     response = await api.patch("/users/x", content=b"{}", headers={"content-type": "text/plain"})
 
     assert_problem(response, 415, "unsupported-media-type")
@@ -81,8 +81,8 @@ async def test_patch_of_another_type_names_those_that_do(api: Client) -> None:
         b"{} {}",
     ],
 )
-async def test_body_that_is_no_json_is_refused(api: Client, body: bytes) -> None:
-    """Nothing but 400 (no JSON) or 422 (JSON, but no user), and never 500."""
+async def test_malformed_json_is_refused(api: Client, body: bytes) -> None:
+    """The answer is 400 (no JSON) or 422 (JSON, but no user), and never 500."""
     user = await create(api)
     headers = {"content-type": "application/json", "if-match": "*"}
 
@@ -123,20 +123,20 @@ async def test_missing_parameter_is_named(api: Client) -> None:
     "path", ["/users?stauts=active", "/users/search?q=a&Limit=1", "/etl/runs?x=", "/etl/quarantine?x=1"]
 )
 async def test_misspelt_parameter_is_400(api: Client, path: str) -> None:
-    """A filter that is not understood must not answer with everything."""
+    """A misspelt filter must not answer with everything."""
     response = await api.get(path)
 
     assert_problem(response, 400, "invalid-query")
     assert [error["code"] for error in response.json()["errors"]] == ["unknown_parameter"]
 
 
-async def test_body_that_is_too_large_is_413(api: Client) -> None:
+async def test_body_above_1_mb_is_413(api: Client) -> None:
     response = await api.post("/users", json={"email": "a@b.io", "profile": {"bio": "x" * 1_100_000}})
 
     assert_problem(response, 413, "request-entity-too-large")
 
 
-async def test_null_bytes_and_far_numbers_are_422(api: Client) -> None:
+async def test_null_bytes_and_huge_numbers_are_422(api: Client) -> None:
     body = {
         "email": "a\0@b.io",
         "first_name": "a\0",
@@ -150,8 +150,8 @@ async def test_null_bytes_and_far_numbers_are_422(api: Client) -> None:
     assert len(response.json()["errors"]) == 4
 
 
-async def test_unexpected_error_tells_nothing(api: Client, database: Database) -> None:
-    """What broke is for the log, not for the client."""
+async def test_unexpected_error_reveals_nothing(api: Client, database: Database) -> None:
+    """Details of an internal error go to the log, not to the client."""
     secret = "hush-hush"
     await database.command("collMod", "etl_runs", validator={})
     await database["etl_runs"].insert_one({"source": {"key": secret}, "created_at": secret})

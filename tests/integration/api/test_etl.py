@@ -13,7 +13,7 @@ from tests.integration.api.conftest import Client
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-async def test_trigger_answers_with_the_runs_address(api: Client, api_settings: Settings) -> None:
+async def test_trigger_returns_the_path_of_the_run(api: Client, api_settings: Settings) -> None:
     response = await api.post("/etl/trigger", json={"source": "crm", "full": True})
 
     run = response.json()
@@ -23,11 +23,11 @@ async def test_trigger_answers_with_the_runs_address(api: Client, api_settings: 
     assert (await api.get(response.headers["location"])).json() == run
     async with open_queue(api_settings) as queue:
         [job] = [job for job in await queue.zrange(QUEUE_NAME, 0, -1) if f"run:{run['id']}:".encode() in job]
-        # The queue is shared with other tests: nobody works this job.
+        # The queue is shared with other tests, and no worker runs here: remove the job.
         await queue.zrem(QUEUE_NAME, job)
 
 
-async def test_unknown_source_is_404_and_names_those_known(api: Client, database: Database) -> None:
+async def test_unknown_source_is_404_with_known_sources(api: Client, database: Database) -> None:
     response = await api.post("/etl/trigger", json={"source": "hr"})
 
     assert response.status_code == 404
@@ -36,7 +36,7 @@ async def test_unknown_source_is_404_and_names_those_known(api: Client, database
 
 
 @pytest.mark.parametrize("body", [{}, {"source": 5}, {"source": "crm", "since": "x"}, []])
-async def test_trigger_that_does_not_fit_is_422(api: Client, body: Any) -> None:
+async def test_invalid_trigger_is_422(api: Client, body: Any) -> None:
     assert (await api.post("/etl/trigger", json=body)).status_code == 422
 
 
@@ -60,8 +60,8 @@ async def test_runs_are_paged_latest_first(api: Client) -> None:
     assert [run["source"] for run in only] == ["crm"] * 3
 
 
-async def test_cursor_of_no_run_is_refused(api: Client) -> None:
-    """Its check digits are no secret: anybody can make one that fits."""
+async def test_forged_cursor_is_refused(api: Client) -> None:
+    """The checksum is no secret: a client can create a valid one."""
     position = Position(at=START, id="no-object-id")
     forged = encode_cursor(position, query=("runs", None, None))
 

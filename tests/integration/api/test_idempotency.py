@@ -1,4 +1,4 @@
-"""`Idempotency-Key` on `POST /users`."""
+"""The header `Idempotency-Key` of `POST /users`."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ async def post(api: Client, key: str, **changes: Any) -> Response:
     return await api.post("/users", json={**ADA, **changes}, headers={"idempotency-key": key})
 
 
-async def test_repeat_answers_with_the_first_user(api: Client, database: Database) -> None:
+async def test_repeat_returns_the_first_user(api: Client, database: Database) -> None:
     first = await post(api, "k1")
     repeated = await post(api, "k1")
 
@@ -28,7 +28,7 @@ async def test_repeat_answers_with_the_first_user(api: Client, database: Databas
     assert await database["users"].count_documents({}) == 1
 
 
-async def test_repeats_at_once_make_one_user(api: Client, database: Database) -> None:
+async def test_concurrent_repeats_create_one_user(api: Client, database: Database) -> None:
     answers = await asyncio.gather(*(post(api, "k1") for _ in range(8)))
 
     assert {answer.status_code for answer in answers} == {201}
@@ -36,7 +36,7 @@ async def test_repeats_at_once_make_one_user(api: Client, database: Database) ->
     assert await database["users"].count_documents({}) == 1
 
 
-async def test_key_of_another_request_is_refused(api: Client) -> None:
+async def test_key_with_another_request_is_refused(api: Client) -> None:
     await post(api, "k1")
 
     other = await post(api, "k1", first_name="Augusta")
@@ -45,8 +45,11 @@ async def test_key_of_another_request_is_refused(api: Client) -> None:
     assert other.json()["type"] == "/problems/idempotency-key-reused"
 
 
-async def test_refused_request_leaves_its_key_free(api: Client) -> None:
-    """A key stands for a user that was made; a client may mend its request, or wait until the address is free."""
+async def test_refused_request_does_not_bind_its_key(api: Client) -> None:
+    """A key is bound only when a user is created.
+
+    The client may fix its request and retry, or wait until the e-mail address is free.
+    """
     taken = (await post(api, "k1")).json()
     refused = await post(api, "k2")
     await api.delete(f"/users/{taken['id']}", headers={"if-match": "*"})
@@ -74,8 +77,8 @@ async def test_two_writers_may_use_one_key(api: Client, keys: dict[Any, str], da
     assert await database["users"].count_documents({}) == 2
 
 
-async def test_password_is_not_in_the_kept_key(api: Client, database: Database) -> None:
-    """Its digest neither: one of a fast hash could be guessed from."""
+async def test_password_is_not_stored_with_the_key(api: Client, database: Database) -> None:
+    """No digest of it is stored either: a fast hash would allow guessing."""
     await post(api, "k1")
 
     assert (await post(api, "k1", password="another long password")).status_code == 201

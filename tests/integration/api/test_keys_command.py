@@ -1,4 +1,4 @@
-"""`docustore keys`, as people call it."""
+"""The command `docustore keys`."""
 
 import asyncio
 import json
@@ -35,7 +35,9 @@ def keys_command(settings: Settings) -> Any:
     return run
 
 
-async def test_key_is_made_used_listed_and_ended(keys_command: Any, database: Database, anonymous: Client) -> None:
+async def test_key_is_created_used_listed_and_revoked(
+    keys_command: Any, database: Database, anonymous: Client
+) -> None:
     _, made = await keys_command("create", "reporting", "--scope", "write", "--expires-in-days", "9", "--json")
     new = json.loads(made)
     principal = await KeyRing(admin_key=None).principal_of(new["key"])
@@ -52,7 +54,7 @@ async def test_key_is_made_used_listed_and_ended(keys_command: Any, database: Da
     assert stored["revoked_at"] is not None
 
 
-async def test_plain_output_is_the_key_alone(keys_command: Any, database: Database) -> None:
+async def test_plain_output_is_only_the_key(keys_command: Any, database: Database) -> None:
     code, printed = await keys_command("create", "shell")
 
     assert code == 0
@@ -60,7 +62,7 @@ async def test_plain_output_is_the_key_alone(keys_command: Any, database: Databa
     assert len(printed.split()) == 1
 
 
-async def test_ending_a_key_that_is_not_there_fails(keys_command: Any, database: Database) -> None:
+async def test_revoking_an_unknown_key_fails(keys_command: Any, database: Database) -> None:
     code, printed = await keys_command("revoke", "nope", "--json")
 
     assert code == 1

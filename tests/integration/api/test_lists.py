@@ -26,7 +26,7 @@ def raw(number: int, **fields: Any) -> dict[str, Any]:
         "roles": ["clerk"] if number % 5 == 0 else [],
         "tags": [f"t{number % 7}"],
         "search_terms": search_terms(email=email, first_name=first, last_name=last),
-        # Three users share each moment, so that the tie-break matters.
+        # Three users share each time, so that the tie-break matters.
         "created_at": START + timedelta(minutes=number // 3),
         "updated_at": START,
         "deleted_at": None,
@@ -52,7 +52,7 @@ async def pages(api: Client, **params: Any) -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at"])
-async def test_pages_hold_each_user_once_while_others_come(api: Client, database: Database, sort: str) -> None:
+async def test_pages_are_stable_during_inserts(api: Client, database: Database, sort: str) -> None:
     await fill(database, 1000)
 
     async def keep_inserting() -> None:
@@ -66,14 +66,14 @@ async def test_pages_hold_each_user_once_while_others_come(api: Client, database
 
     ids = [user["id"] for user in found]
     assert len(ids) == len(set(ids))
-    there_all_the_time = {f"user{number}@example.org" for number in range(1000)}
-    assert there_all_the_time <= {user["email"] for user in found}
+    present_from_the_start = {f"user{number}@example.org" for number in range(1000)}
+    assert present_from_the_start <= {user["email"] for user in found}
     moments = [user["created_at"] for user in found]
     assert moments == sorted(moments, reverse=sort.startswith("-"))
 
 
 @pytest.mark.parametrize("sort", ["created_at", "-created_at"])
-async def test_users_without_a_date_are_listed_too(api: Client, database: Database, sort: str) -> None:
+async def test_users_without_a_date_are_listed(api: Client, database: Database, sort: str) -> None:
     await fill(database, 5)
     await database["users"].insert_many([{"email": f"bare{n}@example.org"} for n in range(5)])
 
@@ -118,7 +118,7 @@ async def test_filters_and_counts_agree(api: Client, database: Database, params:
     assert estimated.json()["total"] == len(numbers)
 
 
-async def test_count_is_left_out_unless_asked_for(api: Client) -> None:
+async def test_count_is_returned_only_on_request(api: Client) -> None:
     response = await api.get("/users")
 
     assert response.json() == {"items": [], "next_cursor": None}
@@ -154,12 +154,12 @@ async def test_cursor_is_refused_with_other_filters(api: Client, database: Datab
     assert (other.status_code, smaller.status_code) == (400, 200)
 
 
-async def test_far_dates_do_not_overflow(api: Client) -> None:
+async def test_extreme_dates_do_not_overflow(api: Client) -> None:
     for moment in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
         assert (await api.get("/users", params={"created_at[gte]": moment})).status_code == 200
 
 
-async def test_search_finds_every_word_by_its_beginning(api: Client) -> None:
+async def test_search_matches_prefixes_of_all_words(api: Client) -> None:
     ada = await create(api, "ada.lovelace@example.org", first_name="Ada", last_name="Lovelace")
     ola = await create(api, "o@uni.example", first_name="Óla", last_name="Łącka")
 
@@ -174,7 +174,7 @@ async def test_search_finds_every_word_by_its_beginning(api: Client) -> None:
     assert await found("lac") == await found("łąC") == [ola["id"]]
     assert await found("example") == [ola["id"], ada["id"]]
     assert await found("ada.lovelace@example.org") == [ada["id"]]
-    # As an expression it would find Lovelace.
+    # As a regular expression it would find Lovelace.
     assert await found("l.velace") == []
     assert await found("example", status="suspended") == []
 
@@ -208,7 +208,7 @@ async def test_search_total_stops_at_1001(api: Client, database: Database) -> No
 @pytest.mark.parametrize(
     "query", ["q=", "q=%20", "q=%C2%A1!", "limit=5", "q=a&offset=1001", f"q={quote('a' * 201)}"]
 )
-async def test_search_that_cannot_find_is_400(api: Client, query: str) -> None:
+async def test_invalid_search_is_400(api: Client, query: str) -> None:
     response = await api.get(f"/users/search?{query}")
 
     assert (response.status_code, response.headers["content-type"]) == (400, "application/problem+json")
@@ -235,7 +235,7 @@ def stages(plan: Any) -> set[str]:
         UserFilter(created_from=START + timedelta(minutes=30)),
     ],
 )
-async def test_deep_page_reads_little_and_sorts_nothing(
+async def test_deep_page_reads_few_keys_without_a_sort(
     api: Client, database: Database, which: UserFilter, sort: UserSort
 ) -> None:
     await fill(database, 2000)

@@ -1,4 +1,4 @@
-"""HEAD, OPTIONS and the header `Allow`: the same for every route."""
+"""HEAD, OPTIONS and the header `Allow` of every route."""
 
 import pytest
 
@@ -16,7 +16,7 @@ async def test_head_is_get_without_the_body(api: Client, path: str) -> None:
     assert headed.headers == got.headers
 
 
-async def test_head_tells_the_version(api: Client) -> None:
+async def test_head_returns_the_version(api: Client) -> None:
     user = await create(api)
 
     response = await api.head(f"/users/{user['id']}")

@@ -1,6 +1,6 @@
-"""What `/schema` promises, every route keeps, whatever it is sent: requests made from the description itself.
+"""Every route conforms to `/schema`, for requests generated from `/schema`.
 
-The requests are the same in every run: nothing here is left to chance, and no example is remembered.
+The requests are the same in every run: generation is deterministic, and no example database is used.
 """
 
 import asyncio
@@ -54,19 +54,25 @@ def operations() -> Iterator[APIOperation[Any, Any, Any, Any]]:
 
 
 class Caller:
-    """Sends generated requests from another thread: the generator blocks the one it runs in."""
+    """Sends generated requests.
+
+    The generator runs in another thread, because it blocks its thread.
+    """
 
     def __init__(self, api: Client) -> None:
         self._api = api
         self._loop = asyncio.get_running_loop()
         self._emails = count()
 
-    def send(self, case: Any, *, gets_further: bool) -> Response:
-        """Send a request as it is, or so that it gets further: for a user that exists, with a free address."""
-        if gets_further and "user_id" in case.path_parameters:
+    def send(self, case: Any, *, uses_existing: bool) -> Response:
+        """Send a request as generated, or with an existing user.
+
+        With `uses_existing` it names an existing user and a free e-mail address, so that it passes more checks.
+        """
+        if uses_existing and "user_id" in case.path_parameters:
             case.path_parameters["user_id"] = self._new_user()
             case.headers["If-Match"] = "*"
-        if gets_further and isinstance(case.body, dict) and "email" in case.body:
+        if uses_existing and isinstance(case.body, dict) and "email" in case.body:
             case.body["email"] = self._free_address()
         prepared = requests.Request(**case.as_transport_kwargs(base_url=BASE_URL)).prepare()
         return self._request(prepared.method, prepared.url, headers=dict(prepared.headers), content=prepared.body)
@@ -82,8 +88,11 @@ class Caller:
         return sending.result(ANSWER_TIMEOUT_S)
 
 
-def kinds_of_requests() -> list[Any]:
-    """Right requests to every operation, and wrong ones to those that can be sent some: any text is a good id."""
+def request_kinds() -> list[Any]:
+    """List valid requests for every operation, and invalid ones where they exist.
+
+    An operation without query and body has no invalid requests, because any text is a valid id.
+    """
     return [
         pytest.param(operation, mode, id=f"{operation.label}-{mode.value}")
         for operation in operations()
@@ -92,14 +101,14 @@ def kinds_of_requests() -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize(("operation", "mode"), kinds_of_requests())
-async def test_every_answer_is_described(api: Client, operation: Any, mode: GenerationMode) -> None:
-    """Right and wrong requests alike get a status, a type and a body that the description names."""
+@pytest.mark.parametrize(("operation", "mode"), request_kinds())
+async def test_every_answer_conforms_to_the_schema(api: Client, operation: Any, mode: GenerationMode) -> None:
+    """Valid and invalid requests get a documented status, type and body."""
     caller = Caller(api)
 
     @REPRODUCIBLE
-    @given(case=operation.as_strategy(mode, feedback=FeedbackSources()), gets_further=booleans())
-    def conforms(case: Any, gets_further: bool) -> None:
-        case.validate_response(caller.send(case, gets_further=gets_further), checks=CHECKS)
+    @given(case=operation.as_strategy(mode, feedback=FeedbackSources()), uses_existing=booleans())
+    def conforms(case: Any, uses_existing: bool) -> None:
+        case.validate_response(caller.send(case, uses_existing=uses_existing), checks=CHECKS)
 
     await asyncio.to_thread(conforms)

@@ -1,4 +1,4 @@
-"""Health, metrics, and the description of the API."""
+"""Health, metrics, and the OpenAPI document."""
 
 import re
 from typing import Any
@@ -24,7 +24,7 @@ async def test_requests_are_counted_by_template(api: Client) -> None:
     user = await create(api)
     for _ in range(3):
         await api.get(f"/users/{user['id']}")
-    await api.get("/users/nobody")
+    await api.get("/users/malformed")
     await api.get("/not/there")
 
     found = await samples(api)
@@ -34,10 +34,10 @@ async def test_requests_are_counted_by_template(api: Client) -> None:
     assert found[name, frozenset({**route, "status": "200"}.items())] == 3
     assert found[name, frozenset({**route, "status": "404"}.items())] == 1
     assert found["docustore_http_requests_unrouted_total", frozenset()] == 1
-    assert not any(user["id"] in str(key) or "nobody" in str(key) for key in found)
+    assert not any(user["id"] in str(key) or "malformed" in str(key) for key in found)
 
 
-async def test_store_is_measured_at_the_scrape(api: Client) -> None:
+async def test_store_metrics_are_read_at_the_scrape(api: Client) -> None:
     await EtlRun(
         source="crm", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=now_utc(),
         finished_at=now_utc(), duration_s=1.5, counts=Counts(read=3, inserted=3),
@@ -51,7 +51,7 @@ async def test_store_is_measured_at_the_scrape(api: Client) -> None:
     assert ("docustore_users", frozenset({("status", "active")})) in found
 
 
-async def test_description_is_openapi_3_1(anonymous: Client) -> None:
+async def test_schema_is_openapi_3_1(anonymous: Client) -> None:
     document = (await anonymous.get("/schema")).json()
 
     assert document["openapi"].startswith("3.1")
@@ -59,7 +59,7 @@ async def test_description_is_openapi_3_1(anonymous: Client) -> None:
     assert (await anonymous.get("/schema/openapi.json")).json() == document
 
 
-async def test_every_route_is_described(anonymous: Client) -> None:
+async def test_every_route_is_documented(anonymous: Client) -> None:
     document = (await anonymous.get("/schema")).json()
 
     operations = [
@@ -76,21 +76,21 @@ async def test_every_route_is_described(anonymous: Client) -> None:
             assert list(problem) == ["application/problem+json"], (path, method)
 
 
-async def test_patch_describes_both_kinds_of_body(anonymous: Client) -> None:
+async def test_patch_documents_both_kinds_of_body(anonymous: Client) -> None:
     document = (await anonymous.get("/schema")).json()
 
     content = document["paths"]["/users/{user_id}"]["patch"]["requestBody"]["content"]
     assert set(content) == {"application/merge-patch+json", "application/json-patch+json", "application/json"}
 
 
-async def test_older_tools_get_3_0(anonymous: Client) -> None:
+async def test_openapi_3_0_is_served(anonymous: Client) -> None:
     response = await anonymous.get("/schema/openapi-3.0.json")
 
     assert response.json()["openapi"] == "3.0.3"
     assert '"null"' not in response.text
 
 
-async def test_browsers_are_led_to_the_page(anonymous: Client) -> None:
+async def test_browsers_are_redirected_to_the_page(anonymous: Client) -> None:
     led = await anonymous.get("/schema", headers={"accept": "text/html,*/*"})
     page = await anonymous.get(led.headers["location"])
 
@@ -100,7 +100,7 @@ async def test_browsers_are_led_to_the_page(anonymous: Client) -> None:
         assert (await anonymous.get(address)).status_code == 200, address
 
 
-async def test_pages_let_nothing_in_from_elsewhere(anonymous: Client) -> None:
+async def test_pages_load_nothing_from_other_servers(anonymous: Client) -> None:
     for path in ("/login", "/schema/docs"):
         response = await anonymous.get(path)
 
@@ -108,7 +108,7 @@ async def test_pages_let_nothing_in_from_elsewhere(anonymous: Client) -> None:
         assert "http" not in re.sub(r"http-equiv|https?://www\.w3\.org", "", response.text)
 
 
-async def test_analytics_and_status_answer_before_the_first_listener(api: Client) -> None:
+async def test_figures_answer_before_the_first_listener(api: Client) -> None:
     analytics = (await api.get("/users/analytics")).json()
     status = (await api.get("/changes/status")).json()
 

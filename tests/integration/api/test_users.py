@@ -16,7 +16,7 @@ def pointers(response: Any) -> set[str]:
     return {error["pointer"] for error in response.json()["errors"]}
 
 
-async def test_created_user_is_answered_whole(api: Client) -> None:
+async def test_created_user_is_returned_whole(api: Client) -> None:
     response = await api.post("/users", json={"email": " Ada@Example.org", "first_name": "Ada", "last_name": "L."})
 
     user = response.json()
@@ -63,7 +63,7 @@ async def test_unmodified_user_is_304(api: Client) -> None:
     assert response.headers["etag"] == '"1"'
 
 
-async def test_merge_patch_changes_what_it_names(api: Client) -> None:
+async def test_merge_patch_changes_only_named_fields(api: Client) -> None:
     user = await create(api, profile={"bio": "b", "location": "Porto"}, tags=["a"])
 
     response = await api.patch(
@@ -103,7 +103,7 @@ async def test_json_patch_is_all_or_nothing(api: Client) -> None:
     assert taken.json()["tags"] == ["a", "b"]
 
 
-async def test_put_takes_what_is_left_out_back_to_default(api: Client) -> None:
+async def test_put_resets_missing_fields_to_defaults(api: Client) -> None:
     user = await create(api, first_name="Ada", tags=["a"], roles=["r"], status="suspended")
 
     response = await api.put(
@@ -116,7 +116,7 @@ async def test_put_takes_what_is_left_out_back_to_default(api: Client) -> None:
     assert replaced["created_at"] == user["created_at"]
 
 
-async def test_patch_that_changes_nothing_keeps_the_version(api: Client) -> None:
+async def test_patch_without_changes_keeps_the_version(api: Client) -> None:
     user = await create(api, first_name="Ada")
 
     response = await api.patch(f"/users/{user['id']}", json={"first_name": "Ada"}, headers={"if-match": '"1"'})
@@ -125,7 +125,7 @@ async def test_patch_that_changes_nothing_keeps_the_version(api: Client) -> None
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-async def test_write_needs_the_present_version(api: Client, method: str) -> None:
+async def test_write_needs_the_current_version(api: Client, method: str) -> None:
     user = await create(api)
     body = None if method == "DELETE" else {"email": "ada@example.org", "first_name": "A"}
     path = f"/users/{user['id']}"
@@ -139,7 +139,7 @@ async def test_write_needs_the_present_version(api: Client, method: str) -> None
     assert (await api.get(path)).json() == user
 
 
-async def test_of_two_writers_with_one_etag_one_wins(api: Client) -> None:
+async def test_one_of_many_writers_with_one_etag_wins(api: Client) -> None:
     user = await create(api)
 
     responses = await asyncio.gather(
@@ -154,7 +154,7 @@ async def test_of_two_writers_with_one_etag_one_wins(api: Client) -> None:
     assert (await api.get(f"/users/{user['id']}")).json() == won
 
 
-async def test_writers_of_any_version_all_get_through(api: Client) -> None:
+async def test_writers_of_any_version_all_succeed(api: Client) -> None:
     user = await create(api)
 
     responses = await asyncio.gather(
@@ -165,7 +165,7 @@ async def test_writers_of_any_version_all_get_through(api: Client) -> None:
     assert (await api.get(f"/users/{user['id']}")).json()["version"] == 4
 
 
-async def test_of_two_users_with_one_email_one_is_created(api: Client) -> None:
+async def test_concurrent_creates_with_one_email(api: Client) -> None:
     responses = await asyncio.gather(*(api.post("/users", json={"email": "ada@example.org"}) for _ in range(5)))
 
     assert sorted(response.status_code for response in responses) == [201, 409, 409, 409, 409]
@@ -205,7 +205,7 @@ async def test_deleted_user_is_gone_and_its_email_free(api: Client, database: Da
     assert stored["first_name"] == "Ada"
 
 
-async def test_restored_user_is_as_it_was(api: Client) -> None:
+async def test_restored_user_keeps_its_fields(api: Client) -> None:
     user = await create(api, first_name="Ada")
     await api.delete(f"/users/{user['id']}", headers={"if-match": '"1"'})
 
@@ -239,7 +239,7 @@ async def test_status_actions(api: Client, action: str, status: str) -> None:
     assert stale.status_code == 412
 
 
-async def test_password_is_hashed_and_never_answered(api: Client, database: Database) -> None:
+async def test_password_is_hashed_and_never_returned(api: Client, database: Database) -> None:
     user = await create(api, password="correct horse")
     path = f"/users/{user['id']}"
 
@@ -275,8 +275,8 @@ async def test_all_errors_of_a_body_are_listed(api: Client) -> None:
     assert "nobody" not in created.text
 
 
-async def test_users_of_other_clients_are_read_and_changed(api: Client, database: Database) -> None:
-    """Anyone may write users; what is missing reads as its default."""
+async def test_users_of_other_clients_are_handled(api: Client, database: Database) -> None:
+    """Other clients may write users; missing fields are read as their defaults."""
     path = f"/users/{(await database['users'].insert_one({'email': 'bare@example.org'})).inserted_id}"
 
     read = await api.get(path)

@@ -1,4 +1,4 @@
-"""The benchmarks compare the same work."""
+"""The benchmarks compare implementations that do the same work."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -71,26 +71,26 @@ async def test_peer_answers_the_same_pages(ours: AsyncClient, peer: AsyncClient,
 
     assert len(first) == len(deep) == api.PAGE
     assert [without_full_name(user) for user in first] == peer_first
-    # The cursor stands on the user in the middle, so the page starts with the one behind it.
+    # The cursor is the position of the middle user, so the page starts with the next user.
     assert [without_full_name(user) for user in deep[:-1]] == peer_deep[1:]
 
 
-async def test_figures_agree_with_the_scan(populated: Database) -> None:
+async def test_marts_equal_the_aggregation(populated: Database) -> None:
     groups = await (await populated["users"].aggregate(marts_pipeline())).to_list()
 
     assert await read_marts(populated) == marts_from_groups(groups)
     assert (await read_marts(populated)).total == USERS
 
 
-async def test_every_question_is_measured(populated: Database) -> None:
+async def test_every_query_is_measured(populated: Database) -> None:
     rows = await reads.measure(populated, users=USERS)
 
-    assert [row.unit for row in rows] == ["questions/s", "questions/s", "ms"]
+    assert [row.unit for row in rows] == ["queries/s", "queries/s", "ms"]
     assert all(row.value > 0 for row in rows)
 
 
-async def test_an_error_is_no_figure() -> None:
-    """A server that fails fast must not look fast."""
+async def test_error_response_fails_the_measurement() -> None:
+    """A server that answers errors quickly must not count as fast."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

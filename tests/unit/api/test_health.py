@@ -26,7 +26,7 @@ def answering(answer: object) -> Any:
     ("answer", "status"),
     [({"ok": 1}, "ok"), (AutoReconnect("x"), "unavailable"), (ServerSelectionTimeoutError("x"), "unavailable")],
 )
-async def test_mongodb_is_ready_when_its_primary_answers(answer: object, status: str) -> None:
+async def test_mongodb_is_ready_if_its_primary_answers(answer: object, status: str) -> None:
     database: Any = SimpleNamespace(client=SimpleNamespace(admin=SimpleNamespace(command=answering(answer))))
 
     assert (await mongodb_status(database)).status == status
@@ -47,7 +47,7 @@ async def test_valkey_is_ready_when_it_answers_in_time(answer: object, status: s
     assert (await valkey_status(queue)).status == status
 
 
-def test_service_is_ready_when_all_parts_are() -> None:
+def test_service_is_ready_if_all_parts_are_ready() -> None:
     ready, not_ready = readiness(mongodb=OK, valkey=OK), readiness(mongodb=AWAY, valkey=OK)
 
     assert (ready.status_code, ready.content.status) == (200, "ok")

@@ -24,7 +24,7 @@ from docustore.api.openapi_30 import to_openapi_30
         ({"type": "string", "maxLength": 3}, {"type": "string", "maxLength": 3}),
     ],
 )
-def test_schema_says_the_same_in_3_0(given: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_schema_is_converted_to_3_0(given: dict[str, Any], expected: dict[str, Any]) -> None:
     document = {"openapi": "3.1.0", "components": {"schemas": {"A": given}}}
 
     assert to_openapi_30(document) == {"openapi": "3.0.3", "components": {"schemas": {"A": expected}}}

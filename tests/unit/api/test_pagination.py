@@ -11,7 +11,7 @@ QUERY = ("users", "-created_at", {"status": "active"})
 
 
 @pytest.mark.parametrize("position", [POSITION, Position(at=None, id="x")])
-def test_cursor_reads_back_as_it_was_written(position: Position) -> None:
+def test_decoded_cursor_equals_its_position(position: Position) -> None:
     assert decode_cursor(encode_cursor(position, query=QUERY), query=QUERY) == position
 
 
@@ -30,7 +30,7 @@ def test_cursor_of_another_query_is_refused(other: object) -> None:
     assert caught.value.errors[0].pointer == "/cursor"
 
 
-def test_every_changed_byte_is_noticed() -> None:
+def test_every_changed_byte_is_refused() -> None:
     raw = urlsafe_b64decode(encode_cursor(POSITION, query=QUERY) + "==")
     for index in range(len(raw)):
         changed = raw[:index] + bytes([raw[index] ^ 1]) + raw[index + 1 :]
@@ -40,6 +40,6 @@ def test_every_changed_byte_is_noticed() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "💥", "a" * 10_000, "AAAA", "....", "\ud800"])
-def test_what_is_no_cursor_is_refused(cursor: str) -> None:
+def test_malformed_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidQueryError):
         decode_cursor(cursor, query=QUERY)

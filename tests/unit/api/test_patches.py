@@ -6,7 +6,7 @@ from docustore.api.patches import MAX_COPIES, MAX_OPERATIONS, PatchType, apply_p
 from docustore.errors import InvalidInputError
 
 
-# RFC 7396, appendix A, those whose target is an object.
+# The examples of RFC 7396, appendix A, with an object as target.
 @pytest.mark.parametrize(
     ("target", "patch", "expected"),
     [

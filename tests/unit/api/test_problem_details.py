@@ -24,13 +24,13 @@ OURS = [error for error in subclasses(DocustoreError) - {DocustoreError} if erro
 
 
 @pytest.mark.parametrize("error", OURS, ids=lambda error: error.__name__)
-def test_every_error_or_its_branch_has_a_status(error: type[DocustoreError]) -> None:
+def test_every_error_or_an_ancestor_has_a_status(error: type[DocustoreError]) -> None:
     assert any(ancestor in STATUS_BY_ERROR for ancestor in error.__mro__)
 
 
 @pytest.mark.parametrize("error", OURS, ids=lambda error: error.__name__)
 def test_only_retryable_errors_are_503(error: type[DocustoreError]) -> None:
-    """A client may send a 503 again; what will never succeed must not say so."""
+    """A client may retry a 503; a non-retryable error must not be a 503."""
     assert (status_of(error) == 503) == issubclass(error, errors.RetryableError)
 
 
@@ -42,20 +42,20 @@ def answered(handler: Any, error: Exception) -> Response[Any]:
 @pytest.mark.parametrize(
     "error", [AutoReconnect("x"), ServerSelectionTimeoutError("x"), ExecutionTimeout("x", 50)]
 )
-def test_database_away_is_503_with_retry_after(error: PyMongoError) -> None:
+def test_transient_error_is_503_with_retry_after(error: PyMongoError) -> None:
     response = answered(database_problem, error)
 
     assert (response.status_code, response.content.type) == (503, "/problems/database-unavailable")
     assert int(response.headers["Retry-After"]) > 0
 
 
-def test_error_that_knows_how_long_says_it() -> None:
+def test_retry_after_of_the_error_is_sent() -> None:
     error = errors.QueueUnavailableError("later", retry_after=timedelta(minutes=2))
 
     assert answered(domain_problem, error).headers["Retry-After"] == "120"
 
 
-def test_other_errors_of_the_driver_tell_nothing() -> None:
+def test_other_driver_errors_reveal_nothing() -> None:
     response = answered(database_problem, OperationFailure("secret"))
 
     assert response.status_code == 500
