@@ -39,19 +39,21 @@ def missing_parameters(request: Request[Any, Any, Any]) -> tuple[FieldError, ...
 
 
 def refuse_unknown_parameters(request: Request[Any, Any, Any]) -> None:
-    """Refuse parameters that do not exist.
+    """Refuse parameters that the route does not have.
 
-    A misspelt filter must not answer with everything.
+    A misspelt filter must not answer with everything. A `dry_run` in the query of a route that takes it in the
+    body must not start the real run.
 
     Raises:
-        InvalidQueryError: The route has query parameters, but not this one.
+        InvalidQueryError: The route does not have one of the parameters.
     """
     if not request.scope["query_string"]:
         return
     known = query_parameters(request)
-    unknown = sorted(set(request.query_params) - set(known)) if known else []
+    unknown = sorted(set(request.query_params) - set(known))
     if unknown:
-        detail = f"unknown parameter; use one of {', '.join(sorted(known))}"
+        choice = f"use one of {', '.join(sorted(known))}" if known else "the route has no query parameters"
+        detail = f"unknown parameter; {choice}"
         raise InvalidQueryError(
             tuple(FieldError(pointer=f"/{name}", code="unknown_parameter", detail=detail) for name in unknown)
         )

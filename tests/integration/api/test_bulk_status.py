@@ -30,6 +30,16 @@ def order(**fields: Any) -> dict[str, Any]:
     return {"current_status": "active", "new_status": "inactive", **fields}
 
 
+async def test_dry_run_in_the_query_changes_nothing(api: Client, database: Database) -> None:
+    """The route takes `dry_run` in the body; in the query it was ignored, and users were changed."""
+    await fill(database, 3)
+
+    response = await api.post("/users/bulk-status?dry_run=true", json=order())
+
+    assert response.status_code == 400
+    assert await database["users"].count_documents({"status": "active"}) == 3
+
+
 async def test_users_not_changed_since_get_the_status(api: Client, database: Database) -> None:
     await fill(database, 10)
 
