@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from docustore.changes.apply import Reached, Writer, apply_effects, save_idle
-from docustore.changes.effects import effects_of
+from docustore.changes.apply import Reached, Writer, apply_effects
+from docustore.changes.effects.batch import BatchEffects
+from docustore.changes.effects.registry import EFFECTS
 from docustore.changes.lease import Lease, acquire
 from docustore.changes.position import POSITION_ID, POSITIONS, Position, load_position
 from docustore.changes.status import change_status, is_heartbeat_fresh, wait_until_applied
@@ -82,6 +83,12 @@ async def _stale(database: Database) -> tuple[Lease, Position]:
     return lease, position
 
 
+def _one_insert(position: Position) -> BatchEffects:
+    effects = BatchEffects(EFFECTS, seq=position.seq)
+    effects.add([make_change("insert", after=make_user())])
+    return effects
+
+
 REACHED = Reached(
     token=token_at(9), cluster_time=make_change("insert", after={"_id": 1}).cluster_time, is_exact=True
 )
@@ -89,12 +96,12 @@ REACHED = Reached(
 
 async def test_fenced_listener_applies_nothing(database: Database) -> None:
     lease, position = await _stale(database)
-    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+    effects = _one_insert(position)
 
     async with database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
         with pytest.raises(ListenerFencedError):
-            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+            await apply_effects(writer, position, effects, reached=REACHED)
 
     assert await history_of(database) == []
     assert await database["user_stats"].find_one() is None
@@ -107,7 +114,7 @@ async def test_fenced_listener_moves_no_position(database: Database) -> None:
     async with database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
         with pytest.raises(ListenerFencedError):
-            await save_idle(writer, position, reached=REACHED)
+            await apply_effects(writer, position, BatchEffects(EFFECTS, seq=position.seq), reached=REACHED)
 
     assert await database[POSITIONS].find_one() == before
 
@@ -117,13 +124,13 @@ async def test_batch_applied_twice_counts_once(database: Database) -> None:
     lease = await acquire(database, owner="a", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
-    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+    effects = _one_insert(position)
 
     async with database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
-        await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+        await apply_effects(writer, position, effects, reached=REACHED)
         with pytest.raises(ListenerFencedError):
-            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+            await apply_effects(writer, position, effects, reached=REACHED)
 
     stats: Any = await database["user_stats"].find_one({"_id": "users"})
     assert (len(await history_of(database)), stats["total"]) == (1, 1)
@@ -135,12 +142,12 @@ async def test_taken_number_is_an_error_not_a_loop(database: Database) -> None:
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
     await database["user_history"].insert_one({"_id": 1})
-    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+    effects = _one_insert(position)
 
     async with database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
         with pytest.raises(Exception, match="E11000"):
-            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+            await apply_effects(writer, position, effects, reached=REACHED)
 
     assert (await load_position(database, fence=lease.fence)).seq == 0
 
