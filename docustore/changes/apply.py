@@ -20,7 +20,7 @@ from docustore.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """Where the stream stands after a batch; see `docustore.changes.stream.EventBatch`."""
+    """Where the stream stands after a batch; see `EventBatch` in `stream`."""
 
     token: Token
     cluster_time: Timestamp
@@ -29,18 +29,24 @@ class Reached:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """The connection a listener writes through; one session, so one transaction at a time."""
+    """The connection that a listener writes through.
+
+    One session, so one transaction at a time.
+    """
 
     database: Database
     session: AsyncClientSession
     lease_ms: int
 
     async def transaction(self, write: Write) -> None:
-        """Run the writes in one transaction; the driver repeats it while the server allows that."""
+        """Run the writes in one transaction.
+
+        The driver repeats it while the server allows that.
+        """
         await self.session.with_transaction(write)
 
     async def guarded(self, position: Position, write: Write) -> None:
-        """Run the writes in one transaction, on condition that the position is still the known one.
+        """Run the writes in one transaction if the position is still the known one.
 
         Raises:
             ListenerFencedError: Another listener took over; nothing was written.

@@ -53,7 +53,10 @@ async def differing_changes(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Makes changes of the differences that a comparison at `cluster_time` finds. Pure but for the numbers."""
+    """Makes a change of each difference found at `cluster_time`.
+
+    Pure, except that it takes the next of the `numbers`.
+    """
 
     cluster_time: Timestamp
     numbers: Iterator[int]

@@ -27,7 +27,10 @@ MAX_TRANSACTION_BYTES: Final = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowOptions:
-    """How to follow: `idle_save_s` is the longest time between two moves of an idle position."""
+    """How to follow the stream.
+
+    `idle_save_s` is the longest time between two moves of an idle position.
+    """
 
     batch_size: int
     images: Images
@@ -107,7 +110,10 @@ class _Follower:
 
 
 def parts(batch: EventBatch, *, max_events: int) -> Iterator[tuple[tuple[Change, ...], Reached]]:
-    """Cut a batch into the parts of one transaction each, with the position after each part. Pure."""
+    """Cut a batch into parts of one transaction each. Pure.
+
+    Each part comes with the position after it.
+    """
     changes = batch.changes
     start, size_bytes = 0, 0
     for index, change in enumerate(changes):
@@ -123,5 +129,8 @@ def _reached(batch: EventBatch) -> Reached:
 
 
 def _reached_with(change: Change) -> Reached:
-    """Return the position after one change; more changes of its transaction may follow."""
+    """Return the position after one change.
+
+    More changes of its transaction may follow.
+    """
     return Reached(token=change.token, cluster_time=just_before(change.cluster_time), is_exact=False)

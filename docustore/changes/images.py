@@ -29,7 +29,7 @@ _RAW: Final = IMAGE_CODEC.with_options(document_class=RawBSONDocument)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """The last state of a user in history; `after` is None where the user was deleted.
+    """The last state of a user in history; `after` is None if it was deleted.
 
     `omitted` names fields that were too large to be kept.
     """

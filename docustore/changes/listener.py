@@ -1,4 +1,4 @@
-"""The listener's loops: stand by, take the lease, synchronise, follow the stream, retry.
+"""The listener's loops: take the lease, synchronise, follow, retry.
 
 Every failure ends in one of three ways. A transient failure reopens everything from the stored position after a
 pause. A lost lease makes this listener a standby. Any other failure stops the process with an error.
@@ -108,7 +108,10 @@ class _Work:
         return self.stop.is_set() or self.lease.is_lost
 
     async def ready(self, position: Position) -> Position:
-        """Take the first snapshot or finish an interrupted recovery, before the stream opens."""
+        """Take the first snapshot or finish an interrupted recovery.
+
+        The stream opens after it.
+        """
         if position.state is ListenerState.STREAMING:
             return position
         is_recovery = position.start.token is not None or position.start.start_at is not None

@@ -1,4 +1,4 @@
-"""What the change stream is asked for: where it starts, and the shape of its events. Pure."""
+"""The request for the change stream: its start, the shape of events. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -24,7 +24,10 @@ class Images(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartPoint:
-    """Where a stream opens: after a token's event, or with the first change at or after a cluster time."""
+    """Where a stream opens: after the event of a token, or at a cluster time.
+
+    At a cluster time the first change is the one at or after it.
+    """
 
     token: Token | None = None
     start_at: Timestamp | None = None

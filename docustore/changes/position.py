@@ -1,5 +1,6 @@
-"""The position: how far the listener has applied the stream; one document of `change_positions`.
+"""The position: how far the listener has applied the stream.
 
+It is one document of `change_positions`.
 It moves in the transaction that writes the effects, on condition of the fence and of the sequence number that the
 effects were made for. So a batch is applied once, even if it is repeated. See docs/changes.md for its invariants.
 """
@@ -98,7 +99,9 @@ async def move_position(
     lease_ms: int,
     session: AsyncClientSession | None = None,
 ) -> None:
-    """Store a moved position and renew the lease, if the stored one is still the known one.
+    """Store a moved position, if the stored one is still the known one.
+
+    Renews the lease.
 
     Raises:
         ListenerFencedError: Another listener took over, or this batch was applied already; nothing is set.
@@ -118,7 +121,10 @@ async def hold_position(
 
 
 def lease_renewal(lease_ms: int) -> dict[str, Any]:
-    """Assign the lease's times by the server's clock: those of several machines never agree."""
+    """Assign the times of the lease by the server's clock.
+
+    The clocks of several machines never agree.
+    """
     return {"heartbeat_at": "$$NOW", "lease_expires_at": {"$add": ["$$NOW", lease_ms]}}
 
 
@@ -137,7 +143,10 @@ async def _update(
 
 
 def _stored(position: Position) -> dict[str, Any]:
-    """Assign every field but the fence, which only a take-over sets; absent values leave the document."""
+    """Assign every field but the fence, which only a take-over sets.
+
+    A field whose value is None is removed.
+    """
     values = {
         "seq": Int64(position.seq),
         "state": position.state.value,

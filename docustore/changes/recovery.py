@@ -1,5 +1,6 @@
-"""Recover from a lost position: the stream cannot resume, and a gap is never silent.
+"""Recover from a position that the stream cannot resume from.
 
+A gap is never silent.
 The policy decides: `snapshot` compares the collection with history and continues, `reset` continues and leaves the
 gap in history, `fail` stops. A gap is one document of `change_gaps`. It is opened before the recovery and closed
 with its result.
@@ -27,7 +28,7 @@ MAX_RECOVERIES: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """Why the stream ended: the server's `code`, or the operation that ended the collection."""
+    """Why the stream ended: the server's `code`, or the operation that ended `users`."""
 
     reason: str
     code: int | None = None

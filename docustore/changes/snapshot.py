@@ -27,7 +27,10 @@ from docustore.transient import SNAPSHOT_TOO_OLD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synchronised:
-    """What a snapshot wrote: `rows` history rows as of `cluster_time`, and the position after it."""
+    """What a snapshot wrote, and the position after it.
+
+    `rows` counts history rows, as of `cluster_time`.
+    """
 
     rows: int
     cluster_time: Timestamp

@@ -170,7 +170,7 @@ def to_batch(
 
 
 def _first_ending(events: list[RawBSONDocument]) -> int | None:
-    """Find the event that ended the collection; it is among the last events of a reply."""
+    """Find the event that ended the collection, among the last of a reply."""
     for index in range(max(0, len(events) - MAX_ENDING_EVENTS), len(events)):
         if events[index]["operation"] in ENDING_OPERATIONS:
             return index

@@ -1,4 +1,4 @@
-"""The difference between two images of a user, and rows that fit into a document. Pure."""
+"""The difference of two images of a user, and rows that always fit. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -112,7 +112,10 @@ def _differing(document: dict[str, Any], other: dict[str, Any]) -> dict[str, Any
 
 
 def _row_size(row: HistoryRow) -> int:
-    """Measure the fields that hold values of the user; the others have room beyond the limit."""
+    """Measure the fields that hold values of the user.
+
+    The other fields have room beyond the limit.
+    """
     return _size({"user_id": row["user_id"], "changes": row["changes"], "after": row["after"]})
 
 

@@ -1,4 +1,7 @@
-"""What a batch of changes does: one instance of every effect. Pure until it is written."""
+"""What a batch of changes does: one instance of every effect.
+
+Pure until it is written.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +25,7 @@ class BatchEffects:
         self._effects = tuple(effect(seq=seq) for effect in effects)
 
     def add(self, changes: Sequence[Change]) -> None:
-        """Add the next changes to every effect; their images are known as far as they can be."""
+        """Add the next changes, with every available image, to every effect."""
         for effect in self._effects:
             # Bound once: this loop runs for every change.
             add = effect.add

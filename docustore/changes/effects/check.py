@@ -5,9 +5,10 @@ from docustore.database import Database
 
 
 async def differences(database: Database, effects: Effects, *, timeout_s: float = 10.0) -> list[str]:
-    """List the differences of every effect as sentences, in the order of the registry; empty when all is right.
+    """List the differences of every effect as sentences.
 
-    Changes nothing. Correct while writers and the listener work.
+    In the order of the registry; empty when all figures are right. Changes nothing.
+    Correct while writers and the listener work.
 
     Args:
         timeout_s: The longest wait of each effect for a state that belongs to one cluster time.

@@ -1,6 +1,7 @@
 """The interface of an effect: what the listener writes for each change of a user.
 
 A new effect is one module beside this one and one line in `docustore.changes.effects.registry`.
+A store that already has a position does not rebuild a new effect: the effect starts there, until a snapshot.
 """
 
 from abc import ABC, abstractmethod
@@ -85,7 +86,10 @@ class Effect(ABC):
 
     @abstractmethod
     def add(self, change: Change) -> None:
-        """Take the next change, in the order of the stream. Pure; called once for every change."""
+        """Take the next change, in the order of the stream.
+
+        Pure. Called once for every change.
+        """
 
     @abstractmethod
     async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
@@ -98,7 +102,9 @@ class Effect(ABC):
     @classmethod
     @abstractmethod
     async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:
-        """Derive the effect from `users` as of one cluster time: at the first start and after a lost position.
+        """Derive the effect from `users` as of one cluster time.
+
+        Called at the first start and after a lost position.
 
         Raises:
             OperationFailure: Code 239, the server no longer keeps that state.
@@ -107,7 +113,9 @@ class Effect(ABC):
     @classmethod
     @abstractmethod
     async def reconcile(cls, database: Database, *, timeout_s: float) -> list[str]:
-        """Compare what was written with `users`; list the differences as sentences. Changes nothing.
+        """Compare the effect with `users`; list the differences as sentences.
+
+        Changes nothing.
 
         Args:
             timeout_s: The longest wait for a state that belongs to one cluster time.
@@ -115,7 +123,10 @@ class Effect(ABC):
 
     @classmethod  # noqa: B027  # optional
     async def discard_unfinished(cls, database: Database, seq: int, guarded: Guarded) -> None:
-        """Remove what an interrupted rebuild wrote beyond `seq`; by default there is nothing."""
+        """Remove what an interrupted rebuild wrote beyond `seq`.
+
+        By default a rebuild writes only in the final transaction, and nothing is left.
+        """
 
 
 Effects = tuple[type[Effect], ...]

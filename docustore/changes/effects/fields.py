@@ -10,7 +10,7 @@ SECRET_FIELDS: Final = frozenset({"password_hash"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFields:
-    """The top-level fields that an effect reads from a user before and after a change.
+    """The top-level fields that an effect reads before and after a change.
 
     `_id` always comes. An update carries both images, less the bookkeeping fields that no effect declares in
     `before`. An insert is decoded for `after` only: a field that is not declared there is absent.

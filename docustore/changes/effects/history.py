@@ -67,7 +67,10 @@ class HistoryEffect(Effect):
 
     @classmethod
     async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:
-        """Record every user whose state differs from its last row, in chunks beyond the committed number."""
+        """Record every user whose state differs from its last row.
+
+        Rows are written in chunks beyond the committed number.
+        """
         if not rebuild.compare_users:
             return Rebuilt()
         seq = announced = rebuild.seq
@@ -92,7 +95,7 @@ class HistoryEffect(Effect):
 
     @classmethod
     async def reconcile(cls, database: Database, *, timeout_s: float) -> list[str]:  # noqa: ARG003  # never waits
-        """Count the rows up to the committed number: history is complete when none is missing."""
+        """Count the rows up to the committed number: none may be missing."""
         position = await database[POSITIONS].find_one({"_id": POSITION_ID}, {"seq": 1})
         seq = 0 if position is None else int(position["seq"])
         rows = await database[HISTORY].count_documents({"_id": {"$gte": 1, "$lte": seq}})
@@ -117,7 +120,7 @@ def _deletion(database: Database, numbers: dict[str, Any]) -> Write:
 def history_row(number: int, change: Change) -> HistoryRow:
     """Build the row of a change from the stream or from a comparison.
 
-    Changes with equal images give equal `changes`, `after`, `omitted` and `source`, wherever they come from.
+    Equal images give equal `changes`, `after`, `omitted` and `source`.
     """
     before, after = change.before, change.after
     row: HistoryRow = {

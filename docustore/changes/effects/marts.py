@@ -1,4 +1,4 @@
-"""The effect `user_stats`: the live marts, moved by what each change adds and removes."""
+"""The effect `user_stats`: the live marts, moved by every change."""
 
 from typing import Any, ClassVar, Final
 
@@ -51,7 +51,7 @@ class UserMartsEffect(Effect):
 
     @classmethod
     async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:
-        """Compute all marts by full aggregation, and replace them in the final transaction."""
+        """Compute all marts by aggregation; the final transaction replaces them."""
         marts = await marts_at(rebuild.database, rebuild.cluster_time)
 
         async def replace(database: Database, stamp: Stamp, session: AsyncClientSession) -> None:

@@ -1,4 +1,4 @@
-"""One listener at a time, and nothing from one that only believes it is the one."""
+"""One active listener at a time; a fenced listener writes nothing."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -74,7 +74,7 @@ async def test_fence_grows_with_each_take_over(database: Database) -> None:
 
 
 async def _stale(database: Database) -> tuple[Lease, Position]:
-    """Give a listener that lost its lease while it was not looking."""
+    """Return the lease and position of a listener that lost its lease without notice."""
     lease = await acquire(database, owner="stale", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
@@ -120,7 +120,10 @@ async def test_fenced_listener_moves_no_position(database: Database) -> None:
 
 
 async def test_batch_applied_twice_counts_once(database: Database) -> None:
-    """The sequence number guards even against the same owner: a commit whose answer was lost."""
+    """The sequence number guards also against the same owner.
+
+    The answer to its commit may be lost.
+    """
     lease = await acquire(database, owner="a", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
@@ -137,7 +140,7 @@ async def test_batch_applied_twice_counts_once(database: Database) -> None:
 
 
 async def test_taken_number_is_an_error_not_a_loop(database: Database) -> None:
-    """Somebody wrote to history: stop loudly, apply nothing."""
+    """Another client wrote to history: stop with an error, apply nothing."""
     lease = await acquire(database, owner="a", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
@@ -166,7 +169,7 @@ async def test_heartbeat_is_fresh_only_while_renewed(database: Database, setting
 
 
 async def test_killed_owner_leaves_no_lock_behind(database: Database, settings: Settings) -> None:
-    """Killed in mid-transaction, which the server keeps open, and the position locked with it, for a minute."""
+    """Killed within a transaction: the server keeps it and its lock for a minute."""
     async with listening(database, settings):
         await wait_until_applied(database)
     async with database.client.start_session() as session:
@@ -183,7 +186,7 @@ async def test_killed_owner_leaves_no_lock_behind(database: Database, settings: 
 
 
 async def test_two_listeners_that_steal_from_each_other(database: Database, settings: Settings) -> None:
-    """Each believes for a while that it is the one; every change still counts once."""
+    """Each listener believes for a while that it is active; every change counts once."""
     is_done = asyncio.Event()
     written = 0
 

@@ -1,4 +1,7 @@
-"""An effect that is not part of docustore: same transaction as the position, rebuilt by the snapshot."""
+"""An effect that is not part of docustore.
+
+It shares the transaction of the position, and the snapshot rebuilds it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -93,7 +96,7 @@ async def _listening(database: Database, settings: Settings) -> AsyncIterator[No
 
 
 async def _apply(database: Database, effects: Effects, *, is_fenced: bool = False) -> dict[str, Any]:
-    """Apply the insert of one user as the owner of the lease, or as one that has lost it."""
+    """Apply the insert of one user, as the owner of the lease or fenced."""
     lease = await acquire(database, owner="first", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
@@ -134,8 +137,8 @@ async def test_failing_effect_takes_all_others_back(database: Database) -> None:
     assert await history_of(database) == []
 
 
-async def test_registered_effect_is_rebuilt_then_followed(database: Database, settings: Settings) -> None:
-    """The snapshot rebuilds it with the first position; inserts of the stream then carry its field."""
+async def test_effect_is_rebuilt_then_followed(database: Database, settings: Settings) -> None:
+    """The snapshot rebuilds it; inserts of the stream then carry its field."""
     await database["users"].insert_many([make_user() for _ in range(3)])
     user = make_user()
 

@@ -57,7 +57,10 @@ def test_state_after_is_read_later_and_marked() -> None:
 
 
 def test_marts_end_right_though_states_were_read_later() -> None:
-    """active -> inactive (no image, read as suspended) -> suspended: history moves once, and so do the marts."""
+    """History moves once, and so do the marts.
+
+    active -> inactive (no image, read as suspended) -> suspended.
+    """
     changes = [_update(), _update(before=INACTIVE, after=SUSPENDED)]
 
     resolved = _resolve(changes, recorded=ACTIVE, current=SUSPENDED)

@@ -1,4 +1,4 @@
-"""Rows of history: one function for the stream and the snapshot, and rows that always fit."""
+"""History rows: equal from stream and snapshot, and never too large."""
 
 from itertools import count
 from typing import Any
@@ -76,7 +76,7 @@ def test_stream_and_snapshot_give_equal_rows(before: Any, after: Any) -> None:
 
 @pytest.mark.parametrize("slack", range(-200, 201, 20))
 def test_rows_near_the_limit_are_reduced_alike(slack: int) -> None:
-    """The fields that differ between stream and snapshot (such as `event_id`) must not decide."""
+    """Fields that differ by caller, such as `event_id`, must not decide."""
     after = ADA | {"blob": "x" * (MAX_ROW_BYTES - 130 + slack)}
 
     streamed = history_row(1, _streamed(None, after))
@@ -86,8 +86,8 @@ def test_rows_near_the_limit_are_reduced_alike(slack: int) -> None:
 
 
 @pytest.mark.parametrize("operation", ["update", "delete"])
-def test_row_is_measured_by_images_not_by_the_event(operation: str) -> None:
-    """An event without images is small; history and the collection give it large ones."""
+def test_row_is_measured_by_its_images(operation: str) -> None:
+    """An event without images is small, but its images may be large."""
     event = make_change(operation)
     before, after = ADA | {"blob": LARGEST}, ADA | {"blob": LARGEST[:-1]}
     key = event.user_key

@@ -81,7 +81,7 @@ _STATES = st.lists(
 
 
 @given(_STATES)
-def test_marts_of_any_story_are_those_of_its_end(states: list[Any]) -> None:
+def test_only_the_last_state_counts(states: list[Any]) -> None:
     """Only the last state of a user counts, for any number of changes in a batch."""
     changes, state = [], None
     for after in states:

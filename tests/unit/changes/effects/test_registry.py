@@ -1,4 +1,4 @@
-"""A new effect is one class and one registry line; the stream delivers what it declares."""
+"""A new effect is one class and one line; it gets the fields it declares."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def _inserted(user: dict[str, Any], fields: ImageFields) -> Change:
     return parse_change(RawBSONDocument(bson.encode(event)))
 
 
-def test_insert_carries_what_a_third_effect_declares() -> None:
+def test_insert_carries_declared_fields() -> None:
     effects = (*EFFECTS, Emails)
     fields = fields_of(effects)
     emails = Emails(seq=0)
@@ -75,7 +75,7 @@ def test_insert_carries_what_a_third_effect_declares() -> None:
     assert emails.emails == ["ada@example.org"]
 
 
-def test_insert_is_decoded_for_declared_fields_only() -> None:
+def test_insert_omits_undeclared_fields() -> None:
     change = _inserted(ADA, fields_of((*EFFECTS, Emails)))
 
     assert change.after is not None
@@ -112,7 +112,7 @@ def test_unread_bookkeeping_is_dropped(fields: ImageFields, kept: set[str]) -> N
 
 
 @pytest.mark.parametrize("name", ["password_hash", "profile.location", "$where", ""])
-def test_field_that_cannot_be_delivered_is_refused(name: str) -> None:
+def test_undeliverable_field_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"declare the field|never leaves"):
         ImageFields.of(name)
 
