@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
 
 from docustore.changes.apply import Reached, Writer, apply_effects
 from docustore.changes.effects.batch import BatchEffects
+from docustore.changes.effects.history import DISCARDED_ROWS, HistoryEffect
 from docustore.changes.effects.registry import EFFECTS
 from docustore.changes.lease import Lease, acquire
 from docustore.changes.position import POSITION_ID, POSITIONS, Position, load_position
@@ -117,6 +119,35 @@ async def test_fenced_listener_moves_no_position(database: Database) -> None:
             await apply_effects(writer, position, BatchEffects(EFFECTS, seq=position.seq), reached=REACHED)
 
     assert await database[POSITIONS].find_one() == before
+
+
+async def test_fenced_listener_deletes_no_history(database: Database) -> None:
+    """Rows beyond its position may be committed rows of the next listener."""
+    lease, position = await _stale(database)
+    await database["user_history"].insert_one({"_id": 1})
+
+    async with database.client.start_session() as session:
+        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+        guarded = partial(writer.guarded, position)
+        with pytest.raises(ListenerFencedError):
+            await HistoryEffect.discard_unfinished(database, position.seq, guarded)
+
+    assert len(await history_of(database)) == 1
+
+
+async def test_rows_of_an_unfinished_snapshot_are_deleted(database: Database) -> None:
+    """They are more than one transaction deletes; the committed row stays."""
+    lease = await acquire(database, owner="a", lease_s=60)
+    assert lease is not None
+    await database[POSITIONS].update_one({"_id": POSITION_ID}, {"$set": {"seq": 1}})
+    position = await load_position(database, fence=lease.fence)
+    await database["user_history"].insert_many([{"_id": n} for n in range(1, DISCARDED_ROWS + 3)])
+
+    async with database.client.start_session() as session:
+        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+        await HistoryEffect.discard_unfinished(database, position.seq, partial(writer.guarded, position))
+
+    assert await history_of(database) == [{"_id": 1}]
 
 
 async def test_batch_applied_twice_counts_once(database: Database) -> None:
