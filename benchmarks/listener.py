@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any, Final
@@ -22,7 +21,9 @@ from pymongo import DeleteOne, UpdateOne
 
 from benchmarks.row import BenchRow
 from docustore.changes.apply import Reached, Writer, apply_effects
-from docustore.changes.effects import effects_of
+from docustore.changes.effects.batch import BatchEffects
+from docustore.changes.effects.effect import fields_of
+from docustore.changes.effects.registry import EFFECTS
 from docustore.changes.events import EVENT_CODEC
 from docustore.changes.lease import acquire
 from docustore.changes.listener import listen
@@ -146,16 +147,22 @@ async def _apply_per_event(database: Database, start: Document) -> float:
     lease = await acquire(database, owner="bench", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
-    reader = ChangeReader(database, start=position.start, images=Images.BOTH, batch_size=PER_EVENT_SAMPLE)
+    reader = ChangeReader(
+        database,
+        start=position.start,
+        images=Images.BOTH,
+        fields=fields_of(EFFECTS),
+        batch_size=PER_EVENT_SAMPLE,
+    )
     async with reader, database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=60_000)
         batch = await reader.parse(await reader.fetch())
         started = time.perf_counter()
         for change in batch.changes:
             reached = Reached(token=change.token, cluster_time=change.cluster_time, is_exact=True)
-            effects = effects_of((change,), seq=position.seq)
-            await apply_effects(writer, position, effects, reached=reached, read_at=None)
-            position = replace(position, seq=position.seq + 1)
+            effects = BatchEffects(EFFECTS, seq=position.seq)
+            effects.add((change,))
+            position = await apply_effects(writer, position, effects, reached=reached)
         return len(batch.changes) / (time.perf_counter() - started)
 
 

@@ -11,7 +11,8 @@ from bson import ObjectId
 from bson.timestamp import Timestamp
 
 from docustore.analytics.pipelines import marts_from_groups, marts_pipeline
-from docustore.changes.apply import replace_marts
+from docustore.changes.effects.effect import Stamp
+from docustore.changes.effects.marts import replace_marts
 from docustore.database import Database
 from docustore.demo.people import person
 from docustore.users.profile import Profile, UserStatus
@@ -32,9 +33,9 @@ async def populate(database: Database, *, users: int) -> None:
         await database["users"].insert_many([stored_user(number, of=users) for number in chunk], ordered=False)
     groups = await (await database["users"].aggregate(marts_pipeline())).to_list()
     async with database.client.start_session() as session:
-        await replace_marts(
-            database, marts_from_groups(groups), seq=0, cluster_time=Timestamp(1, 1), session=session
-        )
+        time = Timestamp(1, 1)
+        stamp = Stamp(seq=0, as_of=time.as_datetime(), cluster_time=time, is_exact=True)
+        await replace_marts(database, marts_from_groups(groups), stamp, session)
 
 
 def stored_user(number: int, *, of: int) -> dict[str, Any]:

@@ -9,16 +9,16 @@ from indexes.declaration import CollectionDeclaration
 USER_HISTORY: Final = CollectionDeclaration(
     name="user_history",
     indexes=(
-        # changes.images: the last state of each of some users; `_id` is the change's sequence number.
+        # changes.images: the last state of each given user; `_id` is the sequence number of the change.
         IndexModel([("user_id", ASCENDING), ("_id", DESCENDING)], name="user_sequence"),
     ),
 )
 
-# Read and written by `_id`, the counter's name.
+# Read and written by `_id`, the name of the counter.
 USER_STATS: Final = CollectionDeclaration(name="user_stats")
 
-# Read and written by `_id`, the stream's name.
+# Read and written by `_id`, the name of the stream.
 CHANGE_POSITIONS: Final = CollectionDeclaration(name="change_positions")
 
-# A handful of documents, one per position that was lost.
+# A few documents, one per lost position.
 CHANGE_GAPS: Final = CollectionDeclaration(name="change_gaps")

@@ -1,9 +1,9 @@
 """The change listener's process: `python -m workers.listener`.
 
-SIGTERM or SIGINT: the batch in hand is finished, the position saved, the lease given back, exit 0; where MongoDB
-hangs, the process is cut off after a grace, exit 1. A failure that trying again does not mend: one error in the
-log, the alert addresses told, exit 1. `--check` is the container's health check: exit 0 exactly if a listener's
-heartbeat is fresh.
+SIGTERM or SIGINT: the listener finishes the current batch, saves the position, gives the lease back and exits 0.
+If MongoDB hangs, the process ends after a grace period with exit 1. A non-retryable failure is one error in the
+log, one alert to each alert URL, and exit 1. `--check` is the container's health check: exit 0 exactly if the
+heartbeat of a listener is fresh.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 
 log = structlog.get_logger()
-# Longer than any batch takes, shorter than the grace of what sent the signal.
+# Longer than any batch, shorter than the grace period of a supervisor or container.
 STOP_GRACE_S: Final = 8.0
 
 
 def main() -> int:
-    """Run the listener, or check on it with `--check`; return the exit code."""
+    """Run the listener, or its health check with `--check`; return the exit code."""
     try:
         settings = load_settings()
     except ConfigurationError as exc:
@@ -44,14 +44,19 @@ def main() -> int:
         return uvloop.run(_check(settings) if is_check else _listen(settings))
     except (DocustoreError, PyMongoError) as exc:
         log.error("listener.failed", error=type(exc).__name__, reason=_reason(exc))  # noqa: TRY400  # one sentence
-    except Exception:  # the process's last loop: say what it was, then stop
+    except Exception:  # the process's last loop: log the error, then stop
         log.exception("listener.crashed")
     return 1
 
 
 def _reason(error: DocustoreError | PyMongoError) -> str:
-    """Say what went wrong, without documents: the text of a bulk write's error quotes them all."""
-    return "MongoDB refused a write: its log says why" if isinstance(error, BulkWriteError) else str(error)
+    """Describe the error without documents.
+
+    The text of a bulk write error quotes them.
+    """
+    return (
+        "MongoDB refused a write: see its log for the reason" if isinstance(error, BulkWriteError) else str(error)
+    )
 
 
 async def _listen(settings: Settings) -> int:
@@ -75,9 +80,9 @@ async def _listen(settings: Settings) -> int:
 
 
 async def _cut_off_after(stop: asyncio.Event, *, grace_s: float) -> None:
-    """End the process when stopping takes too long: a MongoDB that hangs would keep it for ever.
+    """End the process when a stop takes too long: MongoDB may hang.
 
-    Nothing is lost by that: what is not committed is repeated, and the lease expires.
+    Nothing is lost: the next listener repeats what is not committed, and the lease expires.
     """
     await stop.wait()
     await asyncio.sleep(grace_s)

@@ -1,4 +1,4 @@
-"""Routes that answer figures."""
+"""The route of the figures."""
 
 from litestar import Controller, get
 from litestar.datastructures import State
@@ -16,9 +16,9 @@ class AnalyticsController(Controller):
 
     @get("/analytics", responses=problems(), summary="Users in figures")
     async def users(self, state: State) -> UsersAnalytics:
-        """Report totals, the distribution of status, registrations per day, and the average age of accounts.
+        """Report totals, users by status, registrations per day and account age.
 
-        The figures are kept up to date with every change; `as_of` is the newest change counted. The answer takes
-        the same time at any number of users.
+        Every change updates the figures; `as_of` is the time of the newest change counted. The response time does
+        not depend on the number of users.
         """
         return await users_analytics(state.database, now=now_utc())

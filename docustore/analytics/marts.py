@@ -1,8 +1,9 @@
-"""The live marts: counters over all users, kept by the change listener and read in O(1).
+"""The live marts: counters over all users, read in O(1).
 
-They lie in `user_stats`: one document `users` with the totals, one per year of registrations, so that a batch
-of any size touches a few dozen documents at most. What a user counts for is decided by `share_of`, and by
-nothing else; `docustore.analytics.pipelines` says the same to the server.
+The change listener keeps them.
+They are stored in `user_stats`: one document `users` with the totals, and one document per year of registrations.
+So a batch of any size touches at most a few dozen documents. Only `share_of` decides what a user counts for;
+`docustore.analytics.pipelines` states the same rule for the server.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,10 +21,10 @@ from docustore.users.profile import UserStatus
 STATS: Final = "user_stats"
 TOTALS_ID: Final = "users"
 REGISTRATIONS_PREFIX: Final = "registrations:"
-# Other clients may write any word, with dots or dollar signs in it; it must never become part of a path.
+# Other clients may write any word, also with dots or dollar signs; it must never become part of a field path.
 OTHER_STATUS: Final = "other"
 KNOWN_STATUSES: Final = tuple(status.value for status in UserStatus)
-# The first and last millisecond of the years 1 to 9999: what a calendar date can say.
+# The first and last millisecond of the years 1 to 9999: the range of a calendar date.
 MIN_DATE_MS: Final = -62_135_596_800_000
 MAX_DATE_MS: Final = 253_402_300_799_999
 _DAY_MS: Final = 86_400_000
@@ -35,7 +36,7 @@ _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 
 
 class Share(NamedTuple):
-    """What one user counts for; `registered_ms` is Unix time, None where nobody knows it."""
+    """What one user counts for; `registered_ms` is Unix time, None if unknown."""
 
     status: str
     registered_ms: int | None
@@ -43,11 +44,11 @@ class Share(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class UserMarts:
-    """Counters over users that are not deleted, or the difference between two states of them.
+    """Counters over users that are not deleted, or the difference between two states.
 
-    `registrations` is keyed by ISO day, UTC. `dated` counts the users whose registration time is known, and
-    `created_at_sum_s` sums these times as whole seconds of Unix time (milliseconds would leave 64 bits at five
-    million users).
+    `registrations` is keyed by ISO day, UTC. `dated` counts the users whose registration time is known.
+    `created_at_sum_s` sums these times as whole seconds of Unix time: milliseconds would exceed 64 bits at five
+    million users.
     """
 
     total: int = 0
@@ -68,7 +69,7 @@ class UserMarts:
             self.registrations[day] = self.registrations.get(day, 0) + sign
 
     def without_zeros(self) -> "UserMarts":
-        """Return an equal value in its one normal form: no key whose count is 0, keys in order."""
+        """Return an equal value in normal form: no key whose count is 0, keys in order."""
         return UserMarts(
             total=self.total,
             dated=self.dated,
@@ -79,10 +80,10 @@ class UserMarts:
 
 
 def share_of(user: Mapping[str, Any]) -> Share | None:
-    """Tell what a user counts for; None for a deleted one.
+    """Tell what a user counts for; None for a deleted user.
 
-    A missing status counts as active, an unknown one as `other`; a missing or impossible `created_at` gives way
-    to the time in the ObjectId.
+    A missing status counts as active, an unknown one as `other`. The time in the ObjectId replaces a missing or
+    impossible `created_at`.
     """
     if user.get("deleted_at") is not None:
         return None
@@ -95,7 +96,7 @@ def share_of(user: Mapping[str, Any]) -> Share | None:
 
 
 def registered_ms(user: Mapping[str, Any]) -> int | None:
-    """Read when a user registered: `created_at`, else its ObjectId's time; Unix milliseconds."""
+    """Read the registration time: `created_at`, else the ObjectId; Unix milliseconds."""
     created_at = user.get("created_at")
     if isinstance(created_at, datetime):
         return (created_at - (_EPOCH if created_at.tzinfo is None else _AWARE_EPOCH)) // _MILLISECOND
@@ -109,7 +110,7 @@ def registered_ms(user: Mapping[str, Any]) -> int | None:
 
 
 async def read_marts(database: Database, **options: Any) -> UserMarts:
-    """Read all counters; empty ones where the listener has not started yet.
+    """Read all counters; they are empty before the first start of the listener.
 
     Args:
         options: Passed to the driver's `find`, such as `session`.
@@ -119,7 +120,7 @@ async def read_marts(database: Database, **options: Any) -> UserMarts:
 
 
 def marts_of(documents: Iterable[Document]) -> UserMarts:
-    """Read counters from the documents of `user_stats`, any of which may be missing."""
+    """Read counters from the documents of `user_stats`; any document may be missing."""
     marts = UserMarts()
     for document in documents:
         if document["_id"] == TOTALS_ID:
@@ -135,7 +136,10 @@ def marts_of(documents: Iterable[Document]) -> UserMarts:
 
 
 def registrations_by_document(marts: UserMarts) -> dict[str, dict[str, int]]:
-    """Group registrations as they are stored: `{"registrations:2024": {"0501": 3}}`; zeros left out."""
+    """Group registrations by stored document, without zeros.
+
+    Shape: `{"registrations:2024": {"0501": 3}}`.
+    """
     documents: dict[str, dict[str, int]] = {}
     for day, count in marts.registrations.items():
         if count:
@@ -145,7 +149,7 @@ def registrations_by_document(marts: UserMarts) -> dict[str, dict[str, int]]:
 
 
 def utc_day(moment: datetime) -> date:
-    """Return the day, UTC, that a registration at this moment counts for."""
+    """Return the UTC day of a registration at this moment."""
     return moment.astimezone(UTC).date()
 
 

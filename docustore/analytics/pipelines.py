@@ -1,4 +1,7 @@
-"""The live marts by full aggregation: the same rules as `docustore.analytics.marts`, said to the server. Pure."""
+"""The live marts by full aggregation. Pure.
+
+The rules are those of `docustore.analytics.marts`.
+"""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -10,7 +13,7 @@ from docustore.users.profile import UserStatus
 
 Pipeline = list[dict[str, Any]]
 
-# `{field: null}` would match an array that holds null; what is meant is that there is no value.
+# Types, since `{field: null}` would also match an array that holds null.
 _NO_VALUE: Final = ["missing", "null", "undefined"]
 
 
@@ -39,7 +42,7 @@ def marts_pipeline() -> Pipeline:
 
 
 def marts_from_groups(groups: Iterable[dict[str, Any]]) -> UserMarts:
-    """Sum the groups of `marts_pipeline` up to the marts, in normal form."""
+    """Sum the groups of `marts_pipeline`; return the marts in normal form."""
     marts = UserMarts()
     for group in groups:
         status, day, users = group["_id"]["status"], group["_id"]["day"], group["users"]

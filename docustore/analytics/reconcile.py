@@ -1,4 +1,4 @@
-"""The proof of the live marts: compare them with a full aggregation at the same instant."""
+"""Compare the live marts with a full aggregation at the same instant."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ _POLL_S: Final = 0.05
 
 
 class Pair(NamedTuple):
-    """A figure as the marts have it, and as it is."""
+    """A figure of the marts and the same figure of the collection."""
 
     mart: int
     actual: int
@@ -30,9 +30,9 @@ class Pair(NamedTuple):
 class MartsDifference:
     """Where the marts differ from the collection.
 
-    `figures` is keyed by name (`total`, `by_status.active`, `registrations.2024-05-01`). `as_of` is the instant
-    compared. `is_same_instant` is False where the listener was too far behind for one instant to be read on
-    both sides: the difference then holds the changes that it has not applied yet.
+    `figures` is keyed by name (`total`, `by_status.active`, `registrations.2024-05-01`). `as_of` is the compared
+    instant. `is_same_instant` is False where the listener was too far behind to read both sides at one instant.
+    The difference then includes the changes that are not applied yet.
     """
 
     figures: Mapping[str, Pair]
@@ -41,19 +41,19 @@ class MartsDifference:
 
     @property
     def is_empty(self) -> bool:
-        """True when every figure is right."""
+        """True when every figure is equal."""
         return not self.figures
 
 
 async def reconcile(database: Database, *, timeout_s: float = 10.0) -> MartsDifference:
     """Compare every figure of the marts with a full aggregation over `users`.
 
-    Consistent while writers and the listener work: the marts say of which cluster time they are the state, and
-    the collection is read as it was then. Scans `users`; changes nothing.
+    Consistent while writers and the listener work: the marts name their cluster time, and the collection is read
+    as of that time. Scans `users`; changes nothing.
 
     Args:
-        timeout_s: How long to wait for a state of the marts that is that of one cluster time (a listener in
-            the middle of a backlog reaches one when it has caught up).
+        timeout_s: The longest wait for marts that belong to one cluster time. A listener with a backlog reaches
+            such a state when it has caught up.
     """
     exact = await _exact_marts(database, timeout_s=timeout_s)
     if exact is not None:
@@ -62,17 +62,17 @@ async def reconcile(database: Database, *, timeout_s: float = 10.0) -> MartsDiff
             actual = await marts_at(database, cluster_time)
             return _difference(marts, actual, cluster_time, is_same_instant=True)
         except OperationFailure as exc:
-            # The server keeps 300 s of past states; after that only the present can be compared.
+            # The server keeps 300 s of past states; an older state cannot be compared, only the present.
             if exc.code != SNAPSHOT_TOO_OLD:
                 raise
     return await _compare_now(database)
 
 
 async def marts_at(database: Database, cluster_time: Timestamp) -> UserMarts:
-    """Compute the marts of `users` as it was at a cluster time, by full aggregation.
+    """Compute the marts of `users` as of a cluster time, by full aggregation.
 
     Raises:
-        OperationFailure: Code 239, the server keeps no state that old.
+        OperationFailure: Code 239, the server no longer keeps that state.
     """
     async with database.client.start_session(causal_consistency=False) as session:
         reply = await database.command(

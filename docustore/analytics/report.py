@@ -1,4 +1,4 @@
-"""The seed's analytics of users, from the live marts only."""
+"""The analytics of users, from the live marts only."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypedDict
@@ -26,10 +26,10 @@ class RegistrationDay(TypedDict):
 
 
 class UsersAnalytics(TypedDict):
-    """The answer of `GET /users/analytics`.
+    """The response of `GET /users/analytics`.
 
-    `status_distribution` always has the three states, and `other` only where another client wrote an unknown
-    word. `as_of` is the time of the newest change counted, None before the listener's first start.
+    `status_distribution` always has the three states; `other` appears only if another client wrote an unknown
+    word. `as_of` is the time of the newest change counted, None before the first start of the listener.
     """
 
     total_users: int
@@ -43,8 +43,8 @@ async def users_analytics(database: Database, *, now: datetime, days: int = 30) 
     """Report on all users that are not deleted; O(1) at any number of users.
 
     Args:
-        now: Aware time; accounts' ages and the window of the trend end here.
-        days: Length of the trend, today included. Days without registrations are left out.
+        now: Aware time; the end of account ages and of the trend.
+        days: Length of the trend, including today. Days without registrations are left out.
     """
     today = utc_day(now)
     first_day = today - timedelta(days=days - 1)

@@ -1,1 +1,1 @@
-"""The change listener: change stream -> batch -> effects and position in one transaction."""
+"""The change listener: stream, batch, effects and position in one transaction."""

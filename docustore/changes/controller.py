@@ -1,4 +1,4 @@
-"""Routes that tell how far the change listener is."""
+"""The route that reports the progress of the change listener."""
 
 from datetime import datetime
 
@@ -12,10 +12,10 @@ from docustore.changes.status import change_status
 
 
 class ChangeStatusView(msgspec.Struct, frozen=True):
-    """The listener from outside.
+    """The status of the listener.
 
-    `applied` counts the changes applied so far. `lag_s` is the age, in seconds, of the oldest change not yet
-    applied: 0 where there is none, null where it cannot be told. `owner` is null while no listener runs.
+    `applied` counts the changes applied so far. `lag_s` is the age, in seconds, of the oldest change that is not
+    applied yet: 0 if there is none, null if it is unknown. `owner` is null while no listener runs.
     """
 
     applied: int
@@ -34,7 +34,7 @@ class ChangesController(Controller):
 
     @get("/status", responses=problems(), summary="How far is the listener?")
     async def status(self, state: State) -> ChangeStatusView:
-        """Tell whether a listener runs, how many changes it has applied, and how old the oldest waiting one is."""
+        """Report the owner, the number of applied changes and the lag."""
         found = await change_status(state.database)
         return ChangeStatusView(
             applied=found.applied,

@@ -1,7 +1,7 @@
 """From a raw change event to a typed change. Pure.
 
-The stream's own pipeline has reshaped the event already (see `docustore.changes.stream`); here it is only
-taken apart. The after-image stays the bytes that the server sent: history stores them as they came.
+The pipeline of the stream has already reshaped the event (see `docustore.changes.pipeline`); this module only
+parses it. The after-image stays the bytes that the server sent: history stores them unchanged.
 """
 
 from collections.abc import Hashable, Mapping
@@ -18,27 +18,30 @@ from bson.timestamp import Timestamp
 from docustore.history.models import Operation
 from docustore.history.rows import IMAGE_CODEC, Image
 
-# Replies stay bytes: an event is decoded once, and its after-image not at all where it is only stored.
+# Replies stay bytes: an event is decoded once. An after-image that is only stored is not decoded.
 EVENT_CODEC: Final[CodecOptions[RawBSONDocument]] = CodecOptions(document_class=RawBSONDocument)
-# All that effects need to know of a new user; see `docustore.analytics.marts` and `source_of`.
-HEAD_FIELDS: Final = ("status", "created_at", "deleted_at", "updated_by", "version")
 _ID_HEADER: Final = b"\x03_id\x00"
 _AFTER_HEADER: Final = b"\x03after\x00"
-# After one of these the server closes the stream: the collection is no longer the one it was.
+# The server closes the stream after one of these: the collection was dropped or renamed.
 ENDING_OPERATIONS: Final = frozenset({"drop", "rename", "dropDatabase", "invalidate"})
 _OPERATIONS: Final = {operation.value: operation for operation in Operation}
-_TIMESTAMP_TYPE: Final = "82"  # of a keystring; the first element of every resume token is its cluster time
+# The type byte of a timestamp in a keystring; the first element of every resume token is its cluster time.
+_TIMESTAMP_TYPE: Final = "82"
 
 Token = Mapping[str, Any]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One change of one user (a Struct: ten thousand a second are made, a dataclass costs ten times as much).
+    """One change of one user.
 
-    `before` and `after` are decoded images, None where the user was not there; for an insert `after` holds
-    `HEAD_FIELDS` only. `after_raw` is the whole image as the server sent it. `is_before_known` and
-    `is_after_known` are False where the server had no image; `docustore.changes.images` fills those in.
-    `unchecked` names fields in which the images cannot be compared. `size_bytes` is that of the event.
+    `before` and `after` are decoded images, None where the user did not exist. For an insert of the stream `after`
+    holds only the fields that the effects declare. `after_raw` is the whole image as the server sent it.
+    `is_before_known` and `is_after_known` are False where the server had no image;
+    `docustore.changes.images` fills those in. `unchecked` names fields in which the images cannot be compared.
+    `size_bytes` is at least the size of both images: that of the event, or that of the images where one was read
+    elsewhere. `token` is empty for a change that a comparison found: no stream resumes from it.
+
+    A Struct, since ten thousand are made per second: a dataclass costs ten times as much.
     """
 
     event_id: str
@@ -62,10 +65,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def parse_change(event: RawBSONDocument) -> Change:
-    """Take an event of kind insert, update, replace or delete apart.
+    """Parse an event of kind insert, update, replace or delete.
 
     Raises:
-        KeyError: The event does not have the shape that the stream's pipeline gives it.
+        KeyError: The event does not have the shape of `change_pipeline`.
     """
     after_raw, rest = _split(event)
     fields = bson.decode(rest, IMAGE_CODEC)
@@ -89,15 +92,15 @@ def parse_change(event: RawBSONDocument) -> Change:
 
 
 def decoded(image: RawBSONDocument | None) -> Image | None:
-    """Decode an image; what only other clients write is no obstacle."""
+    """Decode an image; accepts the values that only other clients write."""
     return None if image is None else bson.decode(image.raw, IMAGE_CODEC)
 
 
 def _split(event: RawBSONDocument) -> tuple[RawBSONDocument | None, bytes | memoryview]:
-    """Cut the after-image out of the event's bytes; return it, and an event without it.
+    """Cut the after-image out of the event's bytes; return it and the rest.
 
-    The stream's pipeline puts it right behind `_id`. So the image of an insert, more than half of the bytes, is
-    never decoded, which makes parsing three times as fast. Wherever else it lies the driver finds it.
+    The pipeline places it directly after `_id`. So the image of an insert, more than half of the bytes, is never
+    decoded, which makes parsing three times as fast. At any other place the driver finds it.
     """
     raw = event.raw
     start = 4 + len(_ID_HEADER)
@@ -111,21 +114,24 @@ def _split(event: RawBSONDocument) -> tuple[RawBSONDocument | None, bytes | memo
 
 
 def user_key(user_id: Any) -> Hashable:
-    """Return the id itself, or its bytes where it is no ObjectId: other clients may use documents as ids."""
+    """Return an ObjectId itself, any other id as bytes: it may be a document."""
     return user_id if isinstance(user_id, ObjectId) else bson.encode({"": user_id})
 
 
 def token_time(token: Token) -> Timestamp:
-    """Read the cluster time that a resume token stands for.
+    """Read the cluster time of a resume token.
 
-    Token data is a keystring in hexadecimal: type 0x82 (timestamp), seconds, increment, then what differs by
-    kind. Debezium and the server's own shells read it the same way.
+    Token data is a keystring in hexadecimal: type 0x82 (timestamp), seconds, increment, then parts that depend on
+    the kind of token. Debezium and the server's own shells read it the same way.
+
+    Raises:
+        ValueError: The token does not begin with a timestamp.
 
     See: https://github.com/mongodb/mongo/blob/v6.0/src/mongo/db/pipeline/resume_token.h
     """
     data = token["_data"]
     if not data.startswith(_TIMESTAMP_TYPE):
-        msg = f"resume token of an unknown kind: {data[:2]}"
+        msg = f"resume token of an unknown kind: {data[:2]}; docustore reads tokens of MongoDB 6.0 or later"
         raise ValueError(msg)
     return Timestamp(int(data[2:10], 16), int(data[10:18], 16))
 

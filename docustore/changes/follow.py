@@ -1,52 +1,62 @@
-"""Follow one open stream: apply what is read, and keep the position moving when nothing is."""
+"""Follow one open stream: apply the batches, and move an idle position."""
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from bson.timestamp import Timestamp
 
-from docustore.changes.apply import Reached, Writer, apply_effects, save_idle
+from docustore.changes.apply import Reached, Writer, apply_effects
 from docustore.changes.cooperative import in_slices
-from docustore.changes.effects import Effects
+from docustore.changes.effects.batch import BatchEffects
+from docustore.changes.effects.effect import Effects, fields_of
 from docustore.changes.events import Change, just_before
 from docustore.changes.images import resolve
-from docustore.changes.pipeline import Images, StartPoint
-from docustore.changes.position import ListenerState, Position
+from docustore.changes.pipeline import Images
+from docustore.changes.position import Position
 from docustore.changes.read_ahead import ReadAhead
 from docustore.changes.stream import ChangeReader, EventBatch
 
 log = structlog.get_logger()
 
-# Bounds what one transaction holds in the server's cache; a larger event goes alone.
+# Bounds what one transaction holds in the server's cache; a larger event gets a transaction of its own.
 MAX_TRANSACTION_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowOptions:
-    """How to follow: `idle_save_s` is the longest a position stands still while nothing happens."""
+    """How to follow the stream.
+
+    `idle_save_s` is the longest time between two moves of an idle position.
+    """
 
     batch_size: int
     images: Images
+    effects: Effects
     idle_save_s: float
 
 
 async def follow(
     writer: Writer, position: Position, options: FollowOptions, *, is_over: Callable[[], bool]
 ) -> str | None:
-    """Apply changes until told to end; return the operation that ended the collection, if one did.
+    """Apply changes until `is_over`; return the operation that ended the collection.
 
-    With `Images.AFTER` it also ends after one full batch: the event that was too large is behind then.
+    Returns None where the collection did not end. With `Images.AFTER` it also returns after one full batch: the
+    event that was too large is applied by then.
 
     Raises:
-        PositionLostError, EventTooLargeError, ListenerFencedError, PyMongoError: The stream is closed; what was
-            committed stays committed.
+        PositionLostError, EventTooLargeError, ListenerFencedError, PyMongoError: The stream is closed; committed
+            batches stay committed.
     """
     follower = _Follower(writer=writer, position=position, options=options)
     reader = ChangeReader(
-        writer.database, start=position.start, images=options.images, batch_size=options.batch_size
+        writer.database,
+        start=position.start,
+        images=options.images,
+        fields=fields_of(options.effects),
+        batch_size=options.batch_size,
     )
     async with reader, ReadAhead(reader, max_events=options.batch_size, is_over=is_over) as ahead:
         while not is_over() and not follower.is_past_large_event:
@@ -81,12 +91,10 @@ class _Follower:
     async def _apply(self, changes: tuple[Change, ...], reached: Reached) -> None:
         position = self.position
         resolved = await resolve(self.writer.database, changes, approximate_until=position.approximate_until)
-        effects = Effects(seq=position.seq, newest_at=changes[-1].wall_time)
-        async for turn in in_slices(resolved.changes):
-            for change in turn:
-                effects.add(change)
-        await apply_effects(self.writer, position, effects, reached=reached, read_at=resolved.read_at)
-        self._moved(reached, rows=len(changes), approximate_until=resolved.read_at or position.approximate_until)
+        effects = BatchEffects(self.options.effects, seq=position.seq)
+        async for slice_ in in_slices(resolved.changes):
+            effects.add(slice_)
+        await self._commit(effects, reached=reached, read_at=resolved.read_at)
 
     async def _note_idle(self, batch: EventBatch) -> None:
         if not self.is_caught_up:
@@ -94,25 +102,18 @@ class _Follower:
             log.info("listener.caught_up", seq=self.position.seq, events=self.events)
         is_due = time.monotonic() - self.saved_at >= self.options.idle_save_s
         if is_due or not self.position.is_exact:
-            reached = _reached(batch)
-            await save_idle(self.writer, self.position, reached=reached)
-            self._moved(reached, rows=0, approximate_until=self.position.approximate_until)
+            await self._commit(BatchEffects(self.options.effects, seq=self.position.seq), reached=_reached(batch))
 
-    def _moved(self, reached: Reached, *, rows: int, approximate_until: Timestamp | None) -> None:
+    async def _commit(self, effects: BatchEffects, *, reached: Reached, read_at: Timestamp | None = None) -> None:
+        self.position = await apply_effects(self.writer, self.position, effects, reached=reached, read_at=read_at)
         self.saved_at = time.monotonic()
-        self.position = replace(
-            self.position,
-            seq=self.position.seq + rows,
-            state=ListenerState.STREAMING,
-            start=StartPoint(token=reached.token),
-            cluster_time=reached.cluster_time,
-            is_exact=reached.is_exact,
-            approximate_until=approximate_until,
-        )
 
 
 def parts(batch: EventBatch, *, max_events: int) -> Iterator[tuple[tuple[Change, ...], Reached]]:
-    """Cut a batch into what one transaction takes, each part with the position after it. Pure."""
+    """Cut a batch into parts of one transaction each. Pure.
+
+    Each part comes with the position after it.
+    """
     changes = batch.changes
     start, size_bytes = 0, 0
     for index, change in enumerate(changes):
@@ -128,5 +129,8 @@ def _reached(batch: EventBatch) -> Reached:
 
 
 def _reached_with(change: Change) -> Reached:
-    """Stand after one change, while more of the same transaction may follow."""
+    """Return the position after one change.
+
+    More changes of its transaction may follow.
+    """
     return Reached(token=change.token, cluster_time=just_before(change.cluster_time), is_exact=False)

@@ -1,9 +1,10 @@
-"""Images that the server does not have: taken from history, or from the collection as it is.
+"""Images that the server does not have, read from history or from the collection.
 
-Pre-images expire, and another client may have made or changed the collection without them. The state before a
-change is the `after` of the user's last history row: exactly so, if that row is exact. A missing state after an
-update can only be read later, so the row is marked `approximate`, and for as long as the events are older than
-that read, history decides what was before. So the marts move from one recorded state to the next and end right.
+Pre-images expire, and another client may have created or changed the collection without them. The state before a
+change is the `after` of the user's last history row; it is exact if that row is exact. A missing state after an
+update can only be read later: the row is marked `approximate`. While the events are older than that read, the
+state before comes from history. So the marts move from one recorded state to the next, and end with the right
+figures.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -28,7 +29,7 @@ _RAW: Final = IMAGE_CODEC.with_options(document_class=RawBSONDocument)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """The last state of a user that history has; `after` is None where the user was deleted.
+    """The last state of a user in history; `after` is None if it was deleted.
 
     `omitted` names fields that were too large to be kept.
     """
@@ -39,7 +40,10 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """Changes with every image that can be had; `read_at` is set where one was read later than its change."""
+    """Changes with every available image.
+
+    `read_at` is set where an image was read later than its change.
+    """
 
     changes: tuple[Change, ...]
     read_at: Timestamp | None
@@ -47,7 +51,7 @@ class Resolved:
 
 @dataclass(slots=True, kw_only=True)
 class _Known:
-    """What is known of one user at a point of the batch."""
+    """The state of one user at a point of the batch."""
 
     image: Image | None
     raw: RawBSONDocument | None
@@ -57,7 +61,7 @@ class _Known:
 async def resolve(
     database: Database, changes: tuple[Change, ...], *, approximate_until: Timestamp | None
 ) -> Resolved:
-    """Fill in the images that the server did not have. Costs nothing where it had all of them."""
+    """Fill in the images that the server did not have; free where it had all of them."""
     wanting = [change for change in changes if _needs_history(change, approximate_until)]
     if not wanting:
         return Resolved(changes=changes, read_at=None)
@@ -68,7 +72,7 @@ async def resolve(
         log.warning("listener.after_images_missing", events=len(blind))
     resolved = resolve_with(changes, wanting=wanting, recorded=recorded, current=current)
     if unknown := sum(not change.is_before_known for change in resolved):
-        # Only after the policy `reset`: history then does not know every user. A reconcile shows the error.
+        # Only after the policy `reset`: history then does not know every user. A reconcile shows the difference.
         log.warning("listener.before_images_unknown", events=unknown)
     return Resolved(changes=resolved, read_at=read_at)
 
@@ -80,7 +84,7 @@ def resolve_with(
     recorded: Mapping[Hashable, Recorded],
     current: Mapping[Hashable, RawBSONDocument],
 ) -> tuple[Change, ...]:
-    """Chain the states of every user that wants an image through the batch. Pure."""
+    """Chain the states of every user with a missing image through the batch. Pure."""
     known: dict[Hashable, _Known | None] = {}
     for change in wanting:
         known[change.user_key] = _recorded(recorded.get(change.user_key))
@@ -88,7 +92,10 @@ def resolve_with(
 
 
 async def recorded_states(database: Database, user_ids: Sequence[Any]) -> dict[Hashable, Recorded]:
-    """Read the last state of each user from history, by `user_key`; users never recorded are absent."""
+    """Read the last state of each user from history, by `user_key`.
+
+    A user that was never recorded is absent.
+    """
     pipeline: list[dict[str, Any]] = [
         {"$match": {"user_id": {"$in": list(user_ids)}}},
         {"$sort": {"user_id": 1, "_id": -1}},
@@ -113,7 +120,7 @@ async def _current_states(
     users = database[USERS].with_options(codec_options=_RAW)
     cursor = users.find({"_id": {"$in": list(user_ids)}}, {"password_hash": 0})
     current = {user_key(raw["_id"]): raw async for raw in cursor}
-    # Asked after the read, so that no state read above is newer.
+    # Read after the states, so that none of them is newer.
     read_at: Timestamp = (await database.command("ping"))["operationTime"]
     return current, read_at
 
@@ -132,8 +139,14 @@ def _chained(
     if last is not None:
         change = msgspec.structs.replace(change, before=last.image, is_before_known=True, unchecked=last.omitted)
     if not change.is_after_known:
-        # Gone by now: its deletion is still to come, and until then nothing is known to have changed.
+        # The user is deleted by now. Its deletion comes later; until then no change of it is known.
         raw = current.get(key, last.raw if last else None)
         change = msgspec.structs.replace(change, after=decoded(raw), after_raw=raw)
+    # An event is smaller than images that it did not hold; a row must be measured by what it is made of.
+    image_bytes = _size(change.after_raw) + _size(last.raw if last else None)
     known[key] = _Known(image=decoded(change.after_raw), raw=change.after_raw, omitted=frozenset())
-    return change
+    return msgspec.structs.replace(change, size_bytes=max(change.size_bytes, image_bytes))
+
+
+def _size(image: RawBSONDocument | None) -> int:
+    return 0 if image is None else len(image.raw)

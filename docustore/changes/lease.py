@@ -1,7 +1,7 @@
-"""One active listener: a lease on the position's document, with a fence number that grows at each take-over.
+"""One active listener: a lease on the position's document, with a fence number.
 
-The lease says who works; the fence proves it. A listener that lost its lease without noticing (stopped for a
-minute, cut off) cannot write, since every write of effects is conditional on its fence.
+The lease names the active listener. The fence grows at each take-over and guards every write of effects. So a
+listener that lost its lease without notice (suspended for a minute, cut off) cannot write.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ from docustore.database import Database
 
 log = structlog.get_logger()
 
-# A standby asks this often: a release is noticed within half a second, for two small reads a second.
+# How often a standby tries: a released lease is taken within half a second, for two small reads a second.
 STANDBY_POLL_S: Final = 0.5
 RELEASE_TIMEOUT_S: Final = 3.0
 
 
 @dataclass(slots=True, kw_only=True)
 class Lease:
-    """The right to apply changes; `is_lost` turns True when the keeper sees another owner."""
+    """The right to apply changes; `is_lost` turns True at a take-over."""
 
     owner: str
     fence: int
@@ -40,17 +40,19 @@ class Lease:
 
 
 def owner_name() -> str:
-    """Name this listener: host, process, and a part that makes it unique."""
+    """Name this listener: host, process and a random part."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
 
 
 async def acquire(
     database: Database, *, owner: str, lease_s: float, session_id: Mapping[str, Any] | None = None
 ) -> Lease | None:
-    """Take the lease if it is free, expired by the server's clock, or already this owner's; else None.
+    """Take the lease if it is free, expired or this owner's; else return None.
+
+    The server's clock decides what is expired.
 
     Args:
-        session_id: The session that the owner's transactions will run in, for its successor to end.
+        session_id: The session of the owner's transactions; a successor ends it.
     """
     await ensure_position(database)
     lease_ms = int(lease_s * 1000)
@@ -78,7 +80,7 @@ async def acquire(
 async def wait_for_lease(
     database: Database, *, owner: str, lease_s: float, session_id: Mapping[str, Any], stop: asyncio.Event
 ) -> Lease | None:
-    """Stand by until the lease can be taken; None when stopped. See `acquire`."""
+    """Stand by until the lease can be taken; return None when stopped. See `acquire`."""
     is_standby = False
     while not stop.is_set():
         lease = await acquire(database, owner=owner, lease_s=lease_s, session_id=session_id)
@@ -93,7 +95,10 @@ async def wait_for_lease(
 
 @asynccontextmanager
 async def kept(database: Database, lease: Lease) -> AsyncIterator[None]:
-    """Renew the lease at a third of its length; give it back at the end, so that a standby starts at once."""
+    """Renew the lease at a third of its length, and give it back at the end.
+
+    A standby then starts at once.
+    """
     keeper = asyncio.create_task(_renew_forever(database, lease))
     try:
         yield
@@ -113,10 +118,10 @@ async def pause(seconds: float, stop: asyncio.Event) -> None:
 
 
 async def _end_orphaned_transaction(database: Database, is_free: Mapping[str, Any]) -> None:
-    """End the transaction that a killed owner left open.
+    """End the orphaned transaction of a killed owner.
 
-    It holds the position's lock, and the server would keep it for a minute. Should its owner be alive after all,
-    the owner loses an uncommitted batch, and the fence stops it from repeating that.
+    It holds the lock of the position, and the server would keep it for a minute. An owner that is still alive
+    loses an uncommitted batch; the fence keeps it from repeating that batch.
     """
     orphaned = await database[POSITIONS].find_one({"_id": POSITION_ID, "session": {"$ne": None}, "$expr": is_free})
     if orphaned is not None:
@@ -129,7 +134,7 @@ async def _renew_forever(database: Database, lease: Lease) -> None:
         try:
             result = await database[POSITIONS].update_one(_mine(lease), [{"$set": lease_renewal(lease.lease_ms)}])
         except PyMongoError:
-            # The fence guards every write; a lease that expires costs a take-over, never a double effect.
+            # The fence guards every write: an expired lease costs a take-over, never a repeated effect.
             continue
         lease.is_lost = result.matched_count == 0
 
@@ -137,7 +142,7 @@ async def _renew_forever(database: Database, lease: Lease) -> None:
 async def _release(database: Database, lease: Lease) -> None:
     given_back = {"lease_expires_at": "$$NOW", "owner": None, "session": None}
     try:
-        # Bounded: without it an unreachable server would hold up the end of the process. The lease expires anyway.
+        # Bounded: an unreachable server must not delay the end of the process. The lease expires anyway.
         with pymongo.timeout(RELEASE_TIMEOUT_S):
             await database[POSITIONS].update_one(_mine(lease), [{"$set": given_back}])
     except PyMongoError as exc:

@@ -1,7 +1,7 @@
-"""The listener's loops: stand by, take the lease, bring the store in step, follow the stream; again on failure.
+"""The listener's loops: take the lease, synchronise, follow, retry.
 
-Every failure ends in one of three ways: a passing one reopens everything from the stored position after a
-pause; a lost lease makes this listener a standby; anything else stops the process, loudly.
+Every failure ends in one of three ways. A transient failure reopens everything from the stored position after a
+pause. A lost lease makes this listener a standby. Any other failure stops the process with an error.
 """
 
 import asyncio
@@ -13,6 +13,8 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from docustore.changes.apply import Writer
+from docustore.changes.effects.effect import Effects
+from docustore.changes.effects.registry import EFFECTS
 from docustore.changes.follow import FollowOptions, follow
 from docustore.changes.lease import Lease, kept, owner_name, pause, wait_for_lease
 from docustore.changes.pipeline import USERS, Images
@@ -27,22 +29,24 @@ from docustore.transient import is_transient
 
 log = structlog.get_logger()
 
-# Between attempts after passing failures. An attempt that lived for a while starts the pauses anew, which a
-# retry library's context cannot know.
+# Pauses between attempts after transient failures. An attempt that was healthy for a while resets the pause; the
+# context of a retry library cannot express that.
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 10.0
 HEALTHY_AFTER_S: Final = 10.0
 
 
-async def listen(database: Database, settings: Settings, *, stop: asyncio.Event) -> None:
-    """Apply every change of `users` exactly once, until stopped; at most one listener is active at a time.
+async def listen(
+    database: Database, settings: Settings, *, stop: asyncio.Event, effects: Effects = EFFECTS
+) -> None:
+    """Apply every change of `users` exactly once, until stopped.
 
-    When stopped it finishes the batch in hand, and gives the lease back.
+    At most one listener is active at a time. When stopped it finishes the current batch and gives the lease back.
 
     Raises:
         PositionLostError: The position is lost and the policy is `fail`.
-        RecoveryLoopError, SnapshotExpiredError: Recovering does not work; the message says what to do.
-        PyMongoError: A failure that trying again does not mend.
+        RecoveryLoopError, SnapshotExpiredError: A recovery failed; the message names the next step.
+        PyMongoError: A non-retryable failure.
     """
     owner = owner_name()
     pause_s = FIRST_PAUSE_S
@@ -60,7 +64,7 @@ async def listen(database: Database, settings: Settings, *, stop: asyncio.Event)
                 if lease is None:
                     return
                 writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
-                await _hold(writer, settings, lease, stop=stop)
+                await _hold(_Work(writer=writer, settings=settings, lease=lease, stop=stop, effects=effects))
         except ListenerFencedError as exc:
             log.warning("listener.fenced", owner=owner, reason=str(exc))
         except PyMongoError as exc:
@@ -73,9 +77,10 @@ async def listen(database: Database, settings: Settings, *, stop: asyncio.Event)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-async def _hold(writer: Writer, settings: Settings, lease: Lease, *, stop: asyncio.Event) -> None:
-    async with kept(writer.database, lease):
-        position = await load_position(writer.database, fence=lease.fence)
+async def _hold(work: "_Work") -> None:
+    lease = work.lease
+    async with kept(work.writer.database, lease):
+        position = await load_position(work.writer.database, fence=lease.fence)
         log.info(
             "listener.lease_taken",
             owner=lease.owner,
@@ -84,33 +89,36 @@ async def _hold(writer: Writer, settings: Settings, lease: Lease, *, stop: async
             seq=position.seq,
             state=position.state.value,
         )
-        work = _Work(writer=writer, settings=settings, lease=lease, stop=stop)
-        await work.run(await work.in_step(position))
+        await work.run(await work.ready(position))
         if lease.is_lost:
             raise fenced(lease.fence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """What is done under one lease."""
+    """The work under one lease."""
 
     writer: Writer
     settings: Settings
     lease: Lease
     stop: asyncio.Event
+    effects: Effects
 
     def is_over(self) -> bool:
         return self.stop.is_set() or self.lease.is_lost
 
-    async def in_step(self, position: Position) -> Position:
-        """Finish what must come before the stream: the first snapshot, or a recovery that was interrupted."""
+    async def ready(self, position: Position) -> Position:
+        """Take the first snapshot or finish an interrupted recovery.
+
+        The stream opens after it.
+        """
         if position.state is ListenerState.STREAMING:
             return position
         is_recovery = position.start.token is not None or position.start.start_at is not None
         if is_recovery:
             return await self._recover(position, Loss(reason="recovery_interrupted"))
         started = time.monotonic()
-        done = await synchronise(self.writer, position)
+        done = await synchronise(self.writer, position, effects=self.effects)
         log.info("listener.snapshot_taken", users=done.rows, duration_s=round(time.monotonic() - started, 2))
         return done.position
 
@@ -136,12 +144,13 @@ class _Work:
         policy = self.settings.changes_on_lost_position
         if policy is LostPositionPolicy.FAIL:
             raise PositionLostError(stream=USERS, code=loss.code)
-        return await recover(self.writer, position, loss, policy=policy)
+        return await recover(self.writer, position, loss, policy=policy, effects=self.effects)
 
     def _options(self, images: Images) -> FollowOptions:
         return FollowOptions(
             batch_size=self.settings.changes_batch_size,
             images=images,
+            effects=self.effects,
             idle_save_s=self.lease.lease_ms / 3000,
         )
 

@@ -1,4 +1,4 @@
-"""Read the stream ahead of the writing: the server looks for the next events while these are being applied."""
+"""Read ahead: the server finds the next events while a batch is applied."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from typing import Final, Self
 
 from docustore.changes.stream import ChangeReader, EventBatch
 
-# What may wait in memory, beside the batch being applied and a reply under way (16 MB at most).
+# The limit of what waits in memory, beside the batch in progress and one reply in flight (16 MB at most).
 MAX_BUFFERED_BYTES: Final = 8 * 1024 * 1024
 
 
 class ReadAhead:
-    """A task that keeps reading an open stream while there is room; everything read so far is taken at once.
+    """A task that reads an open stream while its buffer has room.
 
-    So small batches under a slow writer grow into large ones by themselves. On leaving, the read under way is
-    waited for, never cancelled: that would cut the connection in the middle of a reply.
+    `take` returns everything read so far, so small batches grow into large ones under a slow writer. On exit the
+    read in flight is awaited, never cancelled: a cancellation would close the connection in the middle of a reply.
     """
 
     def __init__(self, reader: ChangeReader, *, max_events: int, is_over: Callable[[], bool]) -> None:
@@ -43,15 +43,15 @@ class ReadAhead:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def take(self) -> EventBatch:
-        """Wait for a batch; everything read since the last call comes as one.
+        """Wait for a batch; everything read since the last call is merged into one.
 
         Raises:
-            PositionLostError, EventTooLargeError, PyMongoError: As the reader's; what was read before the
-                failure has been taken.
+            PositionLostError, EventTooLargeError, PyMongoError: The reader failed; every batch that it read
+                before was taken.
         """
         await self._filled.wait()
         if not self._buffered:
-            # The task has ended, since only that sets the event for good.
+            # The task has ended: only its end leaves the event set with an empty buffer.
             assert self._task is not None  # noqa: S101  # for mypy; take() is called inside the context
             await self._task
         batch = merged(self._buffered)
@@ -68,7 +68,7 @@ class ReadAhead:
                 reply = await fetching
                 if not self._is_ending():
                     fetching = asyncio.create_task(self._reader.fetch())
-                    # Lets the request go out before this thread is busy parsing.
+                    # Sends the request before this thread parses.
                     await asyncio.sleep(0)
                 batch = await self._reader.parse(reply)
                 self._buffered.append(batch)
@@ -91,7 +91,7 @@ class ReadAhead:
 
 
 def merged(batches: list[EventBatch]) -> EventBatch:
-    """Join batches that follow one another. Pure."""
+    """Join consecutive batches. Pure."""
     if len(batches) == 1:
         return batches[0]
     last = batches[-1]

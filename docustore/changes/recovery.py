@@ -1,16 +1,18 @@
-"""What happens when the stream cannot go on from its position: never a silent gap.
+"""Recover from a position that the stream cannot resume from.
 
-The policy decides: `snapshot` compares the collection with history and goes on, `reset` goes on and leaves the
-gap in history, `fail` stops. A gap is one document of `change_gaps`, opened before anything is done about it and
-closed with what was done.
+A gap is never silent.
+The policy decides: `snapshot` compares the collection with history and continues, `reset` continues and leaves the
+gap in history, `fail` stops. A gap is one document of `change_gaps`. It is opened before the recovery and closed
+with its result.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
 
 from docustore.changes.apply import Writer
+from docustore.changes.effects.effect import Effects
 from docustore.changes.pipeline import USERS
 from docustore.changes.position import Position, move_position
 from docustore.changes.snapshot import Synchronised, synchronise
@@ -20,39 +22,45 @@ from docustore.errors import RecoveryLoopError
 log = structlog.get_logger()
 
 GAPS: Final = "change_gaps"
-# More of them without one change applied: the oplog is shorter than a recovery, or something is broken.
+# More recoveries without one change applied mean that the oplog is shorter than a recovery, or a defect.
 MAX_RECOVERIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """Why the stream ended: the server's `code`, or the operation that ended the collection."""
+    """Why the stream ended: the server's `code`, or the operation that ended `users`."""
 
     reason: str
     code: int | None = None
 
 
-async def recover(writer: Writer, position: Position, loss: Loss, *, policy: LostPositionPolicy) -> Position:
-    """Record the gap, close it as the policy (`snapshot` or `reset`) says, and return where to go on.
+async def recover(
+    writer: Writer, position: Position, loss: Loss, *, policy: LostPositionPolicy, effects: Effects
+) -> Position:
+    """Record the gap, close it as the policy says, and return the new position.
+
+    Args:
+        policy: `snapshot` or `reset`.
 
     Raises:
-        RecoveryLoopError: The third recovery in a row made no progress either.
+        RecoveryLoopError: Three recoveries in a row made no progress.
         ListenerFencedError: Another listener took over.
     """
     if position.recoveries >= MAX_RECOVERIES:
         raise RecoveryLoopError(stream=USERS, recoveries=position.recoveries)
     gap_id = await _open_gap(writer, position, loss, policy=policy)
     log.error("listener.position_lost", reason=loss.reason, code=loss.code, policy=policy.value, gap=gap_id)
-    counted = {"recoveries": position.recoveries + 1}
+    counted = replace(position, recoveries=position.recoveries + 1)
     await move_position(writer.database, position, counted, lease_ms=writer.lease_ms)
-    done = await synchronise(writer, position, compare_users=policy is LostPositionPolicy.SNAPSHOT)
+    compare_users = policy is LostPositionPolicy.SNAPSHOT
+    done = await synchronise(writer, counted, effects=effects, compare_users=compare_users)
     await _close_gap(writer, gap_id, done)
     log.warning("listener.position_recovered", gap=gap_id, rows=done.rows, policy=policy.value)
     return done.position
 
 
 async def _open_gap(writer: Writer, position: Position, loss: Loss, *, policy: LostPositionPolicy) -> str:
-    # Named after the position, so that a recovery that dies and starts again stays one gap.
+    # Named after the position, so that an interrupted and repeated recovery stays one gap.
     token = (position.start.token or {}).get("_data")
     gap_id = f"{USERS}:{position.seq}:{token or position.start.start_at}"
     opened: dict[str, Any] = {

@@ -1,4 +1,7 @@
-"""Which server errors mean that the listener's position is lost; see `docustore.transient` for all others."""
+"""The server errors that mean a lost position.
+
+See `docustore.transient` for all others.
+"""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How far behind the listener is, as anybody sees it: the stored position, and what the stream has beyond it."""
+"""The progress of the listener: the stored position and the stream beyond it."""
 
 import asyncio
 import time
@@ -16,18 +16,18 @@ from docustore.changes.server_errors import is_position_lost
 from docustore.database import AWARE, Database
 from docustore.transient import MAX_TIME_EXPIRED, UNAUTHORIZED
 
-# Looking for the next change scans the oplog from the position; beyond this the answer is "unknown".
+# The search for the next change scans the oplog from the position; after this time the lag is unknown.
 PROBE_TIMEOUT_MS: Final = 2000
 _POLL_S: Final = 0.03
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeStatus:
-    """The listener from outside.
+    """The status of the listener.
 
-    `applied` is the number of the last history row. `lag_s` is the age of the oldest change that is not
-    applied, 0 where there is none, None where it cannot be told (nothing read yet, position lost). `owner` is
-    None while no listener holds the lease.
+    `applied` is the number of the last history row. `lag_s` is the age of the oldest change that is not applied:
+    0 if there is none, None if it is unknown (nothing read yet, position lost). `owner` is None while no listener
+    holds the lease.
     """
 
     applied: int
@@ -44,14 +44,18 @@ class ChangeStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ahead:
-    """What lies beyond a position: the next change, if any, and up to which cluster time there is none other."""
+    """The stream beyond a position.
+
+    `cluster_time` and `wall_time` are those of the next change. Without a next change `wall_time` is None, and no
+    change up to `cluster_time` is missing.
+    """
 
     cluster_time: Timestamp
     wall_time: datetime | None
 
 
 async def change_status(database: Database) -> ChangeStatus:
-    """Tell how far the listener is. Reads the position, and the stream up to the first change beyond it."""
+    """Read the position, and the stream up to the first change beyond it."""
     document = await database[POSITIONS].find_one({"_id": POSITION_ID})
     if document is None:
         return ChangeStatus(applied=0, lag_s=None, owner=None, state=ListenerState.NEW, heartbeat_at=None)
@@ -73,13 +77,16 @@ async def change_status(database: Database) -> ChangeStatus:
 async def wait_until_applied(
     database: Database, *, operation_time: Timestamp | None = None, timeout_s: float = 120.0
 ) -> int:
-    """Wait until every change up to an operation time is applied; return the number of the last history row.
+    """Wait until every change up to an operation time is applied.
+
+    Returns:
+        The number of the last history row.
 
     Args:
-        operation_time: As the server gave it with a write; None = everything written before this call.
+        operation_time: The server's answer to a write; None = everything written before this call.
 
     Raises:
-        TimeoutError: Not within `timeout_s`; is a listener running?
+        TimeoutError: Not applied within `timeout_s`; check that a listener runs.
     """
     if operation_time is None:
         operation_time = (await database.command("ping"))["operationTime"]
@@ -95,7 +102,10 @@ async def wait_until_applied(
 
 
 async def is_heartbeat_fresh(database: Database, *, max_age_s: float) -> bool:
-    """Tell whether some listener has renewed its lease within `max_age_s`, by the server's clock."""
+    """Tell whether a listener has renewed its lease within `max_age_s`.
+
+    The server's clock decides.
+    """
     oldest = {"$subtract": ["$$NOW", int(max_age_s * 1000)]}
     query = {"_id": POSITION_ID, "$expr": {"$gte": ["$heartbeat_at", oldest]}}
     return await database[POSITIONS].find_one(query, {"_id": 1}) is not None
@@ -106,7 +116,7 @@ async def _covers(database: Database, position: Position, operation_time: Timest
         return False
     if position.cluster_time >= operation_time:
         return True
-    # An idle position is saved every few seconds only; the stream itself knows whether anything is missing.
+    # An idle position is saved only every few seconds; the stream tells whether a change is missing.
     try:
         ahead = await _look_ahead(database, position.start)
     except OperationFailure as exc:
@@ -130,12 +140,15 @@ async def _lag(database: Database, position: Position, *, now: datetime) -> tupl
         raise
     if ahead.wall_time is None:
         return position.state, 0.0
-    # At least a millisecond: a change that is waiting is never "caught up".
+    # At least a millisecond: with a waiting change the listener is not caught up.
     return position.state, max((now - ahead.wall_time).total_seconds(), 0.001)
 
 
 async def _is_before_oplog(database: Database, start: StartPoint) -> bool:
-    """Tell whether the oplog begins after a position; False where we may not look into it."""
+    """Tell whether the oplog begins after a position.
+
+    False without the right to read the oplog.
+    """
     time = token_time(start.token) if start.token is not None else start.start_at
     try:
         oldest = await database.client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", 1)])

@@ -1,7 +1,7 @@
-"""The change stream of `users`, read by own commands: batches of raw events with both images.
+"""The change stream of `users`, read by own commands: batches of raw events.
 
-PyMongo's `watch` decodes every event to dicts, hides the tokens of empty batches and resumes on its own; here
-a batch is raw bytes, every batch has its token, and the listener alone decides about reopening.
+PyMongo's `watch` decodes every event to dicts, hides the tokens of empty batches and resumes on its own. Here a
+batch is raw bytes, every batch has its token, and only the listener reopens the stream.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure, PyMongoError
 
 from docustore.changes.cooperative import in_slices
+from docustore.changes.effects.fields import ImageFields
 from docustore.changes.events import (
     ENDING_OPERATIONS,
     EVENT_CODEC,
@@ -30,24 +31,24 @@ from docustore.database import Database
 from docustore.errors import ListenerError, PositionLostError
 from docustore.transient import BSON_OBJECT_TOO_LARGE
 
-# How long the server holds an empty read open. It bounds how late a stop is noticed; events end it at once.
+# How long the server holds an empty read open. It bounds the delay of a stop; an event ends the read at once.
 MAX_AWAIT_MS: Final = 500
-# A reply ends below 16 MB; one that is larger than this may have been cut in the middle of a transaction.
+# A reply ends below 16 MB; a reply larger than this may end in the middle of a transaction.
 CUT_REPLY_BYTES: Final = 8 * 1024 * 1024
-# A drop or rename, then `invalidate`; looking at every event for them would double the cost of parsing.
+# A drop or rename, then `invalidate`. A search in all events would double the cost of parsing.
 MAX_ENDING_EVENTS: Final = 2
 
 
 class EventTooLargeError(ListenerError):
-    """An event with both images exceeds 16 MB; open the stream again with `Images.AFTER`."""
+    """An event with both images exceeds 16 MB: reopen the stream with `Images.AFTER`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventBatch:
-    """What one read gave; empty after `MAX_AWAIT_MS` without changes.
+    """The result of one read; empty after `MAX_AWAIT_MS` without changes.
 
-    `token` resumes after the batch. Every change at or before `cluster_time` is in this batch or an earlier
-    one; `is_exact` says that no later change is. `ending_operation` is set where the collection was dropped or
+    `token` resumes after the batch. Every change at or before `cluster_time` is in this batch or an earlier one.
+    With `is_exact` no later change is in them. `ending_operation` is set where the collection was dropped or
     renamed after these changes; the stream ends with it.
     """
 
@@ -62,9 +63,12 @@ class EventBatch:
 class ChangeReader:
     """One open change stream. Reads must not overlap."""
 
-    def __init__(self, database: Database, *, start: StartPoint, images: Images, batch_size: int) -> None:
+    def __init__(
+        self, database: Database, *, start: StartPoint, images: Images, fields: ImageFields, batch_size: int
+    ) -> None:
         self._database = database
         self._start = start
+        self._fields = fields
         self._images = images
         self._batch_size = batch_size
         self._session: AsyncClientSession | None = None
@@ -75,11 +79,11 @@ class ChangeReader:
 
         Raises:
             PositionLostError: The server can no longer start there.
-            PyMongoError: Anything else.
+            PyMongoError: Any other failure.
         """
-        # Explicit, since the server ties a cursor to the session that made it (else error 50738).
+        # Explicit: the server ties a cursor to the session that opened it (else error 50738).
         self._session = self._database.client.start_session(causal_consistency=False)
-        pipeline = change_pipeline(self._start, images=self._images)
+        pipeline = change_pipeline(self._start, images=self._images, fields=self._fields)
         # An empty first batch: filling one would scan the oplog before anything is returned.
         command = {"aggregate": USERS, "pipeline": pipeline, "cursor": {"batchSize": 0}}
         try:
@@ -97,7 +101,7 @@ class ChangeReader:
             if self._cursor_id:
                 await self._run({"killCursors": USERS, "cursors": [self._cursor_id]})
         except (PyMongoError, ListenerError):
-            pass  # The server drops the cursor by itself; nothing depends on it.
+            pass  # The server closes the cursor after a while; nothing depends on it.
         finally:
             await self._session.end_session()
 
@@ -107,7 +111,7 @@ class ChangeReader:
         Raises:
             PositionLostError: The oplog was overwritten before this read.
             EventTooLargeError: See there.
-            PyMongoError: Anything else; the stream is of no use any more.
+            PyMongoError: Any other failure; the stream is unusable.
         """
         command = {"getMore": self._cursor_id, "collection": USERS, "batchSize": self._batch_size}
         reply = await self._run({**command, "maxTimeMS": MAX_AWAIT_MS})
@@ -115,13 +119,13 @@ class ChangeReader:
         return reply
 
     async def parse(self, reply: RawBSONDocument) -> EventBatch:
-        """Take the reply of a `fetch` apart, in turns."""
+        """Parse the reply of a `fetch`, in slices."""
         cursor = reply["cursor"]
         events: list[RawBSONDocument] = cursor["nextBatch"]
         ending = _first_ending(events)
         changes: list[Change] = []
-        async for turn in in_slices(events[:ending]):
-            changes.extend(map(parse_change, turn))
+        async for slice_ in in_slices(events[:ending]):
+            changes.extend(map(parse_change, slice_))
         return to_batch(
             changes,
             token=bson.decode(cursor["postBatchResumeToken"].raw),
@@ -143,16 +147,16 @@ class ChangeReader:
 def to_batch(
     changes: Sequence[Change], *, token: Token, is_full: bool, ending_operation: str | None = None
 ) -> EventBatch:
-    """Tell what the changes of one reply amount to. Pure.
+    """Make the batch of one reply. Pure.
 
     Args:
-        token: The reply's own, from after everything that the server has looked at.
-        is_full: The reply holds as many events as were asked for, so that there may be more at once.
+        token: The reply's own, from after the last oplog entry that the server has examined.
+        is_full: The reply holds as many events as requested: more may be available.
     """
     last_event_id = changes[-1].event_id if changes else None
     size_bytes = sum(change.size_bytes for change in changes)
     is_cut = is_full or size_bytes >= CUT_REPLY_BYTES
-    # The changes of one transaction share a cluster time: a reply that was cut may have left some of them.
+    # The changes of one transaction share a cluster time: the next reply may hold the rest of them.
     is_exact = not (is_cut and token["_data"] == last_event_id)
     time = token_time(token)
     return EventBatch(
@@ -166,7 +170,7 @@ def to_batch(
 
 
 def _first_ending(events: list[RawBSONDocument]) -> int | None:
-    """Find where the collection ended; the server lets nothing but the ending come last."""
+    """Find the event that ended the collection, among the last of a reply."""
     for index in range(max(0, len(events) - MAX_ENDING_EVENTS), len(events)):
         if events[index]["operation"] in ENDING_OPERATIONS:
             return index

@@ -1,8 +1,8 @@
-"""The rows of `user_history`: what happened to users, one immutable row per change.
+"""The rows of `user_history`: one immutable row per change of a user.
 
-A row's `_id` is its place in the order of changes: dense, 1..n, given by the change listener in the transaction
-that applied the change. Rows beyond the listener's committed sequence number are leftovers of a snapshot that
-did not finish; readers who must not see them bound `_id` by the `seq` of `change_positions`.
+The `_id` of a row is its number in the order of changes: dense, 1..n, assigned by the change listener in the
+transaction that applied the change. Rows beyond the committed sequence number belong to an unfinished snapshot.
+Readers that must not see them bound `_id` by the `seq` of `change_positions`.
 """
 
 from datetime import datetime
@@ -14,12 +14,12 @@ from bson.timestamp import Timestamp
 from pydantic import ConfigDict, Field
 
 HISTORY: Final = "user_history"
-# The writer of a change that no docustore process made: another client, or nobody known.
+# The writer of a change that no docustore process made: another client, or an unknown writer.
 EXTERNAL_SOURCE: Final = "external"
 
 
 class Operation(StrEnum):
-    """What a row stands for; the last two come from comparing collections, not from a change event."""
+    """The kind of a row; the last two come from a comparison, not from an event."""
 
     INSERT = "insert"
     UPDATE = "update"
@@ -32,8 +32,8 @@ class Operation(StrEnum):
 class FieldChange(TypedDict, total=False):
     """One changed top-level field.
 
-    A side is absent where the field was. Where both sides are documents (`profile`), each holds only the
-    sub-fields that differ. `omitted` stands for values too large to be kept twice.
+    A side is absent where the field was absent. If both sides are documents (`profile`), each holds only the
+    sub-fields that differ. `omitted` replaces values that are too large to be kept twice.
     """
 
     before: Any
@@ -44,11 +44,10 @@ class FieldChange(TypedDict, total=False):
 class HistoryRow(TypedDict):
     """One row as it is stored.
 
-    `changes` holds the fields that differ, less bookkeeping (see `docustore.history.rows`); it is empty where
-    there is nothing to compare with (`insert`, `snapshot`). `after` is the whole user after the change, never
-    with `password_hash`, and null exactly where the user is gone. `approximate` marks an `after` that was read
-    later than the change, because the server had no post-image; `omitted` names the fields of `after` left out
-    to stay below 16 MB.
+    `changes` holds the fields that differ, less bookkeeping (see `docustore.history.rows`); it is empty without a
+    state before (`insert`, `snapshot`). `after` is the whole user after the change, without `password_hash`; it is
+    null exactly if the user is deleted. `approximate` marks an `after` that was read later than the change: the
+    server had no post-image. `omitted` names the fields of `after` that were left out to stay below 16 MB.
     """
 
     _id: int
@@ -65,7 +64,7 @@ class HistoryRow(TypedDict):
 
 
 class UserHistory(Document):
-    """A history row for readers; the listener writes rows without building models."""
+    """A history row for readers; the listener writes rows without models."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -82,7 +81,7 @@ class UserHistory(Document):
     omitted: list[str] = Field(default_factory=list)
 
     class Settings:
-        """Beanie's own settings."""
+        """Beanie's settings."""
 
         name: ClassVar[str] = HISTORY
         keep_nulls: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""What changed between two images of a user, and rows that fit into a document. Pure."""
+"""The difference of two images of a user, and rows that always fit. Pure."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -9,7 +9,7 @@ from bson.raw_bson import RawBSONDocument
 
 from docustore.history.models import EXTERNAL_SOURCE, FieldChange, HistoryRow
 
-# Bookkeeping: derived from other fields, or moving with every write. The whole of it stands in `after`.
+# Bookkeeping: derived from other fields, or changed by every write. `after` holds all of it.
 BOOKKEEPING: Final = frozenset(
     {
         "_id",
@@ -23,13 +23,14 @@ BOOKKEEPING: Final = frozenset(
         "password_hash",
     }
 )
-# The server's limit for a stored document, less room for the few fields added after the check.
+# The server's limit for a stored document, less room for the fields of a fixed size.
 MAX_ROW_BYTES: Final = 16 * 1024 * 1024 - 4096
-# What a shrunken `after` may hold: enough for every field docustore knows, far from the limit.
-SHRUNKEN_AFTER_BYTES: Final = 8 * 1024 * 1024
+# The limit of a reduced `after`: enough for every field docustore knows, far from the limit of a row.
+REDUCED_AFTER_BYTES: Final = 8 * 1024 * 1024
+REDUCED_CHANGES_BYTES: Final = 4 * 1024 * 1024
 LARGE_VALUE_BYTES: Final = 64 * 1024
-# Images are written by anybody: a date of year 20000 or broken UTF-8 must not stop the stream. Times come naive,
-# in UTC: they are stored again or compared with each other, and an aware one takes three times as long to make.
+# Any client writes images: a date of year 20000 or broken UTF-8 must not stop the stream. Times are naive, in UTC:
+# they are only stored again or compared with each other, and an aware one takes three times as long to make.
 IMAGE_CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
 )
@@ -41,9 +42,9 @@ Image = Mapping[str, Any]
 def changed_fields(before: Image | None, after: Image | None) -> dict[str, FieldChange]:
     """List the fields that differ, less bookkeeping.
 
-    Shape: `{"status": {"before": "active", "after": "inactive"}}`, in the order of `after`, then what only
-    `before` has. Empty where there is no `before`: `after` says everything then. Where there is no `after`,
-    every field with what it was.
+    Shape: `{"status": {"before": "active", "after": "inactive"}}`, in the order of `after`, then the fields that
+    only `before` has. Empty without a `before`: `after` holds everything. Without an `after` it lists every field
+    with its last value.
     """
     if before is None:
         return {}
@@ -60,10 +61,10 @@ def changed_fields(before: Image | None, after: Image | None) -> dict[str, Field
 
 
 def source_of(before: Image | None, after: Image | None) -> str:
-    """Name who wrote a change: the `updated_by` of a write that moved `version` on, else `external`.
+    """Name the writer of a change: `updated_by` if the write raised `version`.
 
-    Clients that know nothing of docustore leave `updated_by` as the last writer set it; that the version stood
-    still gives them away.
+    Otherwise the writer is `external`: a client that does not know docustore leaves `updated_by` and `version` as
+    they were.
     """
     if after is None:
         return EXTERNAL_SOURCE
@@ -74,19 +75,19 @@ def source_of(before: Image | None, after: Image | None) -> str:
 
 
 def fitted(row: HistoryRow) -> HistoryRow:
-    """Return the row, or one that the server can store: large values left out and named.
+    """Return the row, reduced where it is too large for the server.
 
-    First the doubled values in `changes` go, then the largest fields of `after`. A user of 16 MB must not stop
-    the stream, nor vanish from history.
+    First the large values in `changes` are left out, then the largest fields of `after`; both are named. A user of
+    16 MB must not stop the stream, nor be absent from history. Only images and the user's id decide: equal images
+    give equal rows.
     """
-    if _size(row) <= MAX_ROW_BYTES:
+    if _row_size(row) <= MAX_ROW_BYTES:
         return row
-    changes = {name: _shrunken(change) for name, change in row["changes"].items()}
-    slim: HistoryRow = {**row, "changes": changes}
-    if _size(slim) <= MAX_ROW_BYTES:
-        return slim
+    reduced: HistoryRow = {**row, "changes": _reduced_changes(row["changes"])}
+    if _row_size(reduced) <= MAX_ROW_BYTES:
+        return reduced
     after, omitted = _smallest_fields(row["after"] or {})
-    return {**slim, "after": after, "omitted": omitted}
+    return {**reduced, "after": after, "omitted": omitted}
 
 
 def _change(previous: Any, value: Any) -> FieldChange:
@@ -98,7 +99,7 @@ def _change(previous: Any, value: Any) -> FieldChange:
 
 
 def _differing(document: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Keep what `other` has not, or has differently, to any depth."""
+    """Keep the values that `other` lacks or has differently, to any depth."""
     kept = {}
     for name, value in document.items():
         opposite = other.get(name, _ABSENT)
@@ -110,22 +111,38 @@ def _differing(document: dict[str, Any], other: dict[str, Any]) -> dict[str, Any
     return kept
 
 
+def _row_size(row: HistoryRow) -> int:
+    """Measure the fields that hold values of the user.
+
+    The other fields have room beyond the limit.
+    """
+    return _size({"user_id": row["user_id"], "changes": row["changes"], "after": row["after"]})
+
+
 def _size(document: Mapping[str, Any]) -> int:
     return len(bson.encode(document))
 
 
-def _shrunken(change: FieldChange) -> FieldChange:
-    return {"omitted": True} if _size(change) > LARGE_VALUE_BYTES else change
+def _reduced_changes(changes: dict[str, FieldChange]) -> dict[str, FieldChange]:
+    sizes = {name: _size(change) for name, change in changes.items()}
+    small = {name: size for name, size in sizes.items() if size <= LARGE_VALUE_BYTES}
+    kept = _smallest(small, limit_bytes=REDUCED_CHANGES_BYTES)
+    return {name: change if name in kept else {"omitted": True} for name, change in changes.items()}
 
 
 def _smallest_fields(after: Image) -> tuple[dict[str, Any], list[str]]:
     plain = bson.decode(after.raw, IMAGE_CODEC) if isinstance(after, RawBSONDocument) else dict(after)
-    sizes = {name: _size({name: value}) for name, value in plain.items()}
+    kept = _smallest({n: _size({n: v}) for n, v in plain.items()}, limit_bytes=REDUCED_AFTER_BYTES)
+    return {n: v for n, v in plain.items() if n in kept}, [n for n in plain if n not in kept]
+
+
+def _smallest(sizes: Mapping[str, int], *, limit_bytes: int) -> frozenset[str]:
+    """Choose names by ascending size while their sum stays within the limit."""
     kept: set[str] = set()
     total = 0
     for name in sorted(sizes, key=sizes.__getitem__):
         total += sizes[name]
-        if total > SHRUNKEN_AFTER_BYTES:
+        if total > limit_bytes:
             break
         kept.add(name)
-    return {n: v for n, v in plain.items() if n in kept}, [n for n in plain if n not in kept]
+    return frozenset(kept)

@@ -39,7 +39,7 @@ async def _has_applied(database: Database, events: int) -> bool:
 
 @asynccontextmanager
 async def _backlog_behind(database: Database, settings: Settings) -> AsyncIterator[None]:
-    """Start and stop a listener, so that what is written next is a backlog."""
+    """Start and stop a listener, so that later writes become a backlog."""
     async with listening(database, settings):
         await wait_until_applied(database)
     await _write_backlog(database)
@@ -47,7 +47,7 @@ async def _backlog_behind(database: Database, settings: Settings) -> AsyncIterat
 
 
 async def test_step_down_during_a_drain(tmp_path: Path) -> None:
-    """Of a replica set of its own: the shared one has other users."""
+    """Use an own replica set: other tests use the shared one."""
     async with embedded_servers(tmp_path) as own:
         settings = Settings(
             mongodb_url=own.mongodb_url,
@@ -70,7 +70,7 @@ async def test_step_down_during_a_drain(tmp_path: Path) -> None:
 
 
 async def _term(database: Database) -> int:
-    """Read the number of elections that there have been."""
+    """Read the number of elections so far."""
     return int((await database.client.admin.command("replSetGetStatus"))["term"])
 
 
@@ -87,7 +87,10 @@ async def _can_write(database: Database) -> bool:
 
 
 async def test_connections_cut_during_a_drain(database: Database, settings: Settings) -> None:
-    """Cut in the middle of reads, writes and commits; what is unknown is looked up, not guessed."""
+    """Cut connections in the middle of reads, writes and commits.
+
+    An unknown outcome is looked up, not guessed.
+    """
     address = urlsplit(settings.mongodb_url or "")
     async with tcp_proxy(address.hostname or "", address.port or 0) as proxy:
         # A direct connection: else the driver would learn the server's own address and go past the proxy.
@@ -112,7 +115,7 @@ async def test_connections_cut_during_a_drain(database: Database, settings: Sett
 
 
 async def test_server_gone_for_a_while(database: Database, settings: Settings) -> None:
-    """Connections cut over and over for two seconds: the listener neither stops nor skips."""
+    """Connections cut for two seconds: the listener neither stops nor skips."""
     address = urlsplit(settings.mongodb_url or "")
     async with tcp_proxy(address.hostname or "", address.port or 0) as proxy:
         url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"

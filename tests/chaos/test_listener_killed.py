@@ -1,4 +1,4 @@
-"""The listener's real process: killed again and again, asked to stop, checked from outside."""
+"""The real listener process: killed, stopped, and checked from outside."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.chaos]
 
 
 class Writers:
-    """Clients that insert, update, replace and delete users, and count what they did."""
+    """Clients that insert, update, replace and delete users, and count the writes."""
 
     def __init__(self, database: Database) -> None:
         self._users = database["users"]
@@ -44,7 +44,7 @@ class Writers:
             if random.random() < 0.3:
                 await self._count(self._users.delete_one(key))
             await self._count(self._users.insert_many([make_user() for _ in range(20)]), writes=20)
-            await asyncio.sleep(0.05)  # a steady load, which lets the machine do other things too
+            await asyncio.sleep(0.05)  # a steady load that leaves time for other processes
 
     async def _count(self, write: Awaitable[object], *, writes: int = 1) -> None:
         await write
@@ -60,7 +60,7 @@ def _has_passed(database: Database, seq: int) -> Callable[[], Awaitable[bool]]:
 
 
 async def _active_of(database: Database, *listeners: Program) -> Program | None:
-    """Find the one that holds the lease."""
+    """Find the listener that holds the lease."""
     for listener in listeners:
         assert listener.is_running, listener.output
     position = await database[POSITIONS].find_one({"_id": POSITION_ID})
@@ -76,7 +76,7 @@ async def _fence(database: Database) -> int:
 
 @asynccontextmanager
 async def _marts_locked(database: Database) -> AsyncIterator[None]:
-    """Keep the last transaction of a snapshot from committing, however fast it comes to that."""
+    """Keep the final transaction of a snapshot from committing."""
     await database[STATS].insert_one({"_id": "in the way"})
     async with database.client.start_session() as session, await session.start_transaction():
         await database[STATS].update_one({"_id": "in the way"}, {"$set": {"locked": True}}, session=session)
@@ -106,20 +106,20 @@ async def test_killed_twenty_times_each_change_counts_once(
             for _ in range(2):
                 tasks.create_task(writers.write())
             for _ in range(KILLS):
-                # The next one stands by already, so that a kill costs no process start.
+                # The next one is already a standby, so that a kill costs no process start.
                 standby = await start()
-                await until(lambda: _active_of(database, running, standby), what="one of both to be active")  # noqa: B023
+                await until(lambda: _active_of(database, running, standby), what="an active listener")  # noqa: B023
                 await until(_has_passed(database, await _seq(database)))
                 victim = await _active_of(database, running, standby)
-                await asyncio.sleep(random.random() * 0.1)  # so that kills fall anywhere within a batch
+                await asyncio.sleep(random.random() * 0.1)  # so that kills hit any point of a batch
                 assert victim is not None
                 await victim.kill()
                 running = running if victim is standby else standby
             writers.is_done = True
-        # The victim may have applied everything, and its successor not even have started.
+        # The victim may have applied everything before its successor started.
         await until(lambda: _active_of(database, running), what="the take-over")
         await wait_until_applied(database)
-        # Every kill made another one take over, so none was spent on a listener that only stood by.
+        # Every kill caused a take-over: none hit a listener that was a standby.
         assert await _fence(database) > KILLS
         assert await running.stop() == 0, running.output
 
@@ -128,7 +128,7 @@ async def test_killed_twenty_times_each_change_counts_once(
 
 
 async def test_killed_in_the_first_snapshot(database: Database, settings: Settings, tmp_path: Path) -> None:
-    """Rows of the snapshot that died are gone, those of the next one whole."""
+    """The rows of the killed snapshot are removed, those of the next are complete."""
     users = 5000
     for _ in range(users // 1000):
         await database["users"].insert_many([make_user() for _ in range(1000)])
@@ -150,7 +150,10 @@ async def test_killed_in_the_first_snapshot(database: Database, settings: Settin
 
 
 async def test_stop_and_check_from_outside(database: Database, settings: Settings, tmp_path: Path) -> None:
-    """SIGTERM: lease given back, exit 0. The health check follows the heartbeat, not the process."""
+    """SIGTERM: the lease is given back, exit 0.
+
+    The health check follows the heartbeat, not the process.
+    """
     log = tmp_path / "listener.log"
     long_lease = {"DOCUSTORE_CHANGES_LEASE_S": "600"}
 

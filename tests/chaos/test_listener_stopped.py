@@ -1,4 +1,4 @@
-"""A listener that is told to stop while its MongoDB hangs."""
+"""A listener that gets SIGTERM while its MongoDB hangs."""
 
 import os
 import signal
@@ -16,12 +16,15 @@ from indexes.apply import apply_indexes
 from tests.chaos.programs import program
 
 pytestmark = [pytest.mark.chaos]
-# The grace of the listener, and what a busy machine needs to start a signal handler.
+# The grace period of the listener, plus the time a busy machine needs to start a signal handler.
 END_S = 60.0
 
 
 async def test_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> None:
-    """A deploy must not be held up by a database that is in trouble; the lease expires by itself."""
+    """A database that hangs must not delay a deploy.
+
+    The lease expires by itself.
+    """
     async with embedded_servers(tmp_path / "servers") as own:
         settings = Settings(
             mongodb_url=own.mongodb_url, redis_url=own.redis_url, mongodb_database=f"test_{uuid4().hex[:12]}"

@@ -1,4 +1,7 @@
-"""A listener that was away for longer than the oplog reaches back: really so, on a server with a tiny oplog."""
+"""A listener that was away until the oplog rolled over.
+
+The server has a tiny oplog, so the rollover is real.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,7 +29,7 @@ pytestmark = [pytest.mark.chaos]
 class TinyOplog(Mongod):
     """The embedded server, with an oplog of one MiB: a few large writes roll it over.
 
-    What a restart would need is kept all the same, and that is everything since the last checkpoint.
+    The server keeps everything since the last checkpoint for a restart, so checkpoints are frequent.
     """
 
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
@@ -68,7 +71,10 @@ async def _roll_over(database: Database) -> None:
 
 
 async def test_nothing_is_lost_silently(database: Database, settings: Settings) -> None:
-    """Three users known to history; then, unseen and rolled over: one changed, one deleted, one new."""
+    """One changed, one deleted and one new user beyond the oplog.
+
+    History knows three users.
+    """
     users = [make_user() for _ in range(4)]
     await database["users"].insert_many(users[:3])
     async with listening(database, settings):

@@ -1,4 +1,4 @@
-"""The two ways of saying what a user counts for, by events and by aggregation, agree on any document."""
+"""The rules of events and of the aggregation agree on any document."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ WEIRD: list[dict[str, Any]] = [
 
 @pytest.fixture
 async def plain(database: Database) -> AsyncIterator[Database]:
-    """A database whose `users` has no validator and no index: anybody may have made it."""
+    """A database whose `users` has no validator and no index."""
     bare: Database = database.client.get_database(f"{database.name}_{uuid4().hex[:6]}")
     yield bare
     await bare.client.drop_database(bare.name)
@@ -126,7 +126,7 @@ async def test_reconcile_names_every_wrong_figure(database: Database, settings: 
 
 
 async def test_reconcile_sees_through_changes_not_applied(database: Database, settings: Settings) -> None:
-    """The marts of a listener that stopped are right as of where it stopped."""
+    """The marts of a stopped listener are right as of its position."""
     async with listening(database, settings):
         await wait_until_applied(database)
     await database["users"].insert_one(make_user())

@@ -1,4 +1,4 @@
-"""Every change of users, by anybody, becomes one row of history and one move of the marts."""
+"""Every change of a user is one row of history and one move of the marts."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -57,7 +57,7 @@ async def test_another_client_is_external(database: Database, settings: Settings
 
 
 async def test_password_hash_never_reaches_history(database: Database, settings: Settings) -> None:
-    """Neither by the snapshot, nor by an image, nor as a change."""
+    """Not by the snapshot, not in an image, not as a change."""
     user = make_user(password_hash="secret-1")
     key = {"_id": user["_id"]}
     await database["users"].insert_one(user)
@@ -76,7 +76,7 @@ async def test_password_hash_never_reaches_history(database: Database, settings:
 
 
 async def test_changes_of_one_transaction_are_all_there(database: Database, settings: Settings) -> None:
-    """More of them than a batch holds, all at one cluster time."""
+    """They are more than a batch holds, all at one cluster time."""
     small = settings.model_copy(update={"changes_batch_size": 3})
     async with listening(database, small):
         async with database.client.start_session() as session, await session.start_transaction():
@@ -89,7 +89,10 @@ async def test_changes_of_one_transaction_are_all_there(database: Database, sett
 
 
 async def test_start_with_writers_running(database: Database, settings: Settings) -> None:
-    """The snapshot and the stream meet at one instant: nothing is lost or counted twice between them."""
+    """The snapshot and the stream meet at one instant.
+
+    No change is lost or counted twice between them.
+    """
     users = [make_user() for _ in range(3000)]
     await database["users"].insert_many(users)
     is_done = False
@@ -128,8 +131,8 @@ async def test_start_on_an_empty_store_writes_no_row(database: Database, setting
     assert (await read_marts(database)).total == 0
 
 
-async def test_snapshot_that_died_starts_anew(database: Database, settings: Settings) -> None:
-    """Rows beyond the committed number are leftovers; they must not stay beside those of the next attempt."""
+async def test_interrupted_snapshot_starts_again(database: Database, settings: Settings) -> None:
+    """Rows beyond the committed number are removed before the next attempt."""
     await database["users"].insert_many([make_user() for _ in range(3)])
     leftovers: list[dict[str, Any]] = [
         {"_id": n, "event_id": f"left:{n}", "user_id": ObjectId(), "after": {"version": 1}} for n in (1, 2, 3, 4)
@@ -146,8 +149,24 @@ async def test_snapshot_that_died_starts_anew(database: Database, settings: Sett
     await assert_consistent(database)
 
 
+async def test_old_store_is_followed(database: Database, settings: Settings) -> None:
+    """Stored documents may carry fields that docustore no longer writes."""
+    await database["users"].insert_one(make_user())
+    async with listening(database, settings):
+        await wait_until_applied(database)
+    await database["change_positions"].update_one({"_id": "users"}, {"$set": {"applied": 1, "lag_ms": 12}})
+    await database["user_stats"].update_one({"_id": "users"}, {"$set": {"seq": 1}})
+
+    async with listening(database, settings):
+        await database["users"].insert_one(make_user())
+        assert await wait_until_applied(database) == 2
+
+    assert (await change_status(database)).applied == 2
+    await assert_consistent(database)
+
+
 async def test_idle_position_moves_on(database: Database, settings: Settings) -> None:
-    """Else a quiet store would lose its place in the oplog to the writes of others."""
+    """Otherwise the oplog of a quiet store rolls over its position."""
     quick = settings.model_copy(update={"changes_lease_s": 2})
     async with listening(database, quick):
         await wait_until_applied(database)
@@ -165,7 +184,7 @@ async def test_idle_position_moves_on(database: Database, settings: Settings) ->
 
 
 async def test_large_user_passes(database: Database, settings: Settings) -> None:
-    """An update of a 10 MB user needs 20 MB for both images, more than one event may hold."""
+    """An update of a 10 MB user needs 20 MB of images, too much for one event."""
     user = make_user()
     key = {"_id": user["_id"]}
     blob = "x" * 10_000_000
@@ -205,7 +224,7 @@ async def test_status_of_a_listener_that_never_ran(database: Database) -> None:
     assert (status.applied, status.lag_s, status.owner, status.is_caught_up) == (0, None, None, False)
 
 
-async def test_status_tells_the_age_of_what_waits(database: Database, settings: Settings) -> None:
+async def test_status_reports_the_age_of_waiting_changes(database: Database, settings: Settings) -> None:
     async def is_caught_up() -> bool:
         return (await change_status(database)).is_caught_up
 

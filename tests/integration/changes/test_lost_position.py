@@ -19,7 +19,10 @@ from tests.waiting import PATIENCE_S, until
 
 
 async def _lose_position(database: Database, **fields: Any) -> None:
-    """Put the position at an event from before the oplog: the server answers 280, as after a rollover."""
+    """Put the position at an event from before the oplog.
+
+    The server answers 280, as after a rollover.
+    """
     rows = await history_of(database)
     data = next(row["event_id"] for row in reversed(rows) if row["operation"] == "update")
     token = {"_data": f"82{int(data[2:10], 16) - 10_000_000:08X}{data[10:]}"}
@@ -27,7 +30,7 @@ async def _lose_position(database: Database, **fields: Any) -> None:
 
 
 async def _with_a_gap(database: Database, settings: Settings) -> list[dict[str, Any]]:
-    """Four users known to history; then, unseen: one changed, one deleted, one new, one as it was."""
+    """One changed, one deleted, one new and one equal user in the gap."""
     users = [make_user() for _ in range(4)]
     await database["users"].insert_many(users[:3])
     async with listening(database, settings):
@@ -103,8 +106,8 @@ async def test_recoveries_without_progress_stop(database: Database, settings: Se
             await asyncio.wait_for(asyncio.shield(listener), PATIENCE_S)
 
 
-async def test_recovery_that_died_goes_on(database: Database, settings: Settings) -> None:
-    """Leftovers of it are removed; the gap stays one."""
+async def test_interrupted_recovery_is_finished(database: Database, settings: Settings) -> None:
+    """Its rows are removed; there is still one gap."""
     await _with_a_gap(database, settings)
     await _lose_position(database, state="snapshotting")
     seq = len(await history_of(database))
@@ -118,7 +121,7 @@ async def test_recovery_that_died_goes_on(database: Database, settings: Settings
     assert await database["change_gaps"].count_documents({}) == 1
 
 
-async def test_progress_forgives_earlier_recoveries(database: Database, settings: Settings) -> None:
+async def test_progress_resets_the_count_of_recoveries(database: Database, settings: Settings) -> None:
     await _with_a_gap(database, settings)
     async with listening(database, settings):
         await wait_until_applied(database)
@@ -133,7 +136,7 @@ async def test_progress_forgives_earlier_recoveries(database: Database, settings
 
 @pytest.mark.parametrize("ending", ["drop", "rename"])
 async def test_collection_that_ends_is_a_gap(database: Database, settings: Settings, ending: str) -> None:
-    """The server sends no deletes for a dropped collection; history gets them all the same."""
+    """The server sends no deletes for a dropped collection; history has them."""
     users = [make_user() for _ in range(3)]
     await database["users"].insert_many(users)
 
@@ -154,8 +157,8 @@ async def test_collection_that_ends_is_a_gap(database: Database, settings: Setti
     await assert_consistent(database)
 
 
-async def test_dropped_database_is_started_anew(database: Database, settings: Settings) -> None:
-    """The position goes with its database; what is there afterwards is a first start."""
+async def test_dropped_database_is_a_first_start(database: Database, settings: Settings) -> None:
+    """The position is dropped with its database: the next start is a first start."""
     await database["users"].insert_one(make_user())
 
     async with listening(database, settings):
@@ -169,7 +172,7 @@ async def test_dropped_database_is_started_anew(database: Database, settings: Se
 
 
 async def test_position_before_the_oplog_is_known_without_a_scan(database: Database) -> None:
-    """To look for a lost token the server reads the whole oplog, which may take longer than anybody waits."""
+    """The search for a lost token reads the whole oplog, which may time out."""
     await database["users"].insert_one(make_user())
     now = (await database.command("ping"))["operationTime"]
 

@@ -1,4 +1,4 @@
-"""Images that the server does not have: history and marts end right all the same."""
+"""Images that the server does not have: history and marts are still right."""
 
 from typing import Any
 
@@ -34,7 +34,10 @@ async def test_history_stands_in_for_pre_images(database: Database, settings: Se
 
 
 async def test_missing_post_images_are_read_and_marked(database: Database, settings: Settings) -> None:
-    """Three updates behind the listener's back: each row shows what was read later, the marts end right."""
+    """Each of three updates without images gets a row that was read later.
+
+    The marts end with the right figures.
+    """
     users = [make_user() for _ in range(3)]
     await database["users"].insert_many(users)
     async with listening(database, settings):
@@ -63,7 +66,7 @@ async def test_missing_post_images_are_read_and_marked(database: Database, setti
 
 
 async def test_collection_without_images_is_followed(database: Database, settings: Settings) -> None:
-    """Another client dropped and made the collection anew, without images."""
+    """Another client dropped and created the collection, without images."""
     await _set_images(database, enabled=False)
     user = make_user()
     async with listening(database, settings):
@@ -76,6 +79,26 @@ async def test_collection_without_images_is_followed(database: Database, setting
     rows = await history_of(database)
     assert rows[1]["changes"] == {"status": {"before": "active", "after": "inactive"}}
     assert rows[1]["approximate"]
+    await assert_consistent(database)
+
+
+async def test_large_missing_images_are_reduced(database: Database, settings: Settings) -> None:
+    """The event holds no image, but a row with both images needs 18 MB."""
+    user = make_user(blob="x" * 6_000_000)
+    await _set_images(database, enabled=False)
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_one(user)
+        await wait_until_applied(database)
+        await database["users"].update_one({"_id": user["_id"]}, _set(status="inactive", blob="y" * 6_000_000))
+        await wait_until_applied(database)
+
+    rows = await history_of(database)
+    assert rows[1]["changes"] == {
+        "blob": {"omitted": True},
+        "status": {"before": "active", "after": "inactive"},
+    }
+    assert rows[1]["after"]["blob"] == "y" * 6_000_000
     await assert_consistent(database)
 
 

@@ -1,13 +1,16 @@
-"""One listener at a time, and nothing from one that only believes it is the one."""
+"""One active listener at a time; a fenced listener writes nothing."""
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import pytest
 
-from docustore.changes.apply import Reached, Writer, apply_effects, save_idle
-from docustore.changes.effects import effects_of
+from docustore.changes.apply import Reached, Writer, apply_effects
+from docustore.changes.effects.batch import BatchEffects
+from docustore.changes.effects.history import DISCARDED_ROWS, HistoryEffect
+from docustore.changes.effects.registry import EFFECTS
 from docustore.changes.lease import Lease, acquire
 from docustore.changes.position import POSITION_ID, POSITIONS, Position, load_position
 from docustore.changes.status import change_status, is_heartbeat_fresh, wait_until_applied
@@ -73,13 +76,19 @@ async def test_fence_grows_with_each_take_over(database: Database) -> None:
 
 
 async def _stale(database: Database) -> tuple[Lease, Position]:
-    """Give a listener that lost its lease while it was not looking."""
+    """Return the lease and position of a listener that lost its lease without notice."""
     lease = await acquire(database, owner="stale", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
     await _expire(database)
     assert await acquire(database, owner="new", lease_s=60) is not None
     return lease, position
+
+
+def _one_insert(position: Position) -> BatchEffects:
+    effects = BatchEffects(EFFECTS, seq=position.seq)
+    effects.add([make_change("insert", after=make_user())])
+    return effects
 
 
 REACHED = Reached(
@@ -89,12 +98,12 @@ REACHED = Reached(
 
 async def test_fenced_listener_applies_nothing(database: Database) -> None:
     lease, position = await _stale(database)
-    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+    effects = _one_insert(position)
 
     async with database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
         with pytest.raises(ListenerFencedError):
-            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+            await apply_effects(writer, position, effects, reached=REACHED)
 
     assert await history_of(database) == []
     assert await database["user_stats"].find_one() is None
@@ -107,40 +116,72 @@ async def test_fenced_listener_moves_no_position(database: Database) -> None:
     async with database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
         with pytest.raises(ListenerFencedError):
-            await save_idle(writer, position, reached=REACHED)
+            await apply_effects(writer, position, BatchEffects(EFFECTS, seq=position.seq), reached=REACHED)
 
     assert await database[POSITIONS].find_one() == before
 
 
-async def test_batch_applied_twice_counts_once(database: Database) -> None:
-    """The sequence number guards even against the same owner: a commit whose answer was lost."""
-    lease = await acquire(database, owner="a", lease_s=60)
-    assert lease is not None
-    position = await load_position(database, fence=lease.fence)
-    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+async def test_fenced_listener_deletes_no_history(database: Database) -> None:
+    """Rows beyond its position may be committed rows of the next listener."""
+    lease, position = await _stale(database)
+    await database["user_history"].insert_one({"_id": 1})
 
     async with database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
-        await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+        guarded = partial(writer.guarded, position)
         with pytest.raises(ListenerFencedError):
-            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+            await HistoryEffect.discard_unfinished(database, position.seq, guarded)
+
+    assert len(await history_of(database)) == 1
+
+
+async def test_rows_of_an_unfinished_snapshot_are_deleted(database: Database) -> None:
+    """They are more than one transaction deletes; the committed row stays."""
+    lease = await acquire(database, owner="a", lease_s=60)
+    assert lease is not None
+    await database[POSITIONS].update_one({"_id": POSITION_ID}, {"$set": {"seq": 1}})
+    position = await load_position(database, fence=lease.fence)
+    await database["user_history"].insert_many([{"_id": n} for n in range(1, DISCARDED_ROWS + 3)])
+
+    async with database.client.start_session() as session:
+        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+        await HistoryEffect.discard_unfinished(database, position.seq, partial(writer.guarded, position))
+
+    assert await history_of(database) == [{"_id": 1}]
+
+
+async def test_batch_applied_twice_counts_once(database: Database) -> None:
+    """The sequence number guards also against the same owner.
+
+    The answer to its commit may be lost.
+    """
+    lease = await acquire(database, owner="a", lease_s=60)
+    assert lease is not None
+    position = await load_position(database, fence=lease.fence)
+    effects = _one_insert(position)
+
+    async with database.client.start_session() as session:
+        writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
+        await apply_effects(writer, position, effects, reached=REACHED)
+        with pytest.raises(ListenerFencedError):
+            await apply_effects(writer, position, effects, reached=REACHED)
 
     stats: Any = await database["user_stats"].find_one({"_id": "users"})
     assert (len(await history_of(database)), stats["total"]) == (1, 1)
 
 
 async def test_taken_number_is_an_error_not_a_loop(database: Database) -> None:
-    """Somebody wrote to history: stop loudly, apply nothing."""
+    """Another client wrote to history: stop with an error, apply nothing."""
     lease = await acquire(database, owner="a", lease_s=60)
     assert lease is not None
     position = await load_position(database, fence=lease.fence)
     await database["user_history"].insert_one({"_id": 1})
-    effects = effects_of([make_change("insert", after=make_user())], seq=position.seq)
+    effects = _one_insert(position)
 
     async with database.client.start_session() as session:
         writer = Writer(database=database, session=session, lease_ms=lease.lease_ms)
         with pytest.raises(Exception, match="E11000"):
-            await apply_effects(writer, position, effects, reached=REACHED, read_at=None)
+            await apply_effects(writer, position, effects, reached=REACHED)
 
     assert (await load_position(database, fence=lease.fence)).seq == 0
 
@@ -159,7 +200,7 @@ async def test_heartbeat_is_fresh_only_while_renewed(database: Database, setting
 
 
 async def test_killed_owner_leaves_no_lock_behind(database: Database, settings: Settings) -> None:
-    """Killed in mid-transaction, which the server keeps open, and the position locked with it, for a minute."""
+    """Killed within a transaction: the server keeps it and its lock for a minute."""
     async with listening(database, settings):
         await wait_until_applied(database)
     async with database.client.start_session() as session:
@@ -176,7 +217,7 @@ async def test_killed_owner_leaves_no_lock_behind(database: Database, settings: 
 
 
 async def test_two_listeners_that_steal_from_each_other(database: Database, settings: Settings) -> None:
-    """Each believes for a while that it is the one; every change still counts once."""
+    """Each listener believes for a while that it is active; every change counts once."""
     is_done = asyncio.Event()
     written = 0
 

@@ -1,16 +1,20 @@
-"""Events and changes for tests, as the stream's pipeline shapes them."""
+"""Events, changes and effects for tests; events have the shape of the pipeline."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import bson
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
+from docustore.changes.effects.effect import Effect
 from docustore.changes.events import Change, parse_change
 from docustore.changes.stream import EventBatch, to_batch
 
 WALL_TIME = DatetimeMS(1_714_607_999_999)
+
+E = TypeVar("E", bound=Effect)
 
 
 def token_at(seconds: int, increment: int = 1) -> dict[str, Any]:
@@ -42,3 +46,10 @@ def make_batch(
 ) -> EventBatch:
     changes = [parse_change(event) for event in events]
     return to_batch(changes, token=token, is_full=len(events) >= batch_size, ending_operation=ending_operation)
+
+
+def effect_of(effect: type[E], changes: Iterable[Change], *, seq: int = 0) -> E:
+    batch = effect(seq=seq)
+    for change in changes:
+        batch.add(change)
+    return batch

@@ -34,7 +34,7 @@ def test_after_image_keeps_its_bytes(fields: dict[str, int]) -> None:
     assert bytes(change.after_raw.raw) == bson.encode(image)
 
 
-def test_after_image_is_found_wherever_it_lies() -> None:
+def test_after_image_is_found_at_any_place() -> None:
     event = make_event("insert", after={"_id": 1})
     moved = {name: value for name, value in bson.decode(event.raw).items() if name != "after"} | {
         "after": {"_id": 1}
@@ -75,7 +75,7 @@ def test_missing_images_are_known_as_such(operation: str, images: Any, known: tu
 
 
 def test_weird_values_do_not_stop_the_stream() -> None:
-    """A date of the year 20000 and broken UTF-8: no datetime, no str; other clients write them."""
+    """Other clients write dates of the year 20000 and broken UTF-8."""
     image = bson.encode({"_id": 1, "name": "xxxx", "at": bson.datetime_ms.DatetimeMS(10**15)})
     broken = RawBSONDocument(
         image.replace(b"xxxx", b"\xff\xfexx"), IMAGE_CODEC.with_options(document_class=RawBSONDocument)
@@ -107,7 +107,7 @@ def test_neighbours_of_a_cluster_time() -> None:
 
 
 def test_cut_reply_promises_only_what_came_before() -> None:
-    """The rest of a transaction may come with the next reply, at the same cluster time."""
+    """The rest of a transaction may come later, at the same cluster time."""
     events = [make_event("insert", after={"_id": n}, seconds=9, increment=4) for n in range(2)]
 
     batch = make_batch(events, token=token_at(9, 4), batch_size=2)

@@ -1,4 +1,4 @@
-"""Missing images: history says what was, the collection what is; the marts end right either way."""
+"""Missing images: history has the state before, the collection the state now."""
 
 from typing import Any
 
@@ -6,10 +6,11 @@ import bson
 import msgspec
 from bson.raw_bson import RawBSONDocument
 
-from docustore.changes.effects import effects_of
+from docustore.changes.effects.history import HistoryEffect
+from docustore.changes.effects.marts import UserMartsEffect
 from docustore.changes.events import Change
 from docustore.changes.images import Recorded, resolve_with
-from tests.unit.changes.make import make_change
+from tests.unit.changes.make import effect_of, make_change
 
 ACTIVE = {"_id": 1, "status": "active"}
 INACTIVE = {"_id": 1, "status": "inactive"}
@@ -49,19 +50,22 @@ def test_states_chain_within_a_batch() -> None:
 def test_state_after_is_read_later_and_marked() -> None:
     resolved = _resolve([_update()], recorded=ACTIVE, current=SUSPENDED)
 
-    (row,) = effects_of(resolved, seq=0).rows
+    (row,) = effect_of(HistoryEffect, resolved).rows
     assert dict(row["after"]) == SUSPENDED
     assert row["approximate"]
     assert row["changes"] == {"status": {"before": "active", "after": "suspended"}}
 
 
 def test_marts_end_right_though_states_were_read_later() -> None:
-    """active -> inactive (no image, read as suspended) -> suspended: history moves once, and so do the marts."""
+    """History moves once, and so do the marts.
+
+    active -> inactive (no image, read as suspended) -> suspended.
+    """
     changes = [_update(), _update(before=INACTIVE, after=SUSPENDED)]
 
     resolved = _resolve(changes, recorded=ACTIVE, current=SUSPENDED)
 
-    marts = effects_of(resolved, seq=0).marts.without_zeros()
+    marts = effect_of(UserMartsEffect, resolved).marts.without_zeros()
     assert marts.by_status == {"active": -1, "suspended": 1}
     assert marts.total == 0
 
@@ -71,7 +75,7 @@ def test_user_deleted_meanwhile_counts_out_once() -> None:
 
     resolved = _resolve(changes, recorded=ACTIVE)
 
-    assert effects_of(resolved, seq=0).marts.total == -1
+    assert effect_of(UserMartsEffect, resolved).marts.total == -1
     assert [change.before for change in resolved] == [ACTIVE, ACTIVE]
 
 
@@ -87,7 +91,7 @@ def test_fields_that_history_left_out_are_not_compared() -> None:
 
     resolved = resolve_with(changes, wanting=changes, recorded=recorded, current={})
 
-    (row,) = effects_of(resolved, seq=0).rows
+    (row,) = effect_of(HistoryEffect, resolved).rows
     assert row["changes"] == {"status": {"before": "active", "after": "inactive"}}
 
 

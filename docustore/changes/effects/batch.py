@@ -1,0 +1,41 @@
+"""What a batch of changes does: one instance of every effect.
+
+Pure until it is written.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from docustore.changes.effects.effect import Effects, Stamp
+from docustore.changes.events import Change
+from docustore.database import Database
+
+
+class BatchEffects:
+    """The effects of the changes that follow the change with number `seq`.
+
+    `seq` grows with each change added. `newest_at` is the wall time of the last one, None while there is none.
+    """
+
+    def __init__(self, effects: Effects, *, seq: int) -> None:
+        self.seq = seq
+        self.newest_at: datetime | None = None
+        self._effects = tuple(effect(seq=seq) for effect in effects)
+
+    def add(self, changes: Sequence[Change]) -> None:
+        """Add the next changes, with every available image, to every effect."""
+        for effect in self._effects:
+            # Bound once: this loop runs for every change.
+            add = effect.add
+            for change in changes:
+                add(change)
+        if changes:
+            self.seq += len(changes)
+            self.newest_at = changes[-1].wall_time
+
+    async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
+        """Write every effect, in the order of the registry."""
+        for effect in self._effects:
+            await effect.write(database, stamp, session)

@@ -1,0 +1,137 @@
+"""The interface of an effect: what the listener writes for each change of a user.
+
+A new effect is one module beside this one and one line in `docustore.changes.effects.registry`.
+A store that already has a position does not rebuild a new effect: the effect starts there, until a snapshot.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from bson.timestamp import Timestamp
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from docustore.changes.effects.fields import ImageFields, union
+from docustore.changes.events import Change
+from docustore.database import Database
+
+Write = Callable[[AsyncClientSession], Awaitable[None]]
+# Runs writes in a transaction that is conditional on the fence and the sequence number of the position.
+Guarded = Callable[[Write], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """The state of `users` that the effects describe once the transaction commits.
+
+    `seq` is the number of the last change. `as_of` is the wall time of the newest change, or of `cluster_time`
+    where the transaction applies none. `cluster_time` and `is_exact` are those of the position.
+    """
+
+    seq: int
+    as_of: datetime
+    cluster_time: Timestamp
+    is_exact: bool
+
+
+FinalWrite = Callable[[Database, Stamp, AsyncClientSession], Awaitable[None]]
+
+
+async def write_nothing(_database: Database, _stamp: Stamp, _session: AsyncClientSession) -> None:
+    """Do nothing: the final write of an effect that has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuild:
+    """One snapshot: read `users` as of `cluster_time` and derive the effect from it.
+
+    `seq` is the committed sequence number. `guarded` runs writes in a transaction that is conditional on the
+    fence; everything that is written before the final transaction must go through it. With `compare_users` off
+    (policy `reset`) no new history rows are written.
+    """
+
+    database: Database
+    seq: int
+    cluster_time: Timestamp
+    compare_users: bool
+    guarded: Guarded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """The result of a rebuild.
+
+    `rows` counts the numbered rows written beyond `seq`; the position moves over them. `write` belongs to the
+    final transaction, after the position has moved.
+    """
+
+    rows: int = 0
+    write: FinalWrite = write_nothing
+
+
+class Effect(ABC):
+    """One effect; an instance holds what one batch of changes does.
+
+    `fields` declares what the effect reads from `Change.before` and `Change.after`. `Change.after_raw` always
+    holds the whole image as bytes.
+    """
+
+    fields: ClassVar[ImageFields]
+
+    def __init__(self, *, seq: int) -> None:
+        """Start an empty batch after the change with number `seq`."""
+        self.seq = seq
+
+    @abstractmethod
+    def add(self, change: Change) -> None:
+        """Take the next change, in the order of the stream.
+
+        Pure. Called once for every change.
+        """
+
+    @abstractmethod
+    async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
+        """Write the batch in the transaction that has moved the position.
+
+        Called also for a batch without changes, when an idle position moves. The driver may repeat the
+        transaction: a second call must write the same.
+        """
+
+    @classmethod
+    @abstractmethod
+    async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:
+        """Derive the effect from `users` as of one cluster time.
+
+        Called at the first start and after a lost position.
+
+        Raises:
+            OperationFailure: Code 239, the server no longer keeps that state.
+        """
+
+    @classmethod
+    @abstractmethod
+    async def reconcile(cls, database: Database, *, timeout_s: float) -> list[str]:
+        """Compare the effect with `users`; list the differences as sentences.
+
+        Changes nothing.
+
+        Args:
+            timeout_s: The longest wait for a state that belongs to one cluster time.
+        """
+
+    @classmethod  # noqa: B027  # optional
+    async def discard_unfinished(cls, database: Database, seq: int, guarded: Guarded) -> None:
+        """Remove what an interrupted rebuild wrote beyond `seq`.
+
+        By default a rebuild writes only in the final transaction, and nothing is left.
+        """
+
+
+Effects = tuple[type[Effect], ...]
+
+
+def fields_of(effects: Iterable[type[Effect]]) -> ImageFields:
+    """Combine the declared fields: what the stream must deliver."""
+    return union(effect.fields for effect in effects)

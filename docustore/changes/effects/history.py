@@ -1,0 +1,141 @@
+"""The effect `user_history`: one row per change, numbered by the position."""
+
+from typing import Any, ClassVar, Final
+
+import structlog
+from bson.int64 import Int64
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import OperationFailure
+
+from docustore.changes.comparison import differing_changes
+from docustore.changes.effects.effect import Effect, Guarded, Rebuild, Rebuilt, Stamp, Write
+from docustore.changes.effects.fields import ImageFields
+from docustore.changes.events import Change
+from docustore.changes.position import POSITION_ID, POSITIONS
+from docustore.database import Database
+from docustore.history.models import HISTORY, HistoryRow
+from docustore.history.rows import changed_fields, fitted, source_of
+
+log = structlog.get_logger()
+
+# A row holds at most four times its images: the after-image as bytes, and both images decoded, where each broken
+# UTF-8 byte becomes three. Below this size a row or a command always fits into 16 MB without being measured;
+# measuring every row would make a batch a third slower.
+UNMEASURED_IMAGE_BYTES: Final = 3 * 1024 * 1024
+PROGRESS_EVERY_ROWS: Final = 100_000
+# Bounds the transaction that removes leftover rows.
+DISCARDED_ROWS: Final = 5_000
+
+
+class HistoryEffect(Effect):
+    """Rows of a batch, dense from `seq`."""
+
+    # An update is compared in every field but the bookkeeping; beyond that only `source_of` reads images.
+    fields: ClassVar[ImageFields] = ImageFields(
+        before=frozenset({"version"}), after=frozenset({"updated_by", "version"})
+    )
+
+    def __init__(self, *, seq: int) -> None:
+        super().__init__(seq=seq)
+        self.rows: list[HistoryRow] = []
+        self._image_bytes = 0
+
+    def add(self, change: Change) -> None:
+        """Append the row of a change."""
+        self.rows.append(history_row(self.seq + len(self.rows) + 1, change))
+        self._image_bytes += change.size_bytes
+
+    async def write(self, database: Database, _stamp: Stamp, session: AsyncClientSession) -> None:
+        """Insert the rows.
+
+        Raises:
+            OperationFailure: A number is taken: another client wrote to history.
+        """
+        await self._insert(database, session)
+
+    async def _insert(self, database: Database, session: AsyncClientSession) -> None:
+        if not self.rows:
+            return
+        if self._image_bytes > UNMEASURED_IMAGE_BYTES:
+            await database[HISTORY].insert_many(self.rows, session=session)  # type: ignore[arg-type]
+            return
+        # The driver encodes the bare command in one step. insert_many first looks at every row in Python, which
+        # is slower by a quarter. The driver does not check the reply of a bare command for write errors.
+        reply = await database.command({"insert": HISTORY, "documents": self.rows}, session=session)
+        for error in reply.get("writeErrors", ()):
+            raise OperationFailure(error["errmsg"], error["code"], reply)
+
+    @classmethod
+    async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:
+        """Record every user whose state differs from its last row.
+
+        Rows are written in chunks beyond the committed number.
+        """
+        if not rebuild.compare_users:
+            return Rebuilt()
+        seq = announced = rebuild.seq
+        async for changes in differing_changes(rebuild.database, rebuild.cluster_time, seq=rebuild.seq):
+            await rebuild.guarded(cls._chunk(rebuild.database, changes, seq=seq))
+            seq += len(changes)
+            if seq - announced >= PROGRESS_EVERY_ROWS:
+                announced = seq
+                log.info("listener.snapshot_progressed", rows=seq - rebuild.seq)
+        return Rebuilt(rows=seq - rebuild.seq)
+
+    @classmethod
+    def _chunk(cls, database: Database, changes: list[Change], *, seq: int) -> Write:
+        chunk = cls(seq=seq)
+        for change in changes:
+            chunk.add(change)
+
+        async def insert(session: AsyncClientSession) -> None:
+            await chunk._insert(database, session)
+
+        return insert
+
+    @classmethod
+    async def reconcile(cls, database: Database, *, timeout_s: float) -> list[str]:  # noqa: ARG003  # never waits
+        """Count the rows up to the committed number: none may be missing."""
+        position = await database[POSITIONS].find_one({"_id": POSITION_ID}, {"seq": 1})
+        seq = 0 if position is None else int(position["seq"])
+        rows = await database[HISTORY].count_documents({"_id": {"$gte": 1, "$lte": seq}})
+        return [] if rows == seq else [f"history has {rows} rows up to number {seq}: {seq - rows} are missing"]
+
+    @classmethod
+    async def discard_unfinished(cls, database: Database, seq: int, guarded: Guarded) -> None:
+        """Delete the rows beyond the committed number: an interrupted rebuild wrote them."""
+        last = await database[HISTORY].find_one({"_id": {"$gt": seq}}, {"_id": 1}, sort=[("_id", -1)])
+        end = seq if last is None else last["_id"]
+        for start in range(seq, end, DISCARDED_ROWS):
+            await guarded(_deletion(database, {"$gt": start, "$lte": start + DISCARDED_ROWS}))
+
+
+def _deletion(database: Database, numbers: dict[str, Any]) -> Write:
+    async def delete(session: AsyncClientSession) -> None:
+        await database[HISTORY].delete_many({"_id": numbers}, session=session)
+
+    return delete
+
+
+def history_row(number: int, change: Change) -> HistoryRow:
+    """Build the row of a change from the stream or from a comparison.
+
+    Equal images give equal `changes`, `after`, `omitted` and `source`.
+    """
+    before, after = change.before, change.after
+    row: HistoryRow = {
+        "_id": Int64(number),
+        "event_id": change.event_id,
+        "operation": change.operation.value,
+        "user_id": change.user_id,
+        "changes": changed_fields(before, after) if change.is_before_known else {},
+        "after": change.after_raw,
+        "valid_from": change.wall_time,
+        "cluster_time": change.cluster_time,
+        "source": source_of(before, after),
+    }
+    for name in change.unchecked:
+        row["changes"].pop(name, None)
+    if not change.is_after_known:
+        row["approximate"] = True
+    return fitted(row) if change.size_bytes > UNMEASURED_IMAGE_BYTES else row

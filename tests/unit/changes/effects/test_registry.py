@@ -1,0 +1,130 @@
+"""A new effect is one class and one line; it gets the fields it declares."""
+
+from typing import Any
+
+import bson
+import pytest
+from bson.raw_bson import RawBSONDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from docustore.changes.effects.batch import BatchEffects
+from docustore.changes.effects.effect import Effect, Rebuild, Rebuilt, Stamp, fields_of
+from docustore.changes.effects.fields import WHOLE_IMAGES, ImageFields, union
+from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.events import Change, parse_change
+from docustore.changes.pipeline import Images, StartPoint, change_pipeline
+from docustore.database import Database
+from docustore.history.rows import BOOKKEEPING
+from tests.unit.changes.make import make_change, make_event
+
+ADA = {"_id": 1, "status": "active", "email": "ada@example.org", "phone": "1", "version": 1}
+
+
+class Emails(Effect):
+    """An effect that is not part of docustore: it collects addresses."""
+
+    fields = ImageFields.of("email")
+
+    def __init__(self, *, seq: int) -> None:
+        super().__init__(seq=seq)
+        self.emails: list[Any] = []
+
+    def add(self, change: Change) -> None:
+        self.emails.append(change.after and change.after.get("email"))
+
+    async def write(self, _database: Database, _stamp: Stamp, _session: AsyncClientSession) -> None:
+        raise NotImplementedError
+
+    @classmethod
+    async def rebuild(cls, _rebuild: Rebuild) -> Rebuilt:
+        raise NotImplementedError
+
+    @classmethod
+    async def reconcile(cls, _database: Database, *, timeout_s: float) -> list[str]:
+        raise NotImplementedError(timeout_s)
+
+
+class Whole(Emails):
+    fields = WHOLE_IMAGES
+
+
+def _projections(fields: ImageFields) -> tuple[dict[str, Any], dict[str, Any]]:
+    stages = change_pipeline(StartPoint(), images=Images.BOTH, fields=fields)
+    return stages[2]["$project"], stages[3]["$project"]
+
+
+def _inserted(user: dict[str, Any], fields: ImageFields) -> Change:
+    """Make the event of an insert as the pipeline of these fields would."""
+    shape, _ = _projections(fields)
+    event = bson.decode(make_event("insert", after=user).raw)
+    if "head" in shape:
+        head = shape["head"]["$cond"][1]
+        values = {name: user.get(path.split(".")[-1]) for name, path in head.items()}
+        event["head"] = {name: value for name, value in values.items() if value is not None}
+    return parse_change(RawBSONDocument(bson.encode(event)))
+
+
+def test_insert_carries_declared_fields() -> None:
+    effects = (*EFFECTS, Emails)
+    fields = fields_of(effects)
+    emails = Emails(seq=0)
+
+    emails.add(_inserted(ADA, fields))
+
+    assert _projections(fields)[0]["head"]["$cond"][1]["email"] == "$fullDocument.email"
+    assert emails.emails == ["ada@example.org"]
+
+
+def test_insert_omits_undeclared_fields() -> None:
+    change = _inserted(ADA, fields_of((*EFFECTS, Emails)))
+
+    assert change.after is not None
+    assert "phone" not in change.after
+    assert "email" not in (_inserted(ADA, fields_of(EFFECTS)).after or {})
+
+
+def test_effect_may_ask_for_whole_images() -> None:
+    change = _inserted(ADA, fields_of((*EFFECTS, Whole)))
+
+    assert change.after == ADA
+
+
+def test_head_of_the_registry_is_small() -> None:
+    """Each further field is decoded for every insert: a measured cost."""
+    head = _projections(fields_of(EFFECTS))[0]["head"]["$cond"][1]
+
+    assert set(head) == {"_id", "status", "created_at", "deleted_at", "updated_by", "version"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kept"),
+    [
+        (fields_of(EFFECTS), {"_id", "version"}),
+        (union([fields_of(EFFECTS), ImageFields.of("search_terms")]), {"_id", "version", "search_terms"}),
+        (WHOLE_IMAGES, BOOKKEEPING - {"password_hash"}),
+        (ImageFields(), {"_id"}),
+    ],
+)
+def test_unread_bookkeeping_is_dropped(fields: ImageFields, kept: set[str]) -> None:
+    _, dropped = _projections(fields)
+
+    assert set(dropped) == {"after.password_hash", *(f"before.{name}" for name in BOOKKEEPING - kept)}
+
+
+@pytest.mark.parametrize("name", ["password_hash", "profile.location", "$where", ""])
+def test_undeliverable_field_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"declare the field|never leaves"):
+        ImageFields.of(name)
+
+
+def test_every_effect_gets_every_change_once() -> None:
+    batch = BatchEffects((Emails, Emails), seq=7)
+    changes = [make_change("insert", after=ADA | {"_id": n}) for n in range(5)]
+
+    batch.add(changes[:3])
+    batch.add(changes[3:])
+    batch.add([])
+
+    assert batch.seq == 12
+    assert batch.newest_at == changes[-1].wall_time
+    assert [len(effect.emails) for effect in batch._effects if isinstance(effect, Emails)] == [5, 5]
