@@ -10,7 +10,7 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import LeaseLostError, NotFoundError, RunError
 from docustore.etl import ledger, schedule
-from docustore.etl.pipeline import RunEnvironment, execute
+from docustore.etl.run import RunEnvironment, execute_run
 from docustore.queue import Queue, enqueue_run
 
 log: Final = structlog.get_logger()
@@ -45,7 +45,7 @@ async def run_etl(ctx: WorkerContext, run_id: str) -> str:
     try:
         run = await ledger.get_run(run_id)
         source = schedule.known_source(settings.sources, run.source)
-        return (await execute(run_id, source, environment)).state
+        return (await execute_run(run_id, source, environment)).state
     except (RunError, NotFoundError) as exc:
         # Somebody else has the run, or it was cancelled, or its source is no longer configured: nothing to
         # repeat. A run that stays due is found by the next tick.

@@ -12,7 +12,7 @@ from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.models import EtlRun
-from docustore.etl.pipeline import RunEnvironment
+from docustore.etl.run import RunEnvironment
 from tests.integration.etl.conftest import Run, file_source
 from tests.listening import assert_consistent, listening
 

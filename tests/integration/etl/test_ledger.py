@@ -10,7 +10,7 @@ from docustore.database import Database
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
 from docustore.etl import ledger, schedule
 from docustore.etl.models import Checkpoint, EtlRun, RunOptions, RunState, RunTrigger
-from docustore.etl.pipeline import RunEnvironment, execute
+from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.schedule import create_run
 from tests.integration.etl.conftest import file_source, user, write_ndjson
 
@@ -102,7 +102,7 @@ async def test_cancelled_run_stops_its_worker(environment: RunEnvironment, tmp_p
     with pytest.raises(LeaseLostError):
         await ledger.commit(database, claim, Checkpoint(), watermark=NOW)
     with pytest.raises(RunError, match="cancelled"):
-        await execute(str(run.id), file_source(path), environment)
+        await execute_run(str(run.id), file_source(path), environment)
 
 
 async def test_unknown_run_is_not_found(database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.file import BLOCK_CHARS, MAX_LINE_BYTES, FileSource, path_of
-from docustore.etl.sources.page import Page
+from docustore.etl.sources.source import Page
 
 RECORDS = [{"id": n, "email": f"u{n}@example.org"} for n in range(7)]
 NDJSON = "".join(json.dumps(record) + "\n" for record in RECORDS).encode()

@@ -1,4 +1,4 @@
-"""Loading without a server; a mock stands for the collection."""
+"""Storing records without a server; a mock stands for the collection."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mongomock.collection import BulkOperationBuilder
 from mongomock_motor import AsyncMongoMockClient
 
 from indexes.users import USERS
-from tests.load_cases import LoadCases
+from tests.store_cases import StoreCases
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +25,7 @@ def _bulk_updates_of_this_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def database() -> Any:
-    """A mock with our unique indexes; it speaks Motor's dialect, of which loading uses the common part."""
+    """A mock with our unique indexes; it speaks Motor's dialect, of which the store uses the common part."""
     aware = CodecOptions(tz_aware=True)
     mock = AsyncMongoMockClient(tz_aware=True).get_database("docustore", codec_options=aware)
     for index in USERS.indexes:
@@ -35,5 +35,5 @@ async def database() -> Any:
     return mock
 
 
-class TestLoadInMemory(LoadCases):
-    """The cases of `tests/load_cases.py`."""
+class TestStoreInMemory(StoreCases):
+    """The cases of `tests.store_cases.py`."""

@@ -9,7 +9,7 @@ from pymongo.errors import AutoReconnect
 
 from docustore.database import Database
 from docustore.etl.models import Counts, RunState
-from docustore.etl.pipeline import RunEnvironment
+from docustore.etl.run import RunEnvironment
 from docustore.etl.run_record import run_record
 from tests.integration.etl.conftest import Run, file_source, user, write_ndjson
 
