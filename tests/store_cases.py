@@ -1,4 +1,7 @@
-"""Cases of storing records: run in memory and on the real server, which is right where they differ."""
+"""Cases of storing records, for a mock in memory and for the real server.
+
+Where the two differ, the real server is right.
+"""
 
 import json
 from collections.abc import Sequence
@@ -48,7 +51,7 @@ class StoreCases:
         assert outcomes == [Outcome.INSERTED] * 2
         assert await database.users.count_documents({"version": 1, "deleted_at": None}) == 2
 
-    async def test_batch_loaded_twice_writes_once(self, database: Any) -> None:
+    async def test_batch_stored_twice_writes_once(self, database: Any) -> None:
         batch = [record(1), record(2), record(1, 2, email="u2@example.org")]
         await store(database, batch)
         before = await database.users.find({}).to_list(None)
@@ -91,7 +94,7 @@ class StoreCases:
         assert [user["email"] async for user in database.users.find({})] == ["u1@example.org"]
 
     async def test_users_that_exchange_identities_in_one_batch(self, database: Any) -> None:
-        """Neither can be written while the other still holds what it gets."""
+        """Neither can be written while the other holds its new identity."""
         ada, bob = "ada@example.org", "bob@example.org"
         first = [record(1, email=ada), record(3, email=ada), record(2, email=bob), record(4, email=bob)]
         await store(database, first)
@@ -103,12 +106,12 @@ class StoreCases:
         assert held == {ada: ["crm:2", "crm:3"], bob: ["crm:1", "crm:4"]}
         assert outcomes == [Outcome.UPDATED] * 2
 
-    async def test_dry_run_tells_and_writes_nothing(self, database: Any) -> None:
+    async def test_dry_run_writes_nothing(self, database: Any) -> None:
         assert await store(database, [record(1)], dry_run=True) == [Outcome.INSERTED]
         assert await database.users.count_documents({}) == 0
 
     async def test_resumed_run_counts_its_own_writes(self, database: Any) -> None:
-        """What the interrupted attempt wrote is not reported as unchanged."""
+        """Writes of the interrupted attempt are not reported as unchanged."""
         await store(database, [record(1)])
 
         assert await store(database, [record(1)], resumed_since=NOW) == [Outcome.INSERTED]

@@ -59,7 +59,7 @@ async def store_batch(page: Page, context: RunContext) -> BatchResult:
 
 
 def _transform_page(page: Page, context: RunContext) -> tuple[list[int], list[UserRecord], list[Rejected]]:
-    """Parse and transform records; return the valid ones with their numbers, and the rejected ones."""
+    """Return the numbers and records that are valid, and the rejected records."""
     numbers: list[int] = []
     records: list[UserRecord] = []
     rejected: list[Rejected] = []
@@ -76,7 +76,7 @@ def _transform_page(page: Page, context: RunContext) -> tuple[list[int], list[Us
 
 
 def _is_wanted(modified_at: datetime, options: RunOptions) -> bool:
-    """Apply a window given by hand, for sources that ignore the window, such as files."""
+    """Apply a window given by hand, because some sources ignore it, such as files."""
     return (options.since is None or modified_at >= options.since) and (
         options.until is None or modified_at < options.until
     )

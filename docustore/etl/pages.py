@@ -1,4 +1,7 @@
-"""Store a source's pages, several at a time; the checkpoint moves over finished pages in order."""
+"""Store a source's pages, several at a time.
+
+Pages may finish in any order. The checkpoint moves over finished pages in the order of the source.
+"""
 
 import asyncio
 from collections import Counter, deque
@@ -25,7 +28,7 @@ _InFlight = deque[tuple[str, asyncio.Task[BatchResult]]]
 
 
 class Progress:
-    """How far a run has got: the checkpoint after the last page that is finished in order."""
+    """The checkpoint of a run, after the last page that is finished in order."""
 
     def __init__(self, checkpoint: Checkpoint, listener: ProgressListener | None = None) -> None:
         self.checkpoint = checkpoint
@@ -81,7 +84,7 @@ async def _finish_all(storing: _InFlight, progress: Progress) -> None:
 
 
 async def _finish_oldest(storing: _InFlight, progress: Progress) -> None:
-    # Only the oldest page may move the checkpoint: a page after an unfinished one would be counted, then repeated.
+    # Only the oldest page may move the checkpoint. A checkpoint past an unfinished page would lose that page.
     resume, task = storing[0]
     result = await task
     storing.popleft()
@@ -108,6 +111,6 @@ async def _retry_batch(page: Page, context: RunContext) -> BatchResult:
 
 
 def _reason(error: PyMongoError) -> str:
-    """Describe an error without its text, in which the driver quotes every document of the batch."""
+    """Describe an error by its codes, because its text quotes every document."""
     codes = ", ".join(map(str, sorted(server_codes(error))))
     return f"server code {codes}" if codes else type(error).__name__

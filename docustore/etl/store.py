@@ -86,7 +86,7 @@ class _Batch:
         return [self._outcomes[index] for index in range(len(self._records))]
 
     async def _skip_known(self) -> None:
-        """Find records whose version the store already has, by one indexed read of a few fields."""
+        """Note the outcomes of known records, by one indexed read of a few fields."""
         keys = [record.key for record in self._records]
         identities: dict[str, tuple[RawUser, RawUser]] = {}
         which = {"identities.key": {"$in": keys}}
@@ -105,7 +105,7 @@ class _Batch:
         return Outcome.INSERTED if user.get("version") == 1 else Outcome.UPDATED
 
     async def _store_round(self, pending: Sequence[int]) -> list[int]:
-        """Classify and write some records, note their outcomes, and return those that lost a race."""
+        """Classify and write some records; return those that lost a race."""
         if not pending:
             return []
         batch = [self._records[index] for index in pending]
@@ -124,7 +124,7 @@ class _Batch:
         return lost | await _arrived_meanwhile(self._database, batch, plan.tombstones)
 
     async def _apply_late_tombstones(self) -> None:
-        """End identities whose tombstones were written after this batch had read the tombstones."""
+        """End identities whose tombstones were written after this batch read them."""
         arrived = [
             record.key
             for index, record in enumerate(self._records)

@@ -21,7 +21,10 @@ def choose_window(clock: datetime, *, watermark: datetime | None, options: RunOp
 
 
 def next_watermark(window: Window, options: RunOptions) -> datetime | None:
-    """Return the watermark after a successful run; None for a dry run or a window given by hand."""
+    """Return the watermark after a successful run; None keeps the old one.
+
+    A dry run or a window given by hand does not move it.
+    """
     is_by_hand = options.dry_run or options.since is not None or options.until is not None
     return None if is_by_hand else window.until
 

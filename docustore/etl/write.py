@@ -113,7 +113,7 @@ def _losses_first(write: UserWrite) -> int:
 
 
 def _refused(error: BulkWriteError) -> list[int]:
-    """List the operations that were refused for their own user; raise any other failure."""
+    """List operations refused because of their own user; raise any other failure."""
     failures = error.details["writeErrors"]
     if any(failure["code"] not in REFUSALS for failure in failures) or error.details["writeConcernErrors"]:
         raise error

@@ -64,7 +64,10 @@ class FileSource(Source):
 
     @classmethod
     def name_of(cls, address: str) -> str:
-        """Return one name for all files: yesterday's and today's export hold the same identities."""
+        """Return one name for all files.
+
+        Yesterday's and today's export of a system hold the same identities.
+        """
         del address
         return FILE_SOURCE_NAME
 

@@ -52,7 +52,7 @@ class HttpSource(Source):
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Self]:
-        """Open one connection pool to the service; the settings have the page size of a service."""
+        """Open one connection pool to the service; `settings.page_size` counts here."""
         del page_size
         headers = {key: value.get_secret_value() for key, value in settings.headers.items()}
         timeout = httpx2.Timeout(settings.timeout_s)
@@ -145,9 +145,9 @@ def _backoff(error: Exception) -> bool | timedelta:
 
 
 def _retry_after(value: str | None) -> timedelta | None:
-    """Read `Retry-After`: seconds or an HTTP date (RFC 9110, 10.2.3), one day at most.
+    """Read `Retry-After`, limited to one day; None if it is missing or malformed.
 
-    None if it is missing or malformed.
+    The header is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
     """
     if value is None:
         return None

@@ -20,7 +20,7 @@ class PageMalformedError(ValueError):
 
 
 class WirePage(msgspec.Struct, frozen=True):
-    """One page: records as bytes, the next cursor or None, the service's time or None."""
+    """One page: records as bytes, and the next cursor and the time if present."""
 
     users: list[bytes]
     next_cursor: str | None

@@ -1,4 +1,4 @@
-"""Split a JSON array into the texts of its elements without holding all of it. Pure.
+"""Split a JSON array into the texts of its elements, block by block. Pure.
 
 The standard library's scanner finds the end of each element. It is lenient (NaN), and the text of an element stays
 unchanged. Each record is checked later, on its own, so one bad element costs one record.
@@ -53,7 +53,7 @@ class _Scanner:
         self._before = 0
 
     def peek(self) -> str:
-        """Return the next character that is not blank without taking it; empty at the end."""
+        """Return the next character that is not blank, or an empty text at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _BLANK:
                 self._at += 1
@@ -61,7 +61,7 @@ class _Scanner:
                 return self._text[self._at : self._at + 1]
 
     def take(self, char: str) -> None:
-        """Step over the character that must come next; the empty one is the end of the text."""
+        """Step over the expected next character; the empty text expects the end."""
         if self.peek() != char:
             raise self._malformed(f"expected {char!r}" if char else "expected the end")
         self._at += len(char)

@@ -13,7 +13,7 @@ from docustore.etl.sources.http import HttpSource
 from docustore.etl.sources.source import Source
 from docustore.source_settings import SourceKind, SourceSettings
 
-# A kind may be read only after its contract test passes: tests/integration/etl/test_source_contract.py.
+# Every kind has a contract test: tests/integration/etl/test_source_contract.py.
 SOURCES: Final[Mapping[SourceKind, type[Source]]] = {
     SourceKind.FILE: FileSource,
     SourceKind.HTTP: HttpSource,

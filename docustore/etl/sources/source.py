@@ -1,4 +1,4 @@
-"""A kind of source: a class that opens an upstream system and delivers raw records.
+"""A kind of source: a class that reads raw records from an upstream system.
 
 A new kind is one subclass of `Source`, one line in `registry.py` (with its name in `SourceKind`), and one subclass
 of the contract test in `tests/integration/etl/test_source_contract.py`.
@@ -51,7 +51,10 @@ class Source(ABC):
     @classmethod
     @abstractmethod
     def name_of(cls, address: str) -> str:
-        """Name a source that is given by its address; the name is the first half of its identity keys."""
+        """Name a source that is given by its address.
+
+        The name is the first half of its identity keys.
+        """
 
     @abstractmethod
     async def clock(self) -> datetime:
@@ -66,7 +69,10 @@ class Source(ABC):
 
     @abstractmethod
     def pages(self, window: Window, *, after: str | None) -> AsyncIterator[Page]:
-        """Read the records modified within the window, from the mark of an earlier page if there is one.
+        """Read the records modified within the window.
+
+        Args:
+            after: The mark of an earlier page; reading starts after that page. None is the start.
 
         Raises:
             The same as `clock`.

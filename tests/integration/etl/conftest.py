@@ -1,4 +1,4 @@
-"""Runs of the ETL as tests need them."""
+"""Fixtures that run the ETL."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable

@@ -1,4 +1,4 @@
-"""Who may work on a run, and which results count."""
+"""Which process may work on a run, and which results count."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ async def test_source_is_read_by_one_run_at_a_time(database: Database) -> None:
 
 
 async def test_taken_over_claim_commits_nothing(database: Database) -> None:
-    """A worker that was silent for longer than its lease finds everything it has not committed void."""
+    """A worker that was silent for longer than its lease cannot commit."""
     run = await due_run()
     stale, _ = await ledger.claim(database, str(run.id), owner="slow", lease_s=30)
     await expire_lease(database, run)
@@ -68,7 +68,7 @@ async def test_taken_over_claim_commits_nothing(database: Database) -> None:
     assert (await ledger.get_run(str(run.id))).state is RunState.SUCCEEDED
 
 
-async def test_silent_run_is_given_back_until_its_last_attempt(database: Database) -> None:
+async def test_expired_run_is_due_until_its_last_attempt(database: Database) -> None:
     run = await due_run()
     states = []
     for _ in range(2):

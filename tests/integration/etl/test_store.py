@@ -4,4 +4,4 @@ from tests.store_cases import StoreCases
 
 
 class TestStore(StoreCases):
-    """The cases of `tests.store_cases.py`."""
+    """The cases of `tests/store_cases.py`."""

@@ -46,7 +46,7 @@ async def test_one_address_in_racing_batches_is_one_user(database: Database) -> 
 
 
 async def test_tombstone_racing_its_record_counts(database: Database) -> None:
-    """Pages are loaded side by side: neither finds what the other has not written yet."""
+    """Pages are stored at once: neither can find what the other has not written."""
     numbers = range(20)
     records = [[record(number)] for number in numbers]
     tombstones = [[record(number, 2, deleted=True)] for number in numbers]
@@ -77,7 +77,7 @@ async def test_other_writer_between_read_and_write_is_not_overwritten(database: 
 async def test_any_order_of_batches_ends_the_same(
     database: Database, records: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    """The rule of the pure classification, on the real store with its indexes."""
+    """The rule of the pure classification, on the real server with its indexes."""
     shuffled = data.draw(st.permutations(records))
     contents = []
     for order, size in ((records, 3), (shuffled, 5)):

@@ -13,7 +13,10 @@ from tests.store_cases import StoreCases
 
 @pytest.fixture(autouse=True)
 def _bulk_updates_of_this_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mock does not know the option `sort`, which the driver passes with every update, here always None."""
+    """Drop the option `sort`, which the mock does not know.
+
+    The driver passes it with every update, here always as None.
+    """
     add_update = BulkOperationBuilder.add_update
 
     def add_without_sort(self: BulkOperationBuilder, *args: Any, sort: None = None, **options: Any) -> None:
@@ -25,7 +28,7 @@ def _bulk_updates_of_this_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def database() -> Any:
-    """A mock with our unique indexes; it speaks Motor's dialect, of which the store uses the common part."""
+    """A mock with our unique indexes; the store uses only calls that Motor has too."""
     aware = CodecOptions(tz_aware=True)
     mock = AsyncMongoMockClient(tz_aware=True).get_database("docustore", codec_options=aware)
     for index in USERS.indexes:
@@ -36,4 +39,4 @@ async def database() -> Any:
 
 
 class TestStoreInMemory(StoreCases):
-    """The cases of `tests.store_cases.py`."""
+    """The cases of `tests/store_cases.py`."""
