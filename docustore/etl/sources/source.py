@@ -75,6 +75,6 @@ class Source(ABC):
             after: The mark of an earlier page; reading starts after that page. None is the start.
 
         Raises:
-            The same as `clock`. A source retries short failures itself: an error that it raises ends the attempt at
-            the run. After a RetryableError or a transient PyMongoError, the run is resumed later.
+            The same as `clock`. A source retries short failures itself, because an error that it raises ends the
+            attempt at the run. After a RetryableError or a transient PyMongoError, the run is resumed later.
         """
