@@ -23,7 +23,7 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.etl.models import RunOptions, RunState, RunTrigger
-from docustore.etl.pipeline import RunEnvironment, execute
+from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.schedule import create_run
 from docustore.source_settings import SourceKind, SourceSettings
 from indexes.apply import apply_indexes
@@ -86,7 +86,7 @@ async def _rate(work: Callable[[], Awaitable[None]], operations: int) -> float:
 async def _load(database: Database, settings: Settings, path: Path) -> None:
     entered = await create_run("bench", trigger=RunTrigger.CLI, options=RunOptions(), now=datetime.now(UTC))
     source = SourceSettings(kind=SourceKind.FILE, url=str(path))
-    finished = await execute(
+    finished = await execute_run(
         str(entered.id), source, RunEnvironment(database=database, settings=settings, owner="benchmark")
     )
     if finished.state is not RunState.SUCCEEDED or finished.counts.read != RECORDS:

@@ -1,6 +1,7 @@
-"""Wake-ups through arq: tasks are enqueued by name, so that nothing here imports the workers.
+"""Enqueue wake-ups through arq.
 
-The queue is never the truth: a wake-up that is lost is sent again by the next tick.
+Tasks are enqueued by name, so this module does not import the workers.
+The ledger decides which runs exist, not the queue: the next tick repeats a lost wake-up.
 """
 
 from collections.abc import AsyncIterator
@@ -19,15 +20,15 @@ from docustore.errors import ConfigurationError, QueueUnavailableError
 QUEUE_NAME: Final = "docustore:queue"
 RUN_TASK: Final = "run_etl"
 CERTIFICATE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
-# A worker that dies between taking a wake-up and claiming its run leaves arq's lock on that job, for as long as
-# the longest run may take. After this time a run that is still due gets another job.
+# A worker that dies after it took a wake-up and before it claimed the run leaves arq's lock on that job. The lock
+# lasts as long as the longest run may take. After this time a run that is still due gets another job.
 WAKE_UP: Final = timedelta(minutes=5)
 
 Queue = ArqRedis
 
 
 def serialize(job: dict[str, Any]) -> bytes:
-    """Encode a job as JSON; what msgspec does not know (an exception as a result) becomes its text."""
+    """Encode a job as JSON; an unknown type, such as an exception, becomes its text."""
     return msgspec.json.encode(job, enc_hook=repr)
 
 
@@ -38,20 +39,22 @@ def deserialize(raw: bytes) -> dict[str, Any]:
 
 
 def redis_settings(settings: Settings) -> RedisSettings:
-    """Translate the configured address, with what its query says of certificates (`?ssl_ca_certs=/run/ca.pem`).
+    """Translate the configured URL, with certificate options in its query.
+
+    Example: `rediss://valkey:6379/0?ssl_ca_certs=/run/ca.pem`.
 
     Raises:
-        ConfigurationError: None is configured, or it is malformed.
+        ConfigurationError: No URL is configured, or it is malformed.
     """
     if settings.redis_url is None:
         raise ConfigurationError(setting="DOCUSTORE_REDIS_URL", problem="not set; or start with `docustore up`")
     try:
-        # arq's own reading takes quoted passwords as they stand, and leaves certificates out.
+        # arq's own parser does not unquote passwords and ignores certificate options.
         address: dict[str, Any] = {**parse_url(settings.redis_url)}
     except ValueError as exc:
-        problem = "not a redis://, rediss:// or unix:// address"
+        problem = "not a redis://, rediss:// or unix:// URL"
         raise ConfigurationError(setting="DOCUSTORE_REDIS_URL", problem=problem) from exc
-    # A certificate of somebody else is as good as none, unless none is asked for.
+    # A certificate for another host proves nothing, so the host name is checked unless certificates are off.
     certificates: dict[str, Any] = {"ssl_check_hostname": address.get("ssl_cert_reqs") != "none"}
     certificates |= {name: address[name] for name in CERTIFICATE_OPTIONS if name in address}
     return RedisSettings(
@@ -89,16 +92,16 @@ async def open_queue(settings: Settings) -> AsyncIterator[Queue]:
 
 
 async def enqueue_run(queue: Queue, run_id: str, *, attempt: int, now: datetime) -> bool:
-    """Wake a worker for a run; False if this attempt was already enqueued in this five-minute window.
+    """Wake a worker for a run; False if already enqueued in this five-minute window.
 
     Args:
-        attempt: How often the run has been claimed so far.
+        attempt: How many times the run has been claimed so far.
 
     Raises:
-        QueueUnavailableError: Valkey does not answer; the run stays due and the next tick tries again.
+        QueueUnavailableError: Valkey does not answer. The run stays due and the next tick retries.
     """
     try:
-        # The attempt is part of the id: the lock of a killed worker's job must not hold up the next attempt.
+        # The attempt is part of the id: the lock of a killed worker's job must not delay the next attempt.
         job_id = f"run:{run_id}:{attempt}:{now.timestamp() // WAKE_UP.total_seconds():.0f}"
         job = await queue.enqueue_job(RUN_TASK, run_id, _job_id=job_id)
     except (RedisError, OSError) as exc:

@@ -12,22 +12,22 @@ from indexes.validators import validator_of
 ETL_RUNS: Final = CollectionDeclaration(
     name=RUNS,
     indexes=(
-        # etl.schedule: one run per source and hour whatever dies. Manual runs have no slot.
+        # etl.schedule: one run per source and hour. Manual runs have no slot.
         IndexModel(
             [("source", ASCENDING), ("slot", ASCENDING)],
             name="source_slot_unique",
             unique=True,
-            # A comparison, which leaves null out: the planner never takes `$type` for a slot that is given.
+            # A comparison excludes null. With `$type`, the planner would not use the index for a given slot.
             partialFilterExpression={"slot": {"$gte": datetime.fromtimestamp(0, UTC)}},
         ),
-        # etl.ledger: a source is read by one run at a time, whoever asked for it.
+        # etl.ledger: one run at a time reads a source.
         IndexModel(
             [("source", ASCENDING)],
             name="source_running_unique",
             unique=True,
             partialFilterExpression={"state": "running"},
         ),
-        # etl.schedule: due runs, and running ones whose lease has expired.
+        # etl.schedule: due runs, and running runs with an expired lease.
         IndexModel([("state", ASCENDING), ("lease_expires_at", ASCENDING)], name="state_lease_expires_at"),
         # etl.queries: the runs of one source, newest first.
         IndexModel(
@@ -45,16 +45,16 @@ ETL_SOURCES: Final = CollectionDeclaration(name=SOURCES, validator=validator_of(
 ETL_QUARANTINE: Final = CollectionDeclaration(
     name=QUARANTINE,
     indexes=(
-        # etl.quarantine: one document per broken record however often it is read.
+        # etl.quarantine: one document per rejected record, even if many runs read it.
         IndexModel(
             [("source", ASCENDING), ("fingerprint", ASCENDING)], name="source_fingerprint_unique", unique=True
         ),
-        # etl.queries: what waits for somebody, latest first.
+        # etl.queries: the records of one source by state, last seen first.
         IndexModel(
             [("source", ASCENDING), ("state", ASCENDING), ("last_seen_at", DESCENDING), ("_id", DESCENDING)],
             name="source_state_last_seen_at",
         ),
-        # etl.queries: the same over all sources, for the API and the dashboard.
+        # etl.queries: the records of all sources by state, for the API and the dashboard.
         IndexModel(
             [("state", ASCENDING), ("last_seen_at", DESCENDING), ("_id", DESCENDING)], name="state_last_seen_at"
         ),
@@ -62,5 +62,5 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
     validator=validator_of(QuarantinedRecord),
 )
 
-# Read and written by `_id`, the identity's key.
+# etl.store: read and written by `_id`, the identity's key.
 ETL_TOMBSTONES: Final = CollectionDeclaration(name=TOMBSTONES)

@@ -1,7 +1,7 @@
 """The arq worker: `arq workers.settings.WorkerSettings`.
 
-arq wakes and executes; which runs exist, who works on them and what counts is the ledger's business
-(`docustore.etl.ledger`), so nothing here has to be exact.
+arq wakes workers and executes tasks. The ledger (`docustore.etl.ledger`) decides which runs exist, which worker
+has them and which results count, so a lost or doubled job does no harm.
 """
 
 import logging
@@ -23,15 +23,15 @@ from docustore.logs import configure_logging
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
 from workers.tasks import run_etl, tick
 
-# The longest run there can be; arq would end it. The ledger's lease is what finds dead workers.
+# arq cancels a longer run. Dead workers are found by the ledger's lease, much earlier.
 MAX_RUN: Final = timedelta(hours=12)
 
 
 async def on_startup(ctx: dict[str, Any]) -> None:
-    """Open what the tasks need, and look at the ledger at once instead of at the next full minute."""
+    """Open what the tasks need, and run the first tick at once."""
     settings = load_settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
-    # arq's command line has set up a handler of its own; with ours every line would come twice.
+    # arq's command line installs its own handler. With ours, every line would be logged twice.
     logging.getLogger("arq").handlers.clear()
     tune_gc()
     stack = AsyncExitStack()
@@ -40,7 +40,7 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     ctx["owner"] = f"{socket.gethostname()}:{os.getpid()}"
     ctx["database"] = await stack.enter_async_context(open_database(settings, app_name="docustore-worker"))
     await require_unique_indexes(ctx["database"])
-    await tick(ctx)  # type: ignore[arg-type]  # arq's dict holds the context's keys from here on
+    await tick(ctx)  # type: ignore[arg-type]  # arq's dict holds the keys of WorkerContext now
 
 
 async def on_shutdown(ctx: dict[str, Any]) -> None:
@@ -49,15 +49,15 @@ async def on_shutdown(ctx: dict[str, Any]) -> None:
 
 
 class WorkerSettings:
-    """Read by arq, as attributes of the class."""
+    """The settings that arq reads from the attributes of this class."""
 
     functions: ClassVar[list[Function]] = [
-        # keep_result 0: a kept result would keep the run from being enqueued again under the same attempt.
+        # keep_result 0: a kept result would block a new job for the same attempt.
         func(run_etl, name=RUN_TASK, timeout=MAX_RUN, keep_result=0, max_tries=5),  # type: ignore[arg-type]
     ]
     cron_jobs: ClassVar[list[CronJob]] = [
-        # Four times a minute, so that a dead worker's run is taken up soon after its lease. max_tries: the default
-        # of 1 would drop the tick of a killed worker; keep_result marks a tick as done.
+        # Four times a minute: a dead worker's run is resumed soon after its lease expires. max_tries: the default
+        # of 1 would drop the tick of a killed worker. keep_result: marks a tick as done for the other workers.
         cron(tick, second={0, 15, 30, 45}, max_tries=3, timeout=50, keep_result=7200),  # type: ignore[arg-type]
     ]
     redis_settings = redis_settings(load_settings())
@@ -69,6 +69,6 @@ class WorkerSettings:
     on_shutdown = on_shutdown
     max_jobs = 4
     health_check_interval = 15
-    # Tasks checkpoint when they are cancelled, so there is nothing to wait for.
+    # A cancelled task saves its checkpoint, so a stop need not wait for it.
     job_completion_wait = 0
     handle_signals = True

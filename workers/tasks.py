@@ -1,4 +1,4 @@
-"""The tasks of the arq worker. Each is thin: what it does stands in `docustore.etl`."""
+"""The tasks of the arq worker; each is thin and calls `docustore.etl`."""
 
 from datetime import UTC, datetime
 from typing import Final, TypedDict
@@ -10,14 +10,14 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import LeaseLostError, NotFoundError, RunError
 from docustore.etl import ledger, schedule
-from docustore.etl.pipeline import RunEnvironment, execute
+from docustore.etl.run import RunEnvironment, execute_run
 from docustore.queue import Queue, enqueue_run
 
 log: Final = structlog.get_logger()
 
 
 class WorkerContext(TypedDict):
-    """What `on_startup` puts beside arq's own keys."""
+    """The keys that `on_startup` adds to arq's own."""
 
     settings: Settings
     database: Database
@@ -26,12 +26,12 @@ class WorkerContext(TypedDict):
 
 
 async def tick(ctx: WorkerContext) -> int:
-    """Bring the ledger up to date and wake workers for what is due; returns the number of wake-ups sent."""
+    """Update the ledger, wake workers, send alerts; return the number of wake-ups."""
     settings = ctx["settings"]
     now = datetime.now(UTC)
     due = await schedule.tick(ctx["database"], settings.sources, now=now, max_attempts=settings.etl_max_attempts)
     sent = [await enqueue_run(ctx["redis"], str(run.id), attempt=run.attempts, now=now) for run in due]
-    # One a tick: one that dead addresses hold up is broken off, and what it had taken would be told nobody.
+    # Claim one failure per tick: a cancelled tick would lose the rest.
     if failed := await schedule.take_unannounced_failure(ctx["database"], now=now):
         facts = {"run_id": str(failed.id), "source": failed.source, "slot": failed.slot, "error": failed.error}
         await alert(settings.alert_urls, "etl.run_failed", at=now, **facts)
@@ -39,16 +39,19 @@ async def tick(ctx: WorkerContext) -> int:
 
 
 async def run_etl(ctx: WorkerContext, run_id: str) -> str:
-    """Work on one run; returns its state. May be called more than once (arq): the ledger lets one through."""
+    """Work on one run and return its state.
+
+    arq may call it more than once. The ledger lets one call claim the run.
+    """
     settings = ctx["settings"]
     environment = RunEnvironment(database=ctx["database"], settings=settings, owner=ctx["owner"])
     try:
         run = await ledger.get_run(run_id)
         source = schedule.known_source(settings.sources, run.source)
-        return (await execute(run_id, source, environment)).state
+        return (await execute_run(run_id, source, environment)).state
     except (RunError, NotFoundError) as exc:
-        # Somebody else has the run, or it was cancelled, or its source is no longer configured: nothing to
-        # repeat. A run that stays due is found by the next tick.
+        # Another worker has the run, it was cancelled, or its source is no longer configured. A retry of this job
+        # is useless. The next tick finds a run that is still due.
         level = log.warning if isinstance(exc, LeaseLostError) else log.info
         level("etl.run_not_taken", run_id=run_id, reason=str(exc))
         return "not_taken"

@@ -23,12 +23,12 @@ from docustore.embedded.service import indexes_command
 from docustore.errors import ConfigurationError, SourceBusyError
 from docustore.etl import ledger
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
-from docustore.etl.pipeline import RunEnvironment, execute
 from docustore.etl.preconditions import has_unique_indexes, require_unique_indexes
 from docustore.etl.queries import RunQuery, list_runs
+from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.run_record import run_record
 from docustore.etl.schedule import create_run
-from docustore.etl.sources.opening import source_by_address
+from docustore.etl.sources.registry import source_by_address
 from docustore.gc_tuning import tune_gc
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
@@ -168,7 +168,7 @@ def _source(
 
 async def _executed(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:
     try:
-        return await execute(run_id, source, environment)
+        return await execute_run(run_id, source, environment)
     except SourceBusyError:
         # Nobody else would ever take it up.
         await ledger.cancel(environment.database, run_id)

@@ -1,1 +1,4 @@
-"""The hourly upsert ETL: source -> pages -> parse -> transform -> classify -> load -> run record, watermark."""
+"""The hourly upsert ETL: run -> pages -> batch -> store.
+
+A batch parses and transforms one page. The store classifies its records and writes what changed.
+"""

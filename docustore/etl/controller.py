@@ -1,4 +1,4 @@
-"""Routes of the ETL: start runs, look at runs and at what they could not load."""
+"""Routes of the ETL: start and read runs, read quarantined records."""
 
 from typing import Annotated
 
@@ -26,18 +26,20 @@ from docustore.queue import Queue, enqueue_run
 
 Id = Annotated[str, PathParameter(description="the `id` of the run or record")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
-Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before, with the same query")]
-Source = Annotated[str | None, QueryParameter(description="a source's name; every source if left out")]
+Cursor = Annotated[
+    str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
+]
+Source = Annotated[str | None, QueryParameter(description="a source's name; all sources if absent")]
 
-RunStateParameter = Annotated[RunState | None, QueryParameter(name="state", description="every state if left out")]
+RunStateParameter = Annotated[RunState | None, QueryParameter(name="state", description="all states if absent")]
 QuarantineStateParameter = Annotated[
     QuarantineState, QueryParameter(name="state", description="the record's state")
 ]
-RUN_LOCATION = ResponseHeader(name="Location", description="the run's address", documentation_only=True)
+RUN_LOCATION = ResponseHeader(name="Location", description="the run's path", documentation_only=True)
 
 
 class TriggerInput(BaseModel):
-    """Which source to read, and how."""
+    """The source to read, and the options of the run."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -60,9 +62,10 @@ class EtlController(Controller):
         summary="Start a run",
     )
     async def trigger(self, state: State, data: JSONBody[TriggerInput]) -> Response[RunRecord]:
-        """Start a run of one source. `Location` is the run's address: poll it until `state` is final.
+        """Start a run of one source; `Location` is the run's path.
 
-        If the queue is away (503) the run is entered all the same, and starts when the queue is back.
+        Poll the path until `state` is final. If the queue is unavailable (503), the run is created nevertheless,
+        and it starts when the queue is available.
         """
         settings: Settings = state.settings
         queue: Queue = state.queue
@@ -77,14 +80,14 @@ class EtlController(Controller):
     async def runs(
         self, source: Source = None, run_state: RunStateParameter = None, limit: Limit = 20, cursor: Cursor = None
     ) -> RunPage:
-        """List runs, the latest first."""
+        """List runs, newest first."""
         query = RunQuery(source=source, state=run_state, limit=limit, cursor=cursor)
         found, next_cursor = await list_runs(query)
         return RunPage(items=[shown_run(run) for run in found], next_cursor=next_cursor)
 
     @get("/runs/{run_id:str}", responses=problems(404), summary="Read a run")
     async def run(self, run_id: Id) -> RunRecord:
-        """Read one run; while it runs, `counts` are those of its last checkpoint."""
+        """Read one run; until it ends, `counts` are those of its last checkpoint."""
         return shown_run(await get_run(run_id))
 
     @get("/quarantine", responses=problems(), summary="List quarantined records")
@@ -95,12 +98,12 @@ class EtlController(Controller):
         limit: Limit = 20,
         cursor: Cursor = None,
     ) -> QuarantinePage:
-        """List records that could not be loaded, the latest seen first, each with every reason."""
+        """List records that could not be loaded, last seen first, each with every reason."""
         query = QuarantineQuery(source=source, state=record_state, limit=limit, cursor=cursor)
         found, next_cursor = await list_quarantined(query)
         return QuarantinePage(items=[shown_summary(record) for record in found], next_cursor=next_cursor)
 
     @get("/quarantine/{record_id:str}", responses=problems(404), summary="Read a quarantined record")
     async def quarantined_record(self, record_id: Id) -> QuarantineRecord:
-        """Read one record that could not be loaded, with its raw text as the source sent it."""
+        """Read one record that could not be loaded, with the text that the source sent."""
         return shown_record(await find_quarantined(record_id))

@@ -1,8 +1,9 @@
-"""The ledger of runs: who may work on which run, and which results count.
+"""The ledger of runs: which process may work on a run, and which results count.
 
-A run is claimed by a lease with a fence number, on the server's clock. Every later write to the run carries the
-fence; a worker that was silent for longer than its lease finds its fence outdated and everything it has not
-committed void. A unique index on `source` among running runs keeps a source from being read twice at once.
+A worker claims a run by a lease with a fence number, on the server's clock. Every later write to the run carries
+the fence. If a worker is silent for longer than its lease, the next claim gets a higher fence, and the first
+worker's later writes are refused. A unique index on `source` among running runs lets one run at a time read a
+source.
 """
 
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ _OPEN: Final = [RunState.DUE, RunState.RUNNING]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The right to work on a run, until a later fence."""
+    """The right to work on a run, until it is cancelled or claimed again."""
 
     run_id: ObjectId
     source: str
@@ -32,12 +33,12 @@ class Claim:
 
     @property
     def filter(self) -> Document:
-        """Match the run only while this claim is the one that counts."""
+        """Match the run only while this claim is valid."""
         return {"_id": self.run_id, "state": RunState.RUNNING, "fence": self.fence}
 
 
 async def get_run(run_id: str) -> EtlRun:
-    """Read a run by the id that API and CLI show.
+    """Read a run by the id that the API and the CLI show.
 
     Raises:
         NotFoundError: No run has this id.
@@ -49,11 +50,11 @@ async def get_run(run_id: str) -> EtlRun:
 
 
 async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) -> tuple[Claim, EtlRun]:
-    """Take a due run: state running, one more attempt, a new fence, a lease on server time.
+    """Claim a due run: set it running, with a new fence and a lease on server time.
 
     Raises:
-        NotFoundError: No such run.
-        RunError: It is not due: another worker has it, or it is finished.
+        NotFoundError: No run has this id.
+        RunError: The run is not due: another worker has it, or it is finished.
         SourceBusyError: Another run of the source is running.
     """
     run = await get_run(run_id)
@@ -80,33 +81,33 @@ async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) ->
 
 
 async def open_window(database: Database, claim: Claim, window: Window, *, before: datetime | None) -> None:
-    """Fix the window of a run, once; a resumed run keeps the one it has.
+    """Store the window of a run once; a resumed run keeps its window.
 
     Raises:
-        LeaseLostError: The claim no longer counts.
+        LeaseLostError: The claim is no longer valid.
     """
     fixed = {"window": window.model_dump(), "watermark.before": before}
     await _update(database, claim, {"$set": fixed})
 
 
 async def save_checkpoint(database: Database, claim: Claim, checkpoint: Checkpoint, *, lease_s: int) -> None:
-    """Renew the lease and record how far the run has got.
+    """Renew the lease and save the checkpoint.
 
     Raises:
-        LeaseLostError: The claim no longer counts: the run was taken over or cancelled.
+        LeaseLostError: The claim is no longer valid: the run was taken over or cancelled.
     """
     renewed = {"checkpoint": {"$literal": checkpoint.model_dump()}, "lease_expires_at": _lease_end(lease_s)}
     await _update(database, claim, [{"$set": renewed}])
 
 
 async def commit(database: Database, claim: Claim, checkpoint: Checkpoint, *, watermark: datetime | None) -> None:
-    """Finish a run and move its source's watermark, both or neither.
+    """Finish a run and move its source's watermark in one transaction.
 
     Args:
-        watermark: None leaves the source's watermark where it is (a dry run, or a window given by hand).
+        watermark: None keeps the source's watermark (a dry run, or a window given by hand).
 
     Raises:
-        LeaseLostError: The claim no longer counts; nothing was committed.
+        LeaseLostError: The claim is no longer valid. Nothing was committed.
     """
 
     async def finish_and_advance(session: AsyncClientSession) -> None:
@@ -124,10 +125,10 @@ async def commit(database: Database, claim: Claim, checkpoint: Checkpoint, *, wa
 
 
 async def fail(database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str) -> None:
-    """Finish a run as failed; the watermark stays where it is.
+    """Finish a run as failed; the watermark does not move.
 
     Raises:
-        LeaseLostError: The claim no longer counts.
+        LeaseLostError: The claim is no longer valid.
     """
     await _finish(database, claim, RunState.FAILED, checkpoint, error=error)
 
@@ -135,7 +136,13 @@ async def fail(database: Database, claim: Claim, checkpoint: Checkpoint, *, erro
 async def release(
     database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str | None, not_before: datetime | None
 ) -> None:
-    """Give a run back, to be taken up at its checkpoint; what is not the claim's any more is left alone."""
+    """Make a run due again, to be resumed at its checkpoint.
+
+    Does nothing if the claim is no longer valid.
+
+    Args:
+        not_before: `schedule.tick` does not list the run before this time. None is at once.
+    """
     given_back = {
         "state": RunState.DUE,
         "checkpoint": checkpoint.model_dump(),
@@ -148,11 +155,11 @@ async def release(
 
 
 async def cancel(database: Database, run_id: str) -> EtlRun:
-    """Cancel a run that is due or running; its worker stops at its next checkpoint.
+    """Cancel a run that is due or running; its worker stops at the next checkpoint.
 
     Raises:
-        NotFoundError: No such run.
-        RunError: It is finished already.
+        NotFoundError: No run has this id.
+        RunError: The run is already finished.
     """
     run = await get_run(run_id)
     cancelled = {"state": RunState.CANCELLED, "finished_at": "$$NOW", "error": "cancelled"}

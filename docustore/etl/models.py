@@ -1,4 +1,4 @@
-"""What the ETL keeps: sources with their watermarks, runs, and quarantined records."""
+"""The documents of the ETL: sources with watermarks, runs, quarantined records."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,7 @@ TOMBSTONES: Final = "etl_tombstones"
 
 
 class RunState(StrEnum):
-    """Where a run is. Only `due` and `running` can still change."""
+    """The state of a run; only `due` and `running` can still change."""
 
     DUE = "due"
     RUNNING = "running"
@@ -25,7 +25,7 @@ class RunState(StrEnum):
 
 
 class RunTrigger(StrEnum):
-    """Who asked for a run."""
+    """What started a run."""
 
     SCHEDULE = "schedule"
     API = "api"
@@ -33,7 +33,10 @@ class RunTrigger(StrEnum):
 
 
 class QuarantineState(StrEnum):
-    """Whether a quarantined record still waits for somebody."""
+    """The state of a quarantined record; `open` waits for a person.
+
+    A record that is seen again is open again, unless it is `ignored`.
+    """
 
     OPEN = "open"
     RESOLVED = "resolved"
@@ -41,7 +44,7 @@ class QuarantineState(StrEnum):
 
 
 class Window(BaseModel):
-    """The half-open interval [since, until) of modification times a run reads; None = unbounded."""
+    """The half-open interval [since, until) of modification times; None is unbounded."""
 
     since: datetime | None = None
     until: datetime | None = None
@@ -55,7 +58,7 @@ class WatermarkChange(BaseModel):
 
 
 class Counts(BaseModel):
-    """What became of every record read; `read` is the sum of all but `warnings`."""
+    """The outcomes of the records; `read` is the sum of all others but `warnings`."""
 
     read: int = 0
     inserted: int = 0
@@ -68,14 +71,14 @@ class Counts(BaseModel):
 
     @property
     def is_balanced(self) -> bool:
-        """True when every record read is accounted for exactly once."""
+        """True when every record read has exactly one outcome."""
         return self.read == (
             self.inserted + self.updated + self.unchanged + self.stale + self.quarantined + self.deactivated
         )
 
 
 class RunOptions(BaseModel):
-    """What a manual run was asked to do differently from the hourly one."""
+    """How a manual run differs from the hourly run."""
 
     full: bool = False
     dry_run: bool = False
@@ -84,9 +87,9 @@ class RunOptions(BaseModel):
 
 
 class Checkpoint(BaseModel):
-    """How far a run has got: every record before `position` is in the store and in `counts`.
+    """The progress of a run: every record before `position` is stored and counted.
 
-    `position` is the source's own mark: a page's cursor, or a record number.
+    `position` is the source's own mark, such as a page's cursor or a record number.
     """
 
     position: str | None = None
@@ -101,7 +104,7 @@ class EtlRun(Document):
     slot: datetime | None = None
     trigger: RunTrigger
     options: RunOptions = Field(default_factory=RunOptions)
-    # Worked on by the process that entered it, such as a command: workers leave it alone.
+    # The process that created the run, such as a command, works on it. Workers do not claim it.
     is_attended: bool = False
     state: RunState = RunState.DUE
     window: Window = Field(default_factory=Window)
@@ -130,7 +133,7 @@ class EtlRun(Document):
 
 
 class EtlSource(Document):
-    """What is known of one source between runs."""
+    """The state of one source between runs."""
 
     id: str  # type: ignore[assignment]  # the source's name
     watermark: datetime | None = None
@@ -144,7 +147,7 @@ class EtlSource(Document):
 
 
 class QuarantinedRecord(Document):
-    """A record that could not be loaded, whole, with every reason; unique on (source, fingerprint)."""
+    """A record that could not be loaded; unique on (source, fingerprint)."""
 
     source: str
     fingerprint: str

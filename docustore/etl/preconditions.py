@@ -1,4 +1,4 @@
-"""What must be true of the database before anything is loaded."""
+"""Check the database before any record is stored."""
 
 from docustore.database import Database
 from docustore.errors import SchemaDriftError
@@ -7,7 +7,7 @@ REQUIRED_INDEXES = {"users": {"identity_key_unique", "email_unique"}, "etl_runs"
 
 
 async def has_unique_indexes(database: Database) -> bool:
-    """Tell whether the indexes are there that keep a user from being stored twice."""
+    """Tell whether the unique indexes exist that prevent duplicate users and runs."""
     for collection, names in REQUIRED_INDEXES.items():
         if not names <= set(await database[collection].index_information()):
             return False
@@ -15,7 +15,7 @@ async def has_unique_indexes(database: Database) -> bool:
 
 
 async def require_unique_indexes(database: Database) -> None:
-    """Refuse to load into a database that could not refuse duplicates.
+    """Refuse a database without the unique indexes.
 
     Raises:
         SchemaDriftError: Unique indexes are missing.

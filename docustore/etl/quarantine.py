@@ -1,4 +1,7 @@
-"""Records that could not be loaded: kept whole, with every reason, once however often they are read."""
+"""Keep records that could not be loaded, with every reason.
+
+The same record is one document, even if many runs read it.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,16 +16,16 @@ from docustore.database import Database, Document
 from docustore.errors import FieldError
 from docustore.etl.models import QUARANTINE, QuarantineState
 
-# A document holds 16 MB; of a larger record the head is kept, with its size and digest, to find it at the source.
+# A document holds at most 16 MB. Of a larger record only the head is kept; its size and digest identify the rest.
 MAX_KEPT_BYTES: Final = 8_000_000
 KEPT_HEAD_BYTES: Final = 65_536
-# Bounds one bulk write when many of a page's records are huge.
+# The limit of one bulk write, for pages with many huge records.
 MAX_BATCH_BYTES: Final = 16_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A record with the reasons why it was not loaded; `position` is its number within the run's input."""
+    """A record with its errors; `position` is its number within the run's input."""
 
     raw: bytes
     position: int
@@ -33,14 +36,17 @@ class Rejected:
 async def quarantine(
     database: Database, rejected: Sequence[Rejected], *, source: str, run_id: str, now: datetime
 ) -> None:
-    """Keep records; one that is there already is seen once more and open again, unless it is ignored."""
+    """Keep records; a record seen before is open again, unless it is ignored."""
     for batch in _bounded(rejected):
         operations = [_upsert(record, source=source, run_id=run_id, now=now) for record in batch]
         await database[QUARANTINE].bulk_write(operations, ordered=False)
 
 
 def count_reasons(rejected: Iterable[Rejected]) -> Counter[str]:
-    """Count the records by reason: `/email email_malformed`; a record counts once for each of its reasons."""
+    """Count records by reason, such as `/email email_malformed`.
+
+    A record counts once for each of its reasons.
+    """
     return Counter(
         reason for record in rejected for reason in {f"{e.pointer or '/'} {e.code}" for e in record.errors}
     )

@@ -1,4 +1,4 @@
-"""The quarantined record as the API shows it. Pure."""
+"""The quarantined record as the API shows it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ from docustore.etl.models import QuarantineState
 
 
 class QuarantineReason(BaseModel):
-    """One thing wrong with the record; `pointer` is a JSON pointer into it, empty for the whole record."""
+    """One error of the record; an empty JSON `pointer` means the whole record."""
 
     pointer: str
     code: str
@@ -18,24 +18,26 @@ class QuarantineReason(BaseModel):
 
 
 class QuarantineSummary(BaseModel):
-    """A record that could not be loaded, and every reason."""
+    """A record that could not be loaded, with every reason."""
 
     id: str
     source: str
-    fingerprint: str = Field(description="the same for the same record, however often it comes")
-    run_id: str = Field(description="the last run that met it")
-    identity_key: str | None = Field(description="source and id, such as crm:42, where the record has one")
-    position: str = Field(description="where the source had it: a line, an element or a page")
+    fingerprint: str = Field(description="digest of the record; the same record has the same one in every run")
+    run_id: str = Field(description="the last run that read it")
+    identity_key: str | None = Field(
+        description="source and id, such as crm:42; null if the record has no valid id"
+    )
+    position: str = Field(description="number of the record within the run's input, from 1")
     raw_bytes: int
     errors: list[QuarantineReason]
     state: QuarantineState
-    seen: int = Field(description="how many runs met it")
+    seen: int = Field(description="how many times it was read")
     first_seen_at: datetime
     last_seen_at: datetime
 
 
 class QuarantineRecord(QuarantineSummary):
-    """The same, with the text that the source sent."""
+    """A quarantined record with the text that the source sent."""
 
     raw: str
 
@@ -53,5 +55,5 @@ def shown_summary(stored: Mapping[str, Any]) -> QuarantineSummary:
 
 
 def shown_record(stored: Mapping[str, Any]) -> QuarantineRecord:
-    """Show a stored record whole."""
+    """Show a stored record with its text."""
     return QuarantineRecord.model_validate({**stored, "id": str(stored["_id"])})

@@ -1,4 +1,4 @@
-"""Read runs and quarantined records, newest first, for the API, the dashboard and the metrics."""
+"""Read runs and quarantined records, newest first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from docustore.errors import InvalidQueryError, NotFoundError
 from docustore.etl.models import EtlRun, QuarantinedRecord, QuarantineState, RunState
 
 MAX_REASONS: Final = 20
-# The page asks every few seconds; records hold their raw text, up to a megabyte each.
+# The dashboard asks every few seconds, and a record holds up to 8 MB of raw text.
 MAX_RECORDS_BY_REASON: Final = 10_000
 Filter = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunQuery:
-    """Which runs, and which page of them; None = any."""
+    """Filters and page of a list of runs; None matches any."""
 
     source: str | None = None
     state: RunState | None = None
@@ -29,7 +29,7 @@ class RunQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantineQuery:
-    """Which quarantined records, and which page of them; None = any."""
+    """Filters and page of a list of quarantined records; None matches any."""
 
     source: str | None = None
     state: QuarantineState | None = QuarantineState.OPEN
@@ -38,7 +38,7 @@ class QuarantineQuery:
 
 
 async def list_runs(query: RunQuery) -> tuple[list[EtlRun], str | None]:
-    """Read one page of runs, latest asked for first, and the cursor of the next."""
+    """Read one page of runs, newest first, and the cursor of the next page."""
     bound = ("runs", query.source, query.state)
     which = _given(source=query.source, state=query.state)
     if query.cursor is not None:
@@ -51,7 +51,7 @@ async def list_runs(query: RunQuery) -> tuple[list[EtlRun], str | None]:
 
 
 async def list_quarantined(query: QuarantineQuery) -> tuple[list[Mapping[str, Any]], str | None]:
-    """Read one page of quarantined records, latest seen first, without their raw text."""
+    """Read one page of quarantined records, last seen first, without their raw text."""
     bound = ("quarantine", query.source, query.state)
     which = _given(source=query.source, state=query.state)
     if query.cursor is not None:
@@ -66,10 +66,10 @@ async def list_quarantined(query: QuarantineQuery) -> tuple[list[Mapping[str, An
 
 
 async def find_quarantined(record_id: str) -> Mapping[str, Any]:
-    """Read one quarantined record, whole.
+    """Read one quarantined record with its raw text.
 
     Raises:
-        NotFoundError: There is none with this id.
+        NotFoundError: No quarantined record has this id.
     """
     found = await _quarantine().find_one({"_id": ObjectId(record_id)}) if ObjectId.is_valid(record_id) else None
     if found is None:
@@ -78,7 +78,7 @@ async def find_quarantined(record_id: str) -> Mapping[str, Any]:
 
 
 async def last_finished_runs() -> list[Mapping[str, Any]]:
-    """Read the last finished run of each source, as it is stored; one indexed read for each source."""
+    """Read the last finished run of each source, by one indexed read each."""
     runs: AsyncCollection[dict[str, Any]] = EtlRun.get_pymongo_collection()
     which: Filter = {"state": {"$in": [RunState.SUCCEEDED.value, RunState.FAILED.value]}}
     last = [
@@ -96,7 +96,9 @@ async def open_by_source() -> dict[str, int]:
 
 
 async def open_by_reason() -> list[dict[str, Any]]:
-    """Count the latest 10,000 open quarantined records by reason, most first; two reasons count twice.
+    """Count open quarantined records by reason, most frequent reason first.
+
+    Counts the 10,000 records that were seen last. A record counts once for each of its reasons.
 
     Shape: `{"code": "email_malformed", "pointer": "/email", "records": 12}`, at most 20.
     """

@@ -1,4 +1,4 @@
-"""The run record as API, CLI and page show it. Pure."""
+"""The run record as the API, the CLI and the dashboard show it."""
 
 from datetime import datetime
 from typing import Any
@@ -9,17 +9,17 @@ from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigge
 
 
 class RunRecord(BaseModel):
-    """One run; while it runs, `counts` and `quality` are those of its last checkpoint."""
+    """One run; until it ends, `counts` and `quality` are of its last checkpoint."""
 
     id: str
     source: str
-    slot: datetime | None = Field(description="the hour it stands for; null for a run asked for by hand")
+    slot: datetime | None = Field(description="the hour of a scheduled run; null for a manual run")
     trigger: RunTrigger
     state: RunState
     window: Window
     watermark: WatermarkChange
     counts: Counts
-    quality: dict[str, int] = Field(description="records by reason why they were quarantined or warned about")
+    quality: dict[str, int] = Field(description="number of records by the reason of their quarantine or warning")
     options: RunOptions
     created_at: datetime
     started_at: datetime | None
@@ -45,5 +45,8 @@ def shown_run(run: EtlRun) -> RunRecord:
 
 
 def run_record(run: EtlRun) -> dict[str, Any]:
-    """Show a run as JSON-ready data, in the shape of `RunRecord`; times in RFC 3339 UTC."""
+    """Show a run as JSON-ready data in the shape of `RunRecord`.
+
+    Times are RFC 3339 texts in UTC.
+    """
     return shown_run(run).model_dump(mode="json")

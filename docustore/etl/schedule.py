@@ -1,11 +1,11 @@
-"""Which runs are due: one per source and hour, plus those that people ask for.
+"""Decide which runs are due: one per source and hour, and runs that people start.
 
-`tick` may be called at any time, by any number of workers, any number of times: the ledger's unique index on
-(source, slot) makes a slot's run once.
+Any number of workers may call `tick` at any time. The ledger's unique index on (source, slot) allows one run per
+slot.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -17,16 +17,15 @@ from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, Ru
 from docustore.source_settings import SourceSettings
 
 log: Final = structlog.get_logger()
-SLOT: Final = timedelta(hours=1)
 
 
 async def create_run(
     source: str, *, trigger: RunTrigger, options: RunOptions, now: datetime, is_attended: bool = False
 ) -> EtlRun:
-    """Enter a run that somebody asked for; it is due at once and belongs to no slot.
+    """Create a run that a person asked for; it is due at once and has no slot.
 
     Args:
-        is_attended: The caller works on it itself; no worker will, and if the caller dies the run has failed.
+        is_attended: The caller works on the run itself. No worker claims it. If the caller dies, the run fails.
     """
     run = EtlRun(source=source, trigger=trigger, options=options, created_at=now, is_attended=is_attended)
     await run.insert()
@@ -34,10 +33,10 @@ async def create_run(
 
 
 def known_source(sources: Mapping[str, SourceSettings], name: str) -> SourceSettings:
-    """Look a configured source up.
+    """Look up a configured source.
 
     Raises:
-        NotFoundError: The settings name no such source; the message lists those they name.
+        NotFoundError: The settings have no such source; the message lists the configured names.
     """
     if name not in sources:
         known = ", ".join(sorted(sources)) or "none"
@@ -48,10 +47,10 @@ def known_source(sources: Mapping[str, SourceSettings], name: str) -> SourceSett
 async def tick(
     database: Database, sources: Mapping[str, SourceSettings], *, now: datetime, max_attempts: int
 ) -> list[EtlRun]:
-    """Bring the ledger up to date and list the runs to wake workers for, oldest first.
+    """Bring the ledger up to date and list the due runs, oldest first.
 
-    Enters the current hour's run of every scheduled source; supersedes runs of earlier hours that never started,
-    because the window of a later one covers theirs; gives runs of silent workers back.
+    Creates the current hour's run of every scheduled source. Supersedes runs of earlier hours that never started,
+    because the window of the new run covers theirs. Makes the runs of silent workers due again.
     """
     slot = now.replace(minute=0, second=0, microsecond=0)
     paused = {row["_id"] async for row in database[SOURCES].find({"paused": True}, {"_id": 1})}
@@ -68,7 +67,10 @@ async def tick(
 
 
 async def take_unannounced_failure(database: Database, *, now: datetime) -> EtlRun | None:
-    """Take a failed run that nobody has been told of, each for one caller only; None where there is none."""
+    """Claim one failed run that was not alerted yet; None if there is none.
+
+    Each failed run is returned to one caller only.
+    """
     unannounced = {"state": RunState.FAILED, "is_attended": {"$ne": True}, "alerted_at": None}
     run = await database[RUNS].find_one_and_update(unannounced, {"$set": {"alerted_at": now}})
     return None if run is None else EtlRun.model_validate(run)
@@ -81,7 +83,7 @@ async def _enter_slot(database: Database, source: str, *, slot: datetime, now: d
         result = await database[RUNS].update_one(
             {"source": source, "slot": slot}, {"$setOnInsert": document}, upsert=True
         )
-    except DuplicateKeyError:  # another worker's upsert came first
+    except DuplicateKeyError:  # another worker's upsert was first
         return
     if result.upserted_id is None:
         return
@@ -98,7 +100,7 @@ async def _reap(database: Database, *, max_attempts: int) -> None:
         "state": {"$cond": [is_last, RunState.FAILED, RunState.DUE]},
         "finished_at": {"$cond": [is_last, "$$NOW", None]},
         "counts": {"$cond": [is_last, "$checkpoint.counts", "$counts"]},
-        "error": {"$concat": ["worker ", {"$ifNull": ["$lease_owner", "?"]}, " fell silent"]},
+        "error": {"$concat": ["worker ", {"$ifNull": ["$lease_owner", "?"]}, " stopped renewing its lease"]},
         "lease_owner": None,
         "lease_expires_at": None,
     }

@@ -1,4 +1,8 @@
-"""Write what a batch plan says: deletes, then updates, then inserts; and say what has to be looked at again."""
+"""Write a batch plan to the users: deletes, then updates, then inserts.
+
+Safe beside other writers: updates and deletes carry the version they were computed from, and inserts meet the
+unique indexes.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -9,40 +13,36 @@ from pymongo.errors import BulkWriteError
 
 from docustore.database import Database, Document
 from docustore.etl.classify import BatchPlan, UserWrite
-from docustore.etl.tombstones import save_tombstones
 from docustore.users.stored import SCHEMA_VERSION
 
 USERS: Final = "users"
-# DuplicateKey: another user has the identity or the address. DocumentValidationFailure: the collection's validator
-# refuses the user. Both concern one record only. https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+# DuplicateKey (11000): another user has the identity or the e-mail. DocumentValidationFailure (121): the
+# collection's validator refuses the user. Both concern one user only.
+# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 REFUSALS: Final = frozenset({11000, 121})
 
 
 async def write_plan(database: Database, plan: BatchPlan, *, source: str, now: datetime) -> set[int]:
-    """Carry a plan out.
-
-    Safe beside other writers: updates and deletes carry the version they were computed from, inserts meet the
-    unique indexes.
+    """Write a plan and return the records to reclassify.
 
     Args:
-        source: Who is noted as the writer, `etl:<source>`.
+        source: The writer is stored as `etl:<source>`.
 
     Returns:
-        The indexes of the records to classify again: what they led to met somebody else's write.
+        The indexes of the records whose writes lost a race against another writer, or were refused.
 
     Raises:
-        BulkWriteError: The store failed, and not because of single users. Part of the plan may be written.
+        BulkWriteError: The store failed for a reason other than single users. Part of the plan may be written.
     """
-    await save_tombstones(database, plan.tombstones)
     stamp: Document = {"updated_at": now, "updated_by": f"etl:{source}"}
     deletes = [write for write in plan.writes if write.fields is None]
     updates = [write for write in plan.writes if write.before is not None and write.fields is not None]
     inserts = [write for write in plan.writes if write.before is None]
-    # In this order: what leaves a user, or frees an e-mail address, must be gone before it arrives elsewhere.
-    failed = await _delete(database, deletes)
-    failed |= await _update(database, sorted(updates, key=_losses_first), stamp)
-    failed |= await _insert(database, inserts, stamp)
-    return failed
+    # In this order: an identity or e-mail must leave one user before it can arrive at another.
+    lost = await _delete(database, deletes)
+    lost |= await _update(database, sorted(updates, key=_losses_first), stamp)
+    lost |= await _insert(database, inserts, stamp)
+    return lost
 
 
 async def _insert(database: Database, writes: Sequence[UserWrite], stamp: Document) -> set[int]:
@@ -74,7 +74,7 @@ async def _update(database: Database, writes: Sequence[UserWrite], stamp: Docume
         failed = [writes[index] for index in _refused(exc)]
         matched = exc.details["nMatched"]
     if matched + len(failed) < len(writes):
-        # Somebody else changed some of these users, and the server does not say which: all are looked at again.
+        # Another writer changed some of these users. The server does not say which, so all are reclassified.
         return _records_of(writes)
     return _records_of(failed)
 
@@ -82,7 +82,7 @@ async def _update(database: Database, writes: Sequence[UserWrite], stamp: Docume
 async def _delete(database: Database, writes: Sequence[UserWrite]) -> set[int]:
     if not writes:
         return set()
-    # A user that has been given a password or a role here is somebody's account, whoever stands for it upstream.
+    # A user with a password or a local role is an account in use. An upstream change must not delete it.
     unowned = {"password_hash": {"$exists": False}, "local_roles.0": {"$exists": False}}
     operations = [DeleteOne({**_guard(write), **unowned}) for write in writes]
     result = await database[USERS].bulk_write(operations, ordered=False)
@@ -103,7 +103,7 @@ def _new_document(write: UserWrite, stamp: Document) -> Document:
 
 def _guard(write: UserWrite) -> Document:
     before = write.before or {}
-    # Another client's user may have no version; None then matches the missing field.
+    # A user written by another client may have no version; None matches a missing field.
     return {"_id": before["_id"], "version": before.get("version")}
 
 
@@ -113,7 +113,7 @@ def _losses_first(write: UserWrite) -> int:
 
 
 def _refused(error: BulkWriteError) -> list[int]:
-    """List the operations that the store refused one by one; any other failure concerns all of them."""
+    """List operations refused because of their own user; raise any other failure."""
     failures = error.details["writeErrors"]
     if any(failure["code"] not in REFUSALS for failure in failures) or error.details["writeConcernErrors"]:
         raise error

@@ -1,4 +1,4 @@
-"""ETL workers that are killed, and more of them than one."""
+"""ETL workers that are killed, stopped, or run side by side."""
 
 import asyncio
 import json
@@ -20,10 +20,10 @@ from tests.http_service import Answer, Query, http_service
 from tests.waiting import until
 
 USERS = 100_000
-# The load of the worker to be killed stops here until it is dead, however fast the machine is.
+# The service holds its answers from here until the worker is dead, so that no machine is too fast for the test.
 HELD_FROM = 60_000
 WORKER = ("-m", "arq", "workers.settings.WorkerSettings")
-# The queue of these tests alone: Valkey keeps sixteen apart.
+# A queue database for these tests alone; Valkey has sixteen.
 QUEUE_DATABASE = 9
 
 pytestmark = [pytest.mark.chaos]
@@ -51,8 +51,8 @@ def _environment(*, kind: str, url: str, schedule: str = "off", lease_s: int = 6
     return {"DOCUSTORE_SOURCES": json.dumps({"crm": source}), "DOCUSTORE_ETL_LEASE_S": str(lease_s)}
 
 
-async def _enter_run() -> None:
-    """Ask for a run by hand: a scheduled one would be two where the test runs over a full hour."""
+async def _create_run() -> None:
+    """Create a manual run: at a full hour, a schedule would create two."""
     await create_run("crm", trigger=RunTrigger.API, options=RunOptions(), now=datetime.now(UTC))
 
 
@@ -90,7 +90,7 @@ async def _check_complete(database: Database, run: EtlRun) -> None:
 async def test_killed_worker_s_run_is_resumed_and_complete(
     database: Database, queue_settings: Settings, tmp_path: Path
 ) -> None:
-    """SIGKILL in the middle of a load: the next worker goes on at the checkpoint, and nothing is there twice."""
+    """After SIGKILL the next worker resumes at the checkpoint; no user is twice."""
     is_dead = asyncio.Event()
 
     async def hold(query: Query) -> None:
@@ -100,7 +100,7 @@ async def test_killed_worker_s_run_is_resumed_and_complete(
     async def is_third_done() -> bool:
         return await database.users.estimated_document_count() > USERS // 3
 
-    await _enter_run()
+    await _create_run()
     log = tmp_path / "worker.log"
     async with http_service(_page_of_users, hold=hold) as service:
         environment = _environment(kind="http", url=service.url, lease_s=5)
@@ -120,7 +120,7 @@ async def test_killed_worker_s_run_is_resumed_and_complete(
 async def test_stopped_worker_gives_its_run_back(
     database: Database, queue_settings: Settings, tmp_path: Path
 ) -> None:
-    """A deploy in the middle of a load costs no lease time: the run is due again at once."""
+    """A stopped worker's run is due again at once, before its lease expires."""
     is_stopped = asyncio.Event()
 
     async def hold(query: Query) -> None:
@@ -130,7 +130,7 @@ async def test_stopped_worker_gives_its_run_back(
     async def has_begun() -> bool:
         return await database.users.estimated_document_count() > 0
 
-    await _enter_run()
+    await _create_run()
     log = tmp_path / "worker.log"
     async with http_service(_page_of_users, hold=hold) as service:
         long_lease = _environment(kind="http", url=service.url, lease_s=3600)
@@ -142,7 +142,7 @@ async def test_stopped_worker_gives_its_run_back(
         [run] = await EtlRun.find_all().to_list()
         assert (run.state, run.error) == (RunState.DUE, "interrupted")
         async with program(*WORKER, settings=queue_settings, log=log, extra=long_lease) as second:
-            await until(lambda: _has_finished(second), what="the run taken up again")
+            await until(lambda: _has_finished(second), what="the resumed run")
 
     [run] = await EtlRun.find_all().to_list()
     await _check_complete(database, run)
@@ -167,7 +167,7 @@ async def test_two_workers_run_an_hour_once(
         ]
         await until(is_loaded, what="the run")
 
-    # At a full hour there may be two slots. Only one of their runs has had anything to do.
+    # At a full hour there may be two slots. Only one of their runs had records to store.
     runs = await EtlRun.find_all().sort("slot").to_list()
     assert len({run.slot for run in runs}) == len(runs)
     assert all(run.attempts <= 1 for run in runs)

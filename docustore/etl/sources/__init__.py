@@ -1,1 +1,1 @@
-"""Where records come from: one module per kind of upstream system."""
+"""The kinds of upstream systems, one module each."""

@@ -1,7 +1,7 @@
 """Records from a file: NDJSON, a JSON array or CSV, plain or gzip.
 
-The format is told from the content, CSV from the name. A file is read whole at every run, in memory of one page;
-a run that was interrupted goes on behind the last record it had finished, if the file is still the same.
+The content shows the format, except for CSV, which the file name shows. Every run reads the whole file and holds
+one page in memory. An interrupted run continues after the last finished record if the file has not changed.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ import gzip
 import io
 import zlib
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, ClassVar, Final, Self
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -22,17 +22,19 @@ import msgspec
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.json_array import ArrayMalformedError, split_array
-from docustore.etl.sources.page import Page
+from docustore.etl.sources.source import Page, Source
+from docustore.source_settings import SourceSettings
 
+FILE_SOURCE_NAME: Final = "file"
 GZIP_MAGIC: Final = b"\x1f\x8b"
 BOM: Final = b"\xef\xbb\xbf"
 HEAD_BYTES: Final = 4096
 BLOCK_CHARS: Final = 1 << 20
-# Longer lines are cut here: they are quarantined anyway, and memory stays bounded.
+# Longer lines are cut here, which bounds memory. They are over the size limit of records, so they are quarantined.
 MAX_LINE_BYTES: Final = 16_000_000
 NDJSON_SUFFIXES: Final = frozenset({".ndjson", ".jsonl"})
 CSV_SUFFIX: Final = ".csv"
-# A spreadsheet's columns are flat; these are the ones that belong into the profile.
+# A spreadsheet's columns are flat. These columns belong into the profile.
 PROFILE_COLUMNS: Final = frozenset(
     {"avatar", "avatar_url", "bio", "location", "notifications", "theme", "language"}
 )
@@ -43,22 +45,40 @@ def path_of(url: str) -> Path:
     return Path(unquote(urlsplit(url).path)) if url.startswith("file:") else Path(url)
 
 
-class FileSource:
-    """One file, opened anew for every reading."""
+class FileSource(Source):
+    """One file, opened again for every reading."""
+
+    schemes: ClassVar[frozenset[str]] = frozenset({"", "file"})
+    reads_window: ClassVar[bool] = False
 
     def __init__(self, name: str, path: Path, *, page_size: int) -> None:
         self._name = name
         self._path = path
         self._page_size = page_size
 
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Self]:
+        """Describe the file; each reading opens and closes it."""
+        yield cls(name, path_of(settings.url), page_size=page_size)
+
+    @classmethod
+    def name_of(cls, address: str) -> str:
+        """Return one name for all files.
+
+        Yesterday's and today's export of a system hold the same identities.
+        """
+        del address
+        return FILE_SOURCE_NAME
+
     async def clock(self) -> datetime:
-        """Return our own time: a file has no other."""
+        """Return this machine's time, because a file has no clock."""
         if not self._path.is_file():
             raise ConfigurationError(setting=f"sources.{self._name}.url", problem=f"no file at {self._path}")
         return datetime.now(UTC)
 
     async def pages(self, window: Window, *, after: str | None) -> AsyncIterator[Page]:
-        """Read the file page by page; the window is left to the classification, which knows every version."""
+        """Read the file page by page; the window is ignored."""
         del window
         version = self._version()
         done, _, version_then = (after or "").partition("@")
@@ -72,7 +92,7 @@ class FileSource:
                 yield Page(records=page, first=first, resume=f"{last}@{version}")
                 first = last + 1
         finally:
-            # A thread that is still reading cannot be broken off; the file is closed when it has done.
+            # A thread that is still reading cannot be cancelled. It closes the file when it is done.
             with suppress(ValueError):
                 records.close()
 
@@ -82,7 +102,7 @@ class FileSource:
         except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
             raise self._bad("the gzip data is damaged or cut short; fetch the file again") from exc
         except ArrayMalformedError as exc:
-            raise self._bad(f"the JSON array is broken ({exc}); what stood before was loaded") from exc
+            raise self._bad(f"the JSON array is broken ({exc}); the elements before it were loaded") from exc
         except csv.Error as exc:
             raise self._bad(f"not a CSV table: {exc}") from exc
         except UnicodeDecodeError as exc:

@@ -1,17 +1,19 @@
 """Records from a paged HTTP service.
 
 Protocol: `GET url?modified_since=T&until=T&limit=N&cursor=C` answers `{"users": [...], "next_cursor": C|null,
-"server_time": T}`, ordered by (modified_at, id). 401, 403 and other 4xx are final; 429, 5xx and transport errors
-are retried with jittered backoff, and `Retry-After` is honoured. A page that is no such JSON is an error: a run
+"server_time": T}`, ordered by (modified_at, id). 429, 5xx and transport errors are retried with jittered backoff,
+and `Retry-After` is honoured. 401, 403 and all other 4xx are final. A page of another shape is an error, so a run
 never succeeds on an error page.
 """
 
+import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Final
+from typing import ClassVar, Final, Self
+from urllib.parse import urlsplit
 
 import httpx2
 import stamina
@@ -20,47 +22,60 @@ from docustore.clock import as_utc
 from docustore.errors import SourceContentError, SourceRejectedError, SourceUnavailableError
 from docustore.etl.models import Window
 from docustore.etl.sources.http_page import PageMalformedError, WirePage, parse_page
-from docustore.etl.sources.page import Page
+from docustore.etl.sources.source import Page, Source
 from docustore.source_settings import SourceSettings
 
 TOO_MANY_REQUESTS: Final = 429
 SERVER_ERROR: Final = 500
-# A source that asks for more is not waited for: the run is put off, and its worker freed.
+# A longer `Retry-After` puts the run off, which frees the worker.
 MAX_INLINE_WAIT: Final = timedelta(seconds=60)
-# Nor is it put off for longer: a proxy's mistake must not end the schedule of a source.
+# No run is put off for longer: a misconfigured proxy must not end the schedule of a source.
 MAX_RETRY_AFTER: Final = timedelta(days=1)
 BACKOFF_START_S: Final = 0.5
 BACKOFF_MAX_S: Final = 20.0
-# Marks a run that has read everything and only lacks its commit.
+# The mark after the last page: the run has read everything and only its commit is missing.
 FINISHED: Final = "!"
+_NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
 
-@asynccontextmanager
-async def open_http_source(name: str, settings: SourceSettings) -> AsyncIterator["HttpSource"]:
-    """Open one connection pool to the service for the length of a run."""
-    headers = {key: value.get_secret_value() for key, value in settings.headers.items()}
-    timeout = httpx2.Timeout(settings.timeout_s)
-    async with httpx2.AsyncClient(timeout=timeout, headers={"Accept": "application/json", **headers}) as client:
-        yield HttpSource(name, settings, client)
+class HttpSource(Source):
+    """The service behind one URL."""
 
-
-class HttpSource:
-    """The service behind one url."""
+    schemes: ClassVar[frozenset[str]] = frozenset({"http", "https"})
+    reads_window: ClassVar[bool] = True
 
     def __init__(self, name: str, settings: SourceSettings, client: httpx2.AsyncClient) -> None:
         self._name = name
         self._settings = settings
         self._client = client
 
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Self]:
+        """Open one connection pool to the service; `settings.page_size` counts here."""
+        del page_size
+        headers = {key: value.get_secret_value() for key, value in settings.headers.items()}
+        timeout = httpx2.Timeout(settings.timeout_s)
+        async with httpx2.AsyncClient(
+            timeout=timeout, headers={"Accept": "application/json", **headers}
+        ) as client:
+            yield cls(name, settings, client)
+
+    @classmethod
+    def name_of(cls, address: str) -> str:
+        """Name a service after its host and port: `crm-example-org-8443`."""
+        host = urlsplit(address).netloc.rpartition("@")[2]
+        return _NOT_IN_A_NAME.sub("-", host.lower()).strip("-")
+
     async def clock(self) -> datetime:
-        """Ask for one record, for the sake of the time the service says it is."""
+        """Ask for one record and return the time that the answer states."""
         page, response = await self._get({"limit": "1"})
         if page.server_time is not None:
             return as_utc(page.server_time)
         return _http_date(response.headers.get("date", "")) or datetime.now(UTC)
 
     async def pages(self, window: Window, *, after: str | None) -> AsyncIterator[Page]:
-        """Follow the cursors from the first page, or from a mark, to the last."""
+        """Follow the cursors to the last page, from the first one or from a mark."""
         done, _, cursor = (after or "0@").partition("@")
         if cursor == FINISHED:
             return
@@ -73,7 +88,7 @@ class HttpSource:
             if not page.next_cursor:
                 return
             if page.next_cursor in seen:
-                raise self._bad("next_cursor came twice; following it would never end")
+                raise self._bad("next_cursor came twice; the pages would never end; correct the service")
             seen.add(page.next_cursor)
             cursor, first = page.next_cursor, last + 1
 
@@ -103,7 +118,7 @@ class HttpSource:
             raise self._bad(str(exc)) from exc
 
     async def _request(self, query: Mapping[str, str]) -> httpx2.Response:
-        # Merged: `params` would replace the query that the configured address has, such as a tenant's name.
+        # Merged: `params` would replace the query of the configured URL, such as a tenant's name.
         url = httpx2.URL(self._settings.url).copy_merge_params(query)
         try:
             response = await self._client.get(url)
@@ -130,9 +145,9 @@ def _backoff(error: Exception) -> bool | timedelta:
 
 
 def _retry_after(value: str | None) -> timedelta | None:
-    """Read `Retry-After`, seconds or an HTTP date (RFC 9110, 10.2.3), a day at most.
+    """Read `Retry-After`, limited to one day; None if it is missing or malformed.
 
-    None where it is missing or senseless.
+    The header is a number of seconds or an HTTP date (RFC 9110, 10.2.3).
     """
     if value is None:
         return None
@@ -147,7 +162,7 @@ def _retry_after(value: str | None) -> timedelta | None:
 
 
 def _http_date(value: str) -> datetime | None:
-    """Read an HTTP date as UTC; None where it is missing or malformed."""
+    """Read an HTTP date as UTC; None if it is missing or malformed."""
     try:
         return as_utc(parsedate_to_datetime(value))
     except ValueError:

@@ -1,7 +1,7 @@
 """Read the body of one page. Pure.
 
-The records stay the bytes they came as; each is parsed on its own later. A page whose only fault is inside a
-record (a NaN, say) is cut up leniently, so that the fault costs that record alone.
+The records stay the bytes that were received. Each record is parsed later, on its own. If the only fault of a page
+is inside one record, such as a NaN, the page is split leniently, and the fault costs that record alone.
 """
 
 import json
@@ -16,11 +16,11 @@ _SCANNER: Final = json.JSONDecoder()
 
 
 class PageMalformedError(ValueError):
-    """A body that is not a page; says what it is instead."""
+    """A body that is not a page; the message says what it is."""
 
 
 class WirePage(msgspec.Struct, frozen=True):
-    """One page: records as bytes, the cursor of the next page or None, the service's time if it says so."""
+    """One page: records as bytes, and the next cursor and the time if present."""
 
     users: list[bytes]
     next_cursor: str | None
@@ -40,7 +40,7 @@ def parse_page(body: bytes, content_type: str) -> WirePage:
     """Parse the body of a successful answer.
 
     Raises:
-        PageMalformedError: HTML, another JSON shape, or JSON that cannot be cut into records.
+        PageMalformedError: HTML, another JSON shape, or JSON that cannot be split into records.
     """
     start = body.lstrip()[:1]
     if start == b"<" or "html" in content_type:
@@ -50,13 +50,13 @@ def parse_page(body: bytes, content_type: str) -> WirePage:
     except msgspec.ValidationError as exc:
         raise PageMalformedError(f"answered with JSON of another shape: {exc}") from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        return _cut_up(body, exc)
+        return _split_leniently(body, exc)
     if parsed.users is None:
         raise PageMalformedError('answered without the key "users"')
     return _page([bytes(user) for user in parsed.users], parsed.next_cursor, parsed.server_time)
 
 
-def _cut_up(body: bytes, cause: Exception) -> WirePage:
+def _split_leniently(body: bytes, cause: Exception) -> WirePage:
     text = body.decode("utf-8", errors="surrogateescape")
     try:
         envelope = json.loads(text)
@@ -80,7 +80,7 @@ def _cut_up(body: bytes, cause: Exception) -> WirePage:
 
 
 def _start_of_users(text: str) -> int:
-    """Find where the array of the top-level key `users` starts, skipping what stands before it."""
+    """Find the start of the array of the top-level key `users`."""
     at = text.index("{") + 1
     while True:
         key, at = _SCANNER.raw_decode(text, _skip(text, at))

@@ -1,7 +1,7 @@
-"""Cut a JSON array into the texts of its elements without reading it whole. Pure.
+"""Split a JSON array into the texts of its elements, block by block. Pure.
 
-Each element is located with the standard library's scanner, which is lenient (NaN), and handed on as it stands:
-whether it is good JSON is decided per record, so that one bad element costs one record.
+The standard library's scanner finds the end of each element. It is lenient (NaN), and the text of an element stays
+unchanged. Each record is checked later, on its own, so one bad element costs one record.
 """
 
 import json
@@ -14,7 +14,7 @@ _IN_NUMBERS: Final = "0123456789.eE+-"
 
 
 class ArrayMalformedError(ValueError):
-    """The text stops being a JSON array; `char` is where, counted from its start."""
+    """The text is not a JSON array; `char` is the offset of the fault from the start."""
 
     def __init__(self, problem: str, *, char: int) -> None:
         super().__init__(f"{problem} at character {char}")
@@ -26,11 +26,11 @@ def split_array(blocks: Iterator[str], *, max_element_chars: int, is_whole_text:
 
     Args:
         blocks: The text in pieces, as read from a file.
-        max_element_chars: Longer elements are taken for a missing bracket: memory stays bounded.
-        is_whole_text: Nothing may follow the array: what stands in a second one would be lost unseen.
+        max_element_chars: A longer element counts as a missing bracket. This bounds memory.
+        is_whole_text: No text may follow the array. The elements of a second array would be lost silently.
 
     Raises:
-        ArrayMalformedError: Not an array, an element that cannot be scanned, or the text ends early, or late.
+        ArrayMalformedError: The text is no array, an element cannot be scanned, or the text ends early or late.
     """
     scanner = _Scanner(blocks, max_element_chars)
     scanner.take("[")
@@ -53,7 +53,7 @@ class _Scanner:
         self._before = 0
 
     def peek(self) -> str:
-        """Return the next character that is not blank, without taking it; empty at the end."""
+        """Return the next character that is not blank, or an empty text at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _BLANK:
                 self._at += 1
@@ -61,7 +61,7 @@ class _Scanner:
                 return self._text[self._at : self._at + 1]
 
     def take(self, char: str) -> None:
-        """Step over a character that must come next; the empty one is the end of the text."""
+        """Step over the expected next character; the empty text expects the end."""
         if self.peek() != char:
             raise self._malformed(f"expected {char!r}" if char else "expected the end")
         self._at += len(char)
@@ -75,7 +75,7 @@ class _Scanner:
                 if len(self._text) - self._at > self._max or not self._more():
                     raise self._malformed("not a JSON value") from exc
                 continue
-            # A number cut by the end of a block goes on in the next one.
+            # A number at the end of a block may continue in the next block.
             is_whole = end < len(self._text) and self._text[end] not in _IN_NUMBERS
             if is_whole or not self._more():
                 element = self._text[self._at : end]

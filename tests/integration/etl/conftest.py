@@ -1,4 +1,4 @@
-"""Runs of the ETL as tests need them."""
+"""Fixtures that run the ETL."""
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
@@ -11,7 +11,7 @@ import pytest
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.models import EtlRun, RunOptions, RunTrigger
-from docustore.etl.pipeline import RunEnvironment, execute
+from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.schedule import create_run
 from docustore.source_settings import SourceSettings
 
@@ -56,10 +56,10 @@ def run_source(environment: RunEnvironment) -> Run:
         **options: Any,
     ) -> EtlRun:
         if again is not None:
-            return await execute(again, source, with_ or environment)
+            return await execute_run(again, source, with_ or environment)
         entered = await create_run(
             name, trigger=RunTrigger.CLI, options=RunOptions(**options), now=datetime.now(UTC)
         )
-        return await execute(str(entered.id), source, with_ or environment)
+        return await execute_run(str(entered.id), source, with_ or environment)
 
     return run

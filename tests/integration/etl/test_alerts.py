@@ -1,4 +1,4 @@
-"""Failed runs are told to somebody, once."""
+"""Each failed run is alerted once."""
 
 import asyncio
 import json

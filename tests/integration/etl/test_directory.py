@@ -12,7 +12,7 @@ from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.models import EtlRun
-from docustore.etl.pipeline import RunEnvironment
+from docustore.etl.run import RunEnvironment
 from tests.integration.etl.conftest import Run, file_source
 from tests.listening import assert_consistent, listening
 
@@ -22,7 +22,7 @@ NOT_COMPARED = {"_id": 0, "updated_at": 0, "version": 0}
 
 pytestmark = [
     pytest.mark.directory,
-    pytest.mark.skipif(not FILES[0].is_file(), reason="the real user directory is not beside the checkout"),
+    pytest.mark.skipif(not FILES[0].is_file(), reason="the files of the real user directory are missing"),
 ]
 
 
@@ -53,7 +53,7 @@ async def test_incremental_run_on_the_real_directory(database: Database, run_sou
 async def test_listener_turns_the_directory_into_history(
     database: Database, settings: Settings, run_source: Run
 ) -> None:
-    """One row of history per write, and live figures that a full aggregation confirms."""
+    """Each write has one row of history; a full aggregation confirms the marts."""
     async with listening(database, settings):
         for path in FILES:
             await run_source(file_source(path, required=("email",)))

@@ -1,4 +1,4 @@
-"""Runs of an HTTP service, well-behaved and not."""
+"""Runs against an HTTP service, with correct and faulty answers."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ async def test_pages_are_followed_within_one_window(database: Database, run_sour
 
 
 async def test_clock_far_ahead_moves_no_watermark(database: Database, run_source: Run) -> None:
-    """Else every change until that day would lie before the watermark, and never be read."""
+    """A watermark in the future would skip every change until that time."""
     ahead = Answer({"users": [user(1)], "next_cursor": None, "server_time": "2999-01-01T00:00:00Z"})
 
     run, _ = await ran(run_source, lambda _: ahead)
@@ -61,8 +61,8 @@ async def test_clock_far_ahead_moves_no_watermark(database: Database, run_source
     assert await database["users"].count_documents({}) == 0
 
 
-async def test_query_of_the_configured_address_is_kept(run_source: Run) -> None:
-    """Left out, a service of many tenants would answer with all of them, or with another."""
+async def test_query_of_the_configured_url_is_kept(run_source: Run) -> None:
+    """Without it, a service of many tenants would answer for all or another one."""
     async with http_service(two_pages) as service:
         source = SourceSettings(kind="http", url=f"{service.url}?tenant=5&limit=1")
         await run_source(source)
@@ -96,7 +96,7 @@ async def test_full_run_asks_for_everything(run_source: Run) -> None:
         Answer({"users": [user(1)]}, cut=True),
     ],
 )
-async def test_passing_failure_is_retried(run_source: Run, failure: Answer) -> None:
+async def test_transient_failure_is_retried(run_source: Run, failure: Answer) -> None:
     run, service = await ran(run_source, in_turn(failure, page(), page(user(1))))
 
     assert (run.state, run.counts.inserted) == (RunState.SUCCEEDED, 1)
@@ -104,7 +104,7 @@ async def test_passing_failure_is_retried(run_source: Run, failure: Answer) -> N
 
 
 async def test_long_retry_after_puts_the_run_off(run_source: Run) -> None:
-    """Waiting would keep a worker busy with nothing."""
+    """Waiting would block a worker."""
     run, _ = await ran(run_source, lambda _: Answer(status=503, headers={"retry-after": "3600"}))
 
     assert run.state is RunState.DUE
@@ -113,7 +113,7 @@ async def test_long_retry_after_puts_the_run_off(run_source: Run) -> None:
 
 
 @pytest.mark.parametrize("wish", ["99999999999999", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
-async def test_boundless_retry_after_is_a_day(run_source: Run, wish: str) -> None:
+async def test_retry_after_is_at_most_a_day(run_source: Run, wish: str) -> None:
     """A misconfigured proxy must not end a source's schedule."""
     run, _ = await ran(run_source, lambda _: Answer(status=503, headers={"retry-after": wish}))
 
@@ -123,7 +123,7 @@ async def test_boundless_retry_after_is_a_day(run_source: Run, wish: str) -> Non
 
 
 @pytest.mark.parametrize("wish", ["\u00b2", "soon", "-1"])
-async def test_senseless_retry_after_is_ignored(run_source: Run, wish: str) -> None:
+async def test_malformed_retry_after_is_ignored(run_source: Run, wish: str) -> None:
     failure = Answer(status=503, headers={"retry-after": wish})
 
     run, _ = await ran(run_source, in_turn(failure, page(), page(user(1))))
@@ -133,7 +133,7 @@ async def test_senseless_retry_after_is_ignored(run_source: Run, wish: str) -> N
 
 @pytest.mark.parametrize("date", ["yesterday", "Sun, 01 Nov 2026 12:00:00 -0000"])
 async def test_clock_of_a_service_is_read_leniently(run_source: Run, date: str) -> None:
-    """A service that does not say its time in the body may say it badly in the header, too."""
+    """A malformed date header must not fail the run."""
     run, _ = await ran(run_source, lambda _: Answer({"users": [user(1)]}, headers={"date": date}))
 
     assert run.state is RunState.SUCCEEDED
@@ -158,10 +158,10 @@ async def test_refusal_is_final(run_source: Run, status: int) -> None:
         (Answer({"users": [], "next_cursor": "same"}), "came twice"),
     ],
 )
-async def test_senseless_answer_fails_the_run(
+async def test_malformed_answer_fails_the_run(
     database: Database, run_source: Run, answer: Answer, reason: str
 ) -> None:
-    """A run never succeeds on an error page: the watermark stays, and the next run reads the same window."""
+    """The watermark does not move, and the next run reads the same window."""
     run, _ = await ran(run_source, lambda _: answer)
 
     assert run.state is RunState.FAILED
@@ -184,15 +184,15 @@ async def test_bad_record_costs_only_itself(database: Database, run_source: Run)
     assert codes == {"not_a_number", "lone_surrogate"}
 
 
-async def test_interrupted_run_goes_on_at_its_page(database: Database, run_source: Run) -> None:
-    """A failure in the middle puts the run off; what it had finished is neither read nor counted again."""
+async def test_interrupted_run_resumes_at_its_page(database: Database, run_source: Run) -> None:
+    """Pages finished before the failure are neither read nor counted again."""
 
-    def broken_behind_page_one(query: Query) -> Answer:
+    def failing_after_page_one(query: Query) -> Answer:
         if query.get("cursor") == "c1":
             return Answer(status=503, headers={"retry-after": "3600"})
         return page(user(1), cursor="c1")
 
-    put_off, _ = await ran(run_source, broken_behind_page_one)
+    put_off, _ = await ran(run_source, failing_after_page_one)
     await database.etl_runs.update_one({"_id": put_off.id}, {"$set": {"not_before": None}})
 
     async with http_service(two_pages) as service:

@@ -1,4 +1,4 @@
-"""Who may work on a run, and which results count."""
+"""Which process may work on a run, and which results count."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from docustore.database import Database
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
 from docustore.etl import ledger, schedule
 from docustore.etl.models import Checkpoint, EtlRun, RunOptions, RunState, RunTrigger
-from docustore.etl.pipeline import RunEnvironment, execute
+from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.schedule import create_run
 from tests.integration.etl.conftest import file_source, user, write_ndjson
 
@@ -48,7 +48,7 @@ async def test_source_is_read_by_one_run_at_a_time(database: Database) -> None:
 
 
 async def test_taken_over_claim_commits_nothing(database: Database) -> None:
-    """A worker that was silent for longer than its lease finds everything it has not committed void."""
+    """A worker that was silent for longer than its lease cannot commit."""
     run = await due_run()
     stale, _ = await ledger.claim(database, str(run.id), owner="slow", lease_s=30)
     await expire_lease(database, run)
@@ -68,7 +68,7 @@ async def test_taken_over_claim_commits_nothing(database: Database) -> None:
     assert (await ledger.get_run(str(run.id))).state is RunState.SUCCEEDED
 
 
-async def test_silent_run_is_given_back_until_its_last_attempt(database: Database) -> None:
+async def test_expired_run_is_due_until_its_last_attempt(database: Database) -> None:
     run = await due_run()
     states = []
     for _ in range(2):
@@ -102,7 +102,7 @@ async def test_cancelled_run_stops_its_worker(environment: RunEnvironment, tmp_p
     with pytest.raises(LeaseLostError):
         await ledger.commit(database, claim, Checkpoint(), watermark=NOW)
     with pytest.raises(RunError, match="cancelled"):
-        await execute(str(run.id), file_source(path), environment)
+        await execute_run(str(run.id), file_source(path), environment)
 
 
 async def test_unknown_run_is_not_found(database: Database) -> None:

@@ -1,4 +1,4 @@
-"""Writes that MongoDB refuses for a reason that no other try will mend."""
+"""Writes that MongoDB refuses for a reason that is not transient."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.integration.etl.conftest import Run, file_source, user, write_ndjson
 
 @pytest.fixture
 async def refusing(database: Database) -> AsyncIterator[None]:
-    """A text index that takes a user's status for a language, and knows no such one."""
+    """A text index that reads the status as a language, which it does not know."""
     await database.users.create_index([("first_name", "text")], name="refusing", language_override="status")
     yield
     await database.users.drop_index("refusing")
@@ -21,7 +21,7 @@ async def refusing(database: Database) -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("refusing")
 async def test_refused_write_fails_the_run_with_its_code(run_source: Run, tmp_path: Path) -> None:
-    """The driver's own error holds every document of the batch: it must reach neither the ledger nor a log."""
+    """The driver's error quotes every document: keep it out of ledger and log."""
     source = file_source(write_ndjson(tmp_path / "a.ndjson", [user(1), user(2)]))
 
     with capture_logs() as logged:

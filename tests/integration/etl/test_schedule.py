@@ -1,4 +1,4 @@
-"""One run per source and hour, whoever asks how often."""
+"""One run per source and hour, for any number of ticks."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ async def test_one_run_per_hour_from_many_ticks(database: Database) -> None:
 
 
 async def test_missed_hours_are_merged_into_the_latest(database: Database) -> None:
-    """The window of the latest covers theirs: reading the same records again would be waste."""
+    """The window of the latest run covers the windows of the missed ones."""
     await ticked(database, NOON)
     await ticked(database, NOON + timedelta(hours=1))
 
@@ -60,14 +60,14 @@ async def test_put_off_run_waits_for_its_time(database: Database) -> None:
     assert len(await ticked(database, NOON + timedelta(minutes=10))) == 1
 
 
-async def test_paused_source_is_left_alone(database: Database) -> None:
+async def test_paused_source_has_no_runs(database: Database) -> None:
     await database.etl_sources.insert_one({"_id": "crm", "paused": True})
 
     assert await ticked(database, NOON) == []
 
 
 @pytest.mark.parametrize(("is_attended", "woken"), [(True, 0), (False, 1)])
-async def test_attended_run_wakes_nobody(database: Database, is_attended: bool, woken: int) -> None:
+async def test_attended_run_is_not_listed(database: Database, is_attended: bool, woken: int) -> None:
     await create_run("manual", trigger=RunTrigger.CLI, options=RunOptions(), now=NOON, is_attended=is_attended)
 
     assert len(await tick(database, {}, now=NOON, max_attempts=5)) == woken

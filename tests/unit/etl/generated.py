@@ -1,4 +1,4 @@
-"""Hypothesis strategies for upstream records with everything that makes them hard to merge."""
+"""Hypothesis strategies for upstream records that are hard to merge."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ EMAILS = [f"{name}@example.org" for name in ("ada", "bob", "cyd")]
 
 @st.composite
 def upstream_records(draw: st.DrawFn) -> dict[str, Any]:
-    """Few identities, addresses and times, so that collisions of every kind are common."""
+    """Few identities, e-mails and times, so that all kinds of collisions are common."""
     source = draw(st.sampled_from(["crm", "hr"]))
     record: dict[str, Any] = {
         "source": source,
@@ -35,7 +35,7 @@ def upstream_records(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def mapped(record: dict[str, Any]) -> UserRecord:
-    """Take a generated record through parsing and transformation."""
+    """Parse and transform a generated record."""
     fields = {name: value for name, value in record.items() if name != "source"}
     rules = RULES if record.get("source", "crm") == "crm" else _hr_rules()
     return to_user_record(json.dumps(fields).encode(), rules)

@@ -1,4 +1,4 @@
-"""A store in memory that carries out batch plans, with the unique indexes of the real one held by assertion."""
+"""A store in memory that writes batch plans and asserts the unique indexes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ class MemoryStore:
             self.load(records[start : start + batch_size])
 
     def content(self) -> list[dict[str, Any]]:
-        """Everything but what depends on when it was written, in an order of its own."""
+        """Return the users by e-mail, without the fields that depend on the write time."""
         hidden = {"_id", "version", "updated_at"}
         kept = [{k: v for k, v in user.items() if k not in hidden} for user in self.users.values()]
         return sorted(kept, key=lambda user: user["email"])

@@ -9,7 +9,7 @@ import pytest
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.file import BLOCK_CHARS, MAX_LINE_BYTES, FileSource, path_of
-from docustore.etl.sources.page import Page
+from docustore.etl.sources.source import Page
 
 RECORDS = [{"id": n, "email": f"u{n}@example.org"} for n in range(7)]
 NDJSON = "".join(json.dumps(record) + "\n" for record in RECORDS).encode()
@@ -45,7 +45,7 @@ async def test_every_format(tmp_path: Path, name: str, content: bytes) -> None:
     assert ids(await read(path)) == list(range(7))
 
 
-async def test_goes_on_behind_a_mark(tmp_path: Path) -> None:
+async def test_resumes_after_a_mark(tmp_path: Path) -> None:
     path = tmp_path / "users.ndjson"
     path.write_bytes(NDJSON)
     first, *_ = await read(path)
@@ -93,7 +93,7 @@ async def test_csv_columns_find_the_profile(tmp_path: Path) -> None:
         ("a.csv", b"id,email\n1,J\xf6rg@example.org\n", "UTF-8"),
     ],
 )
-async def test_bad_files_say_what_is_wrong(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
+async def test_bad_file_says_its_fault(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
 

@@ -5,7 +5,7 @@ import pytest
 from docustore.etl.sources.http_page import PageMalformedError, parse_page
 
 
-def test_records_stay_the_bytes_they_came_as() -> None:
+def test_records_keep_their_bytes() -> None:
     page = parse_page(b'{"users": [{"id":  1}, 2], "next_cursor": "c", "server_time": "2026-01-01T00:00:00Z"}', "")
 
     assert page.users == [b'{"id":  1}', b"2"]
@@ -40,6 +40,6 @@ def test_nan_in_a_record_costs_that_record_alone() -> None:
         (b'{"users": [], "server_time": "2026-01-01T00:00:00"}', "", "no time zone"),
     ],
 )
-def test_what_is_no_page(body: bytes, content_type: str, reason: str) -> None:
+def test_malformed_page_says_its_fault(body: bytes, content_type: str, reason: str) -> None:
     with pytest.raises(PageMalformedError, match=reason):
         parse_page(body, content_type)

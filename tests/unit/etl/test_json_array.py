@@ -1,4 +1,4 @@
-"""Cutting a JSON array into its elements' texts."""
+"""Splitting a JSON array into the texts of its elements."""
 
 import json
 from collections.abc import Iterator

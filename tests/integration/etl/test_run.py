@@ -1,4 +1,4 @@
-"""Whole runs of a file against the real store."""
+"""Whole runs of a file on the real server."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +9,14 @@ from pymongo.errors import AutoReconnect
 
 from docustore.database import Database
 from docustore.etl.models import Counts, RunState
-from docustore.etl.pipeline import RunEnvironment
+from docustore.etl.run import RunEnvironment
 from docustore.etl.run_record import run_record
 from tests.integration.etl.conftest import Run, file_source, user, write_ndjson
 
 LATER = {"modified_at": "2026-02-01T00:00:00Z"}
 
 
-async def test_run_loads_and_accounts(database: Database, run_source: Run, tmp_path: Path) -> None:
+async def test_run_stores_and_counts_every_record(database: Database, run_source: Run, tmp_path: Path) -> None:
     path = write_ndjson(tmp_path / "a.ndjson", [user(1), user(2), user(3, email="nobody"), user(4, status="odd")])
 
     run = await run_source(file_source(path))
@@ -65,7 +65,7 @@ async def test_same_input_again_writes_nothing(database: Database, run_source: R
 async def test_newer_record_updates_and_keeps_local_fields(
     database: Database, run_source: Run, tmp_path: Path
 ) -> None:
-    """A replace of the whole document would erase these."""
+    """A replacement of the whole document would erase them."""
     await run_source(file_source(write_ndjson(tmp_path / "a.ndjson", [user(1)])))
     local = {"password_hash": "secret", "local_roles": ["owner"], "roles": ["owner"]}
     await database.users.update_one({}, {"$set": local})
@@ -82,7 +82,7 @@ async def test_newer_record_updates_and_keeps_local_fields(
         assert after[kept] == before[kept]
 
 
-async def test_quarantine_keeps_the_record_and_counts_sightings(
+async def test_quarantine_keeps_the_record_and_counts_it(
     database: Database, run_source: Run, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.ndjson"
@@ -113,7 +113,7 @@ async def test_huge_field_is_quarantined_whole(database: Database, run_source: R
 
 
 async def test_too_many_bad_records_fail_the_run(database: Database, run_source: Run, tmp_path: Path) -> None:
-    """The good ones are loaded all the same; only the watermark stays."""
+    """The good records are stored; only the watermark does not move."""
     records = [user(n, email="bad") for n in range(30)] + [user(n) for n in range(100, 110)]
 
     run = await run_source(file_source(write_ndjson(tmp_path / "a.ndjson", records)))
@@ -198,7 +198,7 @@ async def test_tombstone_before_its_record(database: Database, run_source: Run, 
 async def test_merged_away_user_with_a_password_stays(
     database: Database, run_source: Run, tmp_path: Path, environment: RunEnvironment
 ) -> None:
-    """Somebody's account is never removed for an upstream change; the record waits in quarantine."""
+    """An upstream change never deletes an account; the record is quarantined."""
     await run_source(file_source(write_ndjson(tmp_path / "a.ndjson", [user(1), user(2)])))
     await database.users.update_one({"email": "user1@example.org"}, {"$set": {"password_hash": "secret"}})
     lenient = environment.settings.model_copy(update={"etl_quarantine_budget_pct": 100.0})
@@ -212,10 +212,10 @@ async def test_merged_away_user_with_a_password_stays(
     assert await database.users.count_documents({"password_hash": "secret"}) == 1
 
 
-async def test_database_that_goes_away_puts_the_run_off(
+async def test_unavailable_database_puts_the_run_off(
     run_source: Run, tmp_path: Path, environment: RunEnvironment
 ) -> None:
-    """A restart of the server that takes longer than the driver waits is no fault of the run."""
+    """A long restart of the server is not an error of the run."""
 
     def cut(_: Counts) -> None:
         raise AutoReconnect("connection closed")

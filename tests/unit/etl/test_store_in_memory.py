@@ -1,4 +1,4 @@
-"""Loading without a server; a mock stands for the collection."""
+"""Storing records without a server; a mock stands for the collection."""
 
 from typing import Any
 
@@ -8,12 +8,15 @@ from mongomock.collection import BulkOperationBuilder
 from mongomock_motor import AsyncMongoMockClient
 
 from indexes.users import USERS
-from tests.load_cases import LoadCases
+from tests.store_cases import StoreCases
 
 
 @pytest.fixture(autouse=True)
 def _bulk_updates_of_this_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The mock does not know the option `sort`, which the driver passes with every update, here always None."""
+    """Drop the option `sort`, which the mock does not know.
+
+    The driver passes it with every update, here always as None.
+    """
     add_update = BulkOperationBuilder.add_update
 
     def add_without_sort(self: BulkOperationBuilder, *args: Any, sort: None = None, **options: Any) -> None:
@@ -25,7 +28,7 @@ def _bulk_updates_of_this_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 async def database() -> Any:
-    """A mock with our unique indexes; it speaks Motor's dialect, of which loading uses the common part."""
+    """A mock with our unique indexes; the store uses only calls that Motor has too."""
     aware = CodecOptions(tz_aware=True)
     mock = AsyncMongoMockClient(tz_aware=True).get_database("docustore", codec_options=aware)
     for index in USERS.indexes:
@@ -35,5 +38,5 @@ async def database() -> Any:
     return mock
 
 
-class TestLoadInMemory(LoadCases):
-    """The cases of `tests/load_cases.py`."""
+class TestStoreInMemory(StoreCases):
+    """The cases of `tests/store_cases.py`."""

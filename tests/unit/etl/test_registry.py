@@ -1,9 +1,9 @@
-"""Sources given by hand."""
+"""Sources given by their address."""
 
 import pytest
 
 from docustore.errors import ConfigurationError
-from docustore.etl.sources.opening import source_by_address
+from docustore.etl.sources.registry import source_by_address
 from docustore.source_settings import SourceKind
 
 
@@ -30,13 +30,13 @@ def test_source_is_named_after_its_address(address: str, name: str, kind: Source
         ("people.csv", "mail", "there is no field 'mail'"),
     ],
 )
-def test_senseless_source_is_refused(address: str, required: str, reason: str) -> None:
+def test_malformed_source_is_refused(address: str, required: str, reason: str) -> None:
     with pytest.raises(ConfigurationError, match=reason):
         source_by_address(address, required=(required,))
 
 
 @pytest.mark.parametrize("address", ["scim+http://idp.example.org", "mongodb://host/users", "ftp://host/a.csv"])
-def test_address_that_nothing_reads_is_refused(address: str) -> None:
-    """Not looked for as a file: the message would send people looking for it too."""
-    with pytest.raises(ConfigurationError, match="nothing reads"):
+def test_address_of_unknown_scheme_is_refused(address: str) -> None:
+    """It is not opened as a file: the message would point to a missing file."""
+    with pytest.raises(ConfigurationError, match="no source reads"):
         source_by_address(address, required=("email",))

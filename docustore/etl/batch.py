@@ -1,42 +1,42 @@
-"""Take one page through all stages: parse, find what is known, transform, classify and load, quarantine."""
+"""Take one page through parsing, transformation, the store and the quarantine."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from docustore.database import Database
+from docustore.clock import now_utc
 from docustore.errors import FieldError
 from docustore.etl.classify import Outcome
-from docustore.etl.load import LoadContext, load
+from docustore.etl.context import RunContext
 from docustore.etl.models import RunOptions
-from docustore.etl.progress import PageResult
 from docustore.etl.quarantine import Rejected, count_reasons, quarantine
 from docustore.etl.records import RecordRejectedError
-from docustore.etl.sources.page import Page
-from docustore.etl.transform import RecordRules, UserRecord, to_user_record
+from docustore.etl.sources.source import Page
+from docustore.etl.store import store_records
+from docustore.etl.transform import UserRecord, to_user_record
 
-CONFLICT: Final = FieldError(
-    pointer="",
-    code="conflict",
-    detail="the store refused it in six rounds: a user that others keep changing holds its identity or address",
-)
+CONFLICT: Final = FieldError(pointer="", code="conflict", detail="gave up after six conflicting writes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PageContext:
-    """What all pages of a run share."""
+class BatchResult:
+    """What became of one page's records; the outcomes sum to `read`."""
 
-    database: Database
-    run_id: str
-    rules: RecordRules
-    options: RunOptions
+    read: int = 0
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    warnings: Counter[str] = field(default_factory=Counter)
 
 
-async def load_page(page: Page, context: PageContext, load_context: LoadContext) -> PageResult:
-    """Load a page; every record of it gets exactly one outcome. Idempotent, like `load`."""
-    numbers, records, rejected = _transformed(page, context)
-    outcomes = await load(context.database, records, load_context) if records else []
+async def store_batch(page: Page, context: RunContext) -> BatchResult:
+    """Store a page as one batch; every record of it gets exactly one outcome.
+
+    Idempotent: a repetition leaves the users as they are, and the quarantine counts the records as seen once more.
+    """
+    now = now_utc()
+    numbers, records, rejected = _transform_page(page, context)
+    outcomes = await store_records(records, context, now=now) if records else []
     refused = [
         Rejected(
             raw=page.records[number - page.first], position=number, errors=(CONFLICT,), identity_key=record.key
@@ -48,11 +48,9 @@ async def load_page(page: Page, context: PageContext, load_context: LoadContext)
     counted: Counter[Outcome] = Counter(outcomes)
     read = counted.total() + len(rejected) - len(refused)
     counted[Outcome.QUARANTINED] = len(rejected)
-    if rejected and not load_context.dry_run:
-        await quarantine(
-            context.database, rejected, source=context.rules.source, run_id=context.run_id, now=load_context.now
-        )
-    return PageResult(
+    if rejected and not context.options.dry_run:
+        await quarantine(context.database, rejected, source=context.rules.source, run_id=context.run_id, now=now)
+    return BatchResult(
         read=read,
         outcomes=counted,
         reasons=count_reasons(rejected),
@@ -60,7 +58,8 @@ async def load_page(page: Page, context: PageContext, load_context: LoadContext)
     )
 
 
-def _transformed(page: Page, context: PageContext) -> tuple[list[int], list[UserRecord], list[Rejected]]:
+def _transform_page(page: Page, context: RunContext) -> tuple[list[int], list[UserRecord], list[Rejected]]:
+    """Return the numbers and records that are valid, and the rejected records."""
     numbers: list[int] = []
     records: list[UserRecord] = []
     rejected: list[Rejected] = []
@@ -77,7 +76,7 @@ def _transformed(page: Page, context: PageContext) -> tuple[list[int], list[User
 
 
 def _is_wanted(modified_at: datetime, options: RunOptions) -> bool:
-    """Hold a window given by hand against sources that do not filter, such as files."""
+    """Apply a window given by hand, because some sources ignore it, such as files."""
     return (options.since is None or modified_at >= options.since) and (
         options.until is None or modified_at < options.until
     )

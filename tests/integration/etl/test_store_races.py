@@ -1,4 +1,4 @@
-"""Loading beside other writers."""
+"""Storing records beside other writers."""
 
 import asyncio
 from typing import Any
@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from docustore.database import Database
 from docustore.etl.classify import Outcome
-from docustore.etl.load import load
-from tests.load_cases import CONTEXT, record
+from tests.store_cases import record, store
 from tests.unit.etl.generated import mapped, upstream_records
 
 NOT_COMPARED = {"_id": 0, "updated_at": 0, "version": 0, "created_at": 0}
@@ -22,7 +21,7 @@ async def content(database: Database) -> list[dict[str, Any]]:
 async def test_same_batch_at_once_stores_each_user_once(database: Database) -> None:
     batch = [record(number) for number in range(50)]
 
-    outcomes = await asyncio.gather(*(load(database, batch, CONTEXT) for _ in range(4)))
+    outcomes = await asyncio.gather(*(store(database, batch) for _ in range(4)))
 
     assert await database.users.count_documents({}) == 50
     assert not any(Outcome.QUARANTINED in some for some in outcomes)
@@ -31,7 +30,7 @@ async def test_same_batch_at_once_stores_each_user_once(database: Database) -> N
 async def test_newest_version_wins_a_race(database: Database) -> None:
     versions = [[record(number, day) for number in range(20)] for day in range(1, 6)]
 
-    await asyncio.gather(*(load(database, batch, CONTEXT) for batch in versions))
+    await asyncio.gather(*(store(database, batch) for batch in versions))
 
     stored = await database.users.find().to_list()
     assert {user["identities"][0]["modified_at"].day for user in stored} == {5}
@@ -40,33 +39,33 @@ async def test_newest_version_wins_a_race(database: Database) -> None:
 async def test_one_address_in_racing_batches_is_one_user(database: Database) -> None:
     batches = [[record(number, first_name=f"N{number}", email="one@example.org")] for number in range(4)]
 
-    await asyncio.gather(*(load(database, batch, CONTEXT) for batch in batches))
+    await asyncio.gather(*(store(database, batch) for batch in batches))
 
     [user] = await content(database)
     assert len(user["identities"]) == 4
 
 
 async def test_tombstone_racing_its_record_counts(database: Database) -> None:
-    """Pages are loaded side by side: neither finds what the other has not written yet."""
+    """Pages are stored at once: neither can find what the other has not written."""
     numbers = range(20)
     records = [[record(number)] for number in numbers]
     tombstones = [[record(number, 2, deleted=True)] for number in numbers]
 
-    await asyncio.gather(*(load(database, batch, CONTEXT) for batch in records + tombstones))
+    await asyncio.gather(*(store(database, batch) for batch in records + tombstones))
 
     assert [user["status"] for user in await content(database)] == ["inactive"] * len(numbers)
 
 
 async def test_other_writer_between_read_and_write_is_not_overwritten(database: Database) -> None:
     """Every update carries the version it was computed from."""
-    await load(database, [record(1)], CONTEXT)
+    await store(database, [record(1)])
 
     async def keep_renaming() -> None:
         for number in range(30):
             change = {"$set": {"local_roles": [f"r{number}"]}, "$inc": {"version": 1}}
             await database.users.update_one({}, change)
 
-    racing = [load(database, [record(1, day, first_name=f"D{day}")], CONTEXT) for day in range(2, 9)]
+    racing = [store(database, [record(1, day, first_name=f"D{day}")]) for day in range(2, 9)]
     await asyncio.gather(keep_renaming(), *racing)
 
     [user] = await content(database)
@@ -78,14 +77,14 @@ async def test_other_writer_between_read_and_write_is_not_overwritten(database: 
 async def test_any_order_of_batches_ends_the_same(
     database: Database, records: list[dict[str, Any]], data: st.DataObject
 ) -> None:
-    """The rule of the pure classification, on the real store with its indexes."""
+    """The rule of the pure classification, on the real server with its indexes."""
     shuffled = data.draw(st.permutations(records))
     contents = []
     for order, size in ((records, 3), (shuffled, 5)):
         await database.users.delete_many({})
         await database.etl_tombstones.delete_many({})
         for start in range(0, len(order), size):
-            await load(database, [mapped(wire) for wire in order[start : start + size]], CONTEXT)
+            await store(database, [mapped(wire) for wire in order[start : start + size]])
         contents.append(await content(database))
 
     assert contents[0] == contents[1]

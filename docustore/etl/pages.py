@@ -1,0 +1,116 @@
+"""Store a source's pages, several at a time.
+
+Pages may finish in any order. The checkpoint moves over finished pages in the order of the source.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Final
+
+import stamina
+from pymongo.errors import PyMongoError
+
+from docustore.errors import DocustoreError, RunError
+from docustore.etl.batch import BatchResult, store_batch
+from docustore.etl.context import RunContext
+from docustore.etl.models import Checkpoint, Counts
+from docustore.etl.sources.source import Page
+from docustore.transient import is_transient, server_codes, unavailability
+
+# The retries of one page cover about a minute of elections and restarts. Then the run is put off.
+DATABASE_ATTEMPTS: Final = 12
+
+ProgressListener = Callable[[Counts], None]
+# The resume marks of pages being stored, oldest first, each with its task.
+_InFlight = deque[tuple[str, asyncio.Task[BatchResult]]]
+
+
+class Progress:
+    """The checkpoint of a run, after the last page that is finished in order."""
+
+    def __init__(self, checkpoint: Checkpoint, listener: ProgressListener | None = None) -> None:
+        self.checkpoint = checkpoint
+        self._listener = listener
+
+    def advance(self, resume: str, result: BatchResult) -> None:
+        """Move the checkpoint over the next page and report the new counts."""
+        counts = self.checkpoint.counts.model_dump()
+        counts["read"] += result.read
+        counts["warnings"] += result.warnings.total()
+        for outcome, records in result.outcomes.items():
+            counts[outcome.value] += records
+        quality = Counter(self.checkpoint.quality)
+        quality.update(result.reasons)
+        quality.update(result.warnings)
+        self.checkpoint = Checkpoint(position=resume, counts=Counts(**counts), quality=dict(quality))
+        if self._listener is not None:
+            self._listener(self.checkpoint.counts)
+
+
+async def store_pages(
+    pages: AsyncIterator[Page], context: RunContext, progress: Progress, *, in_flight: int
+) -> None:
+    """Store every page, at most `in_flight` at a time.
+
+    If the source fails, the pages it delivered before are still stored, and the checkpoint covers them.
+
+    Raises:
+        DatabaseUnavailableError: MongoDB did not accept a page for about a minute.
+        RunError: MongoDB refused a page for a reason that is not transient.
+        DocustoreError: An error of the source.
+        PyMongoError: An error of a source that reads MongoDB.
+    """
+    storing: _InFlight = deque()
+    try:
+        async for page in pages:
+            while len(storing) >= in_flight:
+                await _finish_oldest(storing, progress)
+            storing.append((page.resume, asyncio.create_task(_retry_batch(page, context))))
+        await _finish_all(storing, progress)
+    except (DocustoreError, PyMongoError):
+        await _finish_all(storing, progress)
+        raise
+    finally:
+        for _, task in storing:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in storing), return_exceptions=True)
+
+
+async def _finish_all(storing: _InFlight, progress: Progress) -> None:
+    while storing:
+        await _finish_oldest(storing, progress)
+
+
+async def _finish_oldest(storing: _InFlight, progress: Progress) -> None:
+    # Only the oldest page may move the checkpoint. A checkpoint past an unfinished page would lose that page.
+    resume, task = storing[0]
+    result = await task
+    storing.popleft()
+    progress.advance(resume, result)
+
+
+async def _retry_batch(page: Page, context: RunContext) -> BatchResult:
+    """Store a page as one batch; retry transient failures of MongoDB."""
+    try:
+        async for attempt in stamina.retry_context(
+            on=is_transient, attempts=DATABASE_ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=10.0
+        ):
+            with attempt:
+                if attempt.num > 1:
+                    context = replace(context, resumed_since=context.started_at)
+                return await store_batch(page, context)
+    except PyMongoError as exc:
+        if (transient := unavailability(exc)) is not None:
+            raise transient from exc
+        raise RunError(
+            f"MongoDB refused a page ({_reason(exc)}): look at the server's log, then run again"
+        ) from exc
+    raise AssertionError("unreachable: the loop returns or raises")
+
+
+def _reason(error: PyMongoError) -> str:
+    """Describe an error by its codes, because its text quotes every document."""
+    codes = ", ".join(map(str, sorted(server_codes(error))))
+    return f"server code {codes}" if codes else type(error).__name__

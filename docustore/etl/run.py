@@ -1,0 +1,200 @@
+"""Run one source once: claim the run, store the pages, save checkpoints, commit.
+
+Guarantees: every record read has exactly one outcome, and the counts include it. Records are stored once, even if
+the process is killed. The watermark moves only in the transaction that marks the run as succeeded, and only while
+the claim is valid. An interrupted run continues at its last checkpoint.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.errors import DocustoreError, LeaseLostError, RetryableError
+from docustore.etl import ledger
+from docustore.etl.budget import check_counts
+from docustore.etl.context import RunContext
+from docustore.etl.ledger import Claim
+from docustore.etl.models import SOURCES, EtlRun, Window
+from docustore.etl.pages import Progress, ProgressListener, store_pages
+from docustore.etl.sources.registry import open_source
+from docustore.etl.sources.source import Source
+from docustore.etl.transform import RecordRules
+from docustore.etl.window import check_clock, choose_window, next_watermark
+from docustore.source_settings import SourceSettings
+from docustore.transient import is_transient, unavailability
+
+log: Final = structlog.get_logger()
+# A killed worker loses at most this much work. Observers see new counts this often.
+CHECKPOINT_S: Final = 1.0
+PUT_OFF: Final = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnvironment:
+    """What a process brings to a run.
+
+    `is_last_resort`: a transient failure fails the run, because no other process would resume it.
+    """
+
+    database: Database
+    settings: Settings
+    owner: str
+    is_last_resort: bool = False
+    on_progress: ProgressListener | None = None
+
+
+async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:
+    """Work on a due run until it is finished, put off or taken over.
+
+    Returns:
+        The run as the ledger has it afterwards: succeeded, failed, or due again after a transient failure.
+
+    Raises:
+        NotFoundError: No run has this id.
+        RunError: The run is not due.
+        SourceBusyError: Another run of the source is running.
+        LeaseLostError: The run was cancelled or taken over. Nothing was committed.
+    """
+    lease_s = environment.settings.etl_lease_s
+    claim, run = await ledger.claim(environment.database, run_id, owner=environment.owner, lease_s=lease_s)
+    log.info("etl.run_started", run_id=run_id, source=run.source, attempt=run.attempts)
+    await _Attempt(claim, run, source, environment).finish()
+    run = await ledger.get_run(run_id)
+    if run.finished_at is not None:
+        log.info("etl.run_finished", run_id=run_id, source=run.source, state=run.state, **run.counts.model_dump())
+    return run
+
+
+class _Attempt:
+    """One attempt at one run."""
+
+    def __init__(self, claim: Claim, run: EtlRun, source: SourceSettings, environment: RunEnvironment) -> None:
+        self._claim = claim
+        self._run = run
+        self._source = source
+        self._environment = environment
+        self._database = environment.database
+        self._settings = environment.settings
+        self._progress = Progress(run.checkpoint, environment.on_progress)
+
+    async def finish(self) -> None:
+        """Do the work and write its result into the ledger."""
+        try:
+            window = await self._while_leased(self._read_and_store())
+            watermark = next_watermark(window, self._run.options)
+            await ledger.commit(self._database, self._claim, self._progress.checkpoint, watermark=watermark)
+        except LeaseLostError:
+            raise
+        except RetryableError as exc:
+            await self._put_off(exc)
+        except DocustoreError as exc:
+            await self._fail(str(exc))
+        except asyncio.CancelledError:
+            # The worker was told to stop. The run is due again at once, for any other worker.
+            await asyncio.shield(self._give_back())
+            raise
+        except Exception as exc:
+            if isinstance(exc, PyMongoError) and (transient := unavailability(exc)) is not None:
+                await self._put_off(transient)
+                return
+            log.exception("etl.run_crashed", run_id=str(self._claim.run_id))
+            await self._fail(f"unexpected {type(exc).__name__}; see the worker's log for details")
+            raise
+
+    async def _read_and_store(self) -> Window:
+        page_size = self._settings.etl_batch_size
+        async with open_source(self._claim.source, self._source, page_size=page_size) as source:
+            window = await self._open_window(source)
+            pages = source.pages(window, after=self._run.checkpoint.position)
+            in_flight = self._settings.etl_batches_in_flight
+            await store_pages(pages, self._context(window), self._progress, in_flight=in_flight)
+        counts = self._progress.checkpoint.counts
+        check_counts(counts, window, budget_pct=self._settings.etl_quarantine_budget_pct)
+        return window
+
+    async def _open_window(self, source: Source) -> Window:
+        if self._run.window.until is not None:
+            return self._run.window
+        clock = await source.clock()
+        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
+        check_clock(clock, source=self._claim.source, now=datetime.now(UTC), max_ahead=max_ahead)
+        stored = await self._database[SOURCES].find_one({"_id": self._claim.source})
+        watermark: datetime | None = (stored or {}).get("watermark")
+        lag = timedelta(seconds=self._settings.etl_lag_window_s)
+        window = choose_window(clock, watermark=watermark, options=self._run.options, lag=lag)
+        await ledger.open_window(self._database, self._claim, window, before=watermark)
+        return window
+
+    def _context(self, window: Window) -> RunContext:
+        observed_at = window.until or datetime.now(UTC)
+        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
+        rules = RecordRules(
+            source=self._claim.source,
+            required=self._source.required,
+            observed_at=observed_at,
+            latest=max(observed_at, datetime.now(UTC)) + max_ahead,
+            max_record_bytes=self._settings.etl_max_record_bytes,
+        )
+        return RunContext(
+            database=self._database,
+            run_id=str(self._claim.run_id),
+            rules=rules,
+            options=self._run.options,
+            started_at=self._run.started_at,
+            resumed_since=self._run.started_at if self._run.attempts > 1 else None,
+        )
+
+    async def _while_leased(self, work: Awaitable[Window]) -> Window:
+        working = asyncio.ensure_future(work)
+        renewing = asyncio.create_task(self._renew_forever())
+        try:
+            await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            if renewing.done():
+                renewing.result()
+            return await working
+        finally:
+            for task in (working, renewing):
+                task.cancel()
+            await asyncio.gather(working, renewing, return_exceptions=True)
+
+    async def _renew_forever(self) -> None:
+        lease_s = self._settings.etl_lease_s
+        while True:
+            await asyncio.sleep(min(lease_s / 3, CHECKPOINT_S))
+            try:
+                await ledger.save_checkpoint(
+                    self._database, self._claim, self._progress.checkpoint, lease_s=lease_s
+                )
+            except PyMongoError as exc:
+                # A lease that is not renewed in time expires. The fence then refuses the commit.
+                if not is_transient(exc):
+                    raise
+
+    async def _put_off(self, error: RetryableError) -> None:
+        is_last = self._run.attempts >= self._settings.etl_max_attempts or self._environment.is_last_resort
+        if is_last:
+            await self._fail(str(error))
+            return
+        wait = error.retry_after or PUT_OFF * self._run.attempts
+        await self._release(error=str(error), not_before=datetime.now(UTC) + wait)
+
+    async def _give_back(self) -> None:
+        if self._environment.is_last_resort:
+            await self._fail("interrupted")
+        else:
+            await self._release(error="interrupted", not_before=None)
+
+    async def _fail(self, error: str) -> None:
+        await ledger.fail(self._database, self._claim, self._progress.checkpoint, error=error)
+
+    async def _release(self, *, error: str, not_before: datetime | None) -> None:
+        checkpoint = self._progress.checkpoint
+        await ledger.release(self._database, self._claim, checkpoint, error=error, not_before=not_before)
+        log.info("etl.run_put_off", run_id=str(self._claim.run_id), source=self._claim.source, reason=error)

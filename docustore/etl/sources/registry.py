@@ -1,0 +1,61 @@
+"""The kinds of sources: open one by its settings, or describe one by its address."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Final
+
+from pydantic import ValidationError
+
+from docustore.config import configuration_error
+from docustore.errors import ConfigurationError
+from docustore.etl.sources.file import FileSource
+from docustore.etl.sources.http import HttpSource
+from docustore.etl.sources.source import Source
+from docustore.source_settings import SourceKind, SourceSettings
+
+# Every kind has a contract test: tests/integration/etl/test_source_contract.py.
+SOURCES: Final[Mapping[SourceKind, type[Source]]] = {
+    SourceKind.FILE: FileSource,
+    SourceKind.HTTP: HttpSource,
+}
+
+
+def open_source(name: str, settings: SourceSettings, *, page_size: int) -> AbstractAsyncContextManager[Source]:
+    """Open a source for the length of one run.
+
+    Args:
+        page_size: Records per page, for kinds whose settings do not say it.
+
+    Raises:
+        ConfigurationError: The settings name something that does not exist, such as a missing file.
+    """
+    return SOURCES[settings.kind].open(name, settings, page_size=page_size)
+
+
+def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, SourceSettings]:
+    """Name and describe a source given as a path, a file:// or an http(s):// address.
+
+    Returns:
+        The name under which its identities are kept (`file`, or the host of an address), and its settings.
+
+    Raises:
+        ConfigurationError: No kind reads such addresses, the address names no host, or `required` names an
+            unknown field.
+    """
+    kind = _kind_of(address)
+    try:
+        settings = SourceSettings(kind=kind, url=address, schedule="off", required=required)
+    except ValidationError as exc:
+        raise configuration_error(exc, within="source") from exc
+    return SOURCES[kind].name_of(address), settings
+
+
+def _kind_of(address: str) -> SourceKind:
+    start, separator, _ = address.partition("://")
+    scheme = start.lower() if separator else ""
+    for kind, source in SOURCES.items():
+        if scheme in source.schemes:
+            return kind
+    known = sorted(f"{name}://" for source in SOURCES.values() for name in source.schemes if name)
+    problem = f"no source reads {scheme}:// addresses; give a path, or an address with {', '.join(known)}"
+    raise ConfigurationError(setting="source", problem=problem)

@@ -1,0 +1,194 @@
+"""Store a batch: find known records, plan, write, retry lost races.
+
+Idempotent: a repetition leaves the store as it is. Not atomic: a failure may leave a part of the batch written;
+the repetition then finds that part unchanged. Safe beside any number of other writers: every update carries the
+version it was computed from, every insert meets the unique indexes, and a record that lost a race is reclassified.
+
+A tombstone may arrive before its record, on another page that is stored at the same time. Neither page can find
+what the other has not written yet. So both re-check after their write: the second one sees the first.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from docustore.database import Database, Document
+from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
+from docustore.etl.context import RunContext
+from docustore.etl.models import TOMBSTONES
+from docustore.etl.transform import UserRecord
+from docustore.etl.write import USERS, write_plan
+from docustore.users.identities import RawUser
+
+# A lost race is common and is usually won in the second round. A record that loses six in a row would lose more.
+ROUNDS_TOGETHER: Final = 2
+ROUNDS_ALONE: Final = 4
+# The outcomes that may have brought an identity into the store.
+ARRIVALS: Final = frozenset({Outcome.INSERTED, Outcome.UPDATED})
+# Everything that `is_known` and `_outcome_of_known` read.
+_VERSIONS: Final = {
+    "identities.key": 1,
+    "identities.hash": 1,
+    "identities.modified_at": 1,
+    "version": 1,
+    "updated_at": 1,
+}
+# The plan needs neither the password hash nor the terms, which are derived from other fields.
+_FOR_PLANNING: Final = {"password_hash": 0, "search_terms": 0}
+
+
+async def store_records(records: Sequence[UserRecord], context: RunContext, *, now: datetime) -> list[Outcome]:
+    """Bring the store up to date with a batch of valid records.
+
+    Args:
+        records: At most a few thousand. Keys may repeat.
+        now: The time written as `updated_at`.
+
+    Returns:
+        One outcome per record, in order. `quarantined` marks records that lost six races in a row against other
+        writers or the unique e-mail addresses.
+
+    Raises:
+        PyMongoError: The store failed. Part of the batch may be written.
+    """
+    return await _Batch(records, context, now).store()
+
+
+class _Batch:
+    """The records of one batch, with the outcomes found so far by index."""
+
+    __slots__ = ("_context", "_database", "_now", "_outcomes", "_records")
+
+    def __init__(self, records: Sequence[UserRecord], context: RunContext, now: datetime) -> None:
+        self._records = records
+        self._context = context
+        self._database = context.database
+        self._now = now
+        self._outcomes: dict[int, Outcome] = {}
+
+    async def store(self) -> list[Outcome]:
+        await self._skip_known()
+        pending = [index for index in range(len(self._records)) if index not in self._outcomes]
+        for _ in range(ROUNDS_TOGETHER):
+            pending = await self._store_round(pending)
+        # One by one: users that exchange identities block each other when they are written together.
+        for index in pending:
+            for _ in range(ROUNDS_ALONE):
+                if not await self._store_round([index]):
+                    break
+            else:
+                self._outcomes[index] = Outcome.QUARANTINED
+        if not self._context.options.dry_run:
+            await self._apply_late_tombstones()
+        return [self._outcomes[index] for index in range(len(self._records))]
+
+    async def _skip_known(self) -> None:
+        """Note the outcomes of known records, by one indexed read of a few fields."""
+        keys = [record.key for record in self._records]
+        identities: dict[str, tuple[RawUser, RawUser]] = {}
+        which = {"identities.key": {"$in": keys}}
+        async for user in self._database[USERS].find(which, _VERSIONS, batch_size=len(keys) + 1):
+            for identity in user["identities"]:
+                identities[identity["key"]] = (identity, user)
+        for index, record in enumerate(self._records):
+            found = identities.get(record.key)
+            if found is not None and is_known(record, found[0]):
+                self._outcomes[index] = self._outcome_of_known(found[1])
+
+    def _outcome_of_known(self, user: RawUser) -> Outcome:
+        since = self._context.resumed_since
+        if since is None or user.get("updated_at") is None or user["updated_at"] < since:
+            return Outcome.UNCHANGED
+        return Outcome.INSERTED if user.get("version") == 1 else Outcome.UPDATED
+
+    async def _store_round(self, pending: Sequence[int]) -> list[int]:
+        """Classify and write some records; return those that lost a race."""
+        if not pending:
+            return []
+        batch = [self._records[index] for index in pending]
+        plan = await _plan_round(self._database, batch)
+        lost = set() if self._context.options.dry_run else await self._write(plan, batch)
+        for index, outcome in zip(pending, plan.outcomes, strict=True):
+            # A record that an earlier round wrote in part is unchanged in the next one; its first outcome counts.
+            if outcome is not Outcome.UNCHANGED:
+                self._outcomes[index] = outcome
+            self._outcomes.setdefault(index, Outcome.UNCHANGED)
+        return [pending[position] for position in sorted(lost)]
+
+    async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> set[int]:
+        await _save_tombstones(self._database, plan.tombstones)
+        lost = await write_plan(self._database, plan, source=self._context.rules.source, now=self._now)
+        return lost | await _arrived_meanwhile(self._database, batch, plan.tombstones)
+
+    async def _apply_late_tombstones(self) -> None:
+        """End identities whose tombstones were written after this batch read them."""
+        arrived = [
+            record.key
+            for index, record in enumerate(self._records)
+            # An interrupted attempt may have written a record and not re-checked it.
+            if record.values is not None
+            and (self._outcomes[index] in ARRIVALS or self._context.resumed_since is not None)
+        ]
+        late = await _find_tombstones(self._database, arrived)
+        if late:
+            endings = [_ending(key, ended_at) for key, ended_at in late.items()]
+            await store_records(endings, self._context, now=self._now)
+
+
+async def _plan_round(database: Database, records: Sequence[UserRecord]) -> BatchPlan:
+    """Read the users that the records meet, and plan their writes."""
+    keys = [record.key for record in records]
+    users: dict[ObjectId, Document] = {}
+    async for user in database[USERS].find({"identities.key": {"$in": keys}}, _FOR_PLANNING):
+        users[user["_id"]] = user
+    held = {(identity["key"], user["email"]) for user in users.values() for identity in user["identities"]}
+    emails = {
+        record.values["email"]
+        for record in records
+        if record.values is not None and (record.key, record.values["email"]) not in held
+    }
+    if emails:
+        by_email = {"email": {"$in": list(emails)}, "deleted_at": None}
+        async for user in database[USERS].find(by_email, _FOR_PLANNING):
+            users[user["_id"]] = user
+    known = {identity["key"] for user in users.values() for identity in user.get("identities") or ()}
+    tombstones = await _find_tombstones(database, [key for key in keys if key not in known])
+    return plan_batch(records, users.values(), tombstones)
+
+
+async def _arrived_meanwhile(
+    database: Database, records: Sequence[UserRecord], tombstones: Mapping[str, datetime]
+) -> set[int]:
+    """Find tombstones whose identities were unknown when planned and are stored now."""
+    if not tombstones:
+        return set()
+    users = database[USERS].find({"identities.key": {"$in": list(tombstones)}}, {"identities.key": 1})
+    there = {identity["key"] async for user in users for identity in user["identities"]} & tombstones.keys()
+    return {index for index, record in enumerate(records) if record.key in there}
+
+
+async def _find_tombstones(database: Database, keys: Iterable[str]) -> dict[str, datetime]:
+    """Read when identities ended, by key; those without a tombstone are absent."""
+    wanted = list(keys)
+    # Most stores have no tombstone. Asking for a thousand keys costs several times this question.
+    if not wanted or await database[TOMBSTONES].find_one({}, {"_id": 1}) is None:
+        return {}
+    return {row["_id"]: row["ended_at"] async for row in database[TOMBSTONES].find({"_id": {"$in": wanted}})}
+
+
+async def _save_tombstones(database: Database, tombstones: Mapping[str, datetime]) -> None:
+    """Save when identities ended, by key; of several ends the last counts."""
+    if not tombstones:
+        return
+    operations = [
+        UpdateOne({"_id": key}, {"$max": {"ended_at": ended_at}}, upsert=True)
+        for key, ended_at in tombstones.items()
+    ]
+    await database[TOMBSTONES].bulk_write(operations, ordered=False)
+
+
+def _ending(key: str, ended_at: datetime) -> UserRecord:
+    return UserRecord(key=key, modified_at=ended_at, hash="", values=None, is_time_observed=False)

@@ -1,0 +1,43 @@
+"""Choose the window of modification times that a run reads."""
+
+from datetime import datetime, timedelta
+
+from docustore.errors import SourceContentError
+from docustore.etl.models import RunOptions, Window
+
+
+def choose_window(clock: datetime, *, watermark: datetime | None, options: RunOptions, lag: timedelta) -> Window:
+    """Choose the window of a new run.
+
+    Args:
+        clock: The source's present time. It is the upper bound, cut to the milliseconds that BSON keeps.
+        lag: The window starts this long before the watermark, because sources publish changes late.
+    """
+    since = options.since
+    if since is None and watermark is not None and not options.full:
+        since = watermark - lag
+    until = clock.replace(microsecond=clock.microsecond // 1000 * 1000)
+    return Window(since=since, until=options.until or until)
+
+
+def next_watermark(window: Window, options: RunOptions) -> datetime | None:
+    """Return the watermark after a successful run; None keeps the old one.
+
+    A dry run or a window given by hand does not move it.
+    """
+    is_by_hand = options.dry_run or options.since is not None or options.until is not None
+    return None if is_by_hand else window.until
+
+
+def check_clock(clock: datetime, *, source: str, now: datetime, max_ahead: timedelta) -> None:
+    """Refuse a source's clock that is far ahead.
+
+    The watermark never moves back. A watermark in the future would skip all changes until that time.
+
+    Raises:
+        SourceContentError: The clock is more than `max_ahead` ahead of `now`.
+    """
+    ahead = clock - now
+    if ahead > max_ahead:
+        problem = f"its clock says {clock:%Y-%m-%d %H:%M} UTC, {ahead.days} days ahead of this machine's clock"
+        raise SourceContentError(source=source, problem=f"{problem}; correct the wrong clock, then run again")

@@ -1,0 +1,132 @@
+"""The order of pages, with a store that answers when a test lets it."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pymongo.errors import OperationFailure
+
+from docustore.errors import SourceUnavailableError
+from docustore.etl.context import RunContext
+from docustore.etl.models import Checkpoint, Counts, RunOptions
+from docustore.etl.pages import Progress, store_pages
+from docustore.etl.sources.source import Page
+from tests.unit.etl.memory_store import RULES
+
+
+class GatedStore:
+    """An empty store that holds each page's reads until its gate opens. A page is known by its first record."""
+
+    def __init__(self) -> None:
+        self.gates: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def __getitem__(self, _: str) -> "GatedStore":
+        return self
+
+    async def find(self, which: dict[str, Any], *_: Any, **__: Any) -> AsyncIterator[dict[str, Any]]:
+        if "identities.key" in which:
+            await self.gates[which["identities.key"]["$in"][0]].wait()
+        return
+        yield
+
+    async def find_one(self, *_: Any) -> None:
+        return None
+
+
+def page(number: int) -> Page:
+    record = {"id": number, "email": f"u{number}@example.org", "modified_at": "2026-01-01T00:00:00Z"}
+    return Page(records=[json.dumps(record).encode(), b"broken"], first=2 * number - 1, resume=f"mark{number}")
+
+
+def context(store: GatedStore) -> RunContext:
+    database: Any = store
+    return RunContext(database=database, run_id="run", rules=RULES, options=RunOptions(dry_run=True))
+
+
+async def settle() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_checkpoint_waits_for_the_oldest_page() -> None:
+    """A checkpoint past an unfinished page would lose that page."""
+    store, seen = GatedStore(), list[int]()
+    progress = Progress(Checkpoint(), lambda counts: seen.append(counts.read))
+
+    async def pages() -> AsyncIterator[Page]:
+        for number in (1, 2, 3):
+            yield page(number)
+
+    storing = asyncio.create_task(store_pages(pages(), context(store), progress, in_flight=3))
+    store.gates["crm:2"].set()
+    store.gates["crm:3"].set()
+    await settle()
+    assert progress.checkpoint == Checkpoint()
+    store.gates["crm:1"].set()
+    await storing
+
+    assert seen == [2, 4, 6]
+    assert progress.checkpoint.position == "mark3"
+    assert progress.checkpoint.counts == Counts(read=6, inserted=3, quarantined=3)
+    assert progress.checkpoint.quality == {"/ json_malformed": 3}
+
+
+@pytest.mark.parametrize("in_flight", [1, 2])
+async def test_pages_in_flight_are_bounded(in_flight: int) -> None:
+    store, delivered = GatedStore(), list[int]()
+    progress = Progress(Checkpoint())
+
+    async def pages() -> AsyncIterator[Page]:
+        for number in (1, 2, 3, 4):
+            delivered.append(number)
+            yield page(number)
+
+    storing = asyncio.create_task(store_pages(pages(), context(store), progress, in_flight=in_flight))
+    await settle()
+
+    # One more is read, and waits for the oldest page to finish.
+    assert len(delivered) == in_flight + 1
+    for number in (1, 2, 3, 4):
+        store.gates[f"crm:{number}"].set()
+    await storing
+    assert progress.checkpoint.position == "mark4"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [SourceUnavailableError(source="crm", reason="status 503"), OperationFailure("cursor not found", 43)],
+)
+async def test_pages_before_a_source_s_failure_count(error: Exception) -> None:
+    store = GatedStore()
+    progress = Progress(Checkpoint())
+
+    async def pages() -> AsyncIterator[Page]:
+        yield page(1)
+        yield page(2)
+        for number in (1, 2):
+            store.gates[f"crm:{number}"].set()
+        raise error
+
+    with pytest.raises(type(error)):
+        await store_pages(pages(), context(store), progress, in_flight=3)
+
+    assert (progress.checkpoint.position, progress.checkpoint.counts.read) == ("mark2", 4)
+
+
+async def test_progress_continues_at_a_checkpoint() -> None:
+    store = GatedStore()
+    store.gates["crm:2"].set()
+    start = Checkpoint(position="mark1", counts=Counts(read=2, inserted=2), quality={"/ json_malformed": 1})
+    progress = Progress(start)
+
+    async def pages() -> AsyncIterator[Page]:
+        yield page(2)
+
+    await store_pages(pages(), context(store), progress, in_flight=1)
+
+    assert progress.checkpoint.counts == Counts(read=4, inserted=3, quarantined=1)
+    assert progress.checkpoint.quality == {"/ json_malformed": 2}

@@ -1,0 +1,61 @@
+"""The window of a run."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from docustore.errors import SourceContentError
+from docustore.etl.models import RunOptions, Window
+from docustore.etl.window import check_clock, choose_window, next_watermark
+
+CLOCK = datetime(2026, 11, 1, 12, 0, 0, 123_456, tzinfo=UTC)
+UNTIL = CLOCK.replace(microsecond=123_000)
+WATERMARK = datetime(2026, 11, 1, 11, tzinfo=UTC)
+LAG = timedelta(minutes=5)
+BY_HAND = datetime(2026, 10, 1, tzinfo=UTC)
+LAST = datetime(2026, 10, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("watermark", "options", "window"),
+    [
+        (None, RunOptions(), Window(since=None, until=UNTIL)),
+        (WATERMARK, RunOptions(), Window(since=WATERMARK - LAG, until=UNTIL)),
+        (WATERMARK, RunOptions(full=True), Window(since=None, until=UNTIL)),
+        (WATERMARK, RunOptions(dry_run=True), Window(since=WATERMARK - LAG, until=UNTIL)),
+        (WATERMARK, RunOptions(since=BY_HAND), Window(since=BY_HAND, until=UNTIL)),
+        (WATERMARK, RunOptions(full=True, since=BY_HAND), Window(since=BY_HAND, until=UNTIL)),
+        (WATERMARK, RunOptions(until=LAST), Window(since=WATERMARK - LAG, until=LAST)),
+    ],
+)
+def test_window(watermark: datetime | None, options: RunOptions, window: Window) -> None:
+    assert choose_window(CLOCK, watermark=watermark, options=options, lag=LAG) == window
+
+
+@pytest.mark.parametrize(
+    ("options", "watermark"),
+    [
+        (RunOptions(), UNTIL),
+        (RunOptions(full=True), UNTIL),
+        (RunOptions(dry_run=True), None),
+        (RunOptions(since=BY_HAND), None),
+        (RunOptions(until=LAST), None),
+    ],
+)
+def test_only_a_whole_window_moves_the_watermark(options: RunOptions, watermark: datetime | None) -> None:
+    assert next_watermark(Window(until=UNTIL), options) == watermark
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=-400), timedelta(0), timedelta(days=1)])
+def test_clock_within_the_limit_is_accepted(ahead: timedelta) -> None:
+    check_clock(CLOCK + ahead, source="crm", now=CLOCK, max_ahead=timedelta(days=1))
+
+
+def test_clock_far_ahead_is_refused() -> None:
+    with pytest.raises(SourceContentError, match="3 days ahead"):
+        check_clock(CLOCK + timedelta(days=3), source="crm", now=CLOCK, max_ahead=timedelta(days=1))
+
+
+def test_clock_just_over_the_limit_is_refused() -> None:
+    with pytest.raises(SourceContentError):
+        check_clock(CLOCK + timedelta(seconds=1, days=1), source="crm", now=CLOCK, max_ahead=timedelta(days=1))
