@@ -24,6 +24,7 @@ from docustore.etl.models import Window
 from docustore.etl.sources.json_array import ArrayMalformedError, split_array
 from docustore.etl.sources.source import Page, Source
 from docustore.source_settings import SourceSettings
+from docustore.users.fields import PROFILE_WIRE_NAMES
 
 FILE_SOURCE_NAME: Final = "file"
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -34,10 +35,6 @@ BLOCK_CHARS: Final = 1 << 20
 MAX_LINE_BYTES: Final = 16_000_000
 NDJSON_SUFFIXES: Final = frozenset({".ndjson", ".jsonl"})
 CSV_SUFFIX: Final = ".csv"
-# A spreadsheet's columns are flat. These columns belong into the profile.
-PROFILE_COLUMNS: Final = frozenset(
-    {"avatar", "avatar_url", "bio", "location", "notifications", "theme", "language"}
-)
 
 
 def path_of(url: str) -> Path:
@@ -191,7 +188,7 @@ def _csv_record(row: Mapping[str | None, str | None]) -> dict[str, object]:
         if column is None or value is None or value == "":
             continue
         name = column.strip().removeprefix("profile.").removeprefix("preferences.")
-        if name in PROFILE_COLUMNS:
+        if name in PROFILE_WIRE_NAMES:
             profile[name] = value
         else:
             record[name] = value
