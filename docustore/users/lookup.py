@@ -1,6 +1,6 @@
 """Read single users by id; concurrent reads share one query.
 
-The driver costs some 0.5 ms of Python for each operation, whatever it reads. So at most two queries are in flight.
+The driver costs about 0.5 ms of Python for each operation of any size. So at most two queries are in flight.
 Reads that arrive meanwhile wait for the next query and share it. A read without others in flight starts at once.
 Each query starts after the requests that it serves, so a client sees its own last write.
 """
