@@ -1,6 +1,7 @@
-"""What is set for one upstream system. Pure.
+"""The settings of one upstream system. Pure.
 
-What can be known to be wrong without asking the system is refused here, before a run is started by it.
+Invalid settings are refused here, before a run starts. Only errors that are visible without a request to the
+system are found here.
 """
 
 import re
@@ -12,41 +13,42 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 
 from docustore.users.fields import REQUIRABLE
 
-# The name is the first half of every identity key (`crm:42`), so it must not hold the separator.
+# The name is the first part of every identity key (`crm:42`), so it must not contain the separator.
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-# RFC 9110, 5.6.2: what a header's name is made of.
+# RFC 9110, 5.6.2: the characters of a header's name.
 HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class SourceKind(StrEnum):
-    """How an upstream system is read."""
+    """The ways to read an upstream system."""
 
     FILE = "file"
     HTTP = "http"
 
 
 class SourceSettings(BaseModel):
-    """One upstream system: a table `[sources.NAME]` of `docustore.toml`."""
+    """One upstream system: a table `[sources.NAME]` in `docustore.toml`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    kind: SourceKind = Field(description="how it is read: `file` or `http`")
-    url: str = Field(min_length=1, description="http(s) address, or a path or file:// address for `file`")
+    kind: SourceKind = Field(description="how the source is read: `file` or `http`")
+    url: str = Field(min_length=1, description="http(s) URL; for `file`, a path or a file:// URL")
     schedule: Literal["hourly", "off"] = Field("hourly", description="`hourly`, or `off` for manual runs only")
     required: tuple[str, ...] = Field(
-        ("email", "first_name", "last_name"), description="fields a record must hold; others may be missing"
+        ("email", "first_name", "last_name"),
+        description="fields that a record must contain; others may be missing",
     )
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="HTTP headers, such as Authorization")
-    page_size: int = Field(1000, ge=1, le=10_000, description="records asked for in one HTTP page")
+    page_size: int = Field(1000, ge=1, le=10_000, description="records requested in one HTTP page")
     timeout_s: float = Field(30.0, gt=0, description="seconds without an answer before an HTTP request is retried")
-    max_retries: int = Field(5, ge=0, le=20, description="retries of one HTTP page before the run is put off")
+    max_retries: int = Field(5, ge=0, le=20, description="retries of one HTTP page before the run is postponed")
 
     @field_validator("required")
     @classmethod
     def _required_fields_exist(cls, required: tuple[str, ...]) -> tuple[str, ...]:
         for name in required:
             if name not in REQUIRABLE:
-                msg = f"there is no field {name!r}: use {', '.join(REQUIRABLE)}"
+                msg = f"there is no field {name!r}; use {', '.join(REQUIRABLE)}"
                 raise ValueError(msg)
         return required
 
@@ -56,21 +58,21 @@ class SourceSettings(BaseModel):
         for name, secret in headers.items():
             value = secret.get_secret_value()
             if not (HEADER_NAME.fullmatch(name) and value.isascii() and value.isprintable()):
-                msg = f"header {name!r} cannot be sent: use printable ASCII, and no space in its name"
+                msg = f"header {name!r} cannot be sent; use printable ASCII, and no space in its name"
                 raise ValueError(msg)
         return headers
 
     @model_validator(mode="after")
     def _url_fits_kind(self) -> Self:
-        if self.kind is SourceKind.HTTP and not _is_http_address(self.url):
+        if self.kind is SourceKind.HTTP and not _is_http_url(self.url):
             msg = "url must start with http:// or https:// and name a host"
             raise ValueError(msg)
         return self
 
 
-def _is_http_address(url: str) -> bool:
+def _is_http_url(url: str) -> bool:
     try:
-        address = urlsplit(url)
+        parts = urlsplit(url)
     except ValueError:
         return False
-    return address.scheme in {"http", "https"} and bool(address.hostname)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)

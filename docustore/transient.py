@@ -1,4 +1,6 @@
-"""Tell transient failures of MongoDB from final ones: one answer for the API, the ETL and the listener.
+"""Tell transient failures of MongoDB from final failures.
+
+The API, the ETL and the listener all use this one classifier.
 
 Names and numbers of the codes: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
 """
@@ -14,15 +16,15 @@ MAX_TIME_EXPIRED: Final = 50
 SNAPSHOT_TOO_OLD: Final = 239
 BSON_OBJECT_TOO_LARGE: Final = 10334
 
-# Labels of the driver and the server: the same command, transaction or stream may be run again.
+# Labels of the driver and the server: the same command, transaction or stream can be retried.
 _TRANSIENT_LABELS: Final = (
     "ResumableChangeStreamError",
     "RetryableWriteError",
     "TransientTransactionError",
     "UnknownTransactionCommitResult",
 )
-# The retryable codes of the driver specifications (retryable reads and writes, SDAM, change streams), and what a
-# new cursor, snapshot or transaction does not meet again.
+# The retryable codes of the driver specifications (retryable reads and writes, SDAM, change streams), and the
+# codes of failures that a new cursor, snapshot or transaction does not repeat.
 # https://github.com/mongodb/specifications/blob/master/source/retryable-writes/retryable-writes.md
 # https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md
 _TRANSIENT_CODES: Final = frozenset(
@@ -65,11 +67,11 @@ _TRANSIENT_CODES: Final = frozenset(
 
 
 def is_transient(error: BaseException) -> bool:
-    """Tell whether the same work may succeed on a new connection, cursor or transaction.
+    """Tell whether a retry may succeed on a new connection, cursor or transaction.
 
-    An unordered bulk write is transient if one of its operations failed for a transient reason: its callers
-    classify the whole batch again. When in doubt, False: a process that stops loudly is restarted and looked at;
-    one that retries what can never succeed looks healthy and does nothing.
+    An unordered bulk write is transient if at least one of its operations failed for a transient reason: its
+    callers reclassify the whole batch. When in doubt, False: a process that stops with an error is restarted and
+    checked; a process that retries a final failure looks healthy and does nothing.
     """
     if not isinstance(error, PyMongoError):
         return False
@@ -81,7 +83,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 def server_codes(error: PyMongoError) -> frozenset[int]:
-    """List the server's codes for an error; those of the single operations for a bulk write."""
+    """List the server's codes of an error; for a bulk write, of all its operations."""
     if isinstance(error, BulkWriteError):
         failures = [*error.details.get("writeErrors", ()), *error.details.get("writeConcernErrors", ())]
         return frozenset(failure["code"] for failure in failures if "code" in failure)
@@ -90,7 +92,7 @@ def server_codes(error: PyMongoError) -> frozenset[int]:
 
 
 def unavailability(error: PyMongoError) -> DatabaseUnavailableError | None:
-    """Translate a transient error for callers that retry later; None for any other error."""
+    """Translate a transient error for callers that retry; None for a final error."""
     if is_transient(error):
-        return DatabaseUnavailableError("MongoDB does not answer: check DOCUSTORE_MONGODB_URL and the server")
+        return DatabaseUnavailableError("MongoDB does not answer; check DOCUSTORE_MONGODB_URL and the server")
     return None

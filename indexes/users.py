@@ -1,4 +1,4 @@
-"""The collection `users`, and the keys of requests that made them."""
+"""The collection `users`, and the idempotency keys of its requests."""
 
 from typing import Final
 
@@ -10,22 +10,22 @@ from docustore.users.models import User
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
 
-# Newest first with `_id` as the tie-break: the order of every list, and what its keyset cursor continues from.
+# Newest first, `_id` breaks ties. Every list has this order, and its keyset cursor continues from it.
 NEWEST_FIRST: Final = (("created_at", DESCENDING), ("_id", DESCENDING))
 
-# Each index costs every insert of the ETL; one stands here only for a query that cannot do without it.
+# Each index makes every insert of the ETL slower. An index is listed only if a query needs it.
 USERS: Final = CollectionDeclaration(
     name="users",
     indexes=(
-        # etl.load: finds the user of an identity. Unique is correctness: two workers may race.
+        # etl.load: the user of an identity. Unique is correctness, not speed: two workers may race.
         IndexModel(
             [("identities.key", ASCENDING)],
             name="identity_key_unique",
             unique=True,
             partialFilterExpression={"identities.key": {"$exists": True}},
         ),
-        # etl.load, users.service by e-mail: a deleted user leaves its address free. Queries must say
-        # `deleted_at: null` to use it.
+        # etl.load, users.store by e-mail: another user may take the address of a deleted user. A query uses this
+        # index only with `deleted_at: null`.
         IndexModel(
             [("email", ASCENDING)],
             name="email_unique",
@@ -42,8 +42,9 @@ USERS: Final = CollectionDeclaration(
         IndexModel([("tags", ASCENDING), *NEWEST_FIRST], name="tag_created_at"),
         # users.listing: one location, newest first.
         IndexModel([("profile.location", ASCENDING), *NEWEST_FIRST], name="location_created_at"),
-        # users.search: an anchored prefix of a term. A rare prefix is found here and sorted, a common one is met
-        # often enough by walking `created_at`; `created_at` in this key made it 1.7-2.9x larger and no faster.
+        # users.search: an anchored prefix of a term. The matches of a rare prefix are found here and sorted. The
+        # matches of a common prefix are found by a scan of `created_at`. With `created_at` in its key, this index
+        # was 1.7-2.9 times larger and not faster.
         IndexModel([("search_terms", ASCENDING)], name="search_terms"),
     ),
     validator=validator_of(User),
@@ -53,7 +54,7 @@ USERS: Final = CollectionDeclaration(
 IDEMPOTENCY_KEYS: Final = CollectionDeclaration(
     name=IDEMPOTENCY_KEYS_NAME,
     indexes=(
-        # The server's own query once a minute: forgets the keys that are old enough.
+        # The server's own query, once a minute: deletes the expired keys.
         IndexModel(
             [("created_at", ASCENDING)], name="created_at_expiry", expireAfterSeconds=int(KEPT.total_seconds())
         ),

@@ -1,6 +1,6 @@
-"""Validators of collections, made from the pydantic models. Pure.
+"""Make the validators of collections from the pydantic models. Pure.
 
-MongoDB speaks JSON Schema draft 4 with `bsonType`, without `$ref`, `const`, `format` or `default`:
+MongoDB supports JSON Schema draft 4 with `bsonType`, without `$ref`, `const`, `format` or `default`:
 https://www.mongodb.com/docs/manual/reference/operator/query/jsonSchema/
 """
 
@@ -14,14 +14,14 @@ Schema = Mapping[str, Any]
 _BSON_TYPES: Final[Mapping[str, list[str]]] = {
     "string": ["string"],
     "boolean": ["bool"],
-    # A whole number of any width: drivers choose int or long by the value.
+    # An integer of any width: drivers choose int or long by the value.
     "integer": ["int", "long"],
     "number": ["int", "long", "double", "decimal"],
     "array": ["array"],
     "object": ["object"],
     "null": ["null"],
 }
-# Kept as they are; every other keyword (title, default, description, format, ...) is dropped.
+# These keywords are copied. All others (title, default, description, format, ...) are dropped.
 _PLAIN: Final = (
     "enum",
     "required",
@@ -42,8 +42,8 @@ _REF_PREFIX: Final = "#/$defs/"
 def validator_of(model: type[BaseModel]) -> dict[str, Any]:
     """Make a collection's validator from the model of its documents.
 
-    A field with a default may be missing; one that is there must fit. Unknown top-level fields are allowed
-    (other clients add their own), unknown fields of embedded models that forbid them are not.
+    A field with a default may be missing. A present field must be valid. Unknown top-level fields are allowed,
+    because other clients add their own. Unknown fields of an embedded model are refused if the model forbids them.
 
     Shape: `{"$jsonSchema": {"bsonType": ["object"], "required": [...], "properties": {...}}}`.
     """
@@ -52,7 +52,7 @@ def validator_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def bson_schema(schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, Any]:
-    """Convert one JSON Schema, references inlined, unsupported keywords dropped."""
+    """Convert one JSON Schema; inline references and drop unsupported keywords."""
     if "$ref" in schema:
         return _referenced(schema["$ref"].removeprefix(_REF_PREFIX), definitions)
     if "anyOf" in schema:
@@ -85,7 +85,10 @@ def _referenced(name: str, definitions: Mapping[str, Schema]) -> dict[str, Any]:
 
 
 def _any_of(options: list[dict[str, Any]]) -> dict[str, Any]:
-    """Fold `X or null` into X with one more type: the server checks one type instead of two schemas."""
+    """Combine the options into one schema.
+
+    `X or null` becomes X with one more type, so that the server checks one schema instead of two.
+    """
     others = [option for option in options if option != _NULL]
     if len(others) == 1 and "bsonType" in others[0] and "enum" not in others[0]:
         return {**others[0], "bsonType": [*others[0]["bsonType"], "null"]}

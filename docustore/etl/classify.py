@@ -1,8 +1,8 @@
-"""Decide what a batch of valid records does to the users it meets. Pure.
+"""Decide how a batch of valid records changes the stored users. Pure.
 
 The records are applied one after another to the users in memory, by the rules of `docustore.users.identities`. The
-plan is the difference between before and after, at most one write per user. So the size of a batch and the order
-of its records change the number of writes, never the result.
+plan is the difference between before and after, with at most one write per user. So the size of a batch and the
+order of its records can change the number of writes, but not the result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,8 +39,8 @@ class Outcome(StrEnum):
 class UserWrite:
     """One write to one user.
 
-    `before` is None for an insert, `fields` None for a delete (the user has no identity left).
-    `records` are the indexes of the records that caused it.
+    `before` is None for an insert. `fields` is None for a delete: the user has no identity left. `records` are the
+    indexes of the records that caused the write.
     """
 
     before: RawUser | None
@@ -50,9 +50,9 @@ class UserWrite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """What to write, and the outcome of each record after the write.
+    """The writes of a batch, and the outcome of each record after them.
 
-    `tombstones` maps identities the store has never seen to the time they ended.
+    `tombstones` maps the keys of identities that the store does not know to the times of their ends.
     """
 
     writes: list[UserWrite]
@@ -62,7 +62,7 @@ class BatchPlan:
 
 @dataclass(slots=True)
 class _Group:
-    """A user in memory: the identities that make it up, by key, each with its values."""
+    """A user in memory: its identities by key, each with its values."""
 
     before: RawUser | None
     identities: dict[str, IdentityEntry]
@@ -80,8 +80,9 @@ class _Group:
 def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
     """Tell whether the store has this version of the record.
 
-    A digest of an older version is not known: the record is written again, with all fields of this version. A
-    digest of a newer version is known: an old process must not take out fields that a newer one has written.
+    A digest of an older version does not count as known: the record is written again, with all fields of this
+    version. A digest of a newer version counts as known: an old process must not remove fields that a newer
+    process has written.
     """
     if not record.is_time_observed and identity["modified_at"] != record.modified_at:
         return False
@@ -95,8 +96,9 @@ def plan_batch(
     """Apply records to users.
 
     Args:
-        users: Every stored user that holds an identity or, not deleted, an e-mail address of the records.
-        tombstones: Ends of identities the store had not seen, for the records' keys.
+        users: Every stored user that has an identity of the records, and every user, not deleted, that has an
+            e-mail address of the records.
+        tombstones: For the keys of the records, the known ends of identities that the store does not have.
     """
     return _Planner(users, tombstones).plan(records)
 
@@ -178,14 +180,14 @@ class _Planner:
         holder = self._by_email.get(email)
         is_same_mailbox = email in (known["values"]["email"], group.email)
         is_free = holder is None or holder is group
-        # ADR 0004: identities with one address are one user, and a changed address moves the user. So the identity
+        # ADR 0004: identities with one address are one user, and a changed address moves the user. The identity
         # stays with its user in three cases:
-        # - The user is deleted. It has no address to share, and keeps its identities current for a restore.
-        # - The address is the identity's own or the user's, and no other user has it: nothing moves.
-        # - The address is new and free, and no other upstream identity is left behind: the whole user moves with
-        #   it. A local identity never stays behind alone, because it never makes a user of its own.
-        # Else the identity leaves: it joins the holder of the address, or becomes a user of its own, and the rest
-        # is derived again. To be wrong here merges two people or splits one.
+        # - The user is deleted. It shares no address, and it keeps its identities current for a restore.
+        # - The identity or the user already has the address, and no other user has it. Nothing moves.
+        # - The address is new and free, and the user has no other upstream identity. The whole user moves. A local
+        #   identity never stays behind alone, because it never makes a user of its own.
+        # Otherwise the identity leaves its user. It joins the user with the address or becomes a new user. The old
+        # user is derived again. An error here merges two people or splits one person.
         stays = group.is_deleted or (is_free and (is_same_mailbox or not group.has_others(entry["key"])))
         if stays:
             self._put(index, group, entry)
@@ -216,7 +218,7 @@ class _Planner:
 
 
 def _entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
-    if record.values is None:  # pragma: no cover  # callers have told tombstones apart
+    if record.values is None:  # pragma: no cover  # callers handle tombstones first
         raise AssertionError(record.key)
     entry: IdentityEntry = {
         "key": record.key,
@@ -229,7 +231,7 @@ def _entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
     return entry
 
 
-# Equal to no value, so that a field another client left out counts as changed.
+# Equal to no value, so that a field without a stored value counts as changed.
 _ABSENT: Final = object()
 
 

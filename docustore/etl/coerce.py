@@ -1,7 +1,7 @@
-"""Parse a record field by field when its types are not the expected ones. Pure.
+"""Parse a record with unexpected types, field by field. Pure.
 
-Accepted: numbers as ids, flags as words, dates as epoch numbers or with a space, lists as one string. Everything
-else is an error with its pointer. All errors of a record are found.
+Also accepted are numbers as ids, words as flags, epoch numbers as times, a space between date and time, and one
+text as a list. Any other type is an error with its pointer. All errors of a record are found.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,15 +22,17 @@ from docustore.users.field_types import Reading
 
 TRUE_WORDS: Final = frozenset({"true", "yes", "1", "y", "t", "on"})
 FALSE_WORDS: Final = frozenset({"false", "no", "0", "n", "f", "off", ""})
-# Seconds until the year 5138; anything above is milliseconds.
+# In seconds, this is the year 5138. A greater number is in milliseconds.
 MAX_EPOCH_S: Final = 1e11
 
-type_names: Final[Mapping[type, str]] = {
+_TYPE_NAMES: Final[Mapping[type, str]] = {
     str: "text", bool: "a flag", int: "a number", float: "a number", list: "a list", dict: "an object",
 }  # fmt: skip
 
 
-class _Wrong(Exception):  # noqa: N818  # control flow inside this module
+class _UnreadableError(Exception):
+    """One field that cannot be read; raised and caught only in this module."""
+
     def __init__(self, code: str, detail: str) -> None:
         self.code = code
         self.detail = detail
@@ -43,14 +45,14 @@ def coerce(record: Mapping[str, Any]) -> Any:
         A `WireRecord`.
 
     Raises:
-        RecordRejectedError: One error for each field that cannot be understood.
+        RecordRejectedError: One error for each field that cannot be read.
     """
     errors: list[FieldError] = []
-    fields = _take(record, _RECORD_FIELDS, "", errors)
+    fields = _read_fields(record, _RECORD_FIELDS, "", errors)
     if "profile" in fields:
-        profile = _take(fields["profile"], _PROFILE_FIELDS, "/profile", errors)
+        profile = _read_fields(fields["profile"], _PROFILE_FIELDS, "/profile", errors)
         if "preferences" in profile:
-            chosen = _take(profile["preferences"], _PREFERENCE_FIELDS, "/profile/preferences", errors)
+            chosen = _read_fields(profile["preferences"], _PREFERENCE_FIELDS, "/profile/preferences", errors)
             profile["preferences"] = WirePreferences(**chosen)
         fields["profile"] = WireProfile(**profile)
     if errors:
@@ -58,7 +60,7 @@ def coerce(record: Mapping[str, Any]) -> Any:
     return WireRecord(**fields)
 
 
-def _take(
+def _read_fields(
     given: Mapping[str, Any], known: Mapping[str, Callable[[Any], Any]], at: str, errors: list[FieldError]
 ) -> dict[str, Any]:
     taken: dict[str, Any] = {}
@@ -68,8 +70,8 @@ def _take(
             continue
         try:
             taken[name] = read(value)
-        except _Wrong as wrong:
-            errors.append(FieldError(pointer=f"{at}/{name}", code=wrong.code, detail=wrong.detail))
+        except _UnreadableError as error:
+            errors.append(FieldError(pointer=f"{at}/{name}", code=error.code, detail=error.detail))
     return taken
 
 
@@ -120,19 +122,19 @@ def _time(value: object) -> datetime | None:
     try:
         return datetime.fromisoformat(value.strip())
     except ValueError as exc:
-        detail = "not a time such as 2026-01-31T12:00:00Z, or its zone is unknown or its date out of range"
-        raise _Wrong("time_malformed", detail) from exc
+        detail = "not a valid time; use a form such as 2026-01-31T12:00:00Z with a real date and zone"
+        raise _UnreadableError("time_malformed", detail) from exc
 
 
 def _from_epoch(value: float) -> datetime:
     try:
         return datetime.fromtimestamp(value if abs(value) < MAX_EPOCH_S else value / 1000, UTC)
     except (OverflowError, ValueError, OSError) as exc:
-        raise _Wrong("out_of_range", "not a time between the years 1 and 9999") from exc
+        raise _UnreadableError("out_of_range", "the time is not between the years 1 and 9999") from exc
 
 
-def _expected(wanted: str, value: object) -> _Wrong:
-    return _Wrong("wrong_type", f"must be {wanted}, not {type_names.get(type(value), 'null')}")
+def _expected(wanted: str, value: object) -> _UnreadableError:
+    return _UnreadableError("wrong_type", f"must be {wanted}, not {_TYPE_NAMES.get(type(value), 'null')}")
 
 
 _READERS: Final[Mapping[Reading, Callable[[Any], Any]]] = {

@@ -1,4 +1,4 @@
-"""Read one field of a record, as its declaration in `docustore.users.fields` says. Pure."""
+"""Read one field of a record, as declared in `docustore.users.fields`. Pure."""
 
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ THEME_WORDS: Final[Mapping[str, str]] = {"": Theme.LIGHT.value, **{theme.value: 
 
 @dataclass(slots=True, kw_only=True)
 class Findings:
-    """The errors and warnings of one record so far; `latest` bounds its times."""
+    """The errors and warnings of one record so far; `latest` limits its times."""
 
     latest: datetime
     errors: list[FieldError] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Findings:
         self.errors.append(FieldError(pointer=pointer, code=code, detail=detail))
 
 
-# Takes the findings and the value as parsed (None = not given); returns the value as stored.
+# Takes the findings and the parsed value (None = not given); returns the stored value.
 Reader = Callable[[Findings, Any], Any]
 
 
@@ -48,21 +48,21 @@ def reader_of(declared: UserField) -> Reader:
 
 
 def read_text(findings: Findings, pointer: str, given: str, max_chars: int) -> str:
-    """Trim a text; reject one that is too long or holds control characters."""
+    """Trim a text; reject a text that is too long or has control characters."""
     text = given.strip()
-    # Almost every text is plain and short: the rest would leave it as it is.
+    # Almost every text is plain and short. The other steps would not change it.
     if text.isascii() and text.isprintable() and len(text) <= max_chars:
         return text
     text = unicodedata.normalize("NFC", text)
     if len(text) > max_chars:
-        findings.reject(pointer, "too_long", f"{len(text)} characters, more than {max_chars}")
+        findings.reject(pointer, "too_long", f"the text has {len(text)} characters; the limit is {max_chars}")
     elif not text.isprintable() and any(_is_forbidden(char) for char in text):
-        findings.reject(pointer, "control_character", "holds a null byte or another control character")
+        findings.reject(pointer, "control_character", "contains a null byte or another control character")
     return text
 
 
 def read_time(findings: Findings, pointer: str, given: datetime | None) -> datetime | None:
-    """Convert a time to UTC milliseconds; a time without a zone is UTC, with a warning."""
+    """Convert a time to UTC milliseconds; without a zone it is UTC, with a warning."""
     if given is None:
         return None
     if given.tzinfo is None:
@@ -70,7 +70,7 @@ def read_time(findings: Findings, pointer: str, given: datetime | None) -> datet
     utc = to_utc_ms(given)
     if utc is None or utc > findings.latest:
         latest = f"{findings.latest:%Y-%m-%d %H:%M}Z"
-        findings.reject(pointer, "out_of_range", f"before {EARLIEST:%Y} or after {latest}")
+        findings.reject(pointer, "out_of_range", f"the time is before {EARLIEST:%Y} or after {latest}")
     return utc
 
 
@@ -107,7 +107,7 @@ def _words(declared: UserField) -> Reader:
 
 
 def _word_of(meanings: Mapping[str, str], warning: str) -> Callable[[UserField], Reader]:
-    """Map a word to its meaning; an unknown word means the same as none, with a warning."""
+    """Map a word to its meaning; an unknown word counts as none, with a warning."""
 
     def read(findings: Findings, given: str | None) -> str:
         meaning = meanings.get(given.strip().lower() if given else "")
@@ -134,7 +134,7 @@ def _labels(declared: UserField) -> Reader:
         labels = dict.fromkeys([read_text(findings, pointer, word, MAX_LABEL_CHARS) for word in words])
         labels.pop("", None)
         if len(labels) > MAX_LABELS:
-            findings.reject(pointer, "too_many", f"{len(labels)} entries, more than {MAX_LABELS}")
+            findings.reject(pointer, "too_many", f"the list has {len(labels)} entries; the limit is {MAX_LABELS}")
         return list(labels)
 
     return read

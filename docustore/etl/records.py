@@ -1,8 +1,8 @@
 """Parse one record of an upstream system. Pure.
 
-A record is a JSON object. The keys that it may use follow from `docustore.users.fields`. The common case is
-decoded straight into a struct. A record of other types is parsed field by field (`coerce.py`), so that all its
-errors are found.
+A record is a JSON object. `docustore.users.fields` declares the keys that it may use. The common case is decoded
+directly into a struct. A record with other types is parsed field by field (`coerce.py`), so that all its errors
+are found.
 """
 
 import re
@@ -15,7 +15,7 @@ from docustore.errors import FieldError
 from docustore.users.field_types import Reading
 from docustore.users.fields import FIELDS, UserField
 
-# Keys that are no fields of the user. The first one that a record has counts.
+# Keys that are not fields of the user. A record may have several of them; the first one listed here wins.
 ID_NAMES: Final = ("id", "external_id", "externalId")
 MODIFIED_NAMES: Final = ("modified_at", "modifiedAt", "updatedAt")
 
@@ -30,7 +30,7 @@ _TYPES: Final[dict[Reading, Any]] = {
 
 
 def fields_at(*path: str) -> tuple[UserField, ...]:
-    """List the fields right below a path, such as `profile`."""
+    """List the fields directly below a path, such as `profile`."""
     return tuple(field for field in FIELDS if field.path[:-1] == path)
 
 
@@ -38,9 +38,9 @@ def _wire_fields(*path: str) -> list[tuple[str, Any, None]]:
     return [(name, _TYPES[f.wire.reading] | None, None) for f in fields_at(*path) for name in f.wire_names]
 
 
-# `profile.preferences` as it comes.
+# `profile.preferences` as the source sends it.
 WirePreferences: Final = msgspec.defstruct("WirePreferences", _wire_fields("profile", "preferences"))
-# `profile` as it comes; preference keys may also stand flat in it.
+# `profile` as the source sends it; it may also contain the keys of preferences directly.
 WireProfile: Final = msgspec.defstruct(
     "WireProfile",
     [
@@ -49,7 +49,7 @@ WireProfile: Final = msgspec.defstruct(
         ("preferences", WirePreferences | None, None),
     ],
 )
-# A record as it comes: typed, nothing else checked. Unknown keys are ignored.
+# A record as the source sends it. Only the types are checked. Unknown keys are ignored.
 WireRecord: Final = msgspec.defstruct(
     "WireRecord",
     [
@@ -63,7 +63,7 @@ WireRecord: Final = msgspec.defstruct(
 
 
 class RecordRejectedError(Exception):
-    """A record that cannot be loaded, with every reason; never leaves the ETL."""
+    """A record that cannot be loaded, with every reason; raised only inside the ETL."""
 
     def __init__(self, *errors: FieldError) -> None:
         super().__init__("; ".join(f"{error.pointer}: {error.code}" for error in errors))
@@ -75,13 +75,13 @@ _untyped: Final = msgspec.json.Decoder()
 
 
 def parse_typed(raw: bytes) -> Any:
-    """Decode a well-typed record; None for one that has to be parsed field by field.
+    """Decode a well-typed record; None if it must be parsed field by field.
 
     Returns:
         A `WireRecord`.
 
     Raises:
-        RecordRejectedError: It is not JSON.
+        RecordRejectedError: The record is not JSON.
     """
     try:
         return _typed.decode(raw)
@@ -95,14 +95,14 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """Decode any JSON object, untyped.
 
     Raises:
-        RecordRejectedError: It is not JSON, or not an object.
+        RecordRejectedError: The record is not JSON, or not an object.
     """
     try:
         decoded = _untyped.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise RecordRejectedError(_malformed(raw, exc)) from exc
     if not isinstance(decoded, dict):
-        detail = f"a record is a JSON object, not {type(decoded).__name__}"
+        detail = f"a record must be a JSON object, not {type(decoded).__name__}"
         raise RecordRejectedError(FieldError(pointer="", code="not_an_object", detail=detail))
     return decoded
 
@@ -111,7 +111,9 @@ def _malformed(raw: bytes, exc: Exception) -> FieldError:
     if isinstance(exc, UnicodeDecodeError):
         return FieldError(pointer="", code="not_utf8", detail=f"byte {exc.start} is not UTF-8")
     if _NOT_A_NUMBER.search(raw):
-        return FieldError(pointer="", code="not_a_number", detail="NaN and Infinity are not JSON")
+        return FieldError(
+            pointer="", code="not_a_number", detail="NaN and Infinity are not valid JSON; use a number or null"
+        )
     if _SURROGATE.search(raw):
-        return FieldError(pointer="", code="lone_surrogate", detail="half of a \\u pair is missing")
+        return FieldError(pointer="", code="lone_surrogate", detail="one half of a \\u surrogate pair is missing")
     return FieldError(pointer="", code="json_malformed", detail=str(exc))

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-# Older dates are placeholders of the source (0001-01-01, 1601-01-01), not facts.
+# Older dates are placeholders of the source (0001-01-01, 1601-01-01), not real times.
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 
 
 def to_utc_ms(given: datetime) -> datetime | None:
-    """Return a time in UTC, cut to the milliseconds that BSON keeps; None before 1900 or beyond year 9999.
+    """Return a time in UTC, cut to milliseconds, the precision of BSON.
 
-    A time without a zone is taken as UTC.
+    A time without a zone is read as UTC. The result is None before the year 1900 and after the year 9999.
     """
     if given.tzinfo is not UTC:
         try:
@@ -19,5 +19,5 @@ def to_utc_ms(given: datetime) -> datetime | None:
             return None
     if given < EARLIEST:
         return None
-    # A finer time would never equal its stored self.
+    # BSON stores milliseconds. A more precise time would never equal its stored value.
     return given - timedelta(microseconds=given.microsecond % 1000) if given.microsecond else given

@@ -1,8 +1,8 @@
-"""Turn a parsed record into the values that the store keeps. Pure; clock and rules are arguments.
+"""Turn a raw record into the values of the store. Pure.
 
-The rules: white space is trimmed and collapsed, e-mails are normalised, status words are mapped (an unknown one
-means active, with a warning), missing preferences get their defaults. All errors of a record are found. Which
-fields there are, and how each is read, is declared in `docustore.users.fields`.
+The clock and the rules are arguments. White space is trimmed and collapsed. E-mail addresses are normalised.
+Status words are mapped; an unknown word means active, with a warning. Missing preferences get their defaults. All
+errors of a record are found. `docustore.users.fields` declares the fields and how each one is read.
 """
 
 from collections.abc import Iterator
@@ -35,10 +35,10 @@ _EMPTY_PROFILE: Final = WireProfile()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRules:
-    """The rules of one run of one source for its records.
+    """The rules for the records of one run.
 
-    `observed_at` is the source's clock at the start of the run. It is the modification time of records without
-    one. `latest` bounds the times of records. `required` names fields, dotted inside the profile.
+    `observed_at` is the source's clock at the start of the run. It is the modification time of a record without
+    one. `latest` is the latest allowed time in a record. `required` lists field names, dotted inside the profile.
     """
 
     source: str
@@ -51,7 +51,7 @@ class RecordRules:
 class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One valid record, ready to be classified.
 
-    `values` is None for a tombstone. `is_time_observed` tells that the record had no modification time.
+    `values` is None for a tombstone. `is_time_observed` is true if the record has no modification time.
     """
 
     key: str
@@ -66,10 +66,10 @@ def to_user_record(raw: bytes, rules: RecordRules) -> UserRecord:
     """Parse, check and map one record.
 
     Raises:
-        RecordRejectedError: Every reason why it cannot be loaded.
+        RecordRejectedError: The record cannot be loaded; the error lists every reason.
     """
     if len(raw) > rules.max_record_bytes:
-        detail = f"{len(raw)} bytes, more than the limit of {rules.max_record_bytes}"
+        detail = f"the record has {len(raw)} bytes; the limit is {rules.max_record_bytes}"
         raise RecordRejectedError(FieldError(pointer="", code="too_large", detail=detail))
     wire = parse_typed(raw)
     return _mapped(coerce(parse_object(raw)) if wire is None else wire, rules)
@@ -81,7 +81,7 @@ def _mapped(wire: Any, rules: RecordRules) -> UserRecord:
     modified_at = read_time(findings, "/modified_at", given) or rules.observed_at
     values = None if wire.deleted else _values(wire, rules, findings)
     given_id = _first(wire, ID_NAMES)
-    # Without an id the mailbox is the identity; a record without either cannot be found again.
+    # Without an id, the e-mail address is the id. A record without both could not be recognised in a later run.
     external_id = "" if given_id is None else read_text(findings, "/id", str(given_id), MAX_ID_CHARS)
     external_id = external_id or (values["email"] if values else "")
     if not external_id:
@@ -106,7 +106,7 @@ def _values(wire: Any, rules: RecordRules, findings: Findings) -> Values:
     values["profile"] = _profile(wire.profile or _EMPTY_PROFILE, findings)
     for path in _required_paths(rules.required):
         if not leaf(values, path):
-            findings.reject(f"/{'/'.join(path)}", "missing", "required by the source's settings")
+            findings.reject(f"/{'/'.join(path)}", "missing", "the settings of the source require this field")
     return values
 
 
@@ -127,7 +127,7 @@ def _profile(given: Any, findings: Findings) -> dict[str, Any]:
 
 
 def _first(wire: Any, keys: tuple[str, ...]) -> Any:
-    """Return the first value that a record gives under these keys; an empty text counts as none."""
+    """Return the first given value of these keys; an empty text counts as none."""
     for key in keys:
         value = getattr(wire, key)
         if value is not None and value != "":
@@ -137,12 +137,12 @@ def _first(wire: Any, keys: tuple[str, ...]) -> Any:
 
 @lru_cache(maxsize=64)
 def _required_paths(required: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    # A record without an e-mail address is rejected anyway, with a better reason.
+    # A record without an e-mail address is always rejected, with a better reason.
     return tuple(tuple(name.split(".")) for name in required if name != "email")
 
 
 def _readers_at(*path: str) -> Iterator[tuple[str, str, tuple[str, ...], Reader]]:
-    """Prepare the fields right below a path: name, preferred key, other keys, reader."""
+    """List the fields directly below a path: name, preferred key, other keys, reader."""
     for field in fields_at(*path):
         key, *others = field.wire_names
         yield field.path[-1], key, tuple(others), reader_of(field)

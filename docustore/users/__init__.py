@@ -1,1 +1,1 @@
-"""Users: the document, its identities, and everything that reads or writes it over the API."""
+"""Users: the document, its identities, and all reads and writes through the API."""

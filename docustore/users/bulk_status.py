@@ -15,36 +15,37 @@ from docustore.users.views import BulkStatusResult
 from docustore.users.writes import changed_fields, guarded, loaded, stamped
 
 BATCH_DOCS: Final = 500
-# Users that others write at the same time are missed by their guard; they are met again in the next pass.
+# The guard skips a user that another writer changes at the same time. The next pass reads that user again.
 MAX_PASSES: Final = 3
 
 
 async def set_status_of_many(order: BulkStatusInput, *, actor: str, now: datetime) -> BulkStatusResult:
-    """Carry the order out.
+    """Move the matching users to the new status, in batches.
 
-    Each user is written by itself, guarded by its version: others may write users at the same time, and a
-    failure leaves users changed that the same order, sent again, does not meet any more.
+    Each user is written by itself, guarded by its version, because other clients may write users at the same time.
+    Not atomic: a failure may leave some users changed. The changed users no longer match, so the same order can be
+    sent again.
 
     Raises:
-        InvalidInputError: More users fit than `max_affected`; nothing was changed.
+        InvalidInputError: More users match than `max_affected`; nothing was changed.
     """
-    which = _fitting(order)
+    which = _matching(order)
     matched = await users().count_documents(which)
     if order.max_affected is not None and matched > order.max_affected:
-        detail = f"{matched} users fit: nothing was changed; raise max_affected or narrow the order"
+        detail = f"{matched} users match; nothing was changed; raise max_affected or narrow the order"
         raise InvalidInputError((FieldError(pointer="/max_affected", code="exceeded", detail=detail),))
     if order.dry_run:
         return BulkStatusResult(matched=matched, modified=0)
-    # Users that came to fit since the count stay as they are: the count is what was agreed to.
+    # At most `matched` users are changed, because the client agreed to that count.
     return BulkStatusResult(matched=matched, modified=await _modify(order, which, matched, actor=actor, now=now))
 
 
-def _fitting(order: BulkStatusInput) -> dict[str, Any]:
-    fitting: dict[str, Any] = {"status": order.current_status.value, "deleted_at": None}
+def _matching(order: BulkStatusInput) -> dict[str, Any]:
+    matching: dict[str, Any] = {"status": order.current_status.value, "deleted_at": None}
     if order.updated_before is not None:
-        # A user without the time was written by another client, who knows when.
-        fitting["$or"] = [{"updated_at": {"$lt": order.updated_before}}, {"updated_at": None}]
-    return fitting
+        # Another client may write a user without `updated_at`. Such a user matches too.
+        matching["$or"] = [{"updated_at": {"$lt": order.updated_before}}, {"updated_at": None}]
+    return matching
 
 
 async def _modify(order: BulkStatusInput, which: dict[str, Any], most: int, *, actor: str, now: datetime) -> int:

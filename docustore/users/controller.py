@@ -1,4 +1,4 @@
-"""Routes of single users: read, change, delete."""
+"""Routes of single users: read, change and delete."""
 
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ from docustore.users.views import UserView
 
 
 class UserController(Controller):
-    """One user at a time."""
+    """Read, change and delete one user."""
 
     path = "/users"
     tags = ("users",)
@@ -36,7 +36,10 @@ class UserController(Controller):
     async def read(
         self, state: State, user_id: UserId, if_none_match: IfNoneMatchHeader = None
     ) -> Response[UserView]:
-        """Read one user. `ETag` is its version: send it back in `If-Match` to change that version only."""
+        """Read one user.
+
+        `ETag` is the version of the user. Send it in `If-Match` to change only this version.
+        """
         lookup: UserLookup = state.user_lookup
         return answer_unless_current(await lookup.find(user_id), if_none_match)
 
@@ -48,10 +51,13 @@ class UserController(Controller):
     )
     async def read_by_email(
         self,
-        email: Annotated[str, PathParameter(description="the address in any case")],
+        email: Annotated[str, PathParameter(description="the e-mail address; upper and lower case are equal")],
         if_none_match: IfNoneMatchHeader = None,
     ) -> Response[UserView]:
-        """Read the user that has this e-mail address; deleted users have none."""
+        """Read the user with this e-mail address.
+
+        A deleted user is not found by its address.
+        """
         return answer_unless_current(await find_user_by_email(email), if_none_match)
 
     @put(
@@ -67,7 +73,10 @@ class UserController(Controller):
         data: JSONBody[UserInput],
         if_match: IfMatchHeader = None,
     ) -> Response[UserView]:
-        """Set every field; those left out get their defaults. The password stays unless one is given."""
+        """Set every field of a user.
+
+        A field that is left out gets its default. The password changes only if the request contains one.
+        """
         write = _write(request, user_id, IfMatch.required(if_match))
         return answer(await service.replace_user(write, data))
 
@@ -85,10 +94,10 @@ class UserController(Controller):
         data: JSONBody[Any],
         if_match: IfMatchHeader = None,
     ) -> Response[UserView]:
-        """Apply a patch.
+        """Apply a patch to a user.
 
-        A merge patch (RFC 7396; null takes a field back to its default) or a JSON patch (RFC 6902), told apart
-        by `Content-Type`; plain `application/json` is read as a merge patch.
+        The body is a merge patch (RFC 7396) or a JSON patch (RFC 6902). `Content-Type` tells which one. Plain
+        `application/json` is read as a merge patch. In a merge patch, null sets a field to its default.
         """
         write = _write(request, user_id, IfMatch.required(if_match))
         patched = await service.patch_user(write, data, patch_type=patch_type_of(request.headers))
@@ -98,8 +107,8 @@ class UserController(Controller):
     async def remove(self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None) -> None:
         """Mark a user as deleted.
 
-        It answers 410 from then on and is out of lists, search and counts; its e-mail address is free for
-        another. `POST /users/{id}/restore` takes the deletion back.
+        A deleted user answers 410. Lists, search and counts do not include it. Another user may take its e-mail
+        address. `POST /users/{id}/restore` restores the user.
         """
         await service.delete_user(_write(request, user_id, IfMatch.required(if_match)))
 

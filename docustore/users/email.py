@@ -1,4 +1,4 @@
-"""The one place where an e-mail address is normalised and judged."""
+"""Normalise and check e-mail addresses; no other module does this."""
 
 import re
 import unicodedata
@@ -9,34 +9,39 @@ from email_validator import EmailNotValidError, validate_email
 
 from docustore.users.field_types import MAX_EMAIL_CHARS
 
-# The common case, about 100 times faster than the full validator: dot-atom local part of up to 64 characters,
-# ASCII labels of up to 63. It accepts nothing that the validator refuses (a property test holds it to that).
+# The common case: a dot-atom local part of up to 64 characters, ASCII labels of up to 63. The expression is about
+# 100 times faster than the full validator. It accepts no address that the validator refuses; a property test
+# checks this.
 _COMMON: Final = re.compile(
     r"(?=.{1,64}@)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*"
     r"@(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9])){0,62}\.)+[a-z]{2,63}"
 )
-# Composing (NFC) makes an address shorter, by less than this. What is longer would be looked at for long.
-_MOST_CHARS: Final = 4 * MAX_EMAIL_CHARS
+# Composition (NFC) shortens an address by less than this factor. The full validator is slow for longer texts.
+_MAX_RAW_CHARS: Final = 4 * MAX_EMAIL_CHARS
 
 
 class EmailMalformedError(ValueError):
-    """An address that cannot receive mail; the message says why, without the address."""
+    """An address that cannot receive mail.
+
+    The message gives the reason. It does not contain the address.
+    """
 
 
 def normalise_email(raw: str) -> str:
-    """Return the form under which an address is stored and compared.
+    """Return the form in which an address is stored and compared.
 
-    Surrounding white space is dropped, letters are lower-cased (local part too: directories spell one mailbox
-    in many cases), Unicode is composed (NFC) and the domain is in its Unicode form. Idempotent.
+    Surrounding white space is removed. All letters are lower-cased, also in the local part, because directories
+    spell one mailbox in many cases. Unicode is composed (NFC). The domain is in its Unicode form. Idempotent.
 
     Raises:
-        EmailMalformedError: No domain with a dot, bad characters, or longer than 254 characters.
+        EmailMalformedError: The address has no domain with a dot, has invalid characters, or is longer than 254
+            characters.
     """
     email = raw.strip().lower()
     if len(email) <= MAX_EMAIL_CHARS and _COMMON.fullmatch(email):
         return email
-    if len(email) > _MOST_CHARS:
-        raise EmailMalformedError("the address is too long")
+    if len(email) > _MAX_RAW_CHARS:
+        raise EmailMalformedError(f"the address is longer than {MAX_EMAIL_CHARS} characters")
     return _normalise_uncommon(email)
 
 
@@ -48,10 +53,10 @@ def _normalise_uncommon(email: str) -> str:
     except EmailNotValidError as exc:
         raise EmailMalformedError(_without_address(str(exc))) from exc
     if "." not in valid.domain:
-        raise EmailMalformedError("the domain has no dot")
+        raise EmailMalformedError("the domain has no dot; use a full domain name such as example.org")
     return unicodedata.normalize("NFC", valid.normalized.lower())
 
 
 def _without_address(message: str) -> str:
-    """Keep the validator's reason, drop what it quotes of the address."""
+    """Return the validator's reason without the quoted parts of the address."""
     return re.sub(r"'[^']*'", "…", message)

@@ -1,4 +1,4 @@
-"""The types that a user's fields are declared with, and how a source's record gives each field. Pure."""
+"""The types of a user's fields, and how a record gives each field. Pure."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-# Bounds in characters. The ETL's rules, the API's schemas and the collection's validator are made from them.
-MAX_EMAIL_CHARS: Final = 254  # RFC 5321, 4.5.3.1.3, less the angle brackets
+# Limits in characters. The ETL's rules, the API's schemas and the collection's validator use them.
+MAX_EMAIL_CHARS: Final = 254  # RFC 5321, 4.5.3.1.3, without the angle brackets
 MAX_NAME_CHARS: Final = 200
 MAX_AVATAR_CHARS: Final = 2048
 MAX_BIO_CHARS: Final = 5000
@@ -22,8 +22,9 @@ MAX_LABELS: Final = 200
 class Reading(StrEnum):
     """How the ETL reads a field of a record.
 
-    `text` is trimmed, `words` is also collapsed to single spaces. `status` and `theme` are words with a fixed
-    meaning. `flag` is true or false. `labels` is a list of words without repetition. `time` is a moment in UTC.
+    `email` is an address, see `docustore.users.email`. `text` is trimmed. `words` is trimmed, and its white space
+    is collapsed to single spaces. `status` and `theme` are words with a fixed meaning. `flag` is true or false.
+    `labels` is a list of words without repetition. `time` is a moment in UTC.
     """
 
     EMAIL = "email"
@@ -38,10 +39,11 @@ class Reading(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How a record gives a field; stands in the field's annotation.
+    """How a record gives a field; part of the field's annotation.
 
-    `names` are the accepted spellings beside the field's own name. `max_chars` is the longest text.
-    `is_requirable` tells whether a source may demand the field: only a field that can be missing.
+    `names` are the accepted spellings in addition to the field's own name. `max_chars` is the maximum length of a
+    text. `is_requirable` tells whether a source may require the field. Only a field that can be missing is
+    requirable.
     """
 
     reading: Reading
@@ -51,9 +53,9 @@ class Wire:
 
 
 def _plain_text(raw: str) -> str:
-    # Line breaks and tabs are text, in a biography at least; other control characters come from broken clients.
+    # Line breaks and tabs are valid text, for example in a biography. Other control characters are client errors.
     if not raw.isprintable() and any(unicodedata.category(char) == "Cc" and char not in "\t\n\r" for char in raw):
-        raise PydanticCustomError("control_character", "holds a null byte or another control character")
+        raise PydanticCustomError("control_character", "contains a null byte or another control character")
     return raw
 
 

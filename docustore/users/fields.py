@@ -1,11 +1,11 @@
 """The one list of a user's fields. Pure.
 
-From these declarations follow the stored model, the API's input, the projection of a response, the defaults for
+These declarations define the stored model, the API's input, the projection of a response, the defaults for
 documents of other clients, the values of an identity and their order, the names that records may use, the names
 that a source may require, and the collection's validator.
 
 To add a field: declare it in `WritableFields`, `Profile` or `Preferences`; add it to the response in `views.py`;
-raise `HASH_VERSION`; add its row to the README. A test fails for each of these that is forgotten.
+raise `HASH_VERSION`; add its row to the README. A test fails for each forgotten step.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,8 +21,8 @@ from pydantic.fields import FieldInfo
 from docustore.users.field_types import MAX_EMAIL_CHARS, MAX_NAME_CHARS, PersonName, Reading, Wire
 from docustore.users.profile import Preferences, Profile, UserStatus
 
-# The version of the digests in `identities.hash`. Raise it with every change of the list of fields: the next full
-# read then writes every record again, with the values that older versions did not know.
+# The version of the digests in `identities.hash`. Raise it with every change of the list of fields. Then the next
+# full read writes every record again, with the values of the new fields.
 HASH_VERSION: Final = 2
 
 # The mapped fields of one identity, by name, in the order of the declarations.
@@ -42,7 +42,7 @@ class WritableFields(BaseModel):
 
 
 class MappedFields(WritableFields):
-    """The fields of an identity: what is written, and when the user registered."""
+    """The fields of an identity: the writable fields and the registration time."""
 
     created_at: Annotated[datetime | None, Wire(Reading.TIME, names=("createdAt",))] = None
 
@@ -51,8 +51,8 @@ class MappedFields(WritableFields):
 class UserField:
     """One field as the other modules see it.
 
-    `path` leads to it from the user's document, `pointer` is the same as a JSON pointer. `default` is the value of
-    a document that lacks it.
+    `path` is the path of the field in the user's document. `pointer` is the same path as a JSON pointer. `default`
+    is the value for a document without the field.
     """
 
     path: tuple[str, ...]
@@ -67,7 +67,7 @@ class UserField:
 
     @property
     def wire_names(self) -> tuple[str, ...]:
-        """The keys that a record may use for it, the preferred one first."""
+        """The keys that a record may use for the field; the preferred key is first."""
         return (self.path[-1], *self.wire.names)
 
 
@@ -80,7 +80,7 @@ def _fields_of(model: type[BaseModel], *path: str) -> Iterator[UserField]:
         elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             yield from _fields_of(info.annotation, *path, name)
         else:
-            msg = f"field {'.'.join((*path, name))} has no Wire: say how a record gives it"
+            msg = f"field {'.'.join((*path, name))} has no Wire; add one that tells how a record gives it"
             raise TypeError(msg)
 
 
@@ -91,7 +91,7 @@ def _default_of(info: FieldInfo) -> Any:
 
 WRITABLE: Final = tuple(WritableFields.model_fields)
 MAPPED: Final = tuple(MappedFields.model_fields)
-# Every leaf, in the order of the declarations.
+# All leaves, in the order of the declarations.
 FIELDS: Final = tuple(_fields_of(MappedFields))
 REQUIRABLE: Final = tuple(field.name for field in FIELDS if field.wire.is_requirable)
 PROFILE_WIRE_NAMES: Final = frozenset(
@@ -105,7 +105,10 @@ _PREFERENCES: Final = tuple(Preferences.model_fields)
 
 
 def completed_fields(user: Mapping[str, Any]) -> Values:
-    """Read the mapped fields of a raw user; what is missing, or no list or profile, has its default."""
+    """Read the mapped fields of a raw user, with defaults.
+
+    A field gets its default if it is missing, or if it must be a list or a profile and is neither.
+    """
     values: Values = {}
     for name in MAPPED:
         if name == "profile":
@@ -118,7 +121,7 @@ def completed_fields(user: Mapping[str, Any]) -> Values:
 
 
 def completed_profile(profile: object) -> dict[str, Any]:
-    """Copy a raw profile, in the declared order, with defaults for what is missing."""
+    """Copy a raw profile in the declared order; a missing field gets its default."""
     given = profile if isinstance(profile, Mapping) else {}
     complete = {name: given.get(name, default) for name, default in _PROFILE_DEFAULTS.items()}
     chosen = given.get("preferences")
@@ -130,7 +133,7 @@ def completed_profile(profile: object) -> dict[str, Any]:
 
 
 def leaf(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
-    """Read one leaf of the mapped fields; None where a part of the path is missing."""
+    """Read one leaf of the mapped fields; None if a part of the path is missing."""
     found: Any = values
     for part in path:
         found = found.get(part) if isinstance(found, Mapping) else None

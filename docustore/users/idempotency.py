@@ -1,7 +1,7 @@
-"""Requests that create a user, and may be sent again: one `Idempotency-Key` makes one user.
+"""Create a user once for each `Idempotency-Key`, however often it is sent.
 
-The key is written in the transaction that inserts the user, so neither is ever there without the other, and a
-client that heard nothing may repeat its request until it hears something. Keys are forgotten after `KEPT`.
+One transaction inserts the key and the user, so neither exists without the other. A client without an answer may
+repeat its request until it gets one. MongoDB deletes keys after `KEPT`.
 
 See: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -33,7 +33,10 @@ _MALFORMED: Final = FieldError(
 
 
 class IdempotencyKey(Document):
-    """A key that has made a user; `id` is the writer's name and the key, `request` a digest of what was sent."""
+    """A key that has created a user.
+
+    `id` is the writer's name and the key. `request` is a digest of the request without the password.
+    """
 
     id: str  # type: ignore[assignment]
     request: str
@@ -47,13 +50,15 @@ class IdempotencyKey(Document):
 
 
 async def create_user_once(given: UserInput, *, key: str, actor: str, now: datetime) -> RawUser:
-    """Store a new user, or find the one that this writer has made with the key, as it is by now.
+    """Create a user, or return the user that this writer created with the key.
+
+    An existing user is returned in its present state.
 
     Raises:
         InvalidQueryError: The key is malformed.
-        IdempotencyKeyReusedError: The key came with another request before.
-        EmailTakenError: Another user has the address. The key is still free.
-        UserGoneError: The user that the key made was deleted.
+        IdempotencyKeyReusedError: The key was used with a different request.
+        EmailTakenError: Another user has the address. The key remains unused.
+        UserGoneError: The user that was created with the key is deleted.
     """
     if not _KEY.fullmatch(key):
         raise InvalidQueryError((_MALFORMED,))
@@ -88,5 +93,5 @@ async def _insert_both(row: dict[str, Any], user: dict[str, Any]) -> None:
 
 
 def _digest(given: UserInput) -> str:
-    # Without the password: a fast hash that is kept for a day would let it be guessed.
+    # Without the password: this hash is fast and stored for a day, so the password could be guessed from it.
     return sha256(given.model_dump_json(exclude={"password"}).encode()).hexdigest()

@@ -1,15 +1,15 @@
 """A user as the newest record of each of its identities. Pure.
 
-An identity is one record of one upstream system, keyed `source:external_id`. All live identities with one
-normalised e-mail address are one user. The user's attributes are those of the identity that was modified last
-(ties: the greater source, then the greater id). Writes through the API are one more identity of the user, with
-source `local`. The values of an identity are kept with it only where they differ from the user's own fields: while
-the user has more than one identity, or its only one has ended.
+An identity is one record of one upstream system, with the key `source:external_id`. All live identities with one
+normalised e-mail address are one user. The user has the attributes of the identity that was modified last (ties:
+the greater source, then the greater id). Writes through the API are one more identity of the user, with source
+`local`. An identity stores its values only where they can differ from the user's own fields: while the user has
+more than one identity, or after its only identity has ended.
 
-A tombstone (a record with `deleted: true`) leaves the identity in place and dates its end (`deleted_at`). A user
-whose upstream identities have all ended is inactive, unless it was changed here later.
+A tombstone (a record with `deleted: true`) keeps the identity and stores the time of its end (`deleted_at`). A
+user is inactive after all its upstream identities have ended, unless the API changed it later.
 
-Everything is derived from the newest record of each identity, so the order of arrival does not matter.
+All fields are derived from the newest record of each identity, so the order of arrival does not matter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from docustore.users.search_terms import search_terms
 from docustore.users.versions import content_hash
 
 LOCAL_SOURCE: Final = "local"
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 RawUser = Mapping[str, Any]
 
@@ -38,18 +38,24 @@ class IdentityEntry(TypedDict):
 
 
 def identity_key(source: str, external_id: str) -> str:
-    """Name an identity: `crm:42`. A source's name holds no colon, so the first one separates."""
+    """Build the key of an identity, such as `crm:42`.
+
+    The name of a source contains no colon, so the first colon is the separator.
+    """
     return f"{source}:{external_id}"
 
 
 def is_ended(identity: IdentityEntry) -> bool:
-    """Tell whether a tombstone ended the identity; at the same instant it wins over a record."""
+    """Tell whether a tombstone ended the identity.
+
+    A tombstone wins over a record of the same time.
+    """
     ended = identity.get("deleted_at")
     return ended is not None and ended >= identity["modified_at"]
 
 
 def values_of(user: RawUser) -> Values:
-    """Read a user's own fields as the values of its lone identity, without the local roles."""
+    """Read a user's own fields as values of its only identity, without local roles."""
     values = completed_fields(user)
     local_roles = user.get("local_roles")
     if local_roles:
@@ -58,16 +64,16 @@ def values_of(user: RawUser) -> Values:
 
 
 def with_values(user: RawUser) -> list[IdentityEntry]:
-    """List a user's identities, each with its values written out; never empty.
+    """List a user's identities, each with its values; never empty.
 
-    A user of another client has no identity. It counts as written here, at its last update.
+    A user of another client has no identity. It counts as one local identity, modified at its last update.
     """
     entries: Sequence[IdentityEntry] = user.get("identities") or ()
     if not entries:
         entries = [
             {
                 "key": identity_key(LOCAL_SOURCE, str(user["_id"])),
-                "modified_at": user.get("updated_at") or user.get("created_at") or _LONG_AGO,
+                "modified_at": user.get("updated_at") or user.get("created_at") or _EPOCH,
                 "hash": "",
             }
         ]
@@ -79,12 +85,12 @@ def derive(identities: Sequence[IdentityEntry], *, user: RawUser | None) -> dict
 
     Args:
         identities: At least one, each with `values`.
-        user: The user as it is, for what no identity owns: local roles, and a registration time that no
-            source gives. None for a user that does not exist yet.
+        user: The present user. It gives the local roles, and the registration time if no source gives one.
+            None for a user that does not exist yet.
 
     Returns:
-        The stored fields that follow from identities: the writable fields, `roles` with the local ones added,
-        `search_terms`, and `identities` as they are stored. `created_at` is absent where it does not change.
+        The stored fields that depend on identities: the writable fields, `roles` including the local roles,
+        `search_terms`, and `identities` as they are stored. `created_at` is absent if it does not change.
     """
     winner, is_live = _winner(identities) if len(identities) > 1 else (identities[0], not is_ended(identities[0]))
     values = winner["values"]
@@ -98,19 +104,22 @@ def derive(identities: Sequence[IdentityEntry], *, user: RawUser | None) -> dict
         email=values["email"], first_name=values["first_name"], last_name=values["last_name"]
     )
     registered = [v["values"]["created_at"] for v in identities if v["values"]["created_at"] is not None]
-    # A user created or changed here keeps its registration time, whatever upstream systems say of theirs.
+    # A user with a local identity keeps its registration time; the times of upstream systems are ignored.
     if registered and not any(is_local(entry) for entry in identities):
         fields["created_at"] = min(registered)
     return fields
 
 
 def winner_of(identities: Sequence[IdentityEntry]) -> IdentityEntry:
-    """Return the identity whose values are the user's: the newest of those that have not ended."""
+    """Return the identity that gives the user's values.
+
+    It is the newest live identity, or the newest of all if no identity is live.
+    """
     return identities[0] if len(identities) == 1 else _winner(identities)[0]
 
 
 def is_local(identity: IdentityEntry) -> bool:
-    """Tell whether the identity stands for writes through the API."""
+    """Tell whether the identity represents writes through the API."""
     return identity["key"].startswith(f"{LOCAL_SOURCE}:")
 
 
@@ -119,7 +128,7 @@ def local_write(user: RawUser, *, user_id: str, values: Values, now: datetime) -
 
     Args:
         user: The user before the write.
-        values: All mapped fields after it.
+        values: All mapped fields after the write.
     """
     key = identity_key(LOCAL_SOURCE, user_id)
     entry: IdentityEntry = {"key": key, "modified_at": now, "hash": content_hash(values), "values": values}
@@ -128,7 +137,7 @@ def local_write(user: RawUser, *, user_id: str, values: Values, now: datetime) -
 
 def _completed(entry: IdentityEntry, user: RawUser) -> IdentityEntry:
     complete = entry.copy()
-    # Values of an older version of the list of fields lack the new ones.
+    # Values that an older version of docustore stored lack the new fields.
     complete["values"] = completed_fields(entry["values"]) if "values" in entry else values_of(user)
     return complete
 
@@ -138,7 +147,7 @@ def _winner(identities: Sequence[IdentityEntry]) -> tuple[IdentityEntry, bool]:
     live = [entry for entry in upstream if not is_ended(entry)]
     last_end = max((entry["deleted_at"] for entry in upstream if is_ended(entry)), default=None)
     for entry in identities:
-        # A local write keeps a user alive only if it came after the last upstream identity ended.
+        # If all upstream identities have ended, a local identity is live only if it is newer than the last end.
         if is_local(entry) and (live or last_end is None or entry["modified_at"] > last_end):
             live.append(entry)
     return max(live or identities, key=_recency), bool(live)
@@ -154,9 +163,9 @@ def _merged(roles: Sequence[str], local_roles: Sequence[str]) -> list[str]:
 
 
 def _as_stored(identities: Sequence[IdentityEntry]) -> list[IdentityEntry]:
-    # A lone identity's values are the user's own fields, unless its end has made them differ.
+    # The values of an only, live identity equal the user's own fields. After its end, they differ.
     if len(identities) > 1 or is_ended(identities[0]):
         return sorted(identities, key=lambda entry: entry["key"])
-    lone = identities[0].copy()
-    lone.pop("values", None)
-    return [lone]
+    only = identities[0].copy()
+    only.pop("values", None)
+    return [only]

@@ -1,4 +1,4 @@
-"""Routes of the collection of users: pages, search, and new users."""
+"""Routes of the collection of users: list, search and create."""
 
 from http import HTTPStatus
 from math import ceil
@@ -38,13 +38,13 @@ from docustore.users.views import SearchPage, UserPage, UserView, user_view
 
 
 class UserListController(Controller):
-    """All users."""
+    """List, search and create users."""
 
     path = "/users"
     tags = ("users",)
 
     @get(responses=problems(), response_headers=[LINK], summary="List users")
-    async def list(  # noqa: PLR0913, PLR0917  # each is a query parameter of its own
+    async def list(  # noqa: PLR0913, PLR0917  # each one is a query parameter
         self,
         request: AuthorisedRequest,
         limit: Limit = DEFAULT_LIMIT,
@@ -62,8 +62,8 @@ class UserListController(Controller):
     ) -> Response[UserPage]:
         """List users page by page.
 
-        Follow `next_cursor`, or the header `Link: <...>; rel="next"`: every page costs the same at any depth,
-        and each user is listed once even while others are added.
+        For the next page, send `next_cursor` as `cursor`, or follow the header `Link: <...>; rel="next"`. Pages at
+        any depth cost the same. Each user is listed once, also while other users are added.
         """
         which = UserFilter(
             status=status,
@@ -91,9 +91,10 @@ class UserListController(Controller):
         data: JSONBody[UserInput],
         idempotency_key: IdempotencyKeyHeader = None,
     ) -> Response[UserView]:
-        """Create a user. Fields that are left out get their defaults; `email` is required.
+        """Create a user.
 
-        With `Idempotency-Key` the request may be repeated until it is answered: it makes one user at most.
+        `email` is required. A field that is left out gets its default. A request with `Idempotency-Key` may be
+        repeated for 24 hours and creates at most one user.
         """
         actor, now = request.auth.actor, now_utc()
         if idempotency_key is None:
@@ -114,10 +115,10 @@ class UserListController(Controller):
         offset: Offset = 0,
         cursor: Cursor = None,
     ) -> Response[SearchPage]:
-        """Find users by the beginnings of words of their names and e-mail addresses, newest first.
+        """Find users by word prefixes of their names and e-mail addresses.
 
-        All words must match; of more than eight, the first eight. `total` stops counting at 1,001, which reads as
-        "more than a thousand"; `offset` goes to 1,000, `cursor` to any depth.
+        Newest users come first. All words must match; only the first eight words count. `total` is at most 1,001,
+        which means "more than 1,000". `offset` is at most 1,000; use `cursor` to go deeper.
         """
         query = SearchQuery(text=text, status=status, limit=limit, offset=offset, cursor=cursor)
         result = await search_users(query)

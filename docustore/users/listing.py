@@ -1,4 +1,7 @@
-"""Pages of users, newest or oldest first, by keyset: any depth costs what the first page costs."""
+"""Read pages of users, newest or oldest first, by keyset.
+
+A page at any depth costs the same as the first page.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from docustore.users.stored import FOR_RESPONSE, user_key
 
 DEFAULT_LIMIT: Final = 20
 MAX_LIMIT: Final = 100
-# An estimate with filters stops counting here; 10,001 reads as "more than ten thousand".
+# An estimate with filters stops counting here; 10,001 means "more than ten thousand".
 ESTIMATE_CAP: Final = 10_001
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -21,14 +24,14 @@ Filter = dict[str, Any]
 
 
 class UserSort(StrEnum):
-    """The orders that an index serves; `_id` breaks ties in the same direction."""
+    """The orders that an index supports; `_id` breaks ties in the same direction."""
 
     OLDEST = "created_at"
     NEWEST = "-created_at"
 
 
 class Counting(StrEnum):
-    """How `Prefer: count=...` wants the users counted."""
+    """How `Prefer: count=...` asks to count the users."""
 
     ESTIMATED = "estimated"
     EXACT = "exact"
@@ -36,7 +39,11 @@ class Counting(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFilter:
-    """Which users; None = any. The times bound `created_at`: from `created_from`, before `created_before`."""
+    """Which users to read; None = any.
+
+    The times are limits of `created_at`: at or after `created_from`, after `created_after`, before
+    `created_before`, at or before `created_until`.
+    """
 
     status: UserStatus | None = None
     role: str | None = None
@@ -77,12 +84,12 @@ class ListQuery:
 
 
 async def list_users(query: ListQuery) -> tuple[list[RawUser], str | None]:
-    """Read one page, and the cursor of the next, None on the last.
+    """Read one page and the cursor of the next page; None on the last page.
 
-    While users are added and changed, each user that is there all the time is listed exactly once.
+    A user that exists during all page reads is listed exactly once, also while users are added and changed.
 
     Raises:
-        InvalidQueryError: The cursor was made for another query.
+        InvalidQueryError: The cursor belongs to another query.
     """
     bound = ("users", query.sort, query.which)
     matching = query.which.as_query()
@@ -93,14 +100,14 @@ async def list_users(query: ListQuery) -> tuple[list[RawUser], str | None]:
 
 
 async def read_page(matching: Filter, *, sort: UserSort, limit: int, skip: int = 0) -> list[RawUser]:
-    """Read up to one user more than the page holds: it tells whether there is a next page."""
+    """Read up to `limit` + 1 users; the extra user tells that there is a next page."""
     direction = -1 if sort is UserSort.NEWEST else 1
     cursor = users().find(matching, FOR_RESPONSE, sort=[("created_at", direction), ("_id", direction)])
     return list(await cursor.skip(skip).limit(limit + 1).to_list())
 
 
 def page_of(found: list[RawUser], *, limit: int, bound: object) -> tuple[list[RawUser], str | None]:
-    """Cut what `read_page` found to the page, and name where the next one starts."""
+    """Cut the users of `read_page` to one page; add the cursor of the next page."""
     if len(found) <= limit:
         return found, None
     last = found[limit - 1]
@@ -112,8 +119,8 @@ async def count_users(which: UserFilter, *, counting: Counting) -> int:
     """Count users.
 
     Returns:
-        Exact: the number that match. Estimated: without filters the collection's own count, deleted users
-        included, at no cost; with filters exact up to `ESTIMATE_CAP`.
+        Exact: the number of matching users. Estimated without filters: the collection's own count, which includes
+        deleted users and costs nothing. Estimated with filters: exact up to `ESTIMATE_CAP`.
     """
     query = which.as_query()
     if counting is Counting.EXACT:
@@ -126,9 +133,9 @@ async def count_users(which: UserFilter, *, counting: Counting) -> int:
 def after(position: Position, matching: Mapping[str, Any], *, sort: UserSort) -> Filter:
     """Narrow a filter to the users that come after a position.
 
-    Each branch repeats the whole filter and is one range of the index, so that the server merges sorted scans.
-    MongoDB compares within one type only, hence the extra branch for users without `created_at`: they come
-    last when sorted newest first, and first otherwise.
+    Each branch repeats the whole filter and is one range of the index, so the server merges sorted scans. MongoDB
+    compares only values of one type. So users without `created_at` need an extra branch. They come last if the
+    newest user is first, and first otherwise.
     """
     beyond = "$lt" if sort is UserSort.NEWEST else "$gt"
     branches: list[Filter] = [{"created_at": position.at, "_id": {beyond: user_key(position.id)}}]

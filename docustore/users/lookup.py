@@ -1,8 +1,8 @@
-"""Single users by id, read together: what many requests ask for at once is one query.
+"""Read single users by id; concurrent reads share one query.
 
-The driver costs some 0.5 ms of Python for each operation, whatever it reads. So at most two queries are under way;
-ids that are asked for meanwhile wait for the next one and share it. Alone, a read starts at once. Every read
-starts after it was asked for, so a client sees its own last write.
+The driver costs about 0.5 ms of Python for each operation of any size. So at most two queries are in flight.
+Reads that arrive meanwhile wait for the next query and share it. A read without others in flight starts at once.
+Each query starts after the requests that it serves, so a client sees its own last write.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from bson import ObjectId
 from docustore.users.store import RawUser, found_user, users
 from docustore.users.stored import FOR_RESPONSE, user_key
 
-# One would leave the server idle while its answer is parsed; more make smaller batches.
+# With one query, the server is idle while its answer is parsed. More queries make smaller batches.
 QUERIES_AT_ONCE: Final = 2
 MAX_IDS: Final = 200
 
@@ -23,13 +23,13 @@ Found = Mapping[Key, dict[str, Any]]
 
 
 async def find_many(keys: list[Key]) -> Found:
-    """Read users by their ids, with the fields of a response only; deleted ones too."""
+    """Read users by id, only the fields of a response; deleted users included."""
     which = keys[0] if len(keys) == 1 else {"$in": keys}
     return {user["_id"]: user async for user in users().find({"_id": which}, FOR_RESPONSE)}
 
 
 class UserLookup:
-    """Reads of single users; one for each event loop."""
+    """Reads single users; use one instance for each event loop."""
 
     def __init__(self, read: Callable[[list[Key]], Awaitable[Found]] = find_many) -> None:
         self._read_many = read
@@ -38,18 +38,18 @@ class UserLookup:
         self._is_starting = False
 
     async def find(self, user_id: str) -> RawUser:
-        """Read one user, with the fields of a response only.
+        """Read one user, only the fields of a response.
 
         Raises:
-            NotFoundError: There never was one with this id.
-            UserGoneError: It was deleted.
+            NotFoundError: No user has this id.
+            UserGoneError: The user is deleted.
         """
         key = user_key(user_id)
         future = self._waiting.get(key)
         if future is None:
             future = self._waiting[key] = asyncio.get_running_loop().create_future()
             self._start()
-        # Shielded: the requests that share the future must not end with one client that hung up.
+        # Shielded: a client that disconnects must not cancel the other requests that share the future.
         return found_user(await asyncio.shield(future), user_id)
 
     def _start(self) -> None:
@@ -64,7 +64,7 @@ class UserLookup:
         self._start()
 
     async def _read(self) -> None:
-        # Runs in a later turn of the loop than `_start`, when all requests of that turn are waiting.
+        # Runs in a later iteration of the event loop than `_start`, so all requests of that iteration wait.
         batch = {key: self._waiting.pop(key) for key in list(self._waiting)[:MAX_IDS]}
         self._is_starting = False
         self._start()
@@ -73,7 +73,7 @@ class UserLookup:
         except BaseException as exc:
             for future in batch.values():
                 future.set_exception(exc)
-                # Nobody may be waiting any more; then nobody misses it.
+                # Marks the error as retrieved: if no request waits any more, asyncio would log it.
                 future.exception()
             if not isinstance(exc, Exception):
                 raise

@@ -1,4 +1,4 @@
-"""The user as it is stored in the collection `users`."""
+"""The stored user of the collection `users`."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from docustore.users.stored import SCHEMA_VERSION
 
 
 class Identity(BaseModel):
-    """One upstream record that this user is made of; see `docustore.users.identities`."""
+    """One source record of a user; see `docustore.users.identities`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,10 +23,10 @@ class Identity(BaseModel):
 
 
 class User(UserRules, Document):
-    """A user with its embedded profile; the business methods are those of `UserRules`.
+    """A user with its embedded profile and the business methods of `UserRules`.
 
-    `docustore.users.service` saves what they change, guarded by `version`. `password_hash` is no field here: reads
-    exclude it in the query, so it cannot leak through a model.
+    `docustore.users.service` saves the changes of these methods, guarded by `version`. `password_hash` is not a
+    field here. Reads exclude it in the query, so it cannot leak through a model.
     """
 
     identities: list[Identity] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The body of PATCH: which kind of patch it is, and how OpenAPI describes it."""
+"""The body of PATCH: the kind of the patch and its OpenAPI description."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -16,7 +16,7 @@ _JSON_EXAMPLE: Final = [
 
 
 def patch_type_of(headers: Headers) -> PatchType:
-    """Tell the kind of a patch by its media type; other types have been refused before."""
+    """Tell the kind of a patch by its media type; other types are refused earlier."""
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     return PatchType.JSON if media_type == PatchType.JSON.value else PatchType.MERGE
 
@@ -26,14 +26,14 @@ class PatchOperation(Operation):
     """An operation whose body is a patch of either kind."""
 
     def __post_init__(self) -> None:
-        """Describe the body, which the framework cannot know."""
+        """Describe the body, because the framework cannot derive it."""
         merge = Schema(type=OpenAPIType.OBJECT, description="RFC 7396: the fields to change")
         operations = Schema(
             type=OpenAPIType.ARRAY,
-            description="RFC 6902: operations, carried out in order, all or none",
+            description="RFC 6902: operations, applied in order, all or none",
             items=Schema(type=OpenAPIType.OBJECT, required=["op", "path"]),
         )
-        merge_examples = {"suspend": Example(summary="Suspend, and move", value=_MERGE_EXAMPLE)}
+        merge_examples = {"suspend": Example(summary="Suspend and relocate a user", value=_MERGE_EXAMPLE)}
         json_examples = {"tag": Example(summary="Tag an active user", value=_JSON_EXAMPLE)}
         self.request_body = RequestBody(
             required=True,

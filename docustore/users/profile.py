@@ -1,4 +1,4 @@
-"""The embedded profile of a user, and the closed sets of words. Pure."""
+"""The embedded profile of a user, and the closed sets of its words. Pure."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -19,7 +19,7 @@ from docustore.users.field_types import (
 
 
 class UserStatus(StrEnum):
-    """Whether a user may act; deletion is a separate mark, `deleted_at`."""
+    """Whether a user may act; deletion is a separate field, `deleted_at`."""
 
     ACTIVE = "active"
     INACTIVE = "inactive"
@@ -34,7 +34,7 @@ class Theme(StrEnum):
 
 
 class Preferences(BaseModel):
-    """What a user has chosen; the defaults are those of a user who never chose."""
+    """The settings of a user; the defaults are for a user without choices."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +48,7 @@ class Preferences(BaseModel):
 
 
 class Profile(BaseModel):
-    """What a user shows of itself."""
+    """The self-description of a user, and its preferences."""
 
     model_config = ConfigDict(extra="forbid")
 

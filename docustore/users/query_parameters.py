@@ -1,4 +1,4 @@
-"""The parameters and headers of the user routes, as OpenAPI shows them."""
+"""The parameters and headers of the user routes, with their OpenAPI texts."""
 
 import re
 from datetime import datetime
@@ -11,8 +11,8 @@ from docustore.users.profile import UserStatus
 from docustore.users.search import MAX_OFFSET, MAX_QUERY_CHARS
 
 UserId = Annotated[str, PathParameter(description="the user's `id`")]
-Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="users on one page")]
-Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before, with the same query")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of users on one page")]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before; send the same query")]
 CreatedFrom = Annotated[
     datetime | None, QueryParameter(name="created_at[gte]", description="registered at or after")
 ]
@@ -22,16 +22,16 @@ CreatedUntil = Annotated[
     datetime | None, QueryParameter(name="created_at[lte]", description="registered at or before")
 ]
 Sort = Annotated[UserSort, QueryParameter(description="`-created_at` = newest first, `created_at` = oldest first")]
-Status = Annotated[UserStatus | None, QueryParameter(description="only users of this status")]
+Status = Annotated[UserStatus | None, QueryParameter(description="only users with this status")]
 Role = Annotated[str | None, QueryParameter(description="only users with this role")]
 Tag = Annotated[str | None, QueryParameter(description="only users with this tag")]
-Location = Annotated[str | None, QueryParameter(description="only users of exactly this location")]
+Location = Annotated[str | None, QueryParameter(description="only users with exactly this location")]
 Prefer = Annotated[
     str | None,
     HeaderParameter(
         name="Prefer",
-        description="`count=exact` or `count=estimated` adds `total`. An estimate costs little: without filters "
-        "it may include deleted users, with filters it stops at 10,001.",
+        description="`count=exact` or `count=estimated` adds `total`. An estimate is fast: without filters it may "
+        "include deleted users; with filters it is at most 10,001.",
     ),
 ]
 SearchText = Annotated[
@@ -39,7 +39,7 @@ SearchText = Annotated[
     QueryParameter(
         name="q",
         max_length=MAX_QUERY_CHARS,
-        description="beginnings of words of names or e-mail addresses, in any case, with or without accents",
+        description="word prefixes of names or e-mail addresses; case and accents are ignored",
     ),
 ]
 Offset = Annotated[
@@ -47,17 +47,18 @@ Offset = Annotated[
 ]
 IfMatchHeader = Annotated[
     str | None,
-    HeaderParameter(name="If-Match", description="the `ETag` of the version you change, or `*` for any"),
+    HeaderParameter(name="If-Match", description="the `ETag` of the version to change, or `*` for any version"),
 ]
 IfNoneMatchHeader = Annotated[
-    str | None, HeaderParameter(name="If-None-Match", description="the `ETag` you have; 304 if it is still good")
+    str | None,
+    HeaderParameter(name="If-None-Match", description="the `ETag` of your copy; 304 if it is current"),
 ]
 IdempotencyKeyHeader = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
-        description="a name of your own for this request, such as a UUID: sent again within 24 hours, the request "
-        "makes no second user, and is answered with the first",
+        description="a unique key for this request, such as a UUID; a repetition within 24 hours creates no "
+        "second user and returns the first one",
     ),
 ]
 
@@ -65,6 +66,6 @@ _COUNT: Final = re.compile(r'(?:^|[,;\s])count\s*=\s*"?(estimated|exact)"?(?:$|[
 
 
 def counting_of(prefer: str | None) -> Counting | None:
-    """Read `Prefer: count=...` (RFC 7240); a preference that is not known is ignored."""
+    """Read `Prefer: count=...` (RFC 7240); an unknown preference is ignored."""
     found = _COUNT.search(prefer or "")
     return Counting(found[1].lower()) if found else None

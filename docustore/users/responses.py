@@ -1,4 +1,4 @@
-"""One user as a response: the view, with its version as entity tag."""
+"""Responses with one user: the view, and its version as entity tag."""
 
 from http import HTTPStatus
 from typing import Final, cast
@@ -11,24 +11,24 @@ from docustore.users.preconditions import entity_tag, is_current
 from docustore.users.store import RawUser
 from docustore.users.views import UserView, user_view
 
-NOT_MODIFIED: Final = {304: ResponseSpec(data_container=None, description="the copy you have is still good")}
+NOT_MODIFIED: Final = {304: ResponseSpec(data_container=None, description="your copy is still current")}
 ETAG: Final = ResponseHeader(
-    name="ETag", description="the user's version, for `If-Match` and `If-None-Match`", documentation_only=True
+    name="ETag", description="the version of the user, for `If-Match` and `If-None-Match`", documentation_only=True
 )
-LOCATION: Final = ResponseHeader(name="Location", description="the new address", documentation_only=True)
+LOCATION: Final = ResponseHeader(name="Location", description="the path of the new user", documentation_only=True)
 LINK: Final = ResponseHeader(
-    name="Link", description='`<...>; rel="next"`, on every page but the last', documentation_only=True
+    name="Link", description='`<...>; rel="next"`, on every page except the last', documentation_only=True
 )
 
 
 def answer(user: RawUser, *, status: HTTPStatus = HTTPStatus.OK) -> Response[UserView]:
-    """Answer a user."""
+    """Make the response with one user."""
     view = user_view(user)
     return Response(view, status_code=status.value, headers={"ETag": entity_tag(view.version)})
 
 
 def answer_unless_current(user: RawUser, if_none_match: str | None) -> Response[UserView]:
-    """Answer a user, or 304 if the client's copy is still good."""
+    """Make the response with one user, or 304 if the client's copy is current."""
     response = answer(user)
     if not is_current(if_none_match, version=response.content.version):
         return response

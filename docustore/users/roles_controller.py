@@ -1,4 +1,4 @@
-"""Routes that grant a single role and take it away."""
+"""Routes that grant or take away one role."""
 
 from typing import Annotated, Final
 
@@ -17,12 +17,15 @@ from docustore.users.service import act
 from docustore.users.status_controller import unconditional_write
 from docustore.users.views import UserView
 
-RoleName = Annotated[str, PathParameter(description="1 to 100 characters; a role with a slash needs PATCH")]
+RoleName = Annotated[str, PathParameter(description="1 to 100 characters; use PATCH for a role with a slash")]
 _LABEL: Final = TypeAdapter(Label)
 
 
 class UserRolesController(Controller):
-    """Single roles. `If-Match` is optional: the result does not depend on the version before."""
+    """Grant or take away one role.
+
+    `If-Match` is optional, because the result does not depend on the version.
+    """
 
     path = "/users"
     tags = ("user roles",)
@@ -38,8 +41,8 @@ class UserRolesController(Controller):
     ) -> Response[UserView]:
         """Grant a role to a user.
 
-        It stays until it is taken away here: no upstream system removes it. A user that has the role is not
-        changed.
+        A role that is granted here is local: upstream systems do not remove it, and only the API takes it away. A
+        user that already has the role is not changed.
         """
         name = _role(role)
         granted = await act(unconditional_write(request, user_id, if_match), lambda user: user.add_role(name))
@@ -55,9 +58,10 @@ class UserRolesController(Controller):
     async def revoke(
         self, request: AuthorisedRequest, user_id: UserId, role: RoleName, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
-        """Take a role away, wherever it came from.
+        """Take a role away from a user.
 
-        A later record of an upstream system may grant it again. A user without the role is not changed.
+        The role may be local or from an upstream system. A later record of an upstream system may grant it again.
+        A user without the role is not changed.
         """
         name = _role(role)
         revoked = await act(unconditional_write(request, user_id, if_match), lambda user: user.remove_role(name))

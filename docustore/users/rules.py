@@ -1,6 +1,6 @@
-"""The business rules of a user: what may change, and what follows from it. Pure.
+"""The business rules of a user. Pure.
 
-The methods change the object only. `docustore.users.writes` compares it before and after,
+The methods change only the object. `docustore.users.writes` compares it before and after the change.
 `docustore.users.service` saves the difference.
 """
 
@@ -16,9 +16,9 @@ from docustore.users.profile import Profile, UserStatus
 
 
 class UserRules(WritableFields):
-    """The fields that business methods change, and these methods.
+    """The fields that business methods change, and the methods.
 
-    `local_roles` are those of `roles` that were granted here. `deleted_at` marks a deleted user.
+    `local_roles` are the roles that the API granted; they are also in `roles`. `deleted_at` marks a deleted user.
     """
 
     local_roles: list[str] = Field(default_factory=list)
@@ -26,16 +26,16 @@ class UserRules(WritableFields):
 
     @property
     def full_name(self) -> str:
-        """First and last name with one space between; either may be empty."""
+        """First and last name, joined with one space; either may be empty."""
         return full_name(self.first_name, self.last_name)
 
     @property
     def is_active(self) -> bool:
-        """True when the user may act: status active and not deleted."""
+        """True if the user may act: its status is active and it is not deleted."""
         return self.status is UserStatus.ACTIVE and self.deleted_at is None
 
     def activate(self) -> None:
-        """Let the user act."""
+        """Allow the user to act."""
         self.status = UserStatus.ACTIVE
 
     def deactivate(self) -> None:
@@ -43,7 +43,7 @@ class UserRules(WritableFields):
         self.status = UserStatus.INACTIVE
 
     def suspend(self) -> None:
-        """Bar the user from acting until it is activated."""
+        """Forbid the user to act until it is activated."""
         self.status = UserStatus.SUSPENDED
 
     def set_status(self, status: UserStatus) -> None:
@@ -56,26 +56,28 @@ class UserRules(WritableFields):
         actions[status]()
 
     def add_role(self, role: str) -> None:
-        """Grant a role here. It is a local role, so no upstream system takes it away.
+        """Grant a local role, which upstream systems do not take away.
+
+        A user that already has the role does not change.
 
         Raises:
-            InvalidInputError: The user has the most roles that a user may have.
+            InvalidInputError: The user already has the maximum number of roles.
         """
         if role in self.roles:
             return
         if len(self.roles) >= MAX_LABELS:
-            detail = f"the user has {len(self.roles)} roles, the limit is {MAX_LABELS}: take one away first"
+            detail = f"the user has {len(self.roles)} roles and the limit is {MAX_LABELS}; take a role away first"
             raise InvalidInputError((FieldError(pointer="/roles", code="too_long", detail=detail),))
         self.roles = [*self.roles, role]
         self.local_roles = [*self.local_roles, role]
 
     def remove_role(self, role: str) -> None:
-        """Take a role away, wherever it came from. An upstream system may grant it again."""
+        """Take a local or upstream role away; an upstream system may grant it again."""
         self.roles = [other for other in self.roles if other != role]
         self.local_roles = [other for other in self.local_roles if other != role]
 
     def set_roles(self, roles: list[str]) -> None:
-        """Make these exactly the roles. If they differ, all of them become local roles."""
+        """Replace all roles; if they differ, all new roles become local roles."""
         if roles != self.roles:
             self.roles = list(roles)
             self.local_roles = list(roles)
@@ -85,7 +87,7 @@ class UserRules(WritableFields):
         self.profile = profile
 
     def rewrite(self, given: WritableFields) -> None:
-        """Set every writable field; see the methods for the rules of single fields."""
+        """Set every writable field, by the rules of the other methods."""
         for name in WRITABLE:
             if name == "roles":
                 self.set_roles(given.roles)
@@ -97,16 +99,19 @@ class UserRules(WritableFields):
                 setattr(self, name, getattr(given, name))
 
     def writable(self) -> dict[str, Any]:
-        """Show the user as a client writes it: the JSON document that a patch is applied to."""
+        """Return the writable fields as the JSON document that a patch changes."""
         # No warnings: values of other clients may not fit the model.
         return self.model_dump(mode="json", include=set(WRITABLE), warnings=False)
 
     def mark_deleted(self, now: datetime) -> None:
-        """Take the user out of lists, search and counts; its e-mail address is free again."""
+        """Mark the user as deleted.
+
+        Lists, search and counts no longer include it. Another user may take its e-mail address.
+        """
         self.deleted_at = now
 
     def restore(self) -> None:
-        """Take a deletion back."""
+        """Undo a deletion."""
         self.deleted_at = None
 
 

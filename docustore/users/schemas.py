@@ -1,4 +1,4 @@
-"""The bodies of requests: the whole user, and the order to change many. Pure."""
+"""The bodies of requests: a whole user, and the bulk change of status. Pure."""
 
 from datetime import datetime
 from typing import Annotated, Final, Self
@@ -23,7 +23,7 @@ from docustore.users.field_types import MAX_LABELS, Label
 from docustore.users.fields import WRITABLE, Values, WritableFields
 from docustore.users.profile import UserStatus
 
-# NIST SP 800-63B, 3.1.1.2: at least 8 where a password is not the only factor. The upper bound limits the hashing.
+# NIST SP 800-63B, 3.1.1.2: at least 8 if a password is not the only factor. The maximum limits the hashing time.
 MIN_PASSWORD_CHARS: Final = 8
 MAX_PASSWORD_CHARS: Final = 1024
 
@@ -45,7 +45,7 @@ Password = Annotated[SecretStr, Field(min_length=MIN_PASSWORD_CHARS, max_length=
 
 
 class UserInput(WritableFields):
-    """A user as a client writes it: every field that is left out has its default."""
+    """A user as a client writes it; a field that is left out gets its default."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -58,22 +58,24 @@ class UserInput(WritableFields):
     password: Password | None = Field(None, description="stored as an argon2 hash, never returned")
 
     def values(self, *, created_at: datetime | None) -> Values:
-        """Return the mapped fields as `docustore.users.identities` keeps them."""
+        """Return the mapped fields as `docustore.users.identities` stores them."""
         return {**self.model_dump(mode="json", include=set(WRITABLE)), "created_at": created_at}
 
 
 class BulkStatusInput(BaseModel):
-    """Which users to move from one status to another."""
+    """An order to move users from one status to another."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     current_status: UserStatus
     new_status: UserStatus
     updated_before: Annotated[AwareDatetime, AfterValidator(as_utc)] | None = Field(
-        None, description="only users last changed before this time"
+        None, description="only users whose last change was before this time"
     )
-    dry_run: bool = Field(False, description="count only")
-    max_affected: int | None = Field(None, ge=0, description="refuse, and change nothing, if more users fit")
+    dry_run: bool = Field(False, description="only count the users")
+    max_affected: int | None = Field(
+        None, ge=0, description="refuse the request and change nothing if more users match"
+    )
 
     @model_validator(mode="after")
     def _statuses_differ(self) -> Self:
@@ -83,10 +85,10 @@ class BulkStatusInput(BaseModel):
 
 
 def parse_user(document: object) -> UserInput:
-    """Read a whole user, such as one that a patch has been applied to.
+    """Read a whole user, such as the result of a patch.
 
     Raises:
-        InvalidInputError: Lists every field that does not fit.
+        InvalidInputError: At least one field is invalid; the error lists every invalid field.
     """
     try:
         return UserInput.model_validate(document)

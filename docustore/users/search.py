@@ -1,4 +1,4 @@
-"""Find users by the beginnings of words of their names and e-mail addresses."""
+"""Find users by word prefixes of their names and e-mail addresses."""
 
 import asyncio
 import re
@@ -12,7 +12,7 @@ from docustore.users.profile import UserStatus
 from docustore.users.search_terms import query_terms
 from docustore.users.store import RawUser, users
 
-# Counting every match of a common prefix would cost more than finding the page.
+# To count all matches of a common prefix would cost more than to find the page.
 TOTAL_CAP: Final = 1001
 MAX_OFFSET: Final = 1000
 MAX_QUERY_CHARS: Final = 200
@@ -22,7 +22,7 @@ _PUNCTUATION: Final = re.compile(r"[^a-z0-9]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
-    """What to look for, and which page of it: skip `offset` users, or go on after `cursor`."""
+    """A search and its page: skip `offset` users, or continue after `cursor`."""
 
     text: str
     status: UserStatus | None = None
@@ -33,7 +33,10 @@ class SearchQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
-    """One page of matches; `total` stops at `TOTAL_CAP`, which then means "more than a thousand"."""
+    """One page of matches.
+
+    `total` is at most `TOTAL_CAP`, which means "more than a thousand".
+    """
 
     found: list[RawUser]
     total: int
@@ -41,10 +44,12 @@ class SearchResult:
 
 
 async def search_users(query: SearchQuery) -> SearchResult:
-    """Find the users that have a term for every word of the text (the first eight), newest first.
+    """Find the users that match every word of the text, newest first.
+
+    A user matches a word if one of its terms starts with the word. Only the first eight words count.
 
     Raises:
-        InvalidQueryError: The text holds no letter or digit, or the cursor was made for another query.
+        InvalidQueryError: The text has no letter or digit, or the cursor belongs to another query.
     """
     matching = search_filter(query.text, status=query.status)
     bound = ("search", query.text, query.status)
@@ -63,14 +68,14 @@ def search_filter(text: str, *, status: UserStatus | None) -> Filter:
     """Build the MongoDB filter of a search; deleted users never match.
 
     Raises:
-        InvalidQueryError: The text holds no letter or digit.
+        InvalidQueryError: The text has no letter or digit.
     """
     terms = [term for term in query_terms(text) if not _PUNCTUATION.fullmatch(term)][:MAX_QUERY_TERMS]
     if not terms:
-        detail = "type at least one letter or digit of a name or an e-mail address"
+        detail = "send at least one letter or digit of a name or an e-mail address"
         raise InvalidQueryError((FieldError(pointer="/q", code="too_short", detail=detail),))
-    # An anchored, case-sensitive expression is a range of the index. `$gte`/`$lt` would not do: on an array
-    # each bound may be met by another element.
+    # An anchored, case-sensitive expression is a range of the index. `$gte` with `$lt` would be wrong:
+    # two elements of the array may satisfy one bound each.
     prefixes: list[Filter] = [{"search_terms": {"$regex": f"^{re.escape(term)}"}} for term in terms]
     which: Filter = {} if status is None else {"status": status.value}
     return {**which, "deleted_at": None, "$and": prefixes}

@@ -1,4 +1,7 @@
-"""Change single users. Every write is guarded by the version it was computed from."""
+"""Change single users.
+
+Each write is guarded by the version of the user that it was computed from.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,13 +20,13 @@ from docustore.users.store import RawUser, found_user, users
 from docustore.users.stored import WITHOUT_PASSWORD, completed, user_key
 from docustore.users.writes import Fields, changed_fields, guarded, loaded, new_user, stamped
 
-# A write that accepts any version is retried when another write, such as the ETL's, comes between.
+# Another write, such as the ETL's, may come first. Then a write that accepts any version is retried.
 MAX_ATTEMPTS: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One write to one user: its id, the writer, the time, the expected version."""
+    """One write to one user: its id, the accepted versions, the writer and the time."""
 
     user_id: str
     if_match: IfMatch
@@ -32,10 +35,10 @@ class Write:
 
 
 async def create_user(given: UserInput, *, actor: str, now: datetime) -> RawUser:
-    """Store a new user at version 1.
+    """Store a new user with version 1.
 
     Raises:
-        EmailTakenError: Another user, not deleted, has the address.
+        EmailTakenError: Another user, who is not deleted, has the address.
     """
     document = await prepared_user(given, actor=actor, now=now)
     try:
@@ -46,7 +49,7 @@ async def create_user(given: UserInput, *, actor: str, now: datetime) -> RawUser
 
 
 async def prepared_user(given: UserInput, *, actor: str, now: datetime) -> Fields:
-    """Make the document of a new user at version 1, its password hashed."""
+    """Make the document of a new user with version 1 and a hashed password."""
     return new_user(given, now=now, actor=actor, password_hash=await _password_hash(given))
 
 
@@ -64,7 +67,7 @@ async def patch_user(write: Write, patch: object, *, patch_type: PatchType) -> R
     """Apply a patch to the writable fields; the result must be a whole valid user.
 
     Raises:
-        InvalidInputError: The patch does not apply, or its result does not fit.
+        InvalidInputError: The patch cannot be applied, or its result is invalid.
     """
 
     async def patched(user: User) -> Fields:
@@ -76,13 +79,13 @@ async def patch_user(write: Write, patch: object, *, patch_type: PatchType) -> R
 
 
 async def act(write: Write, action: Callable[[User], None], *, also_deleted: bool = False) -> RawUser:
-    """Call a business method on a user and save what it changed.
+    """Call a business method of a user and save its changes.
 
-    Nothing is written where nothing changes. All errors are those of `_change`.
+    A method that changes nothing causes no write. Raises the errors of `_change`.
 
     Args:
-        action: Such as `User.activate`.
-        also_deleted: Let the action meet a deleted user.
+        action: A business method, such as `User.activate`.
+        also_deleted: True if the action accepts a deleted user.
     """
 
     async def acted(user: User) -> Fields:
@@ -93,15 +96,15 @@ async def act(write: Write, action: Callable[[User], None], *, also_deleted: boo
 
 
 async def delete_user(write: Write) -> None:
-    """Mark a user as deleted: out of lists, search and counts, its e-mail free again."""
+    """Mark a user as deleted; another user may then take its e-mail address."""
     await act(write, lambda user: user.mark_deleted(write.now))
 
 
 async def restore_user(write: Write) -> RawUser:
-    """Take a deletion back; a user that is not deleted is not written.
+    """Restore a deleted user; a user that is not deleted is not written.
 
     Raises:
-        EmailTakenError: Another user has taken the address meanwhile.
+        EmailTakenError: Another user has taken the address since the deletion.
     """
     return await act(write, User.restore, also_deleted=True)
 
@@ -109,15 +112,19 @@ async def restore_user(write: Write) -> RawUser:
 async def _change(
     write: Write, change: Callable[[User], Awaitable[Fields]], *, also_deleted: bool = False
 ) -> RawUser:
-    """Load a user, let `change` change it, and save what differs if the stored user is still the same.
+    """Load a user, call `change`, and save the differences.
+
+    The save succeeds only if no other writer has changed the user since. Otherwise the whole step is retried, at
+    most `MAX_ATTEMPTS` times in all.
 
     Args:
-        change: Returns stored fields that the model does not have, such as the password hash.
+        change: Changes the user. Returns stored fields that the model does not have, such as the password hash.
 
     Raises:
-        NotFoundError, UserGoneError: There is nothing to change.
-        VersionConflictError: The writer does not know the user's present version.
-        EmailTakenError: Another user, not deleted, has the address.
+        NotFoundError: No user has this id.
+        UserGoneError: The user is deleted, and `also_deleted` is false.
+        VersionConflictError: The writer does not accept the present version, or all attempts failed.
+        EmailTakenError: Another user, who is not deleted, has the address.
     """
     version = 0
     for _ in range(MAX_ATTEMPTS):
@@ -127,8 +134,8 @@ async def _change(
         write.if_match.check(user_id=write.user_id, version=version)
         user = loaded(raw, User)
         before = user.model_copy()
-        beside = await change(user)
-        fields = {**changed_fields(raw, before, user, now=write.now), **beside}
+        extra = await change(user)
+        fields = {**changed_fields(raw, before, user, now=write.now), **extra}
         if not fields:
             return raw
         fields = stamped(stored or {}, fields, now=write.now, actor=write.actor)

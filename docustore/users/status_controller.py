@@ -1,4 +1,4 @@
-"""Routes that change the status of one user or many, and restore deleted users."""
+"""Routes that change the status of users and restore deleted users."""
 
 from litestar import Controller, Response, post
 from litestar.params import JSONBody
@@ -17,7 +17,7 @@ from docustore.users.views import BulkStatusResult, UserView
 
 
 def user_action(verb: str, *, refused_with: int) -> post:
-    """Declare a status action; `refused_with` is its own status beside 404 and 412."""
+    """Declare a status action; `refused_with` is its HTTP status besides 404 and 412."""
     return post(
         f"/{{user_id:str}}/{verb}",
         status_code=200,
@@ -28,7 +28,10 @@ def user_action(verb: str, *, refused_with: int) -> post:
 
 
 class UserStatusController(Controller):
-    """Status actions. `If-Match` is optional: the result does not depend on the version."""
+    """Change the status of users, and restore users.
+
+    `If-Match` is optional, because the result does not depend on the version.
+    """
 
     path = "/users"
     tags = ("user status",)
@@ -37,42 +40,47 @@ class UserStatusController(Controller):
     async def activate(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
-        """Let the user act. A user that is active already is not changed."""
+        """Allow a user to act. An active user is not changed."""
         return answer(await act(unconditional_write(request, user_id, if_match), User.activate))
 
     @user_action("deactivate", refused_with=410)
     async def deactivate(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
-        """Mark the user as no longer in use. A user that is inactive already is not changed."""
+        """Mark a user as no longer in use. An inactive user is not changed."""
         return answer(await act(unconditional_write(request, user_id, if_match), User.deactivate))
 
     @user_action("suspend", refused_with=410)
     async def suspend(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
-        """Bar the user from acting. A user that is suspended already is not changed."""
+        """Forbid a user to act. A suspended user is not changed."""
         return answer(await act(unconditional_write(request, user_id, if_match), User.suspend))
 
     @user_action("restore", refused_with=409)
     async def restore(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
-        """Take a deletion back. 409 if another user has taken the e-mail address meanwhile."""
+        """Restore a deleted user.
+
+        The answer is 409 if another user has taken the e-mail address since the deletion.
+        """
         return answer(await restore_user(unconditional_write(request, user_id, if_match)))
 
     @post(
         "/bulk-status", status_code=200, responses=problems(413, 415, 422), summary="Move users to another status"
     )
     async def bulk_status(self, request: AuthorisedRequest, data: JSONBody[BulkStatusInput]) -> BulkStatusResult:
-        """Move all users of one status, not changed since `updated_before`, to another.
+        """Move all users with one status to another status.
 
-        `dry_run` counts only. More users than `max_affected`: 422, and nothing is changed. Users that other
-        clients write at the same time may be left as they are; `modified` is the number of changed users.
+        With `updated_before`, only users whose last change was before this time are moved. With `dry_run`, the
+        users are only counted. If more users match than `max_affected`, the answer is 422 and nothing is changed.
+        A user that another client writes at the same time may keep its status. `modified` is the number of changed
+        users.
         """
         return await set_status_of_many(data, actor=request.auth.actor, now=now_utc())
 
 
 def unconditional_write(request: AuthorisedRequest, user_id: str, if_match: str | None) -> Write:
-    """Describe a write that may go without `If-Match`; any version will do then."""
+    """Describe a write with optional `If-Match`; without it, any version is accepted."""
     return Write(user_id=user_id, if_match=IfMatch.optional(if_match), actor=request.auth.actor, now=now_utc())

@@ -1,4 +1,4 @@
-"""Read users from the store: the raw collection, and single users by id or e-mail address."""
+"""Read users from the store: the raw collection, and single users."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +14,15 @@ RawUser = Mapping[str, Any]
 
 
 def users() -> AsyncCollection[dict[str, Any]]:
-    """Return the raw collection; times come back aware."""
+    """Return the raw collection; it returns aware times."""
     return User.get_pymongo_collection()
 
 
 async def find_user_by_email(email: str) -> RawUser:
-    """Read the user, not deleted, with this e-mail address in any spelling.
+    """Read the user with this e-mail address, in any spelling; ignore deleted users.
 
     Raises:
-        NotFoundError: There is none.
+        NotFoundError: No such user exists.
     """
     try:
         found = await users().find_one({"email": normalise_email(email), "deleted_at": None}, FOR_RESPONSE)
@@ -34,11 +34,11 @@ async def find_user_by_email(email: str) -> RawUser:
 
 
 def found_user(found: RawUser | None, user_id: str, *, also_deleted: bool = False) -> RawUser:
-    """Return what was found, if it is there.
+    """Return the user of a query by id, or raise if there is none.
 
     Raises:
-        NotFoundError: There never was one with this id.
-        UserGoneError: It was deleted, and deleted ones are not asked for.
+        NotFoundError: No user has this id.
+        UserGoneError: The user is deleted, and `also_deleted` is false.
     """
     if found is None:
         raise NotFoundError(kind="user", id=user_id)

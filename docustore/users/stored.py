@@ -1,7 +1,7 @@
-"""Raw users as readers get them: every field is there, whichever client wrote the user. Pure.
+"""Raw users with all their fields, for readers. Pure.
 
-Other clients may write users with few of the fields of `docustore.users.models.User`. A missing field reads as its
-default.
+Other clients may write users with few of the fields of `docustore.users.models.User`. A missing field is read as
+its default.
 """
 
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ from bson import ObjectId
 
 from docustore.users.fields import IN_RESPONSE, completed_fields
 
-# The shape of a stored user; every writer stamps it.
+# The version of a stored user's shape; each writer stores it in the user.
 SCHEMA_VERSION: Final = 1
 # The hash is excluded here, in the query: what is never read cannot leak.
 WITHOUT_PASSWORD: Final[Mapping[str, Any]] = {"password_hash": 0}
-# The fields of a response. An inclusion, so that fields of other clients cost nothing either.
+# The fields of a response. This is an inclusion, so that unknown fields of other clients cost nothing.
 FOR_RESPONSE: Final[Mapping[str, Any]] = dict.fromkeys(IN_RESPONSE, 1)
 
 
 def user_key(user_id: str) -> ObjectId | str:
-    """Read an id of a URL as the value of `_id`: an ObjectId if it looks like one, else text."""
+    """Read the id of a URL as `_id`: an ObjectId if it has that form, else text."""
     return ObjectId(user_id) if ObjectId.is_valid(user_id) else user_id
 
 
 def completed(user: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy a raw user with defaults for what is missing."""
+    """Copy a raw user; a missing field gets its default."""
     return {
         **user,
         **completed_fields(user),

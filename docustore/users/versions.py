@@ -1,4 +1,4 @@
-"""Versions of one identity: the digest that finds a known one, and the order of those that differ. Pure."""
+"""The versions of one identity: their digests and their order. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -13,23 +13,26 @@ from docustore.users.profile import UserStatus
 
 # 96 bits: a collision would hide one change of one identity, and needs 2**48 versions of that identity.
 HASH_BYTES: Final = 12
-# Digests without a version are from before the list of fields had one.
+# A digest without a version counts as this version. Early digests had none.
 UNVERSIONED: Final = 1
 _mapped: Final = itemgetter(*MAPPED)
 _PREFIX: Final = f"{HASH_VERSION}:"
 _RESTRICTIVENESS: Final = {UserStatus.ACTIVE.value: 0, UserStatus.INACTIVE.value: 1, UserStatus.SUSPENDED.value: 2}
-# repr: other clients may have stored any BSON type in a field.
+# repr: a field of another client may contain any BSON type.
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=repr)
 
 
 def content_hash(values: Values) -> str:
-    """Digest the mapped fields: `2:` and 24 hex digits, equal for equal values of one `HASH_VERSION`."""
+    """Compute the digest of the mapped fields: `2:` and 24 hex digits.
+
+    Equal values of one `HASH_VERSION` have equal digests. The number before the colon is the `HASH_VERSION`.
+    """
     content = _ENCODER.encode(_mapped(values))
     return _PREFIX + blake2b(content, digest_size=HASH_BYTES).hexdigest()
 
 
 def hash_version(content: str) -> int:
-    """Read the version of a digest; 0 for a user of another client, which has none."""
+    """Read the version of a digest; 0 for a user of another client (no digest)."""
     if not content:
         return 0
     version, colon, _ = content.partition(":")
@@ -39,12 +42,13 @@ def hash_version(content: str) -> int:
 def is_newer_version(
     modified_at: datetime, values: Values, *, than_modified_at: datetime, than_values: Mapping[str, Any]
 ) -> bool:
-    """Tell whether a version of an identity counts over another, or is equal to it.
+    """Tell whether one version of an identity wins over another or equals it.
 
-    Sources do change records without a new modification time. Of such versions the more restrictive status
-    counts: to let somebody act by mistake costs more than the opposite. Then the greater values count, field by
-    field in the declared order. An empty field is the least, as is one that an older version of docustore did not
-    know. So a new field does not change the order of two versions that lack it.
+    The later modification time wins. A source may change a record without a new modification time. Then the more
+    restrictive status wins: to let a user act by mistake costs more than the opposite. If the status is equally
+    restrictive, the greater values win, field by field in the declared order. An empty field is the least value. A
+    field that an older version of docustore did not know is also the least value. So a new field does not change
+    the order of two versions without it.
     """
     if modified_at != than_modified_at:
         return modified_at > than_modified_at

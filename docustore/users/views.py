@@ -1,4 +1,4 @@
-"""The API's responses: users as msgspec structs, made straight from raw documents. Pure."""
+"""The API's responses with users: msgspec structs from raw documents. Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ from docustore.users.stored import completed
 
 
 class PreferencesView(msgspec.Struct, frozen=True):
-    """What a user has chosen."""
+    """The settings of a user."""
 
     notifications: bool
     theme: Theme
@@ -20,7 +20,7 @@ class PreferencesView(msgspec.Struct, frozen=True):
 
 
 class ProfileView(msgspec.Struct, frozen=True):
-    """What a user shows of itself."""
+    """The self-description of a user, and its preferences."""
 
     avatar: str | None
     bio: str | None
@@ -29,7 +29,10 @@ class ProfileView(msgspec.Struct, frozen=True):
 
 
 class UserView(msgspec.Struct, frozen=True):
-    """One user. Times are RFC 3339 in UTC; `created_at` is null where it is not known."""
+    """One user.
+
+    Times are RFC 3339 in UTC. `created_at` is null if it is not known.
+    """
 
     id: str
     email: str
@@ -46,7 +49,10 @@ class UserView(msgspec.Struct, frozen=True):
 
 
 class UserPage(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One page of users; `next_cursor` is null on the last, `total` only on request."""
+    """One page of users.
+
+    `next_cursor` is null on the last page. `total` is present only on request.
+    """
 
     items: list[UserView]
     next_cursor: str | None
@@ -54,7 +60,10 @@ class UserPage(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SearchPage(msgspec.Struct, frozen=True):
-    """Matching users, newest first; `total` stops at 1,001, `pages` follows from it."""
+    """One page of matching users, newest first.
+
+    `total` is at most 1,001. `pages` is computed from `total`.
+    """
 
     users: list[UserView]
     total: int
@@ -65,7 +74,7 @@ class SearchPage(msgspec.Struct, frozen=True):
 
 
 class BulkStatusResult(msgspec.Struct, frozen=True):
-    """How many users matched, and how many were changed (0 for a dry run)."""
+    """The numbers of matching and of changed users; a dry run changes 0."""
 
     matched: int
     modified: int
@@ -75,7 +84,7 @@ _COPIED: Final = tuple(name for name in UserView.__struct_fields__ if name not i
 
 
 def user_view(raw: Mapping[str, Any]) -> UserView:
-    """Make the response of one user from its document."""
+    """Make the view of one user from its document."""
     user = completed(raw)
     profile = user["profile"]
     profile["preferences"] = PreferencesView(**profile["preferences"])

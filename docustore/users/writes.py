@@ -1,8 +1,8 @@
-"""A write through the API as changes of the stored document. Pure.
+"""Turn a write through the API into changes of the stored document. Pure.
 
-A write through the API is one more identity of the user, with source `local`, so that the rule "the newest record
-wins" holds between it and the ETL; see `docustore.users.identities`. The business rules are the methods of
-`docustore.users.rules.UserRules`; this module only compares the user before and after them.
+A write through the API is one more identity of the user, with source `local`. So the rule "the newest record wins"
+also holds between the API and the ETL; see `docustore.users.identities`. The business rules are the methods of
+`docustore.users.rules.UserRules`. This module only compares the user before and after their calls.
 """
 
 from collections.abc import Mapping
@@ -21,15 +21,15 @@ from docustore.users.stored import SCHEMA_VERSION
 Fields = dict[str, Any]
 AnyUser = TypeVar("AnyUser", bound=UserRules)
 _TICK: Final = timedelta(milliseconds=1)
-# The stored fields that a business method may change; `identities` and `search_terms` follow from them.
+# The stored fields that business methods may change; `identities` and `search_terms` depend on them.
 _CHANGEABLE: Final = (*WRITABLE, "local_roles", "deleted_at")
 
 
 def loaded(user: Mapping[str, Any], model: type[AnyUser]) -> AnyUser:
     """Load a complete raw user as the model.
 
-    A value that the model would refuse or alter, which only another client can have stored, stays as it is: a
-    method may replace it, and a write that does not concern it leaves it alone.
+    Another client may have stored a value that the model would refuse or alter. Such a value is loaded unchanged.
+    A method may replace it. A write to other fields does not change it.
     """
     given = {name: user[name] for name in model.model_fields if name in user}
     try:
@@ -43,7 +43,7 @@ def loaded(user: Mapping[str, Any], model: type[AnyUser]) -> AnyUser:
 
 
 def new_user(given: UserInput, *, now: datetime, actor: str, password_hash: str | None) -> Fields:
-    """Make the document of a user that the API creates; roles given here are local ones."""
+    """Make the document of a user that the API creates; all its roles are local."""
     user_id = ObjectId()
     values = {**given.values(created_at=now), "roles": []}
     identities = local_write({"_id": user_id, "updated_at": now}, user_id=str(user_id), values=values, now=now)
@@ -62,10 +62,12 @@ def new_user(given: UserInput, *, now: datetime, actor: str, password_hash: str 
 
 
 def changed_fields(stored: Mapping[str, Any], before: UserRules, after: UserRules, *, now: datetime) -> Fields:
-    """List the fields that a business method has changed, with all that follows; empty if it changed nothing.
+    """Return the changes of a business method, and all derived fields.
+
+    Empty if the method changed nothing.
 
     Args:
-        stored: The complete raw user that both models were loaded from.
+        stored: The complete raw user; both models were loaded from it.
     """
     old, new = _plain(before), _plain(after)
     changed = {name: value for name, value in new.items() if value != old[name]}
@@ -80,10 +82,10 @@ def changed_fields(stored: Mapping[str, Any], before: UserRules, after: UserRule
 
 
 def guarded(user: Mapping[str, Any], *, stored_version: int | None) -> Fields:
-    """Build the filter that matches a user only while no other writer has changed it.
+    """Build the filter that matches a user only if no other writer has changed it.
 
     Args:
-        stored_version: None where another client wrote the user without a version.
+        stored_version: None if another client wrote the user without a version.
     """
     return {"_id": user["_id"], "version": stored_version, "deleted_at": user["deleted_at"]}
 
@@ -91,8 +93,8 @@ def guarded(user: Mapping[str, Any], *, stored_version: int | None) -> Fields:
 def stamped(stored: Mapping[str, Any], fields: Fields, *, now: datetime, actor: str) -> Fields:
     """Keep the fields that differ from the stored user; add version, time and writer.
 
-    Another client may write without raising the version, and so past the guard. A field that this write leaves as
-    it was read must not undo that.
+    Another client may write without raising the version. The guard does not notice such a write. Only changed
+    fields are written, so that this write does not undo the other one.
     """
     differing = {name: value for name, value in fields.items() if name not in stored or stored[name] != value}
     version = (stored.get("version") or 1) + 1
@@ -106,7 +108,7 @@ def _plain(user: UserRules) -> Fields:
 
 
 def _later_than_known(user: Mapping[str, Any], now: datetime) -> datetime:
-    """Return now, or just after the newest identity: a source's clock may run ahead."""
+    """Return now, or 1 ms after the newest identity: a source's clock may be ahead."""
     known: list[datetime] = [
         time
         for entry in user.get("identities") or ()

@@ -1,4 +1,4 @@
-"""One answer to "may the same work succeed later?", for the API, the ETL and the listener."""
+"""One classifier of transient errors for the API, the ETL and the listener."""
 
 import pytest
 from pymongo.errors import (
@@ -26,24 +26,24 @@ RETRYABLE_WRITES = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13
 RETRYABLE_READS = RETRYABLE_WRITES | {134}
 NOT_PRIMARY = {91, 189, 10058, 10107, 11600, 11602, 13435, 13436}
 RESUMABLE_STREAMS = RETRYABLE_WRITES | {43, 63, 133, 150, 234, 13388}
-# What a new transaction, snapshot or cursor does not meet again.
+# Failures that a new transaction, snapshot or cursor does not repeat.
 OF_ONE_ATTEMPT = {24, 50, 64, 112, 175, 202, 206, 225, 237, 246, 251, 290, 11601}
 TRANSIENT = RETRYABLE_READS | NOT_PRIMARY | RESUMABLE_STREAMS | OF_ONE_ATTEMPT
 FINAL = {2, 9, 13, 18, 59, 73, 121, 136, 211, 239, 260, 280, 286, 391, 464, 10334, 11000, 50738, 50811}
 
 
 @pytest.mark.parametrize("code", sorted(TRANSIENT))
-def test_code_that_another_attempt_may_not_meet_is_transient(code: int) -> None:
+def test_code_that_a_retry_can_avoid_is_transient(code: int) -> None:
     assert is_transient(OperationFailure("refused", code))
 
 
 @pytest.mark.parametrize("code", sorted(FINAL))
-def test_code_that_every_attempt_meets_is_final(code: int) -> None:
+def test_code_that_every_retry_repeats_is_final(code: int) -> None:
     assert not is_transient(OperationFailure("refused", code))
 
 
 def test_every_code_the_driver_retries_is_transient() -> None:
-    """The driver's own table may grow with its next version; ours must not stay behind."""
+    """The table of the driver may grow with its next version; our table must contain all its codes."""
     from pymongo.helpers_shared import _RETRYABLE_ERROR_CODES  # noqa: PLC0415
 
     assert {code for code in _RETRYABLE_ERROR_CODES if not is_transient(OperationFailure("", code))} == set()
@@ -104,9 +104,7 @@ def test_error_without_a_known_reason_is_final(error: Exception) -> None:
         ([], [], False),
     ],
 )
-def test_bulk_write_is_judged_by_its_operations(
-    codes: list[int], concern: list[int], *, is_expected: bool
-) -> None:
+def test_bulk_write_depends_on_its_operations(codes: list[int], concern: list[int], *, is_expected: bool) -> None:
     details = {
         "writeErrors": [{"index": index, "code": code} for index, code in enumerate(codes)],
         "writeConcernErrors": [{"code": code} for code in concern],
@@ -115,7 +113,7 @@ def test_bulk_write_is_judged_by_its_operations(
     assert is_transient(BulkWriteError(details)) is is_expected
 
 
-def test_final_error_is_no_unavailability() -> None:
+def test_final_error_is_not_unavailability() -> None:
     assert unavailability(OperationFailure("refused", 13)) is None
 
 
@@ -140,13 +138,11 @@ def test_final_error_is_no_unavailability() -> None:
         (18, True, False),
     ],
 )
-def test_position_is_lost_only_by_what_no_retry_can_change(
-    code: int, *, while_opening: bool, is_expected: bool
-) -> None:
+def test_position_is_lost_only_by_final_errors(code: int, *, while_opening: bool, is_expected: bool) -> None:
     error = OperationFailure("refused", code)
 
     assert is_position_lost(error, while_opening=while_opening) is is_expected
 
 
-def test_lost_connection_is_no_lost_position() -> None:
+def test_lost_connection_does_not_lose_the_position() -> None:
     assert not is_position_lost(AutoReconnect("closed"), while_opening=True)

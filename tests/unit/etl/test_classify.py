@@ -1,4 +1,4 @@
-"""What a batch does to the users it meets; no server: the plan is carried out in memory."""
+"""How a batch changes the stored users; the plan is applied in memory, without a server."""
 
 from copy import deepcopy
 from typing import Any
@@ -25,7 +25,7 @@ def loaded(*records: dict[str, Any]) -> tuple[MemoryStore, list[Outcome]]:
 def test_order_and_batch_size_do_not_matter(
     records: list[dict[str, Any]], random: Any, size: int, other_size: int
 ) -> None:
-    """The store is a function of the newest record of each identity, whatever order they arrive in."""
+    """The store depends only on the newest record of each identity, not on the order of arrival."""
     shuffled = random.sample(records, len(records))
     one, other = MemoryStore(), MemoryStore()
 
@@ -96,7 +96,7 @@ def test_older_record_is_stale() -> None:
 
 
 def test_restrictive_status_wins_a_tie() -> None:
-    """To let somebody act by mistake costs more than the opposite."""
+    """To let a user act by mistake costs more than the opposite."""
     blocked = {**ADA, "status": "blocked"}
 
     for records in ((ADA, blocked), (blocked, ADA)):
@@ -167,7 +167,7 @@ def test_record_after_its_tombstone_revives() -> None:
     assert "deleted_at" not in store.content()[0]["identities"][0]
 
 
-def test_living_identity_keeps_the_user_active() -> None:
+def test_live_identity_keeps_the_user_active() -> None:
     second = {**ADA, "id": 2, "first_name": "Second"}
 
     store, _ = loaded(ADA, second, {"id": 2, "deleted": True, **LATER})
@@ -186,7 +186,7 @@ def test_local_roles_survive() -> None:
 
 
 def test_older_record_leaves_a_local_edit() -> None:
-    """Writes through the API are one more identity: the newest counts."""
+    """Writes through the API are one more identity; the newest identity wins."""
     store, _ = loaded(ADA)
     store.users[1]["identities"] = [
         {**store.users[1]["identities"][0], "values": mapped(ADA).values},
@@ -207,7 +207,7 @@ def test_older_record_leaves_a_local_edit() -> None:
 
 
 def test_user_of_another_client_is_taken_over() -> None:
-    """A user without identities counts as written here: kept, with its registration time, never removed."""
+    """A user without identities has one local identity: it keeps its registration time and is never removed."""
     store = MemoryStore()
     foreign = {
         "_id": 7,
@@ -234,8 +234,8 @@ def test_deleted_user_stays_deleted() -> None:
     assert store.users[1]["deleted_at"] is not None
 
 
-def older(store: MemoryStore, *, without: str, hash_prefix: str = "") -> None:
-    """Make the store look as if it was loaded before a field existed."""
+def downgrade(store: MemoryStore, *, without: str, hash_prefix: str = "") -> None:
+    """Put the store into the state of a load before the field existed."""
     for user in store.users.values():
         user.pop(without, None)
         for entry in user["identities"]:
@@ -243,9 +243,9 @@ def older(store: MemoryStore, *, without: str, hash_prefix: str = "") -> None:
             entry.get("values", {}).pop(without, None)
 
 
-def test_record_is_written_again_for_a_field_that_is_new() -> None:
+def test_record_is_written_again_for_a_new_field() -> None:
     store, _ = loaded({**ADA, "tags": ["vip"]})
-    older(store, without="tags")
+    downgrade(store, without="tags")
 
     outcome = store.load([mapped({**ADA, "tags": ["vip"]})])
 
@@ -253,13 +253,13 @@ def test_record_is_written_again_for_a_field_that_is_new() -> None:
     assert store.content()[0]["tags"] == ["vip"]
 
 
-def test_store_from_before_a_field_is_filled_in_once() -> None:
+def test_new_field_is_filled_in_once() -> None:
     known = {**ADA, "createdAt": "2025-01-01T00:00:00Z"}
     records = [{**known, "id": number, "email": f"u{number % 7}@example.org"} for number in range(20)]
     store = MemoryStore()
     store.load_all(map(mapped, ({**record, "tags": ["vip"]} for record in records)), 6)
     content = deepcopy(store.content())
-    older(store, without="tags")
+    downgrade(store, without="tags")
 
     first = store.load([mapped({**record, "tags": ["vip"]}) for record in records])
     second = store.load([mapped({**record, "tags": ["vip"]}) for record in records])
@@ -269,16 +269,16 @@ def test_store_from_before_a_field_is_filled_in_once() -> None:
     assert store.content() == content
 
 
-def test_old_process_leaves_what_a_newer_one_wrote() -> None:
+def test_old_process_keeps_newer_writes() -> None:
     store, _ = loaded(ADA)
-    older(store, without="tags", hash_prefix="99:")
+    downgrade(store, without="tags", hash_prefix="99:")
 
     assert store.load([mapped(ADA)]) == [Outcome.UNCHANGED]
 
 
-def test_tombstone_is_no_known_record() -> None:
+def test_tombstone_is_never_a_known_record() -> None:
     store, _ = loaded(ADA)
-    older(store, without="tags", hash_prefix="99:")
+    downgrade(store, without="tags", hash_prefix="99:")
 
     assert store.load([mapped({"id": 1, "deleted": True, "modified_at": ADA["modified_at"]})]) == [
         Outcome.DEACTIVATED

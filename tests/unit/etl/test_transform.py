@@ -1,4 +1,4 @@
-"""The rules for one record."""
+"""The rules that turn one record into stored values."""
 
 import json
 from dataclasses import replace
@@ -90,11 +90,11 @@ def test_every_spelling_of_the_id(name: str) -> None:
     assert record.key == "crm:42"
 
 
-def test_address_stands_in_for_a_missing_id() -> None:
+def test_address_replaces_a_missing_id() -> None:
     assert to_user_record(b'{"email": "Ada@example.org"}', RULES).key == "crm:ada@example.org"
 
 
-def test_missing_time_is_the_clock_of_the_run() -> None:
+def test_missing_time_is_the_start_of_the_run() -> None:
     record = to_user_record(b'{"id": 1, "email": "ada@example.org"}', RULES)
 
     assert (record.modified_at, record.is_time_observed) == (NOW, True)
@@ -133,7 +133,7 @@ def test_time_without_zone_is_utc_with_a_warning() -> None:
         (b"[" * 100_000, [("", "json_malformed")]),
     ],
 )
-def test_what_is_no_record(raw: bytes, expected: list[tuple[str, str]]) -> None:
+def test_malformed_record_is_rejected(raw: bytes, expected: list[tuple[str, str]]) -> None:
     assert reasons(raw) == expected
 
 
@@ -191,5 +191,5 @@ def test_tombstone_needs_only_its_id() -> None:
     assert (record.key, record.values) == ("crm:1", None)
 
 
-def test_lists_may_come_as_one_text() -> None:
+def test_list_may_be_one_text() -> None:
     assert values(roles="admin; staff|admin", tags=[" a ", "", "a"])["roles"] == ["admin", "staff"]

@@ -1,4 +1,4 @@
-"""One list of a user's fields: what follows from it, and what must not be forgotten."""
+"""The one list of a user's fields, and the places that must agree with it."""
 
 import json
 import re
@@ -32,12 +32,12 @@ from docustore.users.views import PreferencesView, ProfileView, UserView, user_v
 from tests.unit.etl.memory_store import RULES
 
 README = Path(__file__).parents[3] / "README.md"
-# The names of all fields, by version of the digests. A changed list needs a new version, and a new line here.
+# A digest of all field names, by hash version. A changed list needs a new version and a new line here.
 NAMES_BY_HASH_VERSION = {2: "f494eb75"}
 
 
 def test_new_field_raises_the_hash_version() -> None:
-    """Else records that were loaded before the field existed would count as unchanged for ever."""
+    """Otherwise records from before the new field would always count as unchanged."""
     digest = blake2b(" ".join(field.name for field in FIELDS).encode(), digest_size=4).hexdigest()
 
     assert NAMES_BY_HASH_VERSION[HASH_VERSION] == digest
@@ -107,7 +107,7 @@ def test_record_gives_every_field_under_every_spelling(field: Any, name: str) ->
 
 
 @pytest.mark.parametrize("name", Preferences.model_fields)
-def test_preference_may_stand_flat_in_the_profile(name: str) -> None:
+def test_preference_may_be_flat_in_the_profile(name: str) -> None:
     given = {"notifications": False, "theme": "dark", "language": "nl"}[name]
 
     values = to_user_record(
@@ -118,7 +118,7 @@ def test_preference_may_stand_flat_in_the_profile(name: str) -> None:
     assert values["profile"]["preferences"][name] == given
 
 
-def test_source_may_require_only_what_can_be_missing() -> None:
+def test_requirable_fields_can_be_missing() -> None:
     bare = completed_fields({})
 
     assert {name for name in REQUIRABLE if leaf(bare, tuple(name.split(".")))} == set()

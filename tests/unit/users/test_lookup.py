@@ -8,7 +8,7 @@ from docustore.users.lookup import MAX_IDS, QUERIES_AT_ONCE, Found, Key, UserLoo
 
 
 class Store:
-    """Answers when it is let; keeps the ids of each query."""
+    """Answers after `is_open` is set; records the ids of each query."""
 
     def __init__(self) -> None:
         self.queries: list[list[Key]] = []
@@ -23,7 +23,7 @@ class Store:
         return {key: {"_id": key, "email": f"{key}@example.org"} for key in keys}
 
 
-async def turns() -> None:
+async def run_event_loop() -> None:
     for _ in range(5):
         await asyncio.sleep(0)
 
@@ -32,7 +32,7 @@ def asked(lookup: UserLookup, *ids: str) -> list[asyncio.Task[Any]]:
     return [asyncio.create_task(lookup.find(user_id)) for user_id in ids]
 
 
-async def test_read_alone_starts_at_once() -> None:
+async def test_single_read_starts_at_once() -> None:
     store = Store()
     store.is_open.set()
 
@@ -40,15 +40,15 @@ async def test_read_alone_starts_at_once() -> None:
     assert store.queries == [["a"]]
 
 
-async def test_reads_meanwhile_share_the_next_query() -> None:
+async def test_waiting_reads_share_the_next_query() -> None:
     store = Store()
     lookup = UserLookup(store.read)
     first = asked(lookup, "a", "b", "a")
-    await turns()
+    await run_event_loop()
     second = asked(lookup, "c")
-    await turns()
+    await run_event_loop()
     third = asked(lookup, "d", "e", "a", "d")
-    await turns()
+    await run_event_loop()
     assert store.queries == [["a", "b"], ["c"]]
     assert len(store.queries) == QUERIES_AT_ONCE
 
@@ -56,7 +56,8 @@ async def test_reads_meanwhile_share_the_next_query() -> None:
     found = await asyncio.gather(*first, *second, *third)
 
     assert [user["_id"] for user in found] == ["a", "b", "a", "c", "d", "e", "a", "d"]
-    # Asked for again after its first query had started: read again, or a client would miss its own last write.
+    # `a` is requested again after its first query has started. It is read again, because a client must see its
+    # own last write.
     assert store.queries[2:] == [["d", "e", "a"]]
 
 
@@ -71,7 +72,7 @@ async def test_query_is_bounded() -> None:
     assert max(len(query) for query in store.queries) == MAX_IDS
 
 
-async def test_error_reaches_everybody_and_ends_nothing() -> None:
+async def test_error_reaches_every_read_of_its_query() -> None:
     store = Store()
     store.is_open.set()
     store.error = DatabaseUnavailableError("away")
@@ -84,10 +85,10 @@ async def test_error_reaches_everybody_and_ends_nothing() -> None:
     assert (await lookup.find("a"))["_id"] == "a"
 
 
-async def test_client_that_hangs_up_takes_nobody_along() -> None:
+async def test_disconnect_does_not_cancel_other_reads() -> None:
     store = Store()
     waiting = asked(UserLookup(store.read), "a", "a", "b")
-    await turns()
+    await run_event_loop()
 
     waiting[0].cancel()
     store.is_open.set()

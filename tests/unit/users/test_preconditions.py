@@ -18,7 +18,7 @@ from docustore.users.preconditions import IfMatch, entity_tag, is_current
         (f'"{"1" * 5000}"', set()),
     ],
 )
-def test_if_match_is_read_by_the_rfc(header: str, versions: set[int] | None) -> None:
+def test_if_match_follows_the_rfc(header: str, versions: set[int] | None) -> None:
     assert IfMatch.required(header).versions == versions
 
 
@@ -33,7 +33,7 @@ def test_write_without_if_match_is_refused() -> None:
         IfMatch.required(None)
 
 
-def test_action_without_if_match_takes_any_version() -> None:
+def test_action_without_if_match_accepts_any() -> None:
     IfMatch.optional(None).check(user_id="a", version=7)
 
 
@@ -45,15 +45,15 @@ def test_stale_version_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "is_good"),
+    ("header", "is_expected"),
     [(None, False), ('"4"', True), ('W/"4"', True), ('"3"', False), ('"3", "4"', True), ("*", True)],
 )
-def test_if_none_match_compares_weakly(header: str | None, *, is_good: bool) -> None:
-    assert is_current(header, version=4) is is_good
+def test_if_none_match_compares_weakly(header: str | None, *, is_expected: bool) -> None:
+    assert is_current(header, version=4) is is_expected
 
 
-def test_long_white_space_costs_nothing() -> None:
-    """In quadratic time this header alone would hold up every request for hours."""
+def test_long_white_space_is_read_in_linear_time() -> None:
+    """With a quadratic search, this one header would block all requests for hours."""
     assert is_current(f'x{" " * 300_000}"4"', version=4)
 
 

@@ -43,7 +43,7 @@ def test_malformed_email_is_refused_with_its_code(email: str) -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 1])
-def test_user_that_is_no_object_is_refused(document: object) -> None:
+def test_user_that_is_not_an_object_is_refused(document: object) -> None:
     assert {pointer for pointer, _ in problems_of(document)} == {""}
 
 
@@ -74,4 +74,4 @@ def test_any_json_is_a_user_or_refused(document: Any) -> None:
     try:
         parse_user(document)
     except InvalidInputError as error:
-        assert error.errors  # noqa: PT017  # either outcome is right
+        assert error.errors  # noqa: PT017  # both outcomes are correct

@@ -1,4 +1,4 @@
-"""The terms under which a user is found, and what is looked for."""
+"""The search terms of a user, and the prefixes of a search text."""
 
 import pytest
 from hypothesis import given
@@ -28,12 +28,12 @@ def found(query: str, *, email: str = "ada@example.org", first_name: str = "", l
         ("navy.example", {"email": "grace.hopper@navy.example"}),
     ],
 )
-def test_beginnings_of_words_find(query: str, user: dict[str, str]) -> None:
+def test_word_prefixes_find(query: str, user: dict[str, str]) -> None:
     assert found(query, **user)
 
 
 @pytest.mark.parametrize("query", ["elace", "lovelace ada grace", "", "  ", "@", "'-"])
-def test_anything_else_does_not(query: str) -> None:
+def test_other_text_does_not_find(query: str) -> None:
     assert not found(query, first_name="Ada", last_name="Lovelace")
 
 
@@ -54,6 +54,6 @@ def test_control_characters_separate_words(query: str) -> None:
 
 @given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=20))
 def test_every_name_is_found_by_itself(name: str) -> None:
-    """Whatever the script: what was typed is folded as what was stored."""
+    """In any script: the search text and the stored name are transliterated in the same way."""
     if query_terms(name):
         assert found(name, first_name=name)

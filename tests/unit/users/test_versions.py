@@ -1,4 +1,4 @@
-"""The order of versions of one identity, and the digest that finds a known one."""
+"""The order of versions of one identity, and their digests."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,14 +18,14 @@ def values(**fields: Any) -> dict[str, Any]:
     return completed_fields({"email": "ada@example.org", "first_name": "Ada", **fields})
 
 
-def counts_over(one: dict[str, Any], other: dict[str, Any]) -> bool:
+def wins_over(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return is_newer_version(NOW, one, than_modified_at=NOW, than_values=other)
 
 
 @pytest.mark.parametrize(
     ("modified_at", "than", "is_expected"), [(NOW, NOW, True), (LATER, NOW, True), (NOW, LATER, False)]
 )
-def test_later_version_counts(modified_at: datetime, than: datetime, *, is_expected: bool) -> None:
+def test_later_version_wins(modified_at: datetime, than: datetime, *, is_expected: bool) -> None:
     is_newer = is_newer_version(modified_at, values(), than_modified_at=than, than_values=values())
 
     assert is_newer is is_expected
@@ -41,22 +41,22 @@ def test_later_version_counts(modified_at: datetime, than: datetime, *, is_expec
         ("inactive", "suspended", False),
     ],
 )
-def test_more_restrictive_status_counts(status: str, than: str, *, is_expected: bool) -> None:
-    """To let somebody act by mistake costs more than the opposite, whatever the other fields say."""
-    assert counts_over(values(status=status, tags=[]), values(status=than, tags=["z"])) is is_expected
+def test_more_restrictive_status_wins(status: str, than: str, *, is_expected: bool) -> None:
+    """To let a user act by mistake costs more than the opposite; other fields do not matter."""
+    assert wins_over(values(status=status, tags=[]), values(status=than, tags=["z"])) is is_expected
 
 
 @pytest.mark.parametrize(
     "field",
     [{"tags": ["vip"]}, {"last_name": "L"}, {"profile": {"bio": "b"}}, {"created_at": NOW}, {"roles": ["a"]}],
 )
-def test_version_with_a_new_field_counts_over_one_without(field: dict[str, Any]) -> None:
-    """The data bug: an unchanged record that only knows one field more was stale, and never filled in."""
+def test_version_with_a_new_field_wins(field: dict[str, Any]) -> None:
+    """Otherwise an unchanged record with one new field would be stale, and the field never filled in."""
     before = values()
     before.pop(next(iter(field)))
 
-    assert counts_over(values(**field), before)
-    assert not counts_over(before, values(**field))
+    assert wins_over(values(**field), before)
+    assert not wins_over(before, values(**field))
 
 
 FIELDS = st.fixed_dictionaries(
@@ -69,25 +69,25 @@ FIELDS = st.fixed_dictionaries(
 
 
 @given(FIELDS, FIELDS)
-def test_new_field_keeps_the_order_of_versions_without_it(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """What old processes decided between two versions must hold after the upgrade."""
+def test_new_field_keeps_the_order_of_old_versions(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """The decisions of old processes between two versions must hold after an upgrade."""
     older_one, older_other = values(**one), values(**other)
     for older in (older_one, older_other):
         del older["roles"]
 
-    assert counts_over(older_one, older_other) == counts_over(values(**one), values(**other))
+    assert wins_over(older_one, older_other) == wins_over(values(**one), values(**other))
 
 
 @given(FIELDS, FIELDS)
-def test_of_two_versions_one_counts(one: dict[str, Any], other: dict[str, Any]) -> None:
-    is_first, is_second = counts_over(values(**one), values(**other)), counts_over(values(**other), values(**one))
+def test_one_of_two_different_versions_wins(one: dict[str, Any], other: dict[str, Any]) -> None:
+    is_first, is_second = wins_over(values(**one), values(**other)), wins_over(values(**other), values(**one))
 
     assert is_first or is_second
     assert (is_first and is_second) == (values(**one) == values(**other))
 
 
 def test_value_of_another_client_can_be_compared() -> None:
-    assert counts_over(values(first_name="Ada"), values(first_name={1, 2})) in {True, False}
+    assert wins_over(values(first_name="Ada"), values(first_name={1, 2})) in {True, False}
 
 
 def test_digest_names_its_version() -> None:

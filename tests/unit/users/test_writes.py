@@ -1,4 +1,4 @@
-"""What a write through the API means beside what the ETL writes."""
+"""Writes through the API, together with the writes of the ETL."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def values(**changed: Any) -> Values:
 def from_crm(
     *, modified_at: datetime = EARLIER, local_roles: tuple[str, ...] = (), **changed: Any
 ) -> dict[str, Any]:
-    """A user that the ETL made of one record."""
+    """Make a user as the ETL makes it from one record."""
     of_record = values(**changed)
     identity: Any = {
         "key": "crm:1", "modified_at": modified_at, "hash": content_hash(of_record), "values": of_record,
@@ -44,7 +44,7 @@ def given(user: dict[str, Any], **changed: Any) -> UserInput:
 
 
 def after(user: dict[str, Any], action: Callable[[UserRules], None]) -> dict[str, Any]:
-    """The fields that an action changes."""
+    """Return the fields that an action changes."""
     model = loaded(user, UserRules)
     before = model.model_copy()
     action(model)
@@ -75,7 +75,7 @@ def test_write_that_changes_nothing_writes_nothing() -> None:
     assert rewritten(user, given(user)) == {}
 
 
-def test_write_keeps_what_the_source_said() -> None:
+def test_write_keeps_the_values_of_the_source() -> None:
     """The ETL must still be able to derive the user from each identity's own values."""
     user = from_crm()
 
@@ -95,7 +95,7 @@ def test_write_wins_over_a_source_whose_clock_is_ahead() -> None:
     assert fields["first_name"] == "Augusta"
 
 
-def test_roles_set_here_are_exactly_the_roles() -> None:
+def test_roles_set_by_the_api_replace_all_roles() -> None:
     user = from_crm(local_roles=("boss",))
     assert user["roles"] == ["clerk", "boss"]
 
@@ -104,7 +104,7 @@ def test_roles_set_here_are_exactly_the_roles() -> None:
     assert (fields["roles"], fields["local_roles"]) == (["auditor"], ["auditor"])
 
 
-def test_other_write_leaves_roles_with_who_gave_them() -> None:
+def test_other_write_keeps_the_origin_of_roles() -> None:
     user = from_crm(local_roles=("boss",))
 
     fields = rewritten(user, given(user, first_name="Augusta"))
@@ -113,7 +113,7 @@ def test_other_write_leaves_roles_with_who_gave_them() -> None:
 
 
 @pytest.mark.parametrize("status", list(UserStatus))
-def test_status_is_set_or_left(status: UserStatus) -> None:
+def test_status_is_written_only_if_it_differs(status: UserStatus) -> None:
     user = from_crm()
 
     fields = with_status(user, status)
@@ -122,7 +122,7 @@ def test_status_is_set_or_left(status: UserStatus) -> None:
     assert fields.get("status", "active") == status.value
 
 
-def test_user_ended_upstream_is_active_again_when_set_here() -> None:
+def test_api_can_activate_a_user_ended_upstream() -> None:
     user = from_crm()
     user["identities"] = [{**user["identities"][0], "deleted_at": NOW - timedelta(hours=1)}]
     user["status"] = "inactive"
@@ -132,8 +132,8 @@ def test_user_ended_upstream_is_active_again_when_set_here() -> None:
     assert fields["status"] == "active"
 
 
-def test_write_sets_only_what_it_changes() -> None:
-    """Another client that does not raise the version may have changed the rest since it was read."""
+def test_write_sets_only_changed_fields() -> None:
+    """Since the read, a client that does not raise the version may have changed other fields."""
     user = from_crm()
 
     fields = stamped(user, with_status(user, UserStatus.SUSPENDED), now=NOW, actor="api:k")
@@ -181,7 +181,7 @@ def test_last_role_below_the_limit_is_granted() -> None:
 @pytest.mark.parametrize(
     ("role", "roles", "local_roles"), [("clerk", ["boss"], ["boss"]), ("boss", ["clerk"], [])]
 )
-def test_role_is_taken_away_wherever_it_came_from(role: str, roles: list[str], local_roles: list[str]) -> None:
+def test_local_or_upstream_role_is_taken_away(role: str, roles: list[str], local_roles: list[str]) -> None:
     user = from_crm(local_roles=("boss",))
 
     fields = after(user, lambda model: model.remove_role(role))
@@ -193,7 +193,7 @@ def test_taking_a_missing_role_changes_nothing() -> None:
     assert after(from_crm(), lambda model: model.remove_role("boss")) == {}
 
 
-def test_deletion_and_restore_leave_identities_alone() -> None:
+def test_deletion_and_restore_keep_identities() -> None:
     user = from_crm()
 
     marked = after(user, lambda model: model.mark_deleted(NOW))
@@ -206,8 +206,8 @@ FOREIGN = {"status": "retired", "first_name": " Ada ", "profile": {"bio": 5}}
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_value_of_another_client_survives_a_write_to_another_field(name: str) -> None:
-    """The collection's validator may be off; a write must not destroy what it does not concern."""
+def test_write_keeps_invalid_values_of_other_fields(name: str) -> None:
+    """The collection's validator may be off; a write must not change other fields."""
     user = completed({**from_crm(), name: FOREIGN[name]})
 
     fields = stamped(user, after(user, lambda model: setattr(model, "tags", ["vip"])), now=NOW, actor="api:k")
@@ -222,7 +222,7 @@ def test_status_of_another_client_is_replaced_by_an_action() -> None:
     assert after(user, UserRules.activate)["status"] == "active"
 
 
-def test_replacing_a_user_trims_what_another_client_stored() -> None:
+def test_replacing_a_user_trims_stored_text() -> None:
     user = {**from_crm(), "first_name": " Ada "}
 
     assert rewritten(user, given(user))["first_name"] == "Ada"
