@@ -17,14 +17,14 @@ NEWEST_FIRST: Final = (("created_at", DESCENDING), ("_id", DESCENDING))
 USERS: Final = CollectionDeclaration(
     name="users",
     indexes=(
-        # etl.load: the user of an identity. Unique is correctness, not speed: two workers may race.
+        # etl.store: the user of an identity. Unique is correctness, not speed: two workers may race.
         IndexModel(
             [("identities.key", ASCENDING)],
             name="identity_key_unique",
             unique=True,
             partialFilterExpression={"identities.key": {"$exists": True}},
         ),
-        # etl.load, users.store by e-mail: another user may take the address of a deleted user. A query uses this
+        # etl.store, users.store by e-mail: another user may take the address of a deleted user. A query uses this
         # index only with `deleted_at: null`.
         IndexModel(
             [("email", ASCENDING)],
