@@ -4,7 +4,8 @@
     ├── RetryableError                 the same call may succeed later
     │   ├── DatabaseUnavailableError   no primary, no connection
     │   ├── QueueUnavailableError      Valkey does not answer
-    │   └── SourceUnavailableError     an upstream system does not answer, or asks to retry later
+    │   ├── SourceUnavailableError     an upstream system does not answer, or asks to retry later
+    │   └── UserBusyError              other writers keep changing the user
     ├── ConfigurationError             a setting is invalid; the message names it
     ├── EmbeddedServerError            a local server cannot be started; the message says what to do
     │   └── DataDirBusyError           another live process uses the data folder
@@ -79,6 +80,16 @@ class SourceUnavailableError(RetryableError):
         super().__init__(f"source {source} is unavailable: {reason}", retry_after=retry_after)
         self.source = source
         self.reason = reason
+
+
+class UserBusyError(RetryableError):
+    """Other writers changed the user first for the whole time limit of a write."""
+
+    def __init__(self, user_id: str) -> None:
+        super().__init__(
+            f"other writers keep changing user {user_id}; send the request again", retry_after=timedelta(seconds=1)
+        )
+        self.user_id = user_id
 
 
 class ConfigurationError(DocustoreError):

@@ -3,6 +3,9 @@
 Each write is guarded by the version of the user that it was computed from.
 """
 
+import asyncio
+import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +14,7 @@ from typing import Final
 from pymongo.errors import DuplicateKeyError
 
 from docustore.api.patches import PatchType, apply_patch
-from docustore.errors import EmailTakenError, VersionConflictError
+from docustore.errors import EmailTakenError, UserBusyError
 from docustore.security.passwords import hash_password
 from docustore.users.models import User
 from docustore.users.preconditions import IfMatch
@@ -20,8 +23,10 @@ from docustore.users.store import RawUser, found_user, users
 from docustore.users.stored import WITHOUT_PASSWORD, completed, user_key
 from docustore.users.writes import Fields, changed_fields, guarded, loaded, new_user, stamped
 
-# Another write, such as the ETL's, may come first. Then a write that accepts any version is retried.
-MAX_ATTEMPTS: Final = 5
+# Another write, such as the ETL's, may come first. A write that accepts any version is then retried for this time.
+RETRY_FOR_S: Final = 5.0
+FIRST_PAUSE_S: Final = 0.005
+LONGEST_PAUSE_S: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,12 +115,16 @@ async def restore_user(write: Write) -> RawUser:
 
 
 async def _change(
-    write: Write, change: Callable[[User], Awaitable[Fields]], *, also_deleted: bool = False
+    write: Write,
+    change: Callable[[User], Awaitable[Fields]],
+    *,
+    also_deleted: bool = False,
+    retry_for_s: float = RETRY_FOR_S,
 ) -> RawUser:
     """Load a user, call `change`, and save the differences.
 
-    The save succeeds only if no other writer has changed the user since. Otherwise the whole step is retried, at
-    most `MAX_ATTEMPTS` times in all.
+    The save succeeds only if no other writer has changed the user since. Otherwise the whole step is retried with
+    random pauses that grow.
 
     Args:
         change: Changes the user. Returns stored fields that the model does not have, such as the password hash.
@@ -123,15 +132,16 @@ async def _change(
     Raises:
         NotFoundError: No user has this id.
         UserGoneError: The user is deleted, and `also_deleted` is false.
-        VersionConflictError: The writer does not accept the present version, or all attempts failed.
+        VersionConflictError: The writer named versions, and the present one is not among them.
+        UserBusyError: Other writers came first for all of `retry_for_s`. Nothing was written.
         EmailTakenError: Another user, who is not deleted, has the address.
     """
-    version = 0
-    for _ in range(MAX_ATTEMPTS):
+    deadline = time.monotonic() + retry_for_s
+    pause_s = FIRST_PAUSE_S
+    while True:
         stored = await users().find_one({"_id": user_key(write.user_id)}, WITHOUT_PASSWORD)
         raw = completed(found_user(stored, write.user_id, also_deleted=also_deleted))
-        version = raw["version"]
-        write.if_match.check(user_id=write.user_id, version=version)
+        write.if_match.check(user_id=write.user_id, version=raw["version"])
         user = loaded(raw, User)
         before = user.model_copy()
         extra = await change(user)
@@ -142,7 +152,11 @@ async def _change(
         guard = guarded(raw, stored_version=(stored or {}).get("version"))
         if await _is_written(guard, fields):
             return {**raw, **fields}
-    raise VersionConflictError(user_id=write.user_id, expected=version, actual=version + 1)
+        if time.monotonic() >= deadline:
+            raise UserBusyError(write.user_id)
+        # Random, so that writers that lost one race do not meet again in the next one.
+        await asyncio.sleep(random.uniform(0, pause_s))  # noqa: S311  # not a secret
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
 async def _is_written(guard: Fields, fields: Fields) -> bool:
