@@ -26,16 +26,16 @@ class RelevantTests:
     duration_s: dict[str, float]
     libraries: list[str]
 
-    def of(self, path: Path, line: int) -> list[str]:
+    def of(self, path: Path, line: int) -> tuple[str, ...]:
         """List the tests that run a line, or the whole module's for one that runs on import only."""
         by_line = self.by_line.get(str(path), {})
-        return by_line.get(line) or self.of_module(path)
+        return tuple(by_line.get(line, ())) or self.of_module(path)
 
-    def of_module(self, path: Path) -> list[str]:
+    def of_module(self, path: Path) -> tuple[str, ...]:
         """List the tests that run any line of a module in a function, and those of its test file."""
         found = {test for tests in self.by_line.get(str(path), {}).values() for test in tests}
         found |= {test for test in self.duration_s if Path(test.partition("::")[0]).name == f"test_{path.stem}.py"}
-        return sorted(found, key=self.duration_s.__getitem__)
+        return tuple(sorted(found, key=self.duration_s.__getitem__))
 
 
 def measure() -> RelevantTests:
