@@ -1,5 +1,7 @@
 """The bounds of upstream times, and what is kept of them."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -37,9 +39,17 @@ def test_time_is_cut_to_milliseconds(microsecond: int, kept: int) -> None:
     assert to_utc_ms(given) == given.replace(microsecond=kept)
 
 
-def test_time_without_zone_is_utc_on_any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TZ", "Asia/Kolkata")
+@pytest.fixture
+def machine_in_india() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TZ", "IST-5:30")
+        time.tzset()
+        yield
+    time.tzset()
 
+
+@pytest.mark.usefixtures("machine_in_india")
+def test_time_without_zone_is_utc_on_any_machine() -> None:
     kept = to_utc_ms(datetime(2026, 1, 31, 12))  # noqa: DTZ001  # a time without a zone is the case
 
     assert kept == datetime(2026, 1, 31, 12, tzinfo=UTC)

@@ -68,3 +68,24 @@ def test_endless_text_is_not_looked_through(raw: str) -> None:
     """The full validator takes a second for some; a request or a run would be held up by each."""
     with pytest.raises(EmailMalformedError, match="the address is too long"):
         normalise_email(raw)
+
+
+def _address(chars: int) -> str:
+    """An address of this length that the fast path takes for a common one."""
+    domain = ".".join(["d" * 60] * 4)[: chars - 65 - len(".org")]
+    return f"{'a' * 64}@{domain}.org"
+
+
+def test_address_of_254_characters_is_the_longest() -> None:
+    """RFC 5321 bounds a path, angle brackets included, to 256 octets."""
+    assert normalise_email(_address(254)) == _address(254)
+    with pytest.raises(EmailMalformedError):
+        normalise_email(_address(255))
+
+
+@pytest.mark.parametrize(("chars", "is_unread"), [(1016, False), (1017, True)])
+def test_text_above_four_addresses_is_not_read(chars: int, *, is_unread: bool) -> None:
+    with pytest.raises(EmailMalformedError) as refused:
+        normalise_email("a" * chars)
+
+    assert (str(refused.value) == "the address is too long") is is_unread
