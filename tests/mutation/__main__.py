@@ -43,7 +43,9 @@ def main(modules: list[str]) -> int:
     print(f"{killed} of {counted} mutants killed ({killed_pct:.1f} %), {total['explained']} explained")
     gone = {entry for entry in explained if Path(entry[0]) in paths} - found
     for module, before, after in sorted(gone):
-        print(f"{EQUIVALENT.name} explains a mutant that does not exist or is killed: {module}\n-{before}\n+{after}")
+        print(
+            f"{EQUIVALENT.name} explains a mutant that does not exist or is killed: {module}\n-{before}\n+{after}"
+        )
     return int(killed_pct < MIN_KILLED_PCT or bool(gone))
 
 

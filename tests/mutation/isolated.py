@@ -45,7 +45,7 @@ class _ChangedLoader(SourceFileLoader):
         super().__init__(change.name, str(change.path))
         self._source = change.source
 
-    def get_code(self, fullname: str) -> Any:
+    def get_code(self, _name: str) -> Any:
         return compile(self._source, self.path, "exec", dont_inherit=True)
 
 
@@ -53,7 +53,7 @@ class _ChangedFinder:
     def __init__(self, change: Change) -> None:
         self._change = change
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
         if name != self._change.name:
             return None
         return spec_from_file_location(name, self._change.path, loader=_ChangedLoader(self._change))

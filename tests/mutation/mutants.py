@@ -47,7 +47,7 @@ _OPERATORS: Final[list[tuple[type, Callable[[Any], Iterable[cst.CSTNode]]]]] = [
 
 
 class _Visitor(file_mutation.MutationVisitor):
-    """mutmut's visitor, which also enters decorated functions: here nothing is wrapped, so decorators do no harm."""
+    """mutmut's visitor for plain functions, decorated ones included: nothing is wrapped here."""
 
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.ClassDef):

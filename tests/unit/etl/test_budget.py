@@ -32,9 +32,7 @@ def counts(*, read: int, quarantined: int) -> Counts:
         (50, 50, 100.0, HOURLY),
     ],
 )
-def test_run_within_its_budget_may_succeed(
-    read: int, quarantined: int, budget_pct: float, window: Window
-) -> None:
+def test_run_within_its_budget_may_succeed(read: int, quarantined: int, budget_pct: float, window: Window) -> None:
     """Exactly the percentage, exactly ten records and a quiet hour's bad record are within the budget."""
     check_counts(counts(read=read, quarantined=quarantined), window, budget_pct=budget_pct)
 

@@ -87,7 +87,11 @@ def test_every_spelling_of_the_modification_time(name: str) -> None:
 
 
 def test_first_spelling_of_the_modification_time_counts() -> None:
-    times = {"modified_at": "2026-01-03T00:00:00Z", "modifiedAt": "2026-01-02T00:00:00Z", "updatedAt": "2026-01-01"}
+    times = {
+        "modified_at": "2026-01-03T00:00:00Z",
+        "modifiedAt": "2026-01-02T00:00:00Z",
+        "updatedAt": "2026-01-01",
+    }
 
     records = [
         to_user_record(json.dumps({"id": 1, "email": "a@example.org", **dict(given)}).encode(), RULES)

@@ -190,9 +190,7 @@ def test_row_that_is_too_large_without_its_user_is_returned() -> None:
     [({"profile": {"bio": "old"}}, {"profile": "none"}), ({"profile": "none"}, {"profile": {"bio": "new"}})],
 )
 def test_document_that_replaces_another_type_is_whole(before: Any, after: Any) -> None:
-    assert changed_fields(before, after) == {
-        "profile": {"before": before["profile"], "after": after["profile"]}
-    }
+    assert changed_fields(before, after) == {"profile": {"before": before["profile"], "after": after["profile"]}}
     assert changed_fields({"outer": before}, {"outer": after}) == {"outer": {"before": before, "after": after}}
 
 

@@ -17,9 +17,7 @@ X = {"v": 2, "key": {"x": 1}, "name": "x"}
 
 
 def declaration(name: str = "things", **fields: Any) -> CollectionDeclaration:
-    return CollectionDeclaration(
-        **{"name": name, "indexes": (), "validator": None, "has_images": False, **fields}
-    )
+    return CollectionDeclaration(**{"name": name, "indexes": (), "validator": None, "has_images": False, **fields})
 
 
 def existing(name: str = "things", *indexes: dict[str, Any], **options: Any) -> dict[str, ExistingCollection]:

@@ -42,6 +42,7 @@ def test_is_idempotent(text: str) -> None:
         ("x@xn--bcher-kva.example", "x@bücher.example"),
         ("jörg@example.org", "jörg@example.org"),
         ("a@intranet.local", "a@intranet.local"),
+        ("jörg@intranet.local", "jörg@intranet.local"),
     ],
 )
 def test_normal_forms(raw: str, email: str) -> None:

@@ -19,9 +19,7 @@ def test_search_starts_at_the_first_user() -> None:
     assert SearchQuery(text="ada").offset == 0
 
 
-@pytest.mark.parametrize(
-    ("status", "which"), [(None, {}), (UserStatus.INACTIVE, {"status": "inactive"})]
-)
+@pytest.mark.parametrize(("status", "which"), [(None, {}), (UserStatus.INACTIVE, {"status": "inactive"})])
 def test_search_narrows_by_status_where_one_is_given(status: UserStatus | None, which: dict[str, str]) -> None:
     assert search_filter("ada", status=status) == {
         **which,
