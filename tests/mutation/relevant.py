@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,9 +33,12 @@ class RelevantTests:
         return tuple(by_line.get(line, ())) or self.of_module(path)
 
     def of_module(self, path: Path) -> tuple[str, ...]:
-        """List the tests that run any line of a module in a function, and those of its test file."""
+        """List the tests that run a function of a module, and all tests of the files that import from it."""
         found = {test for tests in self.by_line.get(str(path), {}).values() for test in tests}
-        found |= {test for test in self.duration_s if Path(test.partition("::")[0]).name == f"test_{path.stem}.py"}
+        module = re.compile(rf"^from {re.escape('.'.join(path.with_suffix('').parts))} import", re.MULTILINE)
+        files = {test.partition("::")[0] for test in self.duration_s}
+        importing = {file for file in files if module.search(Path(file).read_text())}
+        found |= {test for test in self.duration_s if test.partition("::")[0] in importing}
         return tuple(sorted(found, key=self.duration_s.__getitem__))
 
 
