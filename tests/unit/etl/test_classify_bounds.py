@@ -127,3 +127,21 @@ def test_search_terms_alone_are_not_written() -> None:
 
     assert store.users[1]["search_terms"] == ["of an older rule"]
     assert store.users[2]["email"] == "guest@example.org"
+
+
+STATUSES = ["active", "inactive", "suspended"]
+
+
+@pytest.mark.parametrize("first", range(3))
+@pytest.mark.parametrize("second", range(3))
+@pytest.mark.parametrize("name", ["Ada", "Bo", "Cyd", "Dee", "Eve", "Flo"])
+def test_more_restrictive_of_two_versions_of_one_instant_counts(first: int, second: int, name: str) -> None:
+    """Other fields do not decide: the names are different too, and so are the hashes."""
+    records = [
+        {**ADA, "status": STATUSES[first], "first_name": name},
+        {**ADA, "status": STATUSES[second], "first_name": "Zoe"},
+    ]
+
+    [user] = loaded(*records)[0].content()
+
+    assert user["status"] == STATUSES[max(first, second)]
