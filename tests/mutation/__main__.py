@@ -23,6 +23,8 @@ MIN_KILLED_PCT: Final = 95.0
 TIMEOUT_FACTOR: Final = 5.0
 MIN_TIMEOUT_S: Final = 10.0
 EQUIVALENT: Final = Path(__file__).with_name("equivalent.toml")
+OUTCOMES: Final = ("killed", "timeout", "survived", "explained")
+HEADER: Final = "".join(f"{name:>11}" for name in ("mutants", *OUTCOMES))
 Explained = set[tuple[str, str, str]]
 
 
@@ -35,7 +37,7 @@ def main(modules: list[str]) -> int:
     explained = _explained()
     total: Counter[str] = Counter()
     found: Explained = set()
-    print(f"{'module':44}{'mutants':>8}{'killed':>8}{'timeout':>8}{'survived':>9}{'explained':>10}{'s':>6}")
+    print(f"{'module':44}{HEADER}{'s':>6}", flush=True)
     for path in paths:
         total += _mutate(path, relevant, explained, found)
     killed, counted = total["killed"] + total["timeout"], total.total() - total["explained"]
@@ -43,9 +45,7 @@ def main(modules: list[str]) -> int:
     print(f"{killed} of {counted} mutants killed ({killed_pct:.1f} %), {total['explained']} explained")
     gone = {entry for entry in explained if Path(entry[0]) in paths} - found
     for module, before, after in sorted(gone):
-        print(
-            f"{EQUIVALENT.name} explains a mutant that does not exist or is killed: {module}\n-{before}\n+{after}"
-        )
+        print(f"{EQUIVALENT.name}: remove the entry that no survivor matches\n  {module}\n  -{before}\n  +{after}")
     return int(killed_pct < MIN_KILLED_PCT or bool(gone))
 
 
@@ -67,9 +67,9 @@ def _mutate(path: Path, relevant: RelevantTests, explained: Explained, found: Ex
         elif outcome == "survived":
             survivors.append(mutant)
         outcomes[outcome] += 1
-    counts = [outcomes.total(), *(outcomes[key] for key in ("killed", "timeout", "survived", "explained"))]
-    row = "".join(f"{count:>{width}}" for count, width in zip(counts, (8, 8, 8, 9, 10), strict=True))
-    print(f"{path!s:44}{row}{time.monotonic() - started:>6.0f}")
+    counts = (outcomes.total(), *(outcomes[key] for key in OUTCOMES))
+    row = "".join(f"{count:>11}" for count in counts)
+    print(f"{path!s:44}{row}{time.monotonic() - started:>6.0f}", flush=True)
     for mutant in survivors:
         print(f"  {path}:{mutant.line}\n  -{mutant.removed}\n  +{mutant.added}", flush=True)
     return outcomes

@@ -49,6 +49,10 @@ _OPERATORS: Final[list[tuple[type, Callable[[Any], Iterable[cst.CSTNode]]]]] = [
 class _Visitor(file_mutation.MutationVisitor):
     """mutmut's visitor for plain functions, decorated ones included: nothing is wrapped here."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._class_keywords: set[int] = set()
+
     def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.ClassDef):
             # `frozen=True` and its like: how a class is made, not what it decides.
@@ -59,10 +63,6 @@ class _Visitor(file_mutation.MutationVisitor):
             # What awaits talks to a server: the integration tests hold it, not the unit tests.
             return node.asynchronous is not None
         return super()._skip_node_and_children(node)
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._class_keywords: set[int] = set()
 
 
 def mutants_of(path: Path) -> list[Mutant]:
