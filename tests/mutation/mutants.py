@@ -73,7 +73,8 @@ def mutants_of(path: Path) -> list[Mutant]:
     wrapper.visit(visitor)
     made: dict[str, Mutant] = {}
     for mutation in visitor.mutations:
-        changed = wrapper.module.deep_replace(mutation.original_node, mutation.mutated_node).code
+        tree = wrapper.module.deep_replace(mutation.original_node, mutation.mutated_node)
+        changed = cst.ensure_type(tree, cst.Module).code
         if changed != source:
             made.setdefault(changed, _mutant(source, changed))
     return sorted(made.values(), key=lambda mutant: mutant.line)
