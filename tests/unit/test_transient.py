@@ -19,7 +19,15 @@ from pymongo.errors import (
 
 from docustore.changes.server_errors import is_position_lost
 from docustore.errors import DatabaseUnavailableError
-from docustore.transient import is_transient, unavailability
+from docustore.transient import (
+    BSON_OBJECT_TOO_LARGE,
+    MAX_TIME_EXPIRED,
+    SNAPSHOT_TOO_OLD,
+    UNAUTHORIZED,
+    is_transient,
+    server_codes,
+    unavailability,
+)
 
 # Every code that the driver's specifications call retryable or resumable.
 RETRYABLE_WRITES = {6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
@@ -146,3 +154,28 @@ def test_position_is_lost_only_by_final_errors(code: int, *, while_opening: bool
 
 def test_lost_connection_does_not_lose_the_position() -> None:
     assert not is_position_lost(AutoReconnect("closed"), while_opening=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "number"),
+    [(UNAUTHORIZED, 13), (MAX_TIME_EXPIRED, 50), (SNAPSHOT_TOO_OLD, 239), (BSON_OBJECT_TOO_LARGE, 10334)],
+)
+def test_named_code_is_the_server_s_own(code: int, number: int) -> None:
+    assert code == number
+
+
+@pytest.mark.parametrize(
+    ("error", "codes"),
+    [
+        (OperationFailure("refused", 13), {13}),
+        (OperationFailure("no code"), set()),
+        (AutoReconnect("closed"), set()),
+        (
+            BulkWriteError({"writeErrors": [{"code": 11000}, {}], "writeConcernErrors": [{"code": 64}]}),
+            {11000, 64},
+        ),
+        (BulkWriteError({}), set()),
+    ],
+)
+def test_codes_of_an_error_are_those_the_server_gave(error: PyMongoError, codes: set[int]) -> None:
+    assert server_codes(error) == codes

@@ -9,6 +9,9 @@ from docustore.analytics.marts import Share, UserMarts, marts_of, share_of
 
 MAY_1 = datetime(2024, 5, 1, 23, 59, 59, 999000, tzinfo=UTC)
 MAY_1_MS = 1_714_607_999_999
+# 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999Z: the dates that a calendar can say.
+FIRST_MS = -62_135_596_800_000
+LAST_MS = 253_402_300_799_999
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,11 @@ MAY_1_MS = 1_714_607_999_999
         ({"created_at": "2024-05-01", "_id": "string"}, Share("active", None)),
         ({"created_at": DatetimeMS(10**17)}, Share("active", None)),
         ({"created_at": DatetimeMS(-1)}, Share("active", -1)),
+        ({"created_at": DatetimeMS(FIRST_MS)}, Share("active", FIRST_MS)),
+        ({"created_at": DatetimeMS(FIRST_MS - 1)}, Share("active", None)),
+        ({"created_at": DatetimeMS(LAST_MS)}, Share("active", LAST_MS)),
+        ({"created_at": DatetimeMS(LAST_MS + 1)}, Share("active", None)),
+        ({"_id": ObjectId("ffffffff" + "0" * 16)}, Share("active", -1000)),
         ({"deleted_at": None}, Share("active", None)),
         ({"deleted_at": MAY_1}, None),
     ],

@@ -43,3 +43,26 @@ def test_every_changed_byte_is_refused() -> None:
 def test_malformed_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(InvalidQueryError):
         decode_cursor(cursor, query=QUERY)
+
+
+def test_cursor_given_out_earlier_is_still_read() -> None:
+    """Clients keep cursors across an upgrade: the form of a cursor must stay."""
+    kept = "_TPMJW58Bq1cWyIyMDI2LTAxLTAyVDAzOjA0OjA1LjY3ODAwMFoiLCI2YjAzNjcwODM2ZDNmNGFmNzkwODU0YjMiXQ"
+
+    assert decode_cursor(kept, query=QUERY) == POSITION
+
+
+def test_cursor_of_512_characters_is_read() -> None:
+    position = Position(at=None, id="é" * 183)
+    cursor = encode_cursor(position, query=QUERY)
+
+    assert len(cursor) == 512
+    assert decode_cursor(cursor, query=QUERY) == position
+
+
+def test_longer_cursor_is_refused() -> None:
+    cursor = encode_cursor(Position(at=None, id="é" * 183 + "a"), query=QUERY)
+
+    assert len(cursor) == 514
+    with pytest.raises(InvalidQueryError):
+        decode_cursor(cursor, query=QUERY)

@@ -1,4 +1,4 @@
-"""What a run's counts must be before the run may succeed."""
+"""The counts of a run, at the bounds of the quarantine budget."""
 
 from datetime import UTC, datetime
 
@@ -8,8 +8,8 @@ from docustore.errors import QuarantineBudgetExceededError, RunError
 from docustore.etl.budget import check_counts
 from docustore.etl.models import Counts, Window
 
-EVERYTHING = Window()
-HOUR = Window(since=datetime(2026, 11, 1, tzinfo=UTC))
+FULL = Window()
+HOURLY = Window(since=datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def counts(*, read: int, quarantined: int) -> Counts:
@@ -17,36 +17,52 @@ def counts(*, read: int, quarantined: int) -> Counts:
 
 
 @pytest.mark.parametrize(
-    ("read", "quarantined", "window"),
+    ("read", "quarantined", "budget_pct", "window"),
     [
-        (0, 0, EVERYTHING),
-        (100, 5, HOUR),
-        (220, 11, HOUR),  # 5 % exactly
-        (11, 10, HOUR),  # over the budget, but only ten
-        (10, 10, HOUR),  # a bad hour
-        (11, 10, EVERYTHING),
+        (0, 0, 0.0, FULL),
+        (11, 10, 5.0, HOURLY),
+        (1000, 10, 0.0, HOURLY),
+        (220, 11, 5.0, HOURLY),
+        (5000, 11, 5.0, HOURLY),
+        (88, 11, 12.5, HOURLY),
+        (1, 1, 5.0, HOURLY),
+        (10, 10, 5.0, HOURLY),
+        (10, 9, 5.0, FULL),
+        (1, 1, 100.0, FULL),
+        (50, 50, 100.0, HOURLY),
     ],
 )
-def test_counts_within_the_budget_pass(read: int, quarantined: int, window: Window) -> None:
-    check_counts(counts(read=read, quarantined=quarantined), window, budget_pct=5.0)
+def test_run_within_its_budget_may_succeed(read: int, quarantined: int, budget_pct: float, window: Window) -> None:
+    """Exactly the percentage, exactly ten records and a quiet hour's bad record are within the budget."""
+    check_counts(counts(read=read, quarantined=quarantined), window, budget_pct=budget_pct)
 
 
 @pytest.mark.parametrize(
-    ("read", "quarantined", "window"),
+    ("read", "quarantined", "budget_pct", "window"),
     [
-        (219, 11, HOUR),
-        (11, 11, HOUR),
-        (1, 1, EVERYTHING),
-        (10, 10, EVERYTHING),
+        (219, 11, 5.0, HOURLY),
+        (11, 11, 5.0, HOURLY),
+        (1000, 11, 1.0, HOURLY),
+        (87, 11, 12.5, FULL),
+        (1, 1, 5.0, FULL),
+        (10, 10, 99.9, FULL),
     ],
 )
-def test_counts_over_the_budget_fail(read: int, quarantined: int, window: Window) -> None:
-    with pytest.raises(QuarantineBudgetExceededError, match=f"{quarantined} of {read} records"):
-        check_counts(counts(read=read, quarantined=quarantined), window, budget_pct=5.0)
+def test_run_over_its_budget_fails(read: int, quarantined: int, budget_pct: float, window: Window) -> None:
+    with pytest.raises(QuarantineBudgetExceededError) as caught:
+        check_counts(counts(read=read, quarantined=quarantined), window, budget_pct=budget_pct)
+
+    assert (caught.value.quarantined, caught.value.read) == (quarantined, read)
+
+
+@pytest.mark.parametrize("read", [1, 3])
+def test_unbalanced_counts_fail_the_run(read: int) -> None:
+    with pytest.raises(RunError):
+        check_counts(Counts(read=read, updated=2), HOURLY, budget_pct=100.0)
 
 
 @pytest.mark.parametrize("outcome", ["inserted", "updated", "unchanged", "stale", "quarantined", "deactivated"])
 def test_every_outcome_is_in_the_balance(outcome: str) -> None:
-    check_counts(Counts(**{"read": 1, outcome: 1}), HOUR, budget_pct=100.0)
+    check_counts(Counts(**{"read": 1, outcome: 1}), HOURLY, budget_pct=100.0)
     with pytest.raises(RunError, match="do not add up"):
-        check_counts(Counts(**{outcome: 1}), HOUR, budget_pct=100.0)
+        check_counts(Counts(**{outcome: 1}), HOURLY, budget_pct=100.0)

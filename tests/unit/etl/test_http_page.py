@@ -1,5 +1,7 @@
 """Reading the body of one page."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from docustore.etl.sources.http_page import PageMalformedError, parse_page
@@ -41,5 +43,59 @@ def test_nan_in_a_record_costs_that_record_alone() -> None:
     ],
 )
 def test_malformed_page_says_its_fault(body: bytes, content_type: str, reason: str) -> None:
+    with pytest.raises(PageMalformedError, match=reason):
+        parse_page(body, content_type)
+
+
+LENIENT = '{"id": NaN}'  # forces the lenient way, which cuts the body up itself
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", ""),
+        ('"a": 1, ', ', "b": 2'),
+        (' \t\r\n"a" : {"users": []} ,\n', ""),
+        ('"": "users", "a": [1, {"users": 2}], ', ""),
+    ],
+)
+def test_users_are_found_whatever_stands_beside_them(before: str, after: str) -> None:
+    body = f'  {{{before}"users" :\n [{LENIENT}, {{"id": 2}}]{after}}}'
+
+    assert parse_page(body.encode(), "").users == [LENIENT.encode(), b'{"id": 2}']
+
+
+@pytest.mark.parametrize("users", ["[1, 2]", f"[{LENIENT}]"])
+@pytest.mark.parametrize(
+    ("cursor", "expected"), [('"c"', "c"), ("7", "7"), ("0", "0"), ('""', None), ("null", None), ('" "', " ")]
+)
+def test_cursor_is_a_text_or_none(users: str, cursor: str, expected: str | None) -> None:
+    body = f'{{"users": {users}, "next_cursor": {cursor}}}'
+
+    assert parse_page(body.encode(), "").next_cursor == expected
+
+
+@pytest.mark.parametrize("users", ["[1, 2]", f"[{LENIENT}]"])
+def test_time_of_the_service_is_aware_or_none(users: str) -> None:
+    timed = parse_page(f'{{"users": {users}, "server_time": "2026-01-01T00:00:00Z"}}'.encode(), "")
+    untimed = parse_page(f'{{"users": {users}}}'.encode(), "")
+
+    assert timed.server_time == datetime(2026, 1, 1, tzinfo=UTC)
+    assert untimed.server_time is None
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "reason"),
+    [
+        (b"  <html>", "application/json", "HTML"),
+        (b'{"users": []}', "text/html", "HTML"),
+        (b"NaN", "application/json", '"users"'),
+        (b'{"x": NaN}', "application/json", '"users"'),
+        (b'{"x": NaN, "users": {}}', "application/json", '"users"'),
+        (b'{"users": [NaN], "server_time": "2026-01-01T00:00:00"}', "", "no time zone"),
+        (b'{"users": [NaN], "server_time": "soon"}', "", "another shape"),
+    ],
+)
+def test_lenient_way_refuses_what_is_no_page(body: bytes, content_type: str, reason: str) -> None:
     with pytest.raises(PageMalformedError, match=reason):
         parse_page(body, content_type)

@@ -1,6 +1,6 @@
 """A build's progress as the server words it becomes a bar."""
 
-from indexes.progress import bar_of
+from indexes.progress import bar_of, builds_pipeline
 
 
 def test_phase_and_counts_are_read() -> None:
@@ -17,3 +17,16 @@ def test_phase_without_counts_keeps_the_bar() -> None:
     build = {"ns": "shop.users", "msg": "Index Build: draining writes received during build"}
 
     assert bar_of(build) == {"description": "shop.users: draining writes received during build"}
+
+
+def test_builds_of_one_database_are_asked_for() -> None:
+    """`allUsers`: another process may have started the build."""
+    current, match, project = builds_pipeline("shop")
+
+    assert current == {"$currentOp": {"allUsers": True, "idleConnections": False}}
+    assert match["$match"] == {
+        "command.$db": "shop",
+        "command.createIndexes": {"$exists": True},
+        "msg": {"$exists": True},
+    }
+    assert project == {"$project": {"ns": 1, "msg": 1, "progress": 1}}

@@ -59,3 +59,19 @@ def test_long_white_space_is_read_in_linear_time() -> None:
 
 def test_version_is_a_strong_entity_tag() -> None:
     assert entity_tag(4) == '"4"'
+
+
+def test_tag_that_was_never_given_out_expects_version_0() -> None:
+    with pytest.raises(VersionConflictError) as caught:
+        IfMatch.required('"other"').check(user_id="a", version=1)
+
+    assert (caught.value.expected, caught.value.actual) == (0, 1)
+
+
+def test_known_version_may_be_written() -> None:
+    IfMatch.required('"3", "4"').check(user_id="a", version=4)
+
+
+@pytest.mark.parametrize("header", [None, " * "])
+def test_optional_if_match_may_be_missing(header: str | None) -> None:
+    assert IfMatch.optional(header).versions is None

@@ -57,3 +57,33 @@ def test_every_name_is_found_by_itself(name: str) -> None:
     """In any script: the search text and the stored name are transliterated in the same way."""
     if query_terms(name):
         assert found(name, first_name=name)
+
+
+def test_forty_terms_are_kept_the_address_first() -> None:
+    """Of a name with fifty words some may be missing, of an address none."""
+    words = [f"w{n:02}" for n in range(50)]
+
+    terms = search_terms(email="zoe@xy.example", first_name=" ".join(words), last_name="")
+
+    assert terms == sorted(["zoe@xy.example", "zoe", "xy.example", "xy", "example", *words[:35]])
+
+
+@pytest.mark.parametrize("chars", [63, 64, 65])
+def test_term_is_cut_to_64_characters(chars: int) -> None:
+    terms = search_terms(email="a@b.c", first_name="x" * chars, last_name="")
+
+    assert "x" * min(chars, 64) in terms
+    assert query_terms("x" * chars) == ["x" * min(chars, 64)]
+
+
+@pytest.mark.parametrize(
+    ("query", "prefixes"),
+    [
+        ("ada.lovelace@example.org.", ["ada.lovelace@example.org"]),
+        ("@example.org", ["example", "org"]),
+        ("ada@", ["ada"]),
+        ("O'Brien-Smith ada@x", ["o", "brien", "smith", "ada@x"]),
+    ],
+)
+def test_address_stays_whole_and_names_are_cut(query: str, prefixes: list[str]) -> None:
+    assert query_terms(query) == prefixes

@@ -1,0 +1,103 @@
+"""What is refused of a source's settings before a run is started with them."""
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from docustore.source_settings import REQUIRABLE, SourceSettings
+
+
+def settings(**given: Any) -> SourceSettings:
+    return SourceSettings.model_validate({"kind": "http", "url": "http://crm/users", **given})
+
+
+def test_defaults_are_those_of_the_readme() -> None:
+    given = settings()
+
+    assert (given.schedule, given.required) == ("hourly", ("email", "first_name", "last_name"))
+    assert (given.page_size, given.timeout_s, given.max_retries) == (1000, 30.0, 5)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("page_size", 1),
+        ("page_size", 10_000),
+        ("timeout_s", 0.1),
+        ("max_retries", 0),
+        ("max_retries", 20),
+        *(("required", (name,)) for name in REQUIRABLE),
+        ("required", ()),
+    ],
+)
+def test_value_at_its_bound_is_taken(field: str, value: object) -> None:
+    assert getattr(settings(**{field: value}), field) == value
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("page_size", 0),
+        ("page_size", 10_001),
+        ("timeout_s", 0),
+        ("timeout_s", -1),
+        ("max_retries", -1),
+        ("max_retries", 21),
+        ("required", ("email", "shoe_size")),
+        ("url", ""),
+        ("schedule", "daily"),
+        ("unknown", 1),
+    ],
+)
+def test_value_beyond_its_bound_is_refused(field: str, value: object) -> None:
+    with pytest.raises(ValidationError):
+        settings(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("Authorization", "Bearer x y"), ("X-Key_1~", "!~"), ("a", ""), ("A", " ")]
+)
+def test_header_of_printable_ascii_is_taken(name: str, value: str) -> None:
+    assert settings(headers={name: value}).headers == {name: SecretStr(value)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("X Key", "a"), ("", "a"), ("Clé", "a"), ("X-Key", "a\nb"), ("X-Key", "a\x00"), ("X-Key", "é"), ("X:", "a")],
+)
+def test_header_that_cannot_be_sent_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match="cannot be sent"):
+        settings(headers={name: value})
+
+
+def test_refusal_does_not_quote_a_secret() -> None:
+    with pytest.raises(ValidationError) as caught:
+        settings(headers={"X Key": "hunter2"}, unknown="hunter3")
+
+    assert "hunter" not in str(caught.value)
+
+
+def test_settings_of_a_source_do_not_change() -> None:
+    given = settings()
+
+    with pytest.raises(ValidationError, match="frozen"):
+        given.page_size = 7  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("url", ["http://crm", "https://crm:8443/users?a=b", "HTTP://crm/"])
+def test_http_source_has_an_http_address(url: str) -> None:
+    assert settings(url=url).url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["crm", "/users.json", "ftp://crm/users", "http://", "https:///users", "http://[::1", "file:///u.json"]
+)
+def test_http_source_with_another_address_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="must start with http"):
+        settings(url=url)
+
+
+@pytest.mark.parametrize("url", ["u", "/users.json", "file:///users.json", "https://crm/users.json"])
+def test_file_source_takes_a_path_or_an_address(url: str) -> None:
+    assert settings(kind="file", url=url).url == url

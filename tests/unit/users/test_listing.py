@@ -1,0 +1,91 @@
+"""Filters and pages of users, as values; no server."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from docustore.api.pagination import Position, decode_cursor
+from docustore.users.listing import (
+    DEFAULT_LIMIT,
+    ESTIMATE_CAP,
+    MAX_LIMIT,
+    UserFilter,
+    UserSort,
+    after,
+    page_of,
+)
+from docustore.users.profile import UserStatus
+
+AT = datetime(2026, 1, 2, tzinfo=UTC)
+ID = ObjectId("6b03670836d3f4af790854b3")
+BOUND = ("users", "-created_at")
+FIRST = datetime(1, 1, 1, tzinfo=UTC)
+
+
+def test_limits_are_those_of_the_contract() -> None:
+    assert (DEFAULT_LIMIT, MAX_LIMIT, ESTIMATE_CAP) == (20, 100, 10_001)
+
+
+@pytest.mark.parametrize(
+    ("which", "query"),
+    [
+        (UserFilter(), {}),
+        (UserFilter(status=UserStatus.SUSPENDED), {"status": "suspended"}),
+        (UserFilter(role="admin", tag="a"), {"roles": "admin", "tags": "a"}),
+        (UserFilter(location="Oslo"), {"profile.location": "Oslo"}),
+        (UserFilter(created_from=AT), {"created_at": {"$gte": AT}}),
+        (UserFilter(created_after=AT, created_before=AT), {"created_at": {"$gt": AT, "$lt": AT}}),
+        (UserFilter(created_until=AT), {"created_at": {"$lte": AT}}),
+    ],
+)
+def test_filter_asks_for_what_is_given_only(which: UserFilter, query: dict[str, Any]) -> None:
+    assert which.as_query() == {**query, "deleted_at": None}
+
+
+@pytest.mark.parametrize("users", [0, 1, 2])
+def test_page_that_is_not_overfull_is_the_last(users: int) -> None:
+    found = [{"_id": n, "created_at": AT} for n in range(users)]
+
+    assert page_of(found, limit=2, bound=BOUND) == (found, None)
+
+
+def test_overfull_page_goes_on_after_its_last_user() -> None:
+    found = [{"_id": ObjectId(), "created_at": AT} for _ in range(4)]
+
+    page, cursor = page_of(found, limit=3, bound=BOUND)
+
+    assert page == found[:3]
+    assert decode_cursor(cursor or "", query=BOUND) == Position(at=AT, id=str(found[2]["_id"]))
+
+
+@pytest.mark.parametrize(
+    ("sort", "at", "branches"),
+    [
+        (
+            UserSort.NEWEST,
+            AT,
+            [{"created_at": AT, "_id": {"$lt": ID}}, {"created_at": {"$lt": AT}}, {"created_at": None}],
+        ),
+        (UserSort.NEWEST, None, [{"created_at": None, "_id": {"$lt": ID}}]),
+        (UserSort.OLDEST, AT, [{"created_at": AT, "_id": {"$gt": ID}}, {"created_at": {"$gt": AT}}]),
+        (
+            UserSort.OLDEST,
+            None,
+            [{"created_at": None, "_id": {"$gt": ID}}, {"created_at": {"$gte": FIRST}}],
+        ),
+    ],
+)
+def test_page_after_a_position_is_a_union_of_index_ranges(
+    sort: UserSort, at: datetime | None, branches: list[dict[str, Any]]
+) -> None:
+    rest = {"status": "active", "deleted_at": None}
+    position = Position(at=at, id=str(ID))
+    bounds = {"$gte": FIRST}
+
+    unbounded = after(position, rest, sort=sort)
+    bounded = after(position, {**rest, "created_at": bounds}, sort=sort)
+
+    assert unbounded == {"$or": [{**rest, **branch} for branch in branches]}
+    assert bounded == {"$or": [{**rest, "$and": [branch, {"created_at": bounds}]} for branch in branches]}
