@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
 
 
 def steps(lines: Iterable[str], *, total: int) -> Iterator[tuple[int, str]]:
-    """Turn pip's lines into `(packages found so far, sentence)`, one per step that takes time."""
+    """Turn pip's lines into `(packages found so far, sentence)`, one per step."""
     found = 0
     for line in lines:
         if (package := FOUND.match(line)) is not None:

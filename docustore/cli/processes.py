@@ -26,18 +26,18 @@ def api(invocation: Invocation, *, port: int | None, host: str | None) -> int:
 
 @sync_command("worker", example="docustore worker")
 def worker(invocation: Invocation) -> int:
-    """Work the queue and keep the hourly schedule; as `arq workers.settings.WorkerSettings`."""
+    """Work the queue and the schedule, as `arq workers.settings.WorkerSettings`."""
     return _run(invocation, WORKER, worker_command(), invocation.settings())
 
 
 @sync_command("listener", example="docustore listener")
 def listener(invocation: Invocation) -> int:
-    """Turn every change of a user into its effects; as `python -m workers.listener`."""
+    """Apply the effects of every user change, as `python -m workers.listener`."""
     return _run(invocation, LISTENER, listener_command(), invocation.settings())
 
 
 def _run(invocation: Invocation, name: str, program: tuple[str, ...], settings: Settings) -> int:
     if invocation.as_json:
-        # A process that runs until it is told to end has no other result than that it runs.
+        # A process that runs until a signal has no other result.
         print_json({"process": name, "pid": os.getpid()})
     return become(invocation, program, settings)

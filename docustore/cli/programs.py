@@ -1,28 +1,27 @@
-"""Other programs of the project, run with the servers that this command found.
+"""Processes of the service, run with the servers that this command found.
 
-They are started by name, not imported: `workers` and `indexes` import this package, never the other way round.
+`workers` is started by name and not imported: it imports this package.
 """
 
 import asyncio
 import os
 import sys
-from asyncio.subprocess import PIPE
-from collections.abc import Sequence
 
 from docustore.cli.command import Invocation, run_in_loop
 from docustore.config import Settings
 from docustore.embedded.environment import child_environment
 from docustore.embedded.processes import spawn, stop
 from docustore.embedded.resolve import known_servers, reachable_servers
+from docustore.embedded.service import Command
 
 
-def become(invocation: Invocation, program: tuple[str, ...], settings: Settings) -> int:
-    """Replace this process by the program; where servers of its own must be started, stay and keep them.
+def become(invocation: Invocation, program: Command, settings: Settings) -> int:
+    """Replace this process by the program, or stay beside embedded servers.
 
-    Replaced, because in production a process manager's signals and the exit code are the program's own affair.
+    Replaced, because in production the process manager's signals and the exit code belong to the program.
 
     Returns:
-        The program's exit code, where this process had to stay.
+        The program's exit code, when this process had to stay.
     """
     if (known := known_servers(settings)) is not None:
         sys.stdout.flush()
@@ -30,21 +29,7 @@ def become(invocation: Invocation, program: tuple[str, ...], settings: Settings)
     return run_in_loop(invocation, _run_beside_own_servers(invocation, program, settings)) or 0
 
 
-async def output_of(program: Sequence[str], settings: Settings) -> tuple[int, bytes]:
-    """Run a program to its end; its stderr goes to ours.
-
-    Returns:
-        Its exit code, and what it printed on stdout.
-    """
-    process = await spawn(program, log_path=None, environment=child_environment(settings), stdout=PIPE)
-    try:
-        output, _ = await process.communicate()
-    finally:
-        await stop(process)
-    return process.returncode or 0, output
-
-
-async def _run_beside_own_servers(invocation: Invocation, program: Sequence[str], settings: Settings) -> int:
+async def _run_beside_own_servers(invocation: Invocation, program: Command, settings: Settings) -> int:
     hurry = invocation.interruption.hurry
     async with reachable_servers(settings, hurry=hurry) as located:
         process = await spawn(program, log_path=None, environment=child_environment(located))

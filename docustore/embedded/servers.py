@@ -1,11 +1,11 @@
-"""The embedded pair: MongoDB and Valkey on loopback, on free ports, with their data in one folder."""
+"""Embedded MongoDB and Valkey on free loopback ports, with data in one folder."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,17 +14,25 @@ from pymongo.errors import PyMongoError
 
 from docustore.embedded.binaries import SearchPlaces, find_mongod, find_valkey
 from docustore.embedded.data_dir import claimed, unusable
-from docustore.embedded.kept_server import KeptServer, OnStart
 from docustore.embedded.local_server import LocalServer, start_server, stop_server
 from docustore.embedded.mongod import Mongod, ensure_primary, mongodb_url, must_restart_to_move
-from docustore.embedded.ports import remember_ports, remembered_ports
+from docustore.embedded.ports import is_free, remember_ports, remembered_ports
+from docustore.embedded.supervised_program import LogEvents, OnRestart, SupervisedProgram
 from docustore.embedded.valkey import Valkey, redis_url
 from docustore.errors import EmbeddedServerError
 
-# The write that moves the set is journaled, so what an orderly end would take longer for is not needed.
+# The write that moves the replica set is journaled, so an orderly end is not needed.
 MOVE_GRACE_S: Final = 1.0
+SERVER_EVENTS: Final = LogEvents(
+    subject="server",
+    ended="embedded.server_ended",
+    restarted="embedded.server_restarted",
+    start_failed="embedded.restart_failed",
+)
 
 log = structlog.get_logger()
+
+StartServer = Callable[[Path, SearchPlaces, int | None], Awaitable[LocalServer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +51,14 @@ async def embedded_servers(
     *,
     places: SearchPlaces | None = None,
     hurry: asyncio.Event | None = None,
-    on_restart: OnStart | None = None,
+    on_restart: OnRestart | None = None,
 ) -> AsyncIterator[EmbeddedServers]:
-    """Run both servers for the length of the block, ready for transactions and change streams.
+    """Run both servers for the length of the block.
 
-    Data stays in the folder; ports are those of the last start where they are free. The folder belongs to
-    this process alone meanwhile. A server that ends by itself is started again at the same address. Both end
-    with this process, also when it is killed. Enter it in the main thread: the servers end with the thread
-    that started them.
+    MongoDB is ready for transactions and change streams. Data stays in the folder. The ports are those of the last
+    start when they are free. No other process can use the folder meanwhile. A server that ends is restarted at the
+    same address. Both servers end with this process, also when it is killed. Enter the block in the main thread:
+    the servers end with the thread that started them.
 
     Args:
         places: Where binaries are looked for; None = the installed packages, then PATH.
@@ -61,41 +69,82 @@ async def embedded_servers(
         DataDirBusyError: Another live process uses the folder.
         EmbeddedServerError: No binary fits, the folder is unusable, or a server does not start.
     """
-    folder = data_dir.absolute()  # noqa: ASYNC240  # asks for the working directory, touches no disk
-    places, on_restart = places or SearchPlaces(), on_restart or _nobody_asks
+    folder = data_dir.absolute()  # noqa: ASYNC240  # reads the working directory, touches no disk
+    places, on_restart = places or SearchPlaces(), on_restart or (lambda _name, _pid: None)
     with claimed(folder):
-        mongod = KeptServer(partial(_start_mongod, folder, places), on_restart=on_restart)
-        valkey = KeptServer(partial(_start_valkey, folder, places), on_restart=on_restart)
+        ports = remembered_ports(folder)
+        mongod = _Server(Mongod.name, _start_mongod, folder, places, ports, on_restart)
+        valkey = _Server(Valkey.name, _start_valkey, folder, places, ports, on_restart)
         try:
             yield await _start_both(mongod, valkey, folder)
         finally:
-            await asyncio.gather(mongod.stop(hurry=hurry), valkey.stop(hurry=hurry))
+            await asyncio.gather(mongod.program.stop(hurry=hurry), valkey.program.stop(hurry=hurry))
 
 
-async def _start_both(mongod: KeptServer, valkey: KeptServer, data_dir: Path) -> EmbeddedServers:
+class _Server:
+    """One supervised server with its port.
+
+    The first start uses the remembered port or a free one. Restarts use the same port.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        start: StartServer,
+        folder: Path,
+        places: SearchPlaces,
+        ports: Mapping[str, int],
+        on_restart: OnRestart,
+    ) -> None:
+        self.program = SupervisedProgram(
+            name,
+            self._start_process,
+            log_path=folder / f"{name}.log",
+            events=SERVER_EVENTS,
+            on_restart=on_restart,
+        )
+        self.port = ports.get(name)
+        self._start = start
+        self._folder = folder
+        self._places = places
+        self._was_started = False
+
+    async def _start_process(self) -> Process:
+        if self._was_started and self.port is not None and not is_free(self.port):
+            # Clients would not find the server on another port.
+            raise EmbeddedServerError(f"port {self.port} is taken: stop the program that uses it")
+        try:
+            server = await self._start(self._folder, self._places, self.port)
+        except OSError as exc:
+            raise unusable(self._folder, exc) from exc
+        self.port, self._was_started = server.port, True
+        return server.process
+
+
+async def _start_both(mongod: _Server, valkey: _Server, data_dir: Path) -> EmbeddedServers:
     started = time.monotonic()
-    ports = remembered_ports(data_dir)
-    # Both outcomes are waited for, so that the caller's clean-up finds neither of them half started.
-    outcomes = await asyncio.gather(
-        mongod.start(ports.get(Mongod.name)), valkey.start(ports.get(Valkey.name)), return_exceptions=True
-    )
+    # Both outcomes are awaited, so that the caller's clean-up finds no server half started.
+    outcomes = await asyncio.gather(mongod.program.start(), valkey.program.start(), return_exceptions=True)
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
+    mongod_port, valkey_port = mongod.port or 0, valkey.port or 0
     try:
-        document_server, queue_server = (_server(outcome) for outcome in outcomes)
-        remember_ports(data_dir, {server.name: server.port for server in (document_server, queue_server)})
+        remember_ports(data_dir, {Mongod.name: mongod_port, Valkey.name: valkey_port})
     except OSError as exc:
         raise unusable(data_dir, exc) from exc
     log.info(
         "embedded.servers_started",
         data_dir=str(data_dir),
-        mongod_port=document_server.port,
-        valkey_port=queue_server.port,
+        mongod_port=mongod_port,
+        valkey_port=valkey_port,
         duration_s=round(time.monotonic() - started, 2),
     )
     return EmbeddedServers(
-        mongodb_url=mongodb_url(document_server.port),
-        redis_url=redis_url(queue_server.port),
-        mongod_pid=document_server.process.pid,
-        valkey_pid=queue_server.process.pid,
+        mongodb_url=mongodb_url(mongod_port),
+        redis_url=redis_url(valkey_port),
+        mongod_pid=mongod.program.pid or 0,
+        valkey_pid=valkey.program.pid or 0,
     )
 
 
@@ -118,13 +167,3 @@ async def _start_mongod(data_dir: Path, places: SearchPlaces, port: int | None) 
 async def _start_valkey(data_dir: Path, places: SearchPlaces, port: int | None) -> LocalServer:
     binary = await find_valkey(places)
     return await start_server(Valkey(), data_dir=data_dir, binary=binary, preferred_port=port)
-
-
-def _server(outcome: LocalServer | BaseException) -> LocalServer:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
-
-
-def _nobody_asks(_name: str, _pid: int) -> None:
-    pass
