@@ -1,8 +1,9 @@
 """`docustore etl`: run sources by hand, and inspect runs."""
 
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Final
 
 import click
 from rich.console import Group, RenderableType
@@ -172,24 +173,12 @@ async def _prepare(database: Database, settings: Settings, *, is_embedded: bool)
     await require_unique_indexes(database)
 
 
-class _progress:  # noqa: N801  # used like a function
-    """A line on stderr with the progress of a run."""
-
-    def __init__(self, source: str, *, is_shown: bool) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=notices(), transient=True, disable=not is_shown)
-        self._task = self._bar.add_task(f"{source}: reading", total=None)
-        self._source = source
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, counts: Counts) -> None:
-        self._bar.update(self._task, description=f"{self._source}: {counts_line(counts)}")
+@contextmanager
+def _progress(source: str, *, is_shown: bool) -> Iterator[Callable[[Counts], None]]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=notices(), transient=True, disable=not is_shown) as bar:
+        task = bar.add_task(f"{source}: reading", total=None)
+        yield lambda counts: bar.update(task, description=f"{source}: {counts_line(counts)}")
 
 
 def _summary(run: EtlRun) -> RenderableType:

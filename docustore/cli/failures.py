@@ -1,8 +1,6 @@
 """The report of a failed command, for people and for machines."""
 
-import sys
 import traceback
-from dataclasses import dataclass
 from typing import Final
 
 import click
@@ -19,31 +17,18 @@ USAGE: Final = 2
 DRIFT: Final = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """An error as shown: a stable `type` and a sentence with the next step."""
+def report(error: BaseException, *, as_json: bool, debug: bool) -> None:
+    """Print a failure: a sentence on stderr, and one document with `as_json`.
 
-    type: str
-    message: str
-    cause: BaseException
-
-
-def failure_of(error: BaseException) -> Failure:
-    """Describe an error of any kind."""
-    return Failure(type=type(error).__name__, message=_message(error), cause=error)
-
-
-def report(failure: Failure, *, as_json: bool, debug: bool) -> None:
-    """Print a failure: the sentence on stderr, and one document with `as_json`.
-
-    `debug` adds the traceback.
+    The document is `{"error": {"type", "message"}}`: `type` is stable, `message` names the next step. `debug` adds
+    the traceback.
     """
     if debug:
-        traceback.print_exception(failure.cause)
-    click.echo(f"Error: {failure.message}", err=True)
+        traceback.print_exception(error)
+    message = _message(error)
+    click.echo(f"Error: {message}", err=True)
     if as_json:
-        print_json({"error": {"type": failure.type, "message": failure.message}})
-        sys.stdout.flush()
+        print_json({"error": {"type": type(error).__name__, "message": message}})
 
 
 def _message(error: BaseException) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from docustore.cli.failures import FAILED, USAGE, failure_of, report
+from docustore.cli.failures import FAILED, USAGE, report
 from docustore.cli.interruption import CommandInterruptedError
 
 # A new command is one line: its name, its module and its name in the module.
@@ -70,13 +70,13 @@ def run(arguments: Sequence[str], *, program: click.Command = docustore, name: s
         exc.show()
         return USAGE
     except click.UsageError as exc:
-        report(failure_of(exc), as_json=as_json, debug=debug)
+        report(exc, as_json=as_json, debug=debug)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
-        report(failure_of(CommandInterruptedError()), as_json=as_json, debug=debug)
+        report(CommandInterruptedError(), as_json=as_json, debug=debug)
         return FAILED
     except Exception as exc:  # noqa: BLE001  # the outermost frame: nothing above it can report the error
-        report(failure_of(exc), as_json=as_json, debug=debug)
+        report(exc, as_json=as_json, debug=debug)
         return FAILED
     return outcome if isinstance(outcome, int) else 0
 

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from docustore.embedded.binaries import SearchPlaces
 from docustore.embedded.data_dir import hand_over, outlive_predecessor
 from docustore.embedded.ports import LOOPBACK, free_port, is_free
 from docustore.embedded.processes import GRACE_S, kill_group, last_lines, spawn, stop
@@ -33,11 +34,17 @@ class ServerKind(Protocol):
     def name(self) -> str:
         """Name of the log, the pid file and the folder."""
 
+    async def find(self, places: SearchPlaces) -> Path:
+        """Find the binary; see `docustore.embedded.binaries`."""
+
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
         """Return the foreground command that serves the folder on the loopback port."""
 
     async def is_serving(self, *, folder: Path, port: int) -> bool:
         """Tell whether the program on the port is a server of the folder."""
+
+    async def make_ready(self, port: int) -> bool:
+        """Prepare an answering server for clients; False when it must restart first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

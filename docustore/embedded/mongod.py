@@ -11,6 +11,7 @@ from typing import Any, Final
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
+from docustore.embedded.binaries import SearchPlaces, find_mongod
 from docustore.embedded.ports import LOOPBACK
 from docustore.errors import EmbeddedServerError
 
@@ -30,6 +31,10 @@ class Mongod:
     """Starts and recognises mongod."""
 
     name = "mongod"
+
+    async def find(self, places: SearchPlaces) -> Path:
+        """Find mongod; see `find_mongod`."""
+        return await find_mongod(places)
 
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
         """Return the command line: loopback only, small caches.
@@ -53,6 +58,20 @@ class Mongod:
         except PyMongoError:
             return False
         return bool(options["parsed"].get("storage", {}).get("dbPath") == str(folder))
+
+    async def make_ready(self, port: int) -> bool:
+        """Make the server a primary; False when it must restart to read its address.
+
+        Raises:
+            EmbeddedServerError: It ended meanwhile, or did not become primary in time.
+        """
+        try:
+            if await must_restart_to_move(port):
+                return False
+            await ensure_primary(port)
+        except PyMongoError as exc:
+            raise EmbeddedServerError(f"mongod ended while it was made a replica set: {exc}") from exc
+        return True
 
 
 def mongodb_url(port: int) -> str:

@@ -3,19 +3,18 @@
 import asyncio
 import time
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import structlog
-from pymongo.errors import PyMongoError
 
-from docustore.embedded.binaries import SearchPlaces, find_mongod, find_valkey
+from docustore.embedded.binaries import SearchPlaces
 from docustore.embedded.data_dir import claimed, unusable
-from docustore.embedded.local_server import LocalServer, start_server, stop_server
-from docustore.embedded.mongod import Mongod, ensure_primary, mongodb_url, must_restart_to_move
+from docustore.embedded.local_server import LocalServer, ServerKind, start_server, stop_server
+from docustore.embedded.mongod import Mongod, mongodb_url
 from docustore.embedded.ports import is_free, remember_ports, remembered_ports
 from docustore.embedded.supervised_program import LogEvents, OnRestart, SupervisedProgram
 from docustore.embedded.valkey import Valkey, redis_url
@@ -31,8 +30,6 @@ SERVER_EVENTS: Final = LogEvents(
 )
 
 log = structlog.get_logger()
-
-StartServer = Callable[[Path, SearchPlaces, int | None], Awaitable[LocalServer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,100 +67,91 @@ async def embedded_servers(
         EmbeddedServerError: No binary fits, the folder is unusable, or a server does not start.
     """
     folder = data_dir.absolute()  # noqa: ASYNC240  # reads the working directory, touches no disk
-    places, on_restart = places or SearchPlaces(), on_restart or (lambda _name, _pid: None)
+    places = places or SearchPlaces()
     with claimed(folder):
         ports = remembered_ports(folder)
-        mongod = _Server(Mongod.name, _start_mongod, folder, places, ports, on_restart)
-        valkey = _Server(Valkey.name, _start_valkey, folder, places, ports, on_restart)
+        mongod, valkey = (
+            _Server(kind, folder, places, port=ports.get(kind.name), on_restart=on_restart)
+            for kind in (Mongod(), Valkey())
+        )
         try:
-            yield await _start_both(mongod, valkey, folder)
+            await _start((mongod, valkey), folder)
+            yield EmbeddedServers(
+                mongodb_url=mongodb_url(mongod.running.port),
+                redis_url=redis_url(valkey.running.port),
+                mongod_pid=mongod.running.process.pid,
+                valkey_pid=valkey.running.process.pid,
+            )
         finally:
             await asyncio.gather(mongod.program.stop(hurry=hurry), valkey.program.stop(hurry=hurry))
 
 
 class _Server:
-    """One supervised server with its port.
-
-    The first start uses the remembered port or a free one. Restarts use the same port.
-    """
+    """One supervised server; its port stays the same after the first start."""
 
     def __init__(
         self,
-        name: str,
-        start: StartServer,
+        kind: ServerKind,
         folder: Path,
         places: SearchPlaces,
-        ports: Mapping[str, int],
-        on_restart: OnRestart,
+        *,
+        port: int | None,
+        on_restart: OnRestart | None,
     ) -> None:
+        self.running: LocalServer
         self.program = SupervisedProgram(
-            name,
-            self._start_process,
-            log_path=folder / f"{name}.log",
+            kind.name,
+            self._start,
+            log_path=folder / f"{kind.name}.log",
             events=SERVER_EVENTS,
-            on_restart=on_restart,
+            on_restart=on_restart or (lambda _name, _pid: None),
         )
-        self.port = ports.get(name)
-        self._start = start
+        self._kind = kind
         self._folder = folder
         self._places = places
+        self._port = port
         self._was_started = False
 
-    async def _start_process(self) -> Process:
-        if self._was_started and self.port is not None and not is_free(self.port):
+    async def _start(self) -> Process:
+        if self._was_started and self._port is not None and not is_free(self._port):
             # Clients would not find the server on another port.
-            raise EmbeddedServerError(f"port {self.port} is taken: stop the program that uses it")
+            raise EmbeddedServerError(f"port {self._port} is taken: stop the program that uses it")
         try:
-            server = await self._start(self._folder, self._places, self.port)
+            self.running = await _ready_server(self._kind, self._folder, self._places, self._port)
         except OSError as exc:
             raise unusable(self._folder, exc) from exc
-        self.port, self._was_started = server.port, True
-        return server.process
+        self._port, self._was_started = self.running.port, True
+        return self.running.process
 
 
-async def _start_both(mongod: _Server, valkey: _Server, data_dir: Path) -> EmbeddedServers:
+async def _start(servers: Sequence[_Server], data_dir: Path) -> None:
     started = time.monotonic()
-    # Both outcomes are awaited, so that the caller's clean-up finds no server half started.
-    outcomes = await asyncio.gather(mongod.program.start(), valkey.program.start(), return_exceptions=True)
+    # All outcomes are awaited, so that the caller's clean-up finds no server half started.
+    outcomes = await asyncio.gather(*(server.program.start() for server in servers), return_exceptions=True)
     for outcome in outcomes:
         if outcome is not None:
             raise outcome
-    mongod_port, valkey_port = mongod.port or 0, valkey.port or 0
+    ports = {server.program.name: server.running.port for server in servers}
     try:
-        remember_ports(data_dir, {Mongod.name: mongod_port, Valkey.name: valkey_port})
+        remember_ports(data_dir, ports)
     except OSError as exc:
         raise unusable(data_dir, exc) from exc
     log.info(
         "embedded.servers_started",
         data_dir=str(data_dir),
-        mongod_port=mongod_port,
-        valkey_port=valkey_port,
         duration_s=round(time.monotonic() - started, 2),
-    )
-    return EmbeddedServers(
-        mongodb_url=mongodb_url(mongod_port),
-        redis_url=redis_url(valkey_port),
-        mongod_pid=mongod.program.pid or 0,
-        valkey_pid=valkey.program.pid or 0,
+        **{f"{name}_port": port for name, port in ports.items()},
     )
 
 
-async def _start_mongod(data_dir: Path, places: SearchPlaces, port: int | None) -> LocalServer:
-    binary = await find_mongod(places)
-    server = await start_server(Mongod(), data_dir=data_dir, binary=binary, preferred_port=port)
+async def _ready_server(kind: ServerKind, data_dir: Path, places: SearchPlaces, port: int | None) -> LocalServer:
+    binary = await kind.find(places)
+    server = await start_server(kind, data_dir=data_dir, binary=binary, preferred_port=port)
     try:
-        if await must_restart_to_move(server.port):
-            await stop_server(server, grace_s=MOVE_GRACE_S)
-            return await _start_mongod(data_dir, places, server.port)
-        await ensure_primary(server.port)
-    except BaseException as exc:
+        if await kind.make_ready(server.port):
+            return server
+    except BaseException:
         await stop_server(server)
-        if isinstance(exc, PyMongoError):
-            raise EmbeddedServerError(f"mongod ended while it was made a replica set: {exc}") from exc
         raise
-    return server
-
-
-async def _start_valkey(data_dir: Path, places: SearchPlaces, port: int | None) -> LocalServer:
-    binary = await find_valkey(places)
-    return await start_server(Valkey(), data_dir=data_dir, binary=binary, preferred_port=port)
+    await stop_server(server, grace_s=MOVE_GRACE_S)
+    return await _ready_server(kind, data_dir, places, server.port)

@@ -5,6 +5,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from docustore.embedded.binaries import SearchPlaces, find_valkey
 from docustore.embedded.ports import LOOPBACK
 
 
@@ -12,6 +13,10 @@ class Valkey:
     """Starts and recognises Valkey, or Redis."""
 
     name = "valkey"
+
+    async def find(self, places: SearchPlaces) -> Path:
+        """Find Valkey or Redis; see `find_valkey`."""
+        return await find_valkey(places)
 
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
         """Return the command line: loopback only, writes on disk within a second."""
@@ -30,6 +35,11 @@ class Valkey:
         except (RedisError, OSError):
             return False
         return config.get("dir") == str(folder)
+
+    async def make_ready(self, port: int) -> bool:
+        """Return True: an answering Valkey is ready."""
+        del port
+        return True
 
 
 def redis_url(port: int) -> str:
