@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -34,11 +35,7 @@ def summary(outcome: Outcome, *, discrepancies: Sequence[str], url: str) -> dict
             "issues": dict(issues.most_common()),
         },
         "advanced": outcome.advanced,
-        "timings": {
-            "first_run_s": outcome.timings.first_run_s,
-            "second_run_s": outcome.timings.second_run_s,
-            "listener_s": outcome.timings.listener_s,
-        },
+        "timings": asdict(outcome.timings),
         "reconciled": not discrepancies,
         "discrepancies": list(discrepancies),
         "url": url,

@@ -76,8 +76,7 @@ async def start_server(
             if await _answers(kind, process, folder=folder, port=port):
                 return LocalServer(name=kind.name, port=port, process=process)
         except BaseException:
-            kill_group(process)
-            await process.wait()
+            await _end(process)
             raise
         await _end(process)
         if is_free(port):

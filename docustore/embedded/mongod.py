@@ -11,7 +11,7 @@ from typing import Any, Final
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
-from docustore.embedded.binaries import SearchPlaces, find_mongod
+from docustore.embedded.binaries import find_mongod
 from docustore.embedded.ports import LOOPBACK
 from docustore.errors import EmbeddedServerError
 
@@ -31,10 +31,7 @@ class Mongod:
     """Starts and recognises mongod."""
 
     name = "mongod"
-
-    async def find(self, places: SearchPlaces) -> Path:
-        """Find mongod; see `find_mongod`."""
-        return await find_mongod(places)
+    find = staticmethod(find_mongod)
 
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
         """Return the command line: loopback only, small caches.

@@ -70,68 +70,65 @@ async def embedded_servers(
     places = places or SearchPlaces()
     with claimed(folder):
         ports = remembered_ports(folder)
-        mongod, valkey = (
-            _Server(kind, folder, places, port=ports.get(kind.name), on_restart=on_restart)
+        servers = [
+            _Server(kind=kind, folder=folder, places=places, port=ports.get(kind.name))
             for kind in (Mongod(), Valkey())
-        )
+        ]
+        programs = [
+            SupervisedProgram(
+                server.kind.name,
+                server.start,
+                log_path=folder / f"{server.kind.name}.log",
+                events=SERVER_EVENTS,
+                on_restart=on_restart or (lambda _name, _pid: None),
+            )
+            for server in servers
+        ]
         try:
-            await _start((mongod, valkey), folder)
+            mongod, valkey = await _started(servers, programs, folder)
             yield EmbeddedServers(
-                mongodb_url=mongodb_url(mongod.running.port),
-                redis_url=redis_url(valkey.running.port),
-                mongod_pid=mongod.running.process.pid,
-                valkey_pid=valkey.running.process.pid,
+                mongodb_url=mongodb_url(mongod.port),
+                redis_url=redis_url(valkey.port),
+                mongod_pid=mongod.process.pid,
+                valkey_pid=valkey.process.pid,
             )
         finally:
-            await asyncio.gather(mongod.program.stop(hurry=hurry), valkey.program.stop(hurry=hurry))
+            await asyncio.gather(*(program.stop(hurry=hurry) for program in programs))
 
 
+@dataclass(slots=True, kw_only=True)
 class _Server:
-    """One supervised server; its port stays the same after the first start."""
+    """Starts one server; its port stays the same after the first start."""
 
-    def __init__(
-        self,
-        kind: ServerKind,
-        folder: Path,
-        places: SearchPlaces,
-        *,
-        port: int | None,
-        on_restart: OnRestart | None,
-    ) -> None:
-        self.running: LocalServer
-        self.program = SupervisedProgram(
-            kind.name,
-            self._start,
-            log_path=folder / f"{kind.name}.log",
-            events=SERVER_EVENTS,
-            on_restart=on_restart or (lambda _name, _pid: None),
-        )
-        self._kind = kind
-        self._folder = folder
-        self._places = places
-        self._port = port
-        self._was_started = False
+    kind: ServerKind
+    folder: Path
+    places: SearchPlaces
+    port: int | None
+    running: LocalServer | None = None
 
-    async def _start(self) -> Process:
-        if self._was_started and self._port is not None and not is_free(self._port):
+    async def start(self) -> Process:
+        if self.running is not None and not is_free(self.running.port):
             # Clients would not find the server on another port.
-            raise EmbeddedServerError(f"port {self._port} is taken: stop the program that uses it")
+            raise EmbeddedServerError(f"port {self.running.port} is taken: stop the program that uses it")
         try:
-            self.running = await _ready_server(self._kind, self._folder, self._places, self._port)
+            self.running = await _ready_server(self.kind, self.folder, self.places, self.port)
         except OSError as exc:
-            raise unusable(self._folder, exc) from exc
-        self._port, self._was_started = self.running.port, True
+            raise unusable(self.folder, exc) from exc
+        self.port = self.running.port
         return self.running.process
 
 
-async def _start(servers: Sequence[_Server], data_dir: Path) -> None:
+async def _started(
+    servers: Sequence[_Server], programs: Sequence[SupervisedProgram], data_dir: Path
+) -> list[LocalServer]:
     started = time.monotonic()
     # All outcomes are awaited, so that the caller's clean-up finds no server half started.
-    outcomes = await asyncio.gather(*(server.program.start() for server in servers), return_exceptions=True)
+    outcomes = await asyncio.gather(*(program.start() for program in programs), return_exceptions=True)
     for outcome in outcomes:
         if outcome is not None:
             raise outcome
-    ports = {server.program.name: server.running.port for server in servers}
+    running = [server.running for server in servers if server.running is not None]
+    ports = {server.name: server.port for server in running}
     try:
         remember_ports(data_dir, ports)
     except OSError as exc:
@@ -142,6 +139,7 @@ async def _start(servers: Sequence[_Server], data_dir: Path) -> None:
         duration_s=round(time.monotonic() - started, 2),
         **{f"{name}_port": port for name, port in ports.items()},
     )
+    return running
 
 
 async def _ready_server(kind: ServerKind, data_dir: Path, places: SearchPlaces, port: int | None) -> LocalServer:

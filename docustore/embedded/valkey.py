@@ -5,7 +5,7 @@ from pathlib import Path
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from docustore.embedded.binaries import SearchPlaces, find_valkey
+from docustore.embedded.binaries import find_valkey
 from docustore.embedded.ports import LOOPBACK
 
 
@@ -13,10 +13,7 @@ class Valkey:
     """Starts and recognises Valkey, or Redis."""
 
     name = "valkey"
-
-    async def find(self, places: SearchPlaces) -> Path:
-        """Find Valkey or Redis; see `find_valkey`."""
-        return await find_valkey(places)
+    find = staticmethod(find_valkey)
 
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
         """Return the command line: loopback only, writes on disk within a second."""
