@@ -17,6 +17,7 @@ $(DEMO): requirements-demo.lock pyproject.toml
 	@echo "Creating the virtual environment $(VENV): some seconds."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python scripts/install_lock.py requirements-demo.lock
+	@echo "Installing docustore itself: some seconds."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

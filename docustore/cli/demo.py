@@ -27,6 +27,7 @@ from docustore.demo.upstream_process import Upstream, running_upstream
 from docustore.document_models import open_database
 from docustore.embedded.endpoints_file import Endpoints
 from docustore.embedded.ports import is_free
+from docustore.embedded.resolve import with_servers
 from docustore.embedded.service import whole_service
 from docustore.embedded.supervisor import running_service
 from docustore.errors import DemoError
@@ -112,8 +113,7 @@ async def _played(settings: Settings, endpoints: Endpoints, upstream: Upstream, 
 
 
 async def _proven(settings: Settings, endpoints: Endpoints, outcome: Outcome) -> dict[str, Any]:
-    located = settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
-    async with open_database(located, app_name="docustore-demo") as database:
+    async with open_database(with_servers(settings, endpoints), app_name="docustore-demo") as database:
         found = await discrepancies(
             database, runs=outcome.runs, applied=outcome.changes["applied"], analytics=outcome.analytics
         )

@@ -15,6 +15,7 @@ from docustore.config import Settings
 from docustore.demo.demo_database import keep_from_demos
 from docustore.document_models import open_database
 from docustore.embedded.endpoints_file import Endpoints
+from docustore.embedded.resolve import with_servers
 from docustore.embedded.service import whole_service
 from docustore.embedded.supervisor import running_service
 from docustore.security.api_keys import ensure_bootstrap_key
@@ -52,8 +53,7 @@ async def up(invocation: Invocation, *, port: int | None, host: str | None, verb
 
 async def _first_admin_key(settings: Settings, endpoints: Endpoints) -> str | None:
     """Return a new admin key; None when one exists or is configured."""
-    located = settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
-    async with open_database(located, app_name="docustore-up") as database:
+    async with open_database(with_servers(settings, endpoints), app_name="docustore-up") as database:
         if await keep_from_demos(database):
             notices().print(LEFT_BY_DEMO.format(settings.data_dir), style="yellow", markup=False)
         if settings.admin_key is not None:

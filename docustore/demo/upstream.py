@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from granian import Granian
@@ -98,9 +98,9 @@ def serve(options: UpstreamOptions) -> None:
 )
 @click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the generated users.")
 @click.option("--steady", "is_steady", is_flag=True, help="Never answer 503 or 429.")
-def main(*, port: int, users: int, data: Path | None, seed: int, is_steady: bool) -> None:
+def main(**options: Any) -> None:
     """Serve a user directory that changes at each POST /advance."""
-    serve(UpstreamOptions(port=port, users=users, data=data, seed=seed, is_steady=is_steady))
+    serve(UpstreamOptions(**options))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from docustore.config import Settings
-from docustore.embedded.endpoints_file import read_endpoints
+from docustore.embedded.endpoints_file import Endpoints, read_endpoints
 from docustore.embedded.servers import EmbeddedServers, embedded_servers
 from docustore.errors import DataDirBusyError
 
@@ -25,9 +25,7 @@ def known_servers(settings: Settings) -> Settings | None:
     if settings.mongodb_url is not None:
         return settings
     endpoints = read_endpoints(settings.data_dir)
-    if endpoints is None:
-        return None
-    return settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
+    return None if endpoints is None else with_servers(settings, endpoints)
 
 
 @asynccontextmanager
@@ -44,25 +42,21 @@ async def reachable_servers(settings: Settings, *, hurry: asyncio.Event | None =
         DataDirBusyError: Another process held the folder all the time.
         EmbeddedServerError: The command's own servers cannot be started.
     """
-    async with AsyncExitStack() as stack:
-        yield await _located(settings, stack, hurry)
-
-
-async def _located(settings: Settings, stack: AsyncExitStack, hurry: asyncio.Event | None) -> Settings:
     deadline = time.monotonic() + BUSY_PATIENCE_S
-    while True:
-        if (known := known_servers(settings)) is not None:
-            return known
-        try:
-            own = await stack.enter_async_context(embedded_servers(settings.data_dir, hurry=hurry))
-        except DataDirBusyError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            return with_servers(settings, own)
-        await asyncio.sleep(POLL_S)
+    async with AsyncExitStack() as stack:
+        while (located := known_servers(settings)) is None:
+            try:
+                own = await stack.enter_async_context(embedded_servers(settings.data_dir, hurry=hurry))
+            except DataDirBusyError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(POLL_S)
+            else:
+                located = with_servers(settings, own)
+                break
+        yield located
 
 
-def with_servers(settings: Settings, servers: EmbeddedServers) -> Settings:
-    """Return settings that name the embedded servers."""
+def with_servers(settings: Settings, servers: EmbeddedServers | Endpoints) -> Settings:
+    """Return settings that name the given servers."""
     return settings.model_copy(update={"mongodb_url": servers.mongodb_url, "redis_url": servers.redis_url})
