@@ -5,7 +5,7 @@ FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv /opt/docustore
 WORKDIR /src
-# Dependencies first: they change less often than the code, so their layer is kept.
+# Dependencies first: they change less often than the code, so their layer is cached.
 COPY requirements-runtime.lock ./
 RUN /opt/docustore/bin/python -m pip install --require-hashes -r requirements-runtime.lock
 COPY pyproject.toml README.md LICENSE ./
@@ -13,7 +13,7 @@ COPY docustore ./docustore
 COPY workers ./workers
 COPY indexes ./indexes
 RUN /opt/docustore/bin/python -m pip install --no-deps --no-build-isolation . \
-    # What built the project has no business in the image that runs it.
+    # The image needs no build tools at run time.
     && /opt/docustore/bin/python -m pip uninstall --yes hatchling editables pip setuptools \
     && /opt/docustore/bin/python -m compileall -q /opt/docustore/lib
 

@@ -1,21 +1,31 @@
-# `make demo` and `make test` need Python >= 3.11 and make; everything else they install themselves.
+# Every target needs Python >= 3.11 and make. The targets install everything else themselves, into .venv.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+# Each stamp is newer than its lock while the lock is installed. The full lock contains the demo lock.
+DEMO   := $(VENV)/.installed-demo
+FULL   := $(VENV)/.installed-full
 
-.PHONY: setup demo test unit check format bench mutate lock clean
+.PHONY: setup setup-demo demo test unit check format bench mutate lock clean
 
-setup: $(STAMP)
+setup-demo: $(DEMO)
 
-# Hashes pin every byte; --no-build-isolation because the build backend is in the same lock.
-$(STAMP): requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+setup: $(FULL)
 
-demo: setup
+# Hashes pin every file. --no-build-isolation: the build backend comes from the same lock.
+$(DEMO): requirements-demo.lock pyproject.toml
+	@echo "Creating the virtual environment $(VENV): some seconds."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python scripts/install_lock.py requirements-demo.lock
+	@echo "Installing docustore itself: some seconds."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(FULL): requirements.lock $(DEMO)
+	@$(BIN)/python scripts/install_lock.py requirements.lock
+	@touch $@
+
+demo: setup-demo
 	$(BIN)/docustore demo
 
 test: setup
@@ -43,12 +53,14 @@ bench: setup
 mutate: setup
 	$(BIN)/python -m tests.mutation $(MODULES)
 
-# Needs uv. No address and no header gets into the locks: hashes alone say what is installed.
-LOCK := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+# Needs uv. The locks hold versions and hashes, no index address and no header. The smaller locks are made from the
+# full one, so that a package has one version in all of them.
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 lock:
-	$(LOCK) --extra embedded --extra parquet --group build --group test --group bench -o requirements.lock
-	$(LOCK) --group build -o requirements-runtime.lock
+	$(COMPILE) --extra embedded --group build --group test --group bench --group mutate -o requirements.lock
+	$(COMPILE) --extra embedded --group build -c requirements.lock -o requirements-demo.lock
+	$(COMPILE) --group build -c requirements.lock -o requirements-runtime.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

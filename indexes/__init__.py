@@ -1,1 +1,1 @@
-"""What exists in the database: indexes, validators and options, one declaration per collection."""
+"""Declares the indexes, validators and options of every collection."""

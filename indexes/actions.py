@@ -7,9 +7,9 @@ from typing import Any
 
 
 class ActionKind(StrEnum):
-    """What has to be done; in the order in which the actions of one collection are done.
+    """Kinds of action, in the order in which they run on one collection.
 
-    An index is built before the one that it replaces is dropped, so that at no time is there neither.
+    An index is built before the one that it replaces is dropped, so that one of the two always exists.
     """
 
     CREATE_COLLECTION = "create_collection"
@@ -17,7 +17,7 @@ class ActionKind(StrEnum):
     ENABLE_IMAGES = "enable_images"
     MODIFY_INDEX = "modify_index"
     MAKE_UNIQUE = "make_unique"
-    # Only where the server takes old and new for the same index, so that they cannot be there together.
+    # Only when the server treats old and new as the same index, so that both cannot exist.
     DROP_BLOCKING_INDEX = "drop_blocking_index"
     CREATE_INDEX = "create_index"
     DROP_REPLACED_INDEX = "drop_replaced_index"
@@ -27,7 +27,7 @@ class ActionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """One change; `document` holds the arguments of the server's command, in the server's own shape."""
+    """One change; `document` holds the arguments of the server command."""
 
     kind: ActionKind
     collection: str
@@ -38,7 +38,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraIndex:
-    """An index that no declaration asks for."""
+    """An index without a declaration."""
 
     collection: str
     index: str

@@ -1,4 +1,4 @@
-"""Makes a database as declared. Idempotent, and safe when several processes do it at once."""
+"""Makes a database as declared: idempotent, and safe for concurrent processes."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 async def plan_indexes(
     database: Database, *, declared: Sequence[CollectionDeclaration] = DECLARED, prune: bool = False
 ) -> Plan:
-    """Compare the database with the declarations; changes nothing."""
+    """Compare the database with the declarations, and change nothing."""
     existing = await read_existing(database, [declaration.name for declaration in declared])
     return make_plan(declared, existing, prune=prune)
 
@@ -38,20 +38,20 @@ async def apply_indexes(
 ) -> Plan:
     """Make the database as declared and return what was done.
 
-    Idempotent: a second call finds nothing to do, and needs no lock to find it. Not atomic: after a failure
-    some actions are done, and the next call does the rest. Writers may go on meanwhile.
+    Idempotent: a second call finds nothing to do and takes no lock. Not atomic: after a failure some actions are
+    done, and the next call does the rest. Writers may continue meanwhile.
 
     Args:
         prune: Hide undeclared indexes, and drop those that are hidden already.
 
     Raises:
-        SchemaDriftError: Existing documents share keys that an index wants to be unique.
+        SchemaDriftError: Existing documents share keys of a unique index.
     """
     plan = await plan_indexes(database, declared=declared, prune=prune)
     if not plan.actions:
         return plan
     async with schema_lock(database):
-        # Again: another process may have done it all while this one waited.
+        # Planned again: another process may have done everything while this one waited.
         plan = await plan_indexes(database, declared=declared, prune=prune)
         by_collection = groupby(plan.actions, key=lambda action: action.collection)
         await asyncio.gather(*(_apply_to(database, name, list(actions)) for name, actions in by_collection))
@@ -61,7 +61,7 @@ async def apply_indexes(
 
 
 async def _apply_to(database: Database, collection: str, actions: Sequence[Action]) -> None:
-    """Do the actions of one collection in their order; all its missing indexes are built in one scan."""
+    """Run the actions of one collection in order; build its indexes in one scan."""
     for kind, of_kind in groupby(actions, key=lambda action: action.kind):
         if kind is ActionKind.CREATE_INDEX:
             await _create_indexes(database, collection, [dict(action.document) for action in of_kind])
@@ -95,7 +95,7 @@ async def _create_collection(database: Database, action: Action) -> None:
     except OperationFailure as exc:
         if exc.code != NAMESPACE_EXISTS:
             raise
-        # A writer made it by its first insert since the plan; what is left is to set its options.
+        # A writer created it by an insert after the plan was made. Only its options are missing.
         if action.document:
             await database.command("collMod", action.collection, **action.document)
 
@@ -115,7 +115,10 @@ async def _modify_index(database: Database, collection: str, change: Mapping[str
 
 
 async def _make_unique(database: Database, action: Action) -> None:
-    """Turn an index unique without building it again: new duplicates are refused from the first step on."""
+    """Make an index unique without a rebuild.
+
+    New duplicates are refused from the first step on.
+    """
     name = action.index
     await _modify_index(database, action.collection, {"name": name, "prepareUnique": True})
     try:

@@ -1,4 +1,4 @@
-"""What a collection must look like: its indexes, its validator, its options. Pure."""
+"""Declaration of a collection: indexes, validator, options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from pymongo import IndexModel
 class CollectionDeclaration:
     """One collection as the code needs it; `indexes.declared` lists all of them.
 
-    `validator` is a `$jsonSchema` query, None where only one module writes the collection. `has_images` turns
-    on pre- and post-images for change streams.
+    `validator` is a `$jsonSchema` query; None when only one module writes the collection. `has_images` enables
+    pre- and post-images for change streams.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Says which unique index existing documents stand against, and how many of them."""
+"""Names the unique index that existing documents violate, and counts them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,18 +10,16 @@ from docustore.errors import SchemaDriftError
 async def duplicates_error(
     database: Database, collection: str, indexes: Sequence[Mapping[str, Any]]
 ) -> SchemaDriftError:
-    """Describe the first of the unique indexes whose keys are not unique, without any of their values."""
+    """Describe the first unique index with duplicate keys, without their values."""
     for index in indexes:
         groups, documents = await _count_duplicates(database, collection, index)
         if groups:
             return SchemaDriftError(
                 f"index {index['name']} of {collection} cannot be unique: {groups} values of "
                 f"{', '.join(index['key'])} are shared by {documents} documents; "
-                "merge or delete all but one of each, then repeat"
+                "merge or delete all but one of each, then run the command again"
             )
-    return SchemaDriftError(
-        f"a unique index of {collection} met duplicates that are gone again: repeat the command"
-    )
+    return SchemaDriftError(f"duplicates in a unique index of {collection} are gone by now: run the command again")
 
 
 async def _count_duplicates(database: Database, collection: str, index: Mapping[str, Any]) -> tuple[int, int]:
@@ -32,9 +30,9 @@ async def _count_duplicates(database: Database, collection: str, index: Mapping[
 
 
 def duplicates_pipeline(index: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Count the keys that more than one document has, and those documents.
+    """Count duplicate keys and their documents.
 
-    Shape: at most one document `{"groups": 2, "documents": 5}`, none where the keys are unique.
+    Shape: at most one document `{"groups": 2, "documents": 5}`, none when the keys are unique.
     """
     paths = list(index["key"])
     first_parts = dict.fromkeys(path.split(".", 1)[0] for path in paths)

@@ -1,4 +1,4 @@
-"""What a database has: the collections and indexes behind the declarations."""
+"""Reads the existing collections and indexes of a database."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from docustore.database import AWARE, Database
 class ExistingCollection:
     """A collection as the server describes it.
 
-    `indexes` holds the server's index documents by name (`{key, name, unique?, ...}`), without that of `_id`.
+    `indexes` holds the server's index documents by name (`{key, name, unique?, ...}`), without the one of `_id`.
     """
 
     name: str
@@ -21,15 +21,15 @@ class ExistingCollection:
 
 
 async def read_existing(database: Database, names: Iterable[str]) -> dict[str, ExistingCollection]:
-    """Describe those of the named collections that exist, by name."""
+    """Describe the existing ones of the named collections, by name."""
     listed = await (await database.list_collections(filter={"name": {"$in": list(names)}})).to_list()
     described = await asyncio.gather(*(_described(database, collection) for collection in listed))
     return {collection.name: collection for collection in described}
 
 
 async def _described(database: Database, listed: Mapping[str, Any]) -> ExistingCollection:
-    # The bare command, because the driver's `list_indexes` strips dates of their zone. A collection has at most
-    # 64 indexes, so that they fit one batch.
+    # The command itself, because the driver's `list_indexes` drops the time zone of dates. A collection has at
+    # most 64 indexes, so one batch holds them.
     answer = await database.command("listIndexes", listed["name"], codec_options=AWARE)
     found = answer["cursor"]["firstBatch"]
     return ExistingCollection(

@@ -1,8 +1,8 @@
-"""The difference between the declared and the existing indexes of one collection. Pure.
+"""Difference between declared and existing indexes of one collection (pure).
 
-An index is recognised by its definition (keys and options), not by its name: the server cannot rename an index,
-so a changed one is built beside the old one under its other name (`email_unique`, `email_unique_next`), and
-stays there when the old one is dropped.
+An index is recognised by its definition (keys and options), not by its name, because the server cannot rename an
+index. A changed index is built beside the old one under a second name (`email_unique`, `email_unique_next`), and
+keeps that name when the old one is dropped.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from indexes.actions import Action, ActionKind, ExtraIndex
 # An index as the server lists it and as `IndexModel.document` gives it: `{key, name, unique?, ...}`.
 Index = Mapping[str, Any]
 
-# The options that make two indexes of the same keys different for the server (5.0 and later).
+# Options that make two indexes with the same keys different for the server (5.0 and later).
 _DISTINGUISHING: Final = frozenset({"unique", "sparse", "partialFilterExpression", "collation"})
 _DESCRIPTIVE: Final = frozenset({"v", "ns", "name", "key", "background", "prepareUnique"})
 _EXPIRY: Final = "expireAfterSeconds"
@@ -22,7 +22,7 @@ _EXPIRY: Final = "expireAfterSeconds"
 def index_changes(
     collection: str, declared: Sequence[Index], existing: Sequence[Index]
 ) -> tuple[list[Action], list[ExtraIndex]]:
-    """List what makes the declared indexes exist, and the existing ones that nobody declared."""
+    """Return actions for the declared indexes, and the undeclared indexes."""
     serving = {wanted["name"]: _serving(wanted, existing) for wanted in declared}
     in_use = {index["name"] for index in serving.values() if index is not None}
     unclaimed = {index["name"]: index for index in existing if index["name"] not in in_use}
@@ -49,18 +49,18 @@ def index_creation(collection: str, index: Index, *, reason: str) -> Action:
 
 
 def alternate_name(name: str) -> str:
-    """Name the place where a changed index is built while the old one serves."""
+    """Return the second name, under which a changed index is built."""
     return f"{name}_next"
 
 
 def _serving(wanted: Index, existing: Iterable[Index]) -> Index | None:
     same = [index for index in existing if _keys(index) == _keys(wanted) and not _differing(index, wanted)]
-    # The server holds one definition once; under its own name where an older server let two in.
+    # A server holds one definition once. Older servers allowed two: then prefer the one with the declared name.
     return min(same, key=lambda index: index["name"] != wanted["name"], default=None)
 
 
 def _reach(collection: str, wanted: Index, superseded: Sequence[Index]) -> Iterator[Action]:
-    """Make the wanted index out of those in its place, in the cheapest way that leaves no gap."""
+    """Reach the wanted index from the existing ones, cheaply and without a gap."""
     for old in superseded:
         modification = _modification(collection, old, wanted)
         if modification is not None:
@@ -78,7 +78,7 @@ def _reach(collection: str, wanted: Index, superseded: Sequence[Index]) -> Itera
 
 
 def _modification(collection: str, old: Index, wanted: Index) -> Action | None:
-    """Return the `collMod` that turns one index into the other, None where it must be built anew."""
+    """Return the `collMod` that changes an index; None when it must be rebuilt."""
     if _keys(old) != _keys(wanted):
         return None
     differing = _differing(old, wanted)
@@ -112,7 +112,7 @@ def _keys(index: Index) -> list[tuple[str, Any]]:
 
 
 def _options(index: Index) -> dict[str, Any]:
-    """The options that make a difference; one that is off is the same as one not given."""
+    """Return the options that matter; False equals absent."""
     return {name: value for name, value in index.items() if name not in _DESCRIPTIVE and value is not False}
 
 

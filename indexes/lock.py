@@ -1,7 +1,7 @@
-"""The lock under which a database's collections are changed: one apply at a time.
+"""The schema lock of a database: one apply at a time.
 
-A lease on the server's clock. Losing it (a process paused for longer than it lasts) is harmless: every action
-of an apply may be done twice. The lock saves the second of two applies from building what the first builds.
+A lease on the clock of the server. Its loss, by a process that paused for longer than the lease, is harmless:
+every action of an apply may run twice. The lock prevents two applies from building the same index at once.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ LOCKS: Final = "schema_locks"
 _LOCK_ID: Final = "apply"
 LEASE_S: Final = 30
 _RENEWAL_S: Final = 10
-# Short enough for a deploy that waits, long enough not to be a load.
+# Short for a waiting deploy, long enough to cause no load.
 _POLL_S: Final = 0.2
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 @asynccontextmanager
 async def schema_lock(database: Database) -> AsyncIterator[None]:
-    """Hold the database's schema lock, waiting for as long as another live process holds it."""
+    """Hold the schema lock, after waiting while another live process holds it."""
     owner = uuid4().hex
     is_waiting = False
     while not await _acquired(database, owner):
@@ -47,14 +47,14 @@ async def schema_lock(database: Database) -> AsyncIterator[None]:
 
 async def _acquired(database: Database, owner: str) -> bool:
     lease = _lease(owner)
-    # A missing date is less than any: a lock that nobody ever held is free.
+    # A missing date is less than every date: a lock that was never held is free.
     is_free = {"$lt": ["$expires_at", "$$NOW"]}
     take_if_free = {name: {"$cond": [is_free, value, f"${name}"]} for name, value in lease.items()}
     try:
         held = await database[LOCKS].find_one_and_update(
             {"_id": _LOCK_ID}, [{"$set": take_if_free}], upsert=True, return_document=ReturnDocument.AFTER
         )
-    except DuplicateKeyError:  # another process made the document between this upsert's look and its insert
+    except DuplicateKeyError:  # another process inserted the document during this upsert
         return False
     return held is not None and held["owner"] == owner
 
@@ -72,5 +72,6 @@ async def _renew_for_ever(database: Database, owner: str) -> None:
         try:
             await database[LOCKS].update_one({"_id": _LOCK_ID, "owner": owner}, [{"$set": _lease(owner)}])
         except PyMongoError as exc:
-            # The next renewal comes before the lease ends; two failures in a row lose it, harmlessly.
+            # The next renewal comes before the lease ends. Two failures in a row lose the lease, which is
+            # harmless.
             log.warning("indexes.lock_not_renewed", database=database.name, error=type(exc).__name__)

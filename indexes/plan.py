@@ -1,4 +1,4 @@
-"""The difference between the declarations and a database, as a list of actions. Pure."""
+"""The difference between the declarations and a database, as actions (pure)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -9,8 +9,8 @@ from indexes.declaration import CollectionDeclaration
 from indexes.existing import ExistingCollection
 from indexes.index_changes import index_changes, index_creation
 
-# Moderate: an update of a document that does not fit already is let through. Otherwise one bad document left
-# by another client would make every later write to it fail, the one that mends it field by field too.
+# Moderate: an update of a document that is already invalid is accepted. Otherwise every write to an invalid
+# document of another client would fail, also one that fixes it field by field.
 VALIDATION_LEVEL: Final = "moderate"
 IMAGES_OPTION: Final = "changeStreamPreAndPostImages"
 _ORDER: Final = {kind: position for position, kind in enumerate(ActionKind)}
@@ -18,9 +18,9 @@ _ORDER: Final = {kind: position for position, kind in enumerate(ActionKind)}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What differs; the actions of one collection stand together, in the order in which they are done.
+    """The difference; actions are grouped by collection, in the order of execution.
 
-    Undeclared indexes are in `extra`, or among the actions where pruning was asked for.
+    Undeclared indexes are in `extra`, or among the actions when pruning was requested.
     """
 
     actions: tuple[Action, ...] = ()
@@ -49,8 +49,8 @@ def make_plan(
     """Compare declarations with a database.
 
     Args:
-        prune: Hide undeclared indexes, and drop those that are hidden already. So two applies, and the time
-            between them, stand before the loss of an index that somebody uses.
+        prune: Hide undeclared indexes, and drop those that are hidden already. So an index that is still in use
+            is lost only after two applies, and the time between them shows its absence.
     """
     actions: list[Action] = []
     extra: list[ExtraIndex] = []

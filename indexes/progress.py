@@ -1,4 +1,4 @@
-"""How far the server has got with building indexes."""
+"""Shows the progress of index builds on the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -18,7 +18,7 @@ _PHASE_PREFIX: Final = "Index Build: "
 
 @asynccontextmanager
 async def build_progress_shown(database: Database, console: Console) -> AsyncIterator[None]:
-    """Draw a bar for each collection whose indexes are being built; nothing where `console` is no terminal."""
+    """Draw a bar for each collection with index builds, on a terminal only."""
     if not console.is_terminal:
         yield
         return
@@ -41,7 +41,7 @@ async def _watch(database: Database, progress: Progress) -> None:
             cursor = await admin.aggregate(builds_pipeline(database.name))
             builds = [build async for build in cursor]
         except PyMongoError:
-            return  # without the privilege `inprog` the builds go on unseen
+            return  # without the privilege `inprog` the builds run without a bar
         for build in builds:
             if build["ns"] not in bars:
                 bars[build["ns"]] = progress.add_task(build["ns"])
@@ -50,7 +50,7 @@ async def _watch(database: Database, progress: Progress) -> None:
 
 
 def builds_pipeline(database_name: str) -> list[dict[str, Any]]:
-    """List the index builds of one database, one document per collection being scanned.
+    """List the index builds of one database, one document per collection.
 
     Shape: `{ns, msg, progress?: {done, total}}`.
     """
@@ -68,7 +68,7 @@ def builds_pipeline(database_name: str) -> list[dict[str, Any]]:
 
 
 def bar_of(build: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn one build into a bar: each phase (scan, sort, insert, drain) fills it anew."""
+    """Turn one build into a bar; each phase restarts it."""
     phase = build["msg"].removeprefix(_PHASE_PREFIX).split(f" {_PHASE_PREFIX}")[0]
     bar: dict[str, Any] = {"description": f"{build['ns']}: {phase}"}
     if build.get("progress"):

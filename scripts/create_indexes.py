@@ -1,30 +1,30 @@
-"""Deploy step: make collections, validators and indexes as declared in `indexes/`.
+"""Deploy step: apply the collections, validators and indexes of `indexes/`.
 
     python scripts/create_indexes.py [--plan] [--prune] [--json]
 
-Reads the same settings as the service (`DOCUSTORE_MONGODB_URL`, `DOCUSTORE_MONGODB_DATABASE`).
+Reads the settings of the service (`DOCUSTORE_MONGODB_URL`, `DOCUSTORE_MONGODB_DATABASE`). It uses the configured
+server or that of a running `docustore up`, and never starts a server of its own.
 """
 
 import sys
 
 import click
 
-from indexes.command import apply_plan, show_plan
+from docustore.cli.command import Invocation, command
+from docustore.cli.indexes import apply_difference, prune_option, show_difference
+from docustore.cli.main import run
+from docustore.embedded.resolve import known_servers
 
 
-@click.command(epilog="Exit 0 = done or in sync, 2 = drift (with --plan), 1 = failed.")
-@click.option("--plan", "plan_only", is_flag=True, help="Show the difference; change nothing.")
-@click.option("--prune", is_flag=True, help="Hide undeclared indexes; drop those hidden before.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(*, plan_only: bool, prune: bool, as_json: bool, debug: bool) -> None:
-    """Make the database's collections, validators and indexes as declared.
-
-    Safe to run twice, while the service runs, and by two processes at once.
-    """
-    step = show_plan if plan_only else apply_plan
-    sys.exit(step(prune=prune, as_json=as_json, debug=debug))
+@command("create_indexes.py", example="python scripts/create_indexes.py --plan --json")
+@click.option("--plan", "is_plan", is_flag=True, help="Show the difference; change nothing.")
+@prune_option
+async def create_indexes(invocation: Invocation, *, is_plan: bool, prune: bool) -> int:
+    """Apply the declared indexes: exit 0 done or in sync, 2 drift, 1 failed."""
+    settings = invocation.settings()
+    step = show_difference if is_plan else apply_difference
+    return await step(invocation, known_servers(settings) or settings, prune=prune)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(sys.argv[1:], program=create_indexes, name="create_indexes.py"))

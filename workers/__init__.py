@@ -1,1 +1,4 @@
-"""Processes only: the arq worker and the change listener. No business rule lives here."""
+"""The processes: the arq worker and the change listener.
+
+No business rule is here.
+"""

@@ -1,7 +1,7 @@
-"""Initiate the replica set and make its accounts. Repeatable: what is there is left as it is.
+"""Initiate the replica set and create its accounts.
 
-Runs beside the first member, in its network: a server without accounts lets only its own loopback address
-initiate it and make the first one (the localhost exception).
+Repeatable: existing parts stay unchanged. Runs in the network of the first member, because a server without
+accounts accepts these commands only from its loopback address (the localhost exception).
 """
 
 import os
@@ -24,17 +24,17 @@ PRIMARY_TIMEOUT_S: Final = 90
 
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
-    """Bring the replica set up; the exit code is 0 when it can be used."""
+    """Set up the replica set; the exit code is 0 when it can be used."""
     address = environment.get("MONGODB_LOCAL_URL", "mongodb://localhost:27017/")
     tls: dict[str, Any] = {}
     if environment.get("MONGODB_TLS", "off") == "on":
         tls = {"tls": True, "tlsCAFile": "/run/tls/ca.pem"}
     root_password = environment["MONGODB_ROOT_PASSWORD"]
     try:
-        with MongoClient[dict[str, Any]](address, directConnection=True, **tls) as nobody:
-            initiate(nobody, environment["MONGODB_MEMBERS"].split(","))
-            wait_for_primary(nobody)
-            create_root(nobody, root_password)
+        with MongoClient[dict[str, Any]](address, directConnection=True, **tls) as client:
+            initiate(client, environment["MONGODB_MEMBERS"].split(","))
+            wait_for_primary(client)
+            create_root(client, root_password)
         credentials: dict[str, Any] = {"username": ROOT, "password": root_password, "authSource": "admin"}
         with MongoClient[dict[str, Any]](address, directConnection=True, **credentials, **tls) as root:
             set_service_account(root, environment["MONGODB_PASSWORD"], environment["MONGODB_DATABASE"])
@@ -46,7 +46,10 @@ def main(environment: Mapping[str, str] = os.environ) -> int:
 
 
 def initiate(client: Client, members: list[str]) -> None:
-    """Make the members a replica set, the first one preferred as primary: it is the one that this runs beside."""
+    """Make the members a replica set.
+
+    The first member is preferred as primary, because this script connects to it.
+    """
     configured = [
         {"_id": number, "host": host, "priority": 2 if number == 0 else 1} for number, host in enumerate(members)
     ]
@@ -69,12 +72,15 @@ def wait_for_primary(client: Client) -> None:
     while not client.admin.command("hello")["isWritablePrimary"]:
         if time.monotonic() > deadline:
             raise TimeoutError(f"this member did not become primary within {PRIMARY_TIMEOUT_S} s")
-        # A one-shot script with nothing else to do, bounded by the deadline above.
+        # A one-shot script has nothing else to do; the deadline above bounds the wait.
         time.sleep(0.5)
 
 
 def create_root(client: Client, password: str) -> None:
-    """Make the first account; once there is one, the localhost exception is over and this is refused."""
+    """Create the first account.
+
+    The server refuses this when an account exists: then the localhost exception has ended.
+    """
     try:
         client.admin.command("createUser", ROOT, pwd=password, roles=["root"])
     except OperationFailure as exc:
@@ -84,7 +90,7 @@ def create_root(client: Client, password: str) -> None:
 
 
 def set_service_account(client: Client, password: str, database: str) -> None:
-    """Give the service what it needs: its own database, and a view of the cluster's state."""
+    """Create the service account: its database, and the state of the cluster."""
     roles = [
         {"role": "readWrite", "db": database},
         {"role": "dbAdmin", "db": database},  # validators and indexes

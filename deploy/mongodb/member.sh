@@ -12,7 +12,7 @@ fi
 
 case "${1:-start}" in
   start)
-    # mongod refuses a key that others may read, and a bind-mounted secret keeps the host's owner and mode.
+    # mongod refuses a key that others can read. A bind-mounted secret has the owner and mode of the host, so copy it.
     umask 077
     cat /run/secrets/mongodb_key > /tmp/mongodb.key
     exec mongod --replSet rs0 --keyFile /tmp/mongodb.key --bind_ip_all --dbpath /data/db \

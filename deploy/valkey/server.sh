@@ -12,10 +12,10 @@ fi
 
 case "${1:-start}" in
   start)
-    # By a file, not by an argument: arguments are in every process list.
+    # In a file, not as an argument: process lists show arguments.
     umask 077
     printf 'requirepass %s\n' "$VALKEY_PASSWORD" > /tmp/valkey.conf
-    # noeviction: a queue that forgets under pressure must say so, not lose jobs.
+    # noeviction: when memory is full, writes fail with an error and no job is lost.
     exec valkey-server /tmp/valkey.conf --dir /data --appendonly yes --appendfsync everysec \
       --maxmemory 256mb --maxmemory-policy noeviction "${tls_server[@]}"
     ;;

@@ -1,1 +1,1 @@
-"""The `docustore` command: one module per group of commands, the frame in `main` and `command`."""
+"""The command line: one module per group; the frame is `main` and `command`."""

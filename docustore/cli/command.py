@@ -1,7 +1,8 @@
-"""What every command has in common: `--json`, `--debug`, `--data-dir`, the event loop, signals, logging."""
+"""The frame of every command: options, event loop, signals, settings, output."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import update_wrapper
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.console import RenderableType
 from docustore.cli.interruption import CommandInterruptedError, Interruption
 from docustore.cli.output import console, print_json
 from docustore.config import Overrides, Settings, load_settings
+from docustore.embedded.resolve import reachable_servers
 from docustore.logs import configure_logging
 
 ExitCode = int
@@ -32,20 +34,24 @@ class Invocation:
     interruption: Interruption
 
     def settings(self, **overrides: Overrides) -> Settings:
-        """Read the settings, with what the command line says on top, and set up logging by them.
+        """Read the settings, apply the command line's overrides, and configure logging.
 
         Args:
-            overrides: Settings by name; None leaves one as it is.
+            overrides: Settings by name; None changes nothing.
 
         Raises:
-            ConfigurationError: A setting is unknown or does not fit.
+            ConfigurationError: A setting is unknown or malformed.
         """
         settings = load_settings(data_dir=self.data_dir, **overrides)
         configure_logging(log_format=settings.log_format, level=settings.log_level)
         return settings
 
+    def servers(self) -> AbstractAsyncContextManager[Settings]:
+        """Find or start the servers for the length of a block; see `reachable_servers`."""
+        return reachable_servers(self.settings(), hurry=self.interruption.hurry)
+
     def show(self, document: Any, *, table: RenderableType) -> None:
-        """Print a result: the one JSON document with `--json`, else the table."""
+        """Print a result: one JSON document with `--json`, otherwise the table."""
         if self.as_json:
             print_json(document)
         else:
@@ -53,11 +59,11 @@ class Invocation:
 
 
 def command(name: str, *, example: str) -> Callable[[CommandBody], click.Command]:
-    """Make a command of an async function `(invocation, **options) -> exit code or None`.
+    """Make a command of an async function.
 
-    Put it above the command's own `click.option` decorators. The function runs under uvloop; Ctrl-C and SIGTERM
-    cancel it (see `Interruption`). It raises what it cannot do: `docustore.cli.main` says it to the user.
-    The first line of its docstring is the help text.
+    The function has the shape `(invocation, **options) -> exit code or None`. Put it above the `click.option`
+    decorators of the command. The function runs under uvloop; Ctrl-C and SIGTERM cancel it (see `Interruption`).
+    Its errors are printed by `docustore.cli.main`. The first line of its docstring is the help text.
     """
 
     def decorate(body: CommandBody) -> click.Command:
@@ -70,14 +76,14 @@ def command(name: str, *, example: str) -> Callable[[CommandBody], click.Command
 
 
 def sync_command(name: str, *, example: str) -> Callable[[SyncBody], click.Command]:
-    """Make a command of a plain function, for what needs no event loop or brings its own; see `command`."""
+    """Make a command of a function that needs no event loop; see `command`."""
 
     def decorate(body: SyncBody) -> click.Command:
         def call(*, as_json: bool, debug: bool, data_dir: Path | None, **options: Any) -> ExitCode | None:
             invocation = Invocation(as_json=as_json, debug=debug, data_dir=data_dir, interruption=Interruption())
             return body(invocation, **options)
 
-        # Keeps the docstring and the options that `click.option` has put on the function.
+        # Keeps the docstring, and the options that `click.option` attached to the function.
         update_wrapper(call, body)
         return click.command(name, epilog=f"Example: {example}")(_with_common_options(call))
 
@@ -101,7 +107,7 @@ def _with_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_in_loop(invocation: Invocation, work: Coroutine[Any, Any, ExitCode | None]) -> ExitCode | None:
-    """Run a command's work under uvloop; Ctrl-C and SIGTERM cancel it."""
+    """Run the work of a command under uvloop; Ctrl-C and SIGTERM cancel it."""
     return uvloop.run(_interruptible(invocation, work))
 
 

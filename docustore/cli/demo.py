@@ -1,4 +1,4 @@
-"""`docustore demo`: the main job on realistic input, from nothing, with everything shown."""
+"""`docustore demo`: the main job on realistic input, from an empty store."""
 
 import asyncio
 import secrets
@@ -18,39 +18,50 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
 from docustore.config import Settings
+from docustore.database import connect
+from docustore.demo.demo_database import make_empty
 from docustore.demo.proof import discrepancies
 from docustore.demo.scenario import SOURCE, Outcome, Report, Scenario
-from docustore.demo.service import demo_service
 from docustore.demo.summary import summary, summary_tables
 from docustore.demo.upstream_process import Upstream, running_upstream
 from docustore.document_models import open_database
-from docustore.embedded.endpoints import Endpoints
+from docustore.embedded.endpoints_file import Endpoints
 from docustore.embedded.ports import is_free
+from docustore.embedded.resolve import with_servers
+from docustore.embedded.service import whole_service
 from docustore.embedded.supervisor import running_service
+from docustore.errors import DemoError
 from docustore.source_settings import SourceKind, SourceSettings
+from indexes.deploy_step import applied
 
 MADE_UP_REQUIRED: Final = ("email", "first_name", "last_name")
-# People's own files often hold single names; the demonstration is not there to refuse them.
+# Real files often hold single names; the demonstration accepts them.
 FILE_REQUIRED: Final = ("email",)
 
 
 @command("demo", example="docustore demo --users 2000 --once")
 @click.option(
-    "--users", type=click.IntRange(1, 1_000_000), default=10_000, show_default=True, help="Made-up users."
+    "--users",
+    type=click.IntRange(1, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help="Number of generated users.",
 )
 @click.option(
-    "--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Records of this file instead."
+    "--data",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Use the records of this file instead.",
 )
-@click.option("--once", is_flag=True, help="End after the summary; exit 0 only if everything reconciles.")
+@click.option("--once", is_flag=True, help="Stop after the summary; exit 0 only if everything reconciles.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port of the API; 0 = any free one. [DOCUSTORE_PORT]")
 async def demo(invocation: Invocation, *, users: int, data: Path | None, once: bool, port: int | None) -> int:
-    """Pull a lively upstream directory in, twice, and show what became of it; then keep running until Ctrl-C."""
+    """Load an upstream directory twice, show the result, then run until Ctrl-C."""
     configured = invocation.settings(port=port)
     async with AsyncExitStack() as stack:
         upstream = await stack.enter_async_context(running_upstream(users=users, data=data))
         settings = _settings(configured, upstream, required=FILE_REQUIRED if data else MADE_UP_REQUIRED)
         endpoints = await stack.enter_async_context(
-            running_service(settings, plan=demo_service(), hurry=invocation.interruption.hurry)
+            running_service(settings, plan=whole_service(_prepare), hurry=invocation.interruption.hurry)
         )
         with _progress(upstream.records, is_shown=not invocation.as_json) as report:
             outcome = await _played(settings, endpoints, upstream, report)
@@ -67,7 +78,7 @@ def _settings(configured: Settings, upstream: Upstream, *, required: tuple[str, 
     source = SourceSettings(
         kind=SourceKind.HTTP, url=f"{upstream.url}/users", schedule="hourly", required=required
     )
-    # A newcomer's port 8000 is often taken; only a port that somebody asked for is worth failing over.
+    # Port 8000 is often taken: fail only over a port that was asked for.
     is_asked_for = "port" in configured.model_fields_set
     port = configured.port if is_asked_for or is_free(configured.port, host=configured.host) else 0
     return configured.model_copy(
@@ -77,6 +88,17 @@ def _settings(configured: Settings, upstream: Upstream, *, required: tuple[str, 
             "admin_key": configured.admin_key or SecretStr(f"demo-{secrets.token_urlsafe(24)}"),
         }
     )
+
+
+async def _prepare(settings: Settings) -> None:
+    """Empty the database of an earlier demonstration, then apply the indexes."""
+    async with connect(settings, app_name="docustore-demo") as database:
+        if not await make_empty(database):
+            raise DemoError(
+                "the database holds users that are not from a demonstration: pass another --data-dir, "
+                "or set another DOCUSTORE_MONGODB_DATABASE"
+            )
+    await applied(settings)
 
 
 async def _played(settings: Settings, endpoints: Endpoints, upstream: Upstream, report: Report) -> Outcome:
@@ -91,8 +113,7 @@ async def _played(settings: Settings, endpoints: Endpoints, upstream: Upstream, 
 
 
 async def _proven(settings: Settings, endpoints: Endpoints, outcome: Outcome) -> dict[str, Any]:
-    located = settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
-    async with open_database(located, app_name="docustore-demo") as database:
+    async with open_database(with_servers(settings, endpoints), app_name="docustore-demo") as database:
         found = await discrepancies(
             database, runs=outcome.runs, applied=outcome.changes["applied"], analytics=outcome.analytics
         )
@@ -124,10 +145,10 @@ def _invite(settings: Settings, endpoints: Endpoints, *, as_json: bool) -> None:
         "Valkey": endpoints.redis_url,
         "Key": _key(settings),
     }
-    # Plain lines: addresses are copied, and a frame would cut them.
+    # Plain lines: people copy the addresses, and a frame would cut them.
     for name, value in lines.items():
         click.echo(f"{name:<9}{value}")
-    click.echo("\ndocustore is running; Ctrl-C ends it.")
+    click.echo("\ndocustore is running; Ctrl-C stops it.")
     if sys.stdout.isatty():
         webbrowser.open(link)
 

@@ -1,4 +1,4 @@
-"""`docustore doctor`: what a deployment needs, and how to mend what is wrong."""
+"""`docustore doctor`: checks what a deployment needs, and says how to fix it."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
@@ -16,7 +16,6 @@ from docustore.cli.checks.valkey import valkey_findings
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.config import Settings
-from docustore.embedded.resolve import reachable_servers
 from docustore.errors import ConfigurationError, EmbeddedServerError
 
 STYLES: Final = {
@@ -29,7 +28,7 @@ STYLES: Final = {
 
 @command("doctor", example="docustore doctor --json")
 async def doctor(invocation: Invocation) -> int:
-    """Check everything a deployment needs: exit 0 = nothing failed, 1 = mend what is listed."""
+    """Check everything a deployment needs: exit 0 no check failed, 1 failed."""
     findings = [finding async for finding in _findings(invocation)]
     is_healthy = all(finding.status is not FindingStatus.FAILED for finding in findings)
     document = {"healthy": is_healthy, "findings": [asdict(finding) for finding in findings]}
@@ -42,18 +41,18 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
     try:
         settings = invocation.settings()
     except ConfigurationError as exc:
-        yield failed("configuration", str(exc), next_step="mend the setting named, or unset it")
+        yield failed("configuration", str(exc), next_step="fix the named setting, or unset it")
         return
     yield ok("configuration", "readable")
     yield data_folder(settings)
     yield free_disk(settings)
     yield await server_binaries(settings)
     try:
-        async with reachable_servers(settings, hurry=invocation.interruption.hurry) as located:
+        async with invocation.servers() as located:
             async for finding in _server_findings(located, are_embedded=settings.mongodb_url is None):
                 yield finding
     except EmbeddedServerError as exc:
-        yield failed("servers", str(exc), next_step="mend what it names, or configure servers of your own")
+        yield failed("servers", str(exc), next_step="fix the named cause, or configure your own servers")
 
 
 async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIterator[Finding]:
@@ -69,11 +68,17 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
 
 def _table(findings: Sequence[Finding]) -> RenderableType:
     table = Table(box=None, header_style="bold")
-    for heading in ("", "check", "seen", "next step"):
+    for heading in ("", "check", "found", "next step"):
         table.add_column(heading, overflow="fold")
     for finding in findings:
         status = Text(finding.status.value, style=STYLES[finding.status])
         table.add_row(status, finding.check, finding.seen, finding.next_step)
     failures = sum(finding.status is FindingStatus.FAILED for finding in findings)
-    summary = "Everything a deployment needs is here." if not failures else f"{failures} to mend."
-    return Group(table, Text(f"\n{summary}"))
+    return Group(table, Text(f"\n{_summary(failures)}"))
+
+
+def _summary(failures: int) -> str:
+    if not failures:
+        return "No check failed."
+    checks = "1 check" if failures == 1 else f"{failures} checks"
+    return f"{checks} failed. Follow the next steps above, then run `docustore doctor` again."

@@ -1,8 +1,9 @@
-"""`docustore etl`: run sources by hand, and look at runs."""
+"""`docustore etl`: run sources by hand, and inspect runs."""
 
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Final, Self
+from typing import Final
 
 import click
 from rich.console import Group, RenderableType
@@ -14,12 +15,11 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
-from docustore.cli.programs import output_of
+from docustore.cli.store import command_database
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
-from docustore.embedded.service import indexes_command
 from docustore.errors import ConfigurationError, SourceBusyError
 from docustore.etl import ledger
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
@@ -31,6 +31,7 @@ from docustore.etl.schedule import create_run
 from docustore.etl.sources.registry import source_by_address
 from docustore.gc_tuning import tune_gc
 from docustore.source_settings import SOURCE_NAME, SourceSettings
+from indexes.deploy_step import applied
 
 DEFAULT_REQUIRED: Final = ("email", "first_name", "last_name")
 
@@ -41,29 +42,29 @@ class UtcTime(click.ParamType[datetime]):
     name = "time"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Parse what the user typed."""
+        """Parse the given text."""
         try:
             given = datetime.fromisoformat(str(value))
         except ValueError:
-            self.fail(f"{value!r} is no time such as 2026-01-31T12:00:00Z", param, ctx)
+            self.fail(f"{value!r} is not a time such as 2026-01-31T12:00:00Z", param, ctx)
         return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
 
 
 @click.group("etl", epilog="Example: docustore etl run users.ndjson --required email")
 def etl() -> None:
-    """Pull users in from outside systems, and see what became of them."""
+    """Load users from upstream systems, and inspect the runs."""
 
 
 @command("run", example="docustore etl run https://crm.example.org/users --full")
 @click.argument("source")
-@click.option("--full", is_flag=True, help="Read everything, not only what changed since the watermark.")
+@click.option("--full", is_flag=True, help="Read all records, not only those changed since the watermark.")
 @click.option("--dry-run", is_flag=True, help="Classify and count; write nothing.")
 @click.option("--since", type=UtcTime(), help="Only records modified at or after this time.")
 @click.option("--until", type=UtcTime(), help="Only records modified before this time.")
 @click.option(
-    "--required", multiple=True, help="Field a record must hold; may be repeated. [SOURCE given by address]"
+    "--required", multiple=True, help="Field that a record must have; repeatable. [SOURCE given by address]"
 )
-@click.option("--as", "name", help="Name under which identities are kept. [SOURCE given by address]")
+@click.option("--as", "name", help="Source name of the identities. [SOURCE given by address]")
 async def run(  # noqa: PLR0913  # one parameter per option
     invocation: Invocation,
     *,
@@ -75,7 +76,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
     required: tuple[str, ...],
     name: str | None,
 ) -> int:
-    """Run SOURCE once, here and now: a configured name, a path, a file:// or an http(s):// address."""
+    """Run SOURCE now: a configured name, a path, a file:// or http(s):// address."""
     tune_gc()
     settings = invocation.settings()
     source_name, source_settings = _source(settings, source, required=required, name=name)
@@ -105,10 +106,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
 async def runs(invocation: Invocation, *, source: str | None, limit: int) -> int:
     """List runs, latest first."""
-    async with (
-        reachable_servers(invocation.settings(), hurry=invocation.interruption.hurry) as located,
-        open_database(located, app_name="docustore-cli"),
-    ):
+    async with command_database(invocation):
         found, _ = await list_runs(RunQuery(source=source, limit=limit))
     invocation.show([run_record(found_run) for found_run in found], table=runs_table(found))
     return DONE
@@ -118,10 +116,7 @@ async def runs(invocation: Invocation, *, source: str | None, limit: int) -> int
 @click.argument("run_id", metavar="RUN")
 async def show(invocation: Invocation, *, run_id: str) -> int:
     """Show one run."""
-    async with (
-        reachable_servers(invocation.settings(), hurry=invocation.interruption.hurry) as located,
-        open_database(located, app_name="docustore-cli"),
-    ):
+    async with command_database(invocation):
         found = await ledger.get_run(run_id)
     invocation.show(run_record(found), table=_summary(found))
     return DONE
@@ -130,11 +125,8 @@ async def show(invocation: Invocation, *, run_id: str) -> int:
 @command("cancel", example="docustore etl cancel 6b0363a2c8e7e03b5a434154")
 @click.argument("run_id", metavar="RUN")
 async def cancel(invocation: Invocation, *, run_id: str) -> int:
-    """Cancel a run that is due or running; what it has loaded stays."""
-    async with (
-        reachable_servers(invocation.settings(), hurry=invocation.interruption.hurry) as located,
-        open_database(located, app_name="docustore-cli") as database,
-    ):
+    """Cancel a run that is due or running; records that it loaded stay."""
+    async with command_database(invocation) as database:
         cancelled = await ledger.cancel(database, run_id)
     invocation.show(run_record(cancelled), table=_summary(cancelled))
     return DONE
@@ -151,7 +143,7 @@ def _source(
         if required or name:
             raise ConfigurationError(
                 setting=f"sources.{given}",
-                problem="--required and --as are for addresses; change the settings instead",
+                problem="--required and --as are for paths and addresses; change the settings instead",
             )
         return given, settings.sources[given]
     if "://" not in given and "/" not in given and "." not in given:
@@ -170,35 +162,23 @@ async def _executed(run_id: str, source: SourceSettings, environment: RunEnviron
     try:
         return await execute_run(run_id, source, environment)
     except SourceBusyError:
-        # Nobody else would ever take it up.
+        # No worker claims an attended run.
         await ledger.cancel(environment.database, run_id)
         raise
 
 
 async def _prepare(database: Database, settings: Settings, *, is_embedded: bool) -> None:
     if is_embedded and not await has_unique_indexes(database):
-        await output_of(indexes_command("apply", "--json"), settings)
+        await applied(settings)
     await require_unique_indexes(database)
 
 
-class _progress:  # noqa: N801  # used like a function
-    """A line on stderr that says how far a run has got."""
-
-    def __init__(self, source: str, *, is_shown: bool) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        self._bar = Progress(*columns, console=notices(), transient=True, disable=not is_shown)
-        self._task = self._bar.add_task(f"{source}: reading", total=None)
-        self._source = source
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, counts: Counts) -> None:
-        self._bar.update(self._task, description=f"{self._source}: {counts_line(counts)}")
+@contextmanager
+def _progress(source: str, *, is_shown: bool) -> Iterator[Callable[[Counts], None]]:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=notices(), transient=True, disable=not is_shown) as bar:
+        task = bar.add_task(f"{source}: reading", total=None)
+        yield lambda counts: bar.update(task, description=f"{source}: {counts_line(counts)}")
 
 
 def _summary(run: EtlRun) -> RenderableType:

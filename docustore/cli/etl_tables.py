@@ -1,4 +1,4 @@
-"""Runs as people read them."""
+"""Runs as tables, for people."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,19 +10,19 @@ from rich.table import Table
 from docustore.etl.models import Counts, EtlRun
 
 OUTCOMES: Final = ("read", "inserted", "updated", "unchanged", "stale", "quarantined", "deactivated", "warnings")
-# What fits on 80 columns beside a run's id.
+# The outcomes that fit into 80 columns beside the run id.
 SHOWN_IN_LIST: Final = ("read", "inserted", "updated")
 
 
 def counts_line(counts: Counts) -> str:
-    """Say in one line what became of the records read so far; outcomes that did not occur are left out."""
+    """Describe the outcomes so far in one line, without those that did not occur."""
     outcomes = counts.model_dump()
-    told = [f"{outcomes[name]:,} {name}" for name in OUTCOMES if outcomes[name] or name == "read"]
-    return ", ".join(told)
+    parts = [f"{outcomes[name]:,} {name}" for name in OUTCOMES if outcomes[name] or name == "read"]
+    return ", ".join(parts)
 
 
 def run_table(run: EtlRun) -> Table:
-    """One run, a row per fact."""
+    """Lay out one run, one row per fact."""
     counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
     table = Table(show_header=False, title=f"{run.source}: {run.state}", title_justify="left")
     table.add_row("run", str(run.id))
@@ -38,10 +38,10 @@ def run_table(run: EtlRun) -> Table:
 
 
 def runs_table(runs: Sequence[EtlRun]) -> Table:
-    """Runs, a row each, within 80 columns."""
+    """Lay out runs, one row each, within 80 columns."""
     table = Table(title="Runs", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for column in ("run", "source", "state", "started"):
-        # The source gives way: an id that is cut is of no use to `etl show`.
+        # Only the source may be folded: `etl show` needs the whole id.
         table.add_column(column, no_wrap=column != "source", overflow="fold")
     for column in SHOWN_IN_LIST:
         table.add_column(column, justify="right", no_wrap=True)

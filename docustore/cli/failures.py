@@ -1,8 +1,6 @@
-"""What a person and a machine are told when a command fails."""
+"""The report of a failed command, for people and for machines."""
 
-import sys
 import traceback
-from dataclasses import dataclass
 from typing import Final
 
 import click
@@ -19,28 +17,18 @@ USAGE: Final = 2
 DRIFT: Final = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """An error as it is shown: `type` is stable, `message` is one sentence with the next step."""
+def report(error: BaseException, *, as_json: bool, debug: bool) -> None:
+    """Print a failure: a sentence on stderr, and one document with `as_json`.
 
-    type: str
-    message: str
-    cause: BaseException
-
-
-def failure_of(error: BaseException) -> Failure:
-    """Find the words for an error of any kind."""
-    return Failure(type=type(error).__name__, message=_message(error), cause=error)
-
-
-def report(failure: Failure, *, as_json: bool, debug: bool) -> None:
-    """Print a failure: the sentence on stderr, its traceback with `debug`, one document with `as_json`."""
+    The document is `{"error": {"type", "message"}}`: `type` is stable, `message` names the next step. `debug` adds
+    the traceback.
+    """
     if debug:
-        traceback.print_exception(failure.cause)
-    click.echo(f"Error: {failure.message}", err=True)
+        traceback.print_exception(error)
+    message = _message(error)
+    click.echo(f"Error: {message}", err=True)
     if as_json:
-        print_json({"error": {"type": failure.type, "message": failure.message}})
-        sys.stdout.flush()
+        print_json({"error": {"type": type(error).__name__, "message": message}})
 
 
 def _message(error: BaseException) -> str:
@@ -52,13 +40,11 @@ def _message(error: BaseException) -> str:
             return f"{error.format_message()} See `{command} --help`."
         case click.ClickException():
             return error.format_message()
-        # The drivers' own messages run over many lines and may quote an address with its password.
+        # The drivers' own messages have many lines, and may quote an address with its password.
         case ConnectionFailure():
             return "MongoDB does not answer: check DOCUSTORE_MONGODB_URL; `docustore doctor` says more."
         case RedisConnectionError() | RedisTimeoutError():
             return "Valkey does not answer: check DOCUSTORE_REDIS_URL; `docustore doctor` says more."
         case _:
-            # Not its text: nobody has checked that for secrets or personal data.
-            return (
-                f"unexpected {type(error).__name__}: run the command again with --debug and report what it shows."
-            )
+            # Its text is not shown: it may hold secrets or personal data.
+            return f"unexpected {type(error).__name__}: run the command again with --debug and report its output."

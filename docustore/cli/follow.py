@@ -1,4 +1,4 @@
-"""The children's logs on the terminal, as they grow."""
+"""Shows the logs of the children on the terminal while they grow."""
 
 import asyncio
 import sys
@@ -12,7 +12,7 @@ INTERVAL_S: Final = 0.2
 
 @asynccontextmanager
 async def following_logs(folder: Path, *, enabled: bool) -> AsyncIterator[None]:
-    """Copy every new line of the folder's logs to stderr, with the log's name before it."""
+    """Copy every new line of the logs to stderr, after the name of its log."""
     if not enabled:
         yield
         return
@@ -41,7 +41,7 @@ def _copy_new_lines(folder: Path, positions: dict[Path, int]) -> None:
     for path in sorted(folder.glob("*.log")):
         with path.open("rb") as log:
             log.seek(positions.get(path, 0))
-            # A line that is still being written waits for its end.
+            # An incomplete line is copied when it is complete.
             lines, _, _ = log.read().rpartition(b"\n")
         if lines:
             positions[path] = positions.get(path, 0) + len(lines) + 1

@@ -1,48 +1,52 @@
-"""`docustore indexes`: what the deploy step does, with the servers that a command finds by itself."""
-
-import sys
+"""`docustore indexes`: compare a database with the declarations or apply them."""
 
 import click
 
 from docustore.cli.command import Invocation, command
-from docustore.cli.failures import FAILED
-from docustore.cli.output import print_json
-from docustore.cli.programs import output_of
-from docustore.embedded.resolve import reachable_servers
-from docustore.embedded.service import indexes_command
+from docustore.cli.failures import DONE, DRIFT
+from docustore.config import Settings
+from indexes.deploy_step import applied, planned
+from indexes.report import applied_table, difference_table
+
+prune_option = click.option(
+    "--prune", is_flag=True, help="Also hide undeclared indexes, and drop those hidden before."
+)
 
 
 @click.group("indexes", epilog="Example: docustore indexes plan")
 def indexes() -> None:
-    """Compare collections, validators and indexes with the declarations, and make them so."""
+    """Compare collections and indexes with the declarations, and apply them."""
 
 
 @command("plan", example="docustore indexes plan --json")
-@click.option("--prune", is_flag=True, help="Also hide undeclared indexes, and drop those hidden before.")
+@prune_option
 async def plan(invocation: Invocation, *, prune: bool) -> int:
     """Show the difference and change nothing: exit 0 in sync, 2 drift, 1 failed."""
-    return await _run(invocation, "plan", prune=prune)
+    async with invocation.servers() as located:
+        return await show_difference(invocation, located, prune=prune)
 
 
 @command("apply", example="docustore indexes apply")
-@click.option("--prune", is_flag=True, help="Also hide undeclared indexes, and drop those hidden before.")
+@prune_option
 async def apply(invocation: Invocation, *, prune: bool) -> int:
-    """Apply the difference; again does nothing, and two at once are safe."""
-    return await _run(invocation, "apply", prune=prune)
+    """Apply the difference. Safe to run twice, and by two processes at once."""
+    async with invocation.servers() as located:
+        return await apply_difference(invocation, located, prune=prune)
 
 
 indexes.add_command(plan)
 indexes.add_command(apply)
 
 
-async def _run(invocation: Invocation, step: str, *, prune: bool) -> int:
-    flags = {"--prune": prune, "--json": invocation.as_json, "--debug": invocation.debug}
-    program = indexes_command(step, *(flag for flag, is_set in flags.items() if is_set))
-    settings = invocation.settings()
-    async with reachable_servers(settings, hurry=invocation.interruption.hurry) as located:
-        exit_code, output = await output_of(program, located)
-    sys.stdout.buffer.write(output)
-    sys.stdout.flush()
-    if invocation.as_json and exit_code == FAILED and not output:
-        print_json({"error": {"type": "IndexesError", "message": f"indexes {step} failed; see stderr"}})
-    return exit_code
+async def show_difference(invocation: Invocation, settings: Settings, *, prune: bool) -> int:
+    """Print what an apply would do; the exit code is 0 in sync, 2 drift."""
+    found = await planned(settings, prune=prune)
+    invocation.show(found.as_json(), table=difference_table(found))
+    return DONE if found.is_in_sync else DRIFT
+
+
+async def apply_difference(invocation: Invocation, settings: Settings, *, prune: bool) -> int:
+    """Make the database as declared, and print what was done."""
+    done = await applied(settings, prune=prune)
+    invocation.show(done.as_json(), table=applied_table(done))
+    return DONE

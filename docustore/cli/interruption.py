@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first ends a command in order, the second hurries."""
+"""Ctrl-C and SIGTERM: the first stops a command in order, the second at once."""
 
 import asyncio
 import signal
@@ -12,17 +12,17 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class CommandInterruptedError(DocustoreError):
-    """The command was told to end before it was done."""
+    """A signal stopped the command before it was done."""
 
     def __init__(self) -> None:
-        super().__init__("interrupted before it was done: run it again")
+        super().__init__("interrupted before it was done: run the command again")
 
 
 class Interruption:
-    """Whether the command was told to end.
+    """Holds whether a signal asked the command to stop.
 
-    The first signal cancels the command, so that every open block ends in order; the second sets `hurry`, at
-    which the supervisor and the embedded servers kill what has not ended yet. More change nothing.
+    The first signal cancels the command, so that every open block ends in order. The second sets `hurry`: the
+    supervisor and the embedded servers then kill what still runs. Further signals change nothing.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Interruption:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals of this process for the task that enters the block."""
+        """Send the signals of this process to the task that enters the block."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
         def on_signal() -> None:
@@ -51,7 +51,7 @@ class Interruption:
 
     @contextmanager
     def forgiven(self) -> Iterator[None]:
-        """Let a block that only a signal ends count as done: the cancellation goes no further than the block."""
+        """Treat a signal as the normal end of the block: the cancellation stops here."""
         try:
             yield
         except asyncio.CancelledError:

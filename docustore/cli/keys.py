@@ -1,7 +1,5 @@
-"""`docustore keys`: make, list and revoke API keys."""
+"""`docustore keys`: create, list and revoke API keys."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import click
@@ -9,20 +7,19 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.store import command_database
 from docustore.clock import now_utc
-from docustore.document_models import open_database
-from docustore.embedded.resolve import reachable_servers
 from docustore.security.api_keys import CACHE_SECONDS, create_key, list_keys, revoke_key
 from docustore.security.models import MAX_KEY_NAME_CHARS, ApiKey, Scope
 
 
 class KeyName(click.ParamType[str]):
-    """What a key is for, in a few words."""
+    """The purpose of a key, in a few words."""
 
     name = "name"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check what the user typed."""
+        """Check the length of the given text."""
         given = str(value).strip()
         if not 1 <= len(given) <= MAX_KEY_NAME_CHARS:
             self.fail(f"1 to {MAX_KEY_NAME_CHARS} characters", param, ctx)
@@ -31,7 +28,7 @@ class KeyName(click.ParamType[str]):
 
 @click.group("keys", epilog="Example: docustore keys create reporting --scope read")
 def keys() -> None:
-    """Make, list and revoke API keys."""
+    """Create, list and revoke API keys."""
 
 
 @command("create", example="docustore keys create reporting --scope read --expires-in-days 90")
@@ -41,22 +38,22 @@ def keys() -> None:
     type=click.Choice([scope.value for scope in Scope]),
     default=Scope.READ.value,
     show_default=True,
-    help="What the key may do; write includes read, admin includes both.",
+    help="Rights of the key; write includes read, admin includes both.",
 )
-@click.option("--expires-in-days", type=click.IntRange(1, 36_500), help="Days until it ends. [never]")
+@click.option("--expires-in-days", type=click.IntRange(1, 36_500), help="Days until the key expires. [never]")
 async def create(invocation: Invocation, *, name: str, scope: str, expires_in_days: int | None) -> None:
-    """Make a key called NAME and print it; it cannot be shown again."""
+    """Create a key called NAME and print it; it cannot be shown again."""
     expires_at = now_utc() + timedelta(days=expires_in_days) if expires_in_days else None
-    async with _store(invocation):
+    async with command_database(invocation):
         new = await create_key(name=name, scope=Scope(scope), expires_at=expires_at)
-    # A key is copied from here by hand: no table border, no line break.
+    # People copy the key from here: no table border, no line break.
     invocation.show({"key": new.key, **_shown(new.record)}, table=Text(new.key, no_wrap=True, overflow="ignore"))
 
 
 @command("list", example="docustore keys list --json")
 async def list_(invocation: Invocation) -> None:
-    """List all keys, ended ones too; the keys themselves are not kept."""
-    async with _store(invocation):
+    """List all keys, revoked and expired ones too; only their hashes are stored."""
+    async with command_database(invocation):
         found = await list_keys()
     invocation.show([_shown(key) for key in found], table=_table(found))
 
@@ -64,27 +61,15 @@ async def list_(invocation: Invocation) -> None:
 @command("revoke", example="docustore keys revoke 5f2c9a41d0be")
 @click.argument("key_id", metavar="ID")
 async def revoke(invocation: Invocation, *, key_id: str) -> None:
-    """End the key ID for good; running processes notice within seconds."""
-    async with _store(invocation):
+    """Revoke the key ID for good; running processes refuse it within seconds."""
+    async with command_database(invocation):
         ended = await revoke_key(key_id)
-    said = (
-        f"{ended.id} ({ended.name}) has ended; a process that has just used it refuses it in {CACHE_SECONDS:g} s"
-    )
-    invocation.show(_shown(ended), table=Text(said))
+    sentence = f"Revoked {ended.id} ({ended.name}). Running processes refuse it within {CACHE_SECONDS:g} s."
+    invocation.show(_shown(ended), table=Text(sentence))
 
 
 for part in (create, list_, revoke):
     keys.add_command(part)
-
-
-@asynccontextmanager
-async def _store(invocation: Invocation) -> AsyncIterator[None]:
-    settings = invocation.settings()
-    async with (
-        reachable_servers(settings, hurry=invocation.interruption.hurry) as located,
-        open_database(located, app_name="docustore-cli"),
-    ):
-        yield
 
 
 def _shown(key: ApiKey) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The `docustore` command itself: finds a command, runs it, and turns every outcome into an exit code."""
+"""The `docustore` command: finds a command, runs it, and returns an exit code."""
 
 import sys
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ from typing import Final
 
 import click
 
-from docustore.cli.failures import FAILED, USAGE, failure_of, report
+from docustore.cli.failures import FAILED, USAGE, report
 from docustore.cli.interruption import CommandInterruptedError
 
-# A new command is one line: its name, the module it lives in and its name there.
+# A new command is one line: its name, its module and its name in the module.
 COMMANDS: Final = {
     "demo": "docustore.cli.demo:demo",
     "up": "docustore.cli.up:up",
@@ -25,18 +25,18 @@ COMMANDS: Final = {
 
 
 class LazyCommands(click.Group):
-    """A group that imports a command's module when it is asked for.
+    """A group that imports the module of a command on demand.
 
-    `docustore worker` starts in the time the worker needs, not in the time that every command's imports take.
+    So `docustore worker` does not wait for the imports of all other commands.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order in which a newcomer meets them."""
+        """Return the names in the order in which a new user needs them."""
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; None when there is none of this name."""
+        """Import one command; None when the name is unknown."""
         del ctx
         if cmd_name not in COMMANDS:
             return None
@@ -52,35 +52,35 @@ class LazyCommands(click.Group):
 )
 @click.version_option(package_name="docustore", message="%(version)s")
 def docustore() -> None:
-    """Keep user documents in MongoDB: hourly ETL, REST API, exactly-once effects of every change.
+    """Keep users in MongoDB: hourly ETL, REST API, exactly-once effects of changes.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or drift.
     """
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; the one place where errors end.
+def run(arguments: Sequence[str], *, program: click.Command = docustore, name: str = "docustore") -> int:
+    """Run one command line and return its exit code. All errors end here.
 
-    An error is one sentence on stderr that names the next step, and with `--json` also one document on stdout.
+    An error is one sentence on stderr that names the next step. With `--json` it is also one document on stdout.
     """
     as_json, debug = "--json" in arguments, "--debug" in arguments
     try:
-        outcome = docustore.main(args=list(arguments), prog_name="docustore", standalone_mode=False)
+        outcome = program.main(args=list(arguments), prog_name=name, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as exc:
         exc.show()
         return USAGE
     except click.UsageError as exc:
-        report(failure_of(exc), as_json=as_json, debug=debug)
+        report(exc, as_json=as_json, debug=debug)
         return USAGE
     except (click.Abort, KeyboardInterrupt):
-        report(failure_of(CommandInterruptedError()), as_json=as_json, debug=debug)
+        report(CommandInterruptedError(), as_json=as_json, debug=debug)
         return FAILED
-    except Exception as exc:  # noqa: BLE001  # the outermost frame: nothing above could say it better
-        report(failure_of(exc), as_json=as_json, debug=debug)
+    except Exception as exc:  # noqa: BLE001  # the outermost frame: nothing above it can report the error
+        report(exc, as_json=as_json, debug=debug)
         return FAILED
     return outcome if isinstance(outcome, int) else 0
 
 
 def main() -> None:
-    """Run the command line of this process and exit."""
+    """Run the command line of this process, and exit."""
     sys.exit(run(sys.argv[1:]))

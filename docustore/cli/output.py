@@ -1,4 +1,4 @@
-"""What commands print on stdout: tables for people, one JSON document for machines."""
+"""Output of commands: tables for people, one JSON document for machines."""
 
 import sys
 from typing import Any
@@ -10,8 +10,8 @@ from rich.console import Console
 def print_json(document: Any) -> None:
     """Print one JSON document and a line feed.
 
-    Beyond JSON's own types it takes aware datetimes (RFC 3339), pydantic models, dataclasses, enums, paths and
-    UUIDs; anything else, such as an ObjectId, by its `str`. Secrets stay masked; NaN is null.
+    Takes JSON types, aware datetimes (RFC 3339), pydantic models, dataclasses, enums, paths and UUIDs. Other
+    values, such as an ObjectId, are printed by their `str`. Secrets stay masked; NaN is null.
     """
     sys.stdout.write(to_json(document, indent=2, fallback=str, inf_nan_mode="null").decode())
     sys.stdout.write("\n")
@@ -19,7 +19,7 @@ def print_json(document: Any) -> None:
 
 
 def console() -> Console:
-    """Return a console on stdout, for a command's result."""
+    """Return a console on stdout, for the result of a command."""
     return Console()
 
 

@@ -1,4 +1,4 @@
-"""`docustore up`: everything, on this machine, until it is told to end."""
+"""`docustore up`: the whole service on this machine, until Ctrl-C."""
 
 import asyncio
 from typing import Any, Final
@@ -12,14 +12,17 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.follow import following_logs
 from docustore.cli.output import notices
 from docustore.config import Settings
-from docustore.demo.marker import keep_from_demos
+from docustore.demo.demo_database import keep_from_demos
 from docustore.document_models import open_database
-from docustore.embedded.endpoints import Endpoints
+from docustore.embedded.endpoints_file import Endpoints
+from docustore.embedded.resolve import with_servers
+from docustore.embedded.service import whole_service
 from docustore.embedded.supervisor import running_service
 from docustore.security.api_keys import ensure_bootstrap_key
+from indexes.deploy_step import applied
 
 LEFT_BY_DEMO: Final = (
-    "The store holds the made-up users of a demonstration. To begin without them, end this, "
+    "The store holds the generated users of a demonstration. To start without them, stop this process, "
     "delete {} and start again, or pass another --data-dir."
 )
 
@@ -27,16 +30,18 @@ LEFT_BY_DEMO: Final = (
 @command("up", example="docustore up --port 0 --data-dir /tmp/docustore")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port of the API; 0 = any free one. [DOCUSTORE_PORT]")
 @click.option("--host", help="Address the API listens on. [DOCUSTORE_HOST]")
-@click.option("--verbose", is_flag=True, help="Show the logs of all parts, not only their restarts.")
+@click.option("--verbose", is_flag=True, help="Show the logs of all parts, not only restarts.")
 async def up(invocation: Invocation, *, port: int | None, host: str | None, verbose: bool) -> int:
-    """Start the servers that are not configured, the indexes, API, worker and listener; end with Ctrl-C."""
+    """Run the servers that are not configured, API, worker, listener until Ctrl-C."""
     settings = invocation.settings(port=port, host=host)
     if not invocation.as_json:
         notices().print("Starting MongoDB, Valkey, API, worker and listener ...", style="dim")
     with invocation.interruption.forgiven():
         async with (
             following_logs(settings.data_dir / "logs", enabled=verbose),
-            running_service(settings, hurry=invocation.interruption.hurry) as endpoints,
+            running_service(
+                settings, plan=whole_service(applied), hurry=invocation.interruption.hurry
+            ) as endpoints,
         ):
             admin_key = await _first_admin_key(settings, endpoints)
             invocation.show(
@@ -47,9 +52,8 @@ async def up(invocation: Invocation, *, port: int | None, host: str | None, verb
 
 
 async def _first_admin_key(settings: Settings, endpoints: Endpoints) -> str | None:
-    """Return the plain admin key on the first start of a store; None when one exists or is configured."""
-    located = settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
-    async with open_database(located, app_name="docustore-up") as database:
+    """Return a new admin key; None when one exists or is configured."""
+    async with open_database(with_servers(settings, endpoints), app_name="docustore-up") as database:
         if await keep_from_demos(database):
             notices().print(LEFT_BY_DEMO.format(settings.data_dir), style="yellow", markup=False)
         if settings.admin_key is not None:
@@ -68,8 +72,8 @@ def _welcome(endpoints: Endpoints, admin_key: str | None, settings: Settings) ->
         table.add_row(Text(name, style="bold"), Text(str(value), overflow="fold"))
     parts: list[RenderableType] = [table]
     if admin_key is not None:
-        # On a line of its own and unstyled: it is shown once, and people copy it.
-        parts.append(Text("\nAdmin key, shown this once; keep it:", style="bold"))
+        # On its own line and unstyled: it is shown once, and people copy it.
+        parts.append(Text("\nAdmin key, shown only now; keep it:", style="bold"))
         parts.append(Text(admin_key, no_wrap=True, overflow="ignore"))
-    parts.append(Text("\nCtrl-C ends it.", style="dim"))
+    parts.append(Text("\nCtrl-C stops it.", style="dim"))
     return Group(*parts)

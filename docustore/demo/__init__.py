@@ -1,1 +1,1 @@
-"""The demonstration: an upstream user directory to pull from, and the run through the whole service."""
+"""The demonstration: an upstream user directory and its load."""

@@ -1,4 +1,4 @@
-"""What happens in the directory between two runs: new, changed, moved and deleted users."""
+"""Changes of the directory between two runs: new, changed, moved, deleted users."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import msgspec
 
 from docustore.demo.directory import Directory, Entry, Fields, entry_of, milliseconds
 
-# Shares of the directory that one advance touches, at least three records each where there are as many.
+# Shares of the directory that one advance changes, at least three records of each kind.
 NEW_SHARE: Final = 0.02
 CHANGED_SHARE: Final = 0.03
 MOVED_SHARE: Final = 0.005
@@ -24,7 +24,7 @@ Change = Callable[[Fields, Random], Fields]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advance:
-    """How many records one advance brought or touched, by kind."""
+    """Number of records of one advance, by kind."""
 
     new: int
     changed: int
@@ -33,7 +33,7 @@ class Advance:
 
 
 class Evolution:
-    """A directory and its future: the same advances for the same seed and records."""
+    """A directory that changes: equal seeds and records give equal advances."""
 
     def __init__(self, directory: Directory, *, newcomers: Iterable[Entry], seed: int) -> None:
         self.directory = directory
@@ -42,7 +42,7 @@ class Evolution:
         self._advances = 0
 
     def advance(self, *, now: datetime) -> Advance:
-        """Move the directory on; every record touched is modified `now` (aware UTC)."""
+        """Change the directory; changed records are modified `now` (aware UTC)."""
         self._advances += 1
         # Not for secrets.
         random = Random(f"{self._seed}:advance:{self._advances}")  # noqa: S311
@@ -66,8 +66,8 @@ class Evolution:
 
 
 def _sample_of_live(entries: tuple[Entry, ...], count: int, random: Random) -> Iterator[Entry]:
-    """Yield records at random that a service can have taken in, and that are not deleted."""
-    # Three in four are: twice as many are enough, and a small directory yields fewer.
+    """Yield random records that a service can have loaded and that are not deleted."""
+    # About three in four records qualify, so a double sample is enough. A small directory yields fewer.
     for entry in random.sample(entries, min(len(entries), count * 2)):
         fields = _fields(entry)
         if fields.get("id") and "@" in (fields.get("email") or "") and not fields.get("deleted"):

@@ -1,7 +1,7 @@
-"""A user directory that changes: what the demonstration's upstream service holds.
+"""The user directory of the demonstration's upstream service.
 
-Records are encoded once and kept in the order of the protocol, (modified_at, id), so that a page is a search
-and a join. A change gives a record the current time and moves it to the end, as a real system would.
+Records are encoded once and stored in the order of the protocol, (modified_at, id). So a page is one search and
+one join. A changed record gets the current time and moves to the end, as in a real system.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -14,18 +14,18 @@ from typing import Any, Final
 import msgspec
 
 EPOCH: Final = datetime.fromtimestamp(0, UTC)
-# Milliseconds since 1970, the record's id, and a number that keeps two records of one id apart.
+# Milliseconds since 1970, the id of the record, and a number that separates records of one id.
 Key = tuple[int, str, int]
 Fields = dict[str, Any]
 
 
 class CursorMalformedError(ValueError):
-    """A cursor that this directory did not give out."""
+    """A cursor that this directory did not create."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One record: its place in the order, and its JSON."""
+    """One record: its sort key and its JSON."""
 
     key: Key
     raw: bytes
@@ -38,7 +38,7 @@ def entry_of(fields: Fields, *, key: Key) -> Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryPage:
-    """A run of records in order; `next_cursor` is None on the last page."""
+    """Consecutive records; `next_cursor` is None on the last page."""
 
     records: tuple[bytes, ...]
     next_cursor: str | None
@@ -63,10 +63,10 @@ class Directory:
     ) -> DirectoryPage:
         """Return the next records modified in [since, until).
 
-        A record that changes between two pages moves behind the cursor: it is read again or later, never missed.
+        A record that changes between two pages moves behind the cursor, so it is read later and never missed.
 
         Raises:
-            CursorMalformedError: `cursor` is none of ours.
+            CursorMalformedError: This directory did not create the cursor.
         """
         start = 0 if since is None else bisect_left(self._keys, (milliseconds(since), "", 0))
         if cursor:
@@ -78,7 +78,7 @@ class Directory:
         return DirectoryPage(records=records, next_cursor=next_cursor)
 
     def replace(self, entries: Iterable[Entry]) -> None:
-        """Put entries in; one with the id and number of an old one takes its place."""
+        """Add entries; an entry replaces the one with the same id and number."""
         changed = {entry.key[1:]: entry for entry in entries}
         kept = [entry for entry in self._entries if entry.key[1:] not in changed]
         self._arrange([*kept, *changed.values()])
@@ -89,7 +89,7 @@ class Directory:
 
 
 def milliseconds(moment: datetime) -> int:
-    """Count whole milliseconds since 1970; rounds down, so that a bound never cuts off what it should not."""
+    """Count whole milliseconds since 1970, rounded down."""
     delta = moment - EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1000 + delta.microseconds // 1000
 
@@ -103,11 +103,11 @@ def decode_cursor(cursor: str) -> Key:
     """Reverse `encode_cursor`.
 
     Raises:
-        CursorMalformedError: It is none of ours.
+        CursorMalformedError: This directory did not create the cursor.
     """
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         key: Key = msgspec.json.decode(urlsafe_b64decode(padded), type=Key)
     except (ValueError, msgspec.DecodeError) as exc:
-        raise CursorMalformedError("this cursor was not given out here") from exc
+        raise CursorMalformedError("unknown cursor: start again without one") from exc
     return key

@@ -1,4 +1,4 @@
-"""The records of a file as a directory: all but the last to change at first, those as newcomers later."""
+"""The records of a file as a directory, with the newest held back for later."""
 
 import gzip
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ import msgspec
 
 from docustore.demo.directory import Entry, milliseconds
 
-# The share held back, to arrive as new records, some with each advance.
+# Share of the records that is held back and arrives as new records with the advances.
 HELD_BACK_SHARE: Final = 0.1
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
 class _Head(msgspec.Struct):
-    """What a record is ordered by."""
+    """The fields that order a record."""
 
     id: Any = None
     external_id: Any = None
-    externalId: Any = None  # noqa: N815  # the wire's own spelling, here and below
+    externalId: Any = None  # noqa: N815  # the spelling of the records, here and below
     modified_at: Any = None
     modifiedAt: Any = None  # noqa: N815
     updatedAt: Any = None  # noqa: N815
@@ -29,7 +29,7 @@ class _Head(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRecords:
-    """Records of a file; `skipped` lines are no JSON objects and cannot stand in a page."""
+    """Records of a file; `skipped` counts lines that are not JSON objects."""
 
     first: tuple[Entry, ...]
     newcomers: tuple[Entry, ...]
@@ -37,13 +37,13 @@ class FileRecords:
 
 
 def read_records(path: Path, *, now: datetime) -> FileRecords:
-    """Read a file of one JSON record a line, gzip or not.
+    """Read a file with one JSON record per line, gzip or not.
 
-    The tenth that was modified last is held back. Records keep every byte; one without a usable modification
-    time, or with one in the future, has its place as if modified `now` (aware UTC).
+    The tenth that was modified last is held back. Records keep every byte. A record without a valid modification
+    time, or with one in the future, is ordered as if modified `now` (aware UTC).
 
     Raises:
-        OSError: The file cannot be read, or is no gzip file though it begins like one.
+        OSError: The file cannot be read, or it begins like a gzip file and is none.
     """
     entries: list[Entry] = []
     skipped = 0

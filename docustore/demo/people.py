@@ -1,4 +1,4 @@
-"""Who is in the demonstration's directory: the same people for the same seed."""
+"""The people in the demonstration's directory; equal seeds give equal people."""
 
 import re
 import tomllib
@@ -16,7 +16,7 @@ _NOT_LOCAL: Final = re.compile(r"[^a-z0-9]+")
 
 
 class Region(msgspec.Struct, frozen=True):
-    """Names, places and time offsets (minutes east of UTC) that go together."""
+    """Names, places and time offsets (minutes east of UTC) of one region."""
 
     first: list[str]
     last: list[str]
@@ -26,7 +26,7 @@ class Region(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One person; `email` is well-formed, lower case, and nobody else's."""
+    """One person; `email` is valid, lower-case and unique."""
 
     first_name: str
     last_name: str
@@ -37,14 +37,14 @@ class Person:
 
 @cache
 def regions() -> tuple[Region, ...]:
-    """Read the names, once."""
+    """Read the names once."""
     text = (files(__package__) / "people.toml").read_text(encoding="utf-8")
     return tuple(msgspec.convert(tomllib.loads(text)["region"], list[Region]))
 
 
 def person(number: int, *, seed: int) -> Person:
-    """Return the person of this number; independent of how many there are."""
-    # Not for secrets, and seeded by text so that neighbours have nothing in common.
+    """Return the person of this number, independent of the size of the directory."""
+    # Not for secrets. Seeded with text, so that adjacent numbers give unrelated people.
     random = Random(f"{seed}:person:{number}")  # noqa: S311
     region = random.choice(regions())
     first_name, last_name = random.choice(region.first), random.choice(region.last)

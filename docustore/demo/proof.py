@@ -1,4 +1,4 @@
-"""Whether everything adds up, checked in the database behind the API's back."""
+"""Checks in the database, past the API, that everything reconciles."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -12,10 +12,10 @@ OUTCOMES: Final = ("inserted", "updated", "unchanged", "stale", "quarantined", "
 async def discrepancies(
     database: Database, *, runs: Sequence[Mapping[str, Any]], applied: int, analytics: Mapping[str, Any]
 ) -> list[str]:
-    """List what does not add up, in sentences; empty when all of it does.
+    """List the discrepancies as sentences; empty when everything reconciles.
 
-    Checked: each run's counts against what it read, the live marts against a full aggregation, the API's total
-    against the users in the store, and history against the changes applied, one row each.
+    Checked: the outcomes of each run against its records read, the live marts against a full aggregation, the
+    total of the API against the users in the store, and the history rows against the applied changes.
     """
     found = [
         f"run {run['id']} read {run['counts']['read']} records and accounts for {accounted}"

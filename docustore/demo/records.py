@@ -1,9 +1,8 @@
-"""The records of the demonstration's directory: realistic, which is to say in a realistic mess.
+"""The records of the demonstration's directory, with realistic defects.
 
-One mailbox under several ids and cases, invalid and empty addresses, missing names, every status word and one
-that nobody knows, stray white space, both spellings of the fields, preferences nested or flat, bots, profiles
-that are null, and times in the offsets of all continents. Deterministic: a record depends on the seed and its
-own number only.
+One mailbox under several ids and cases, invalid and empty addresses, missing names, every status word and an
+unknown one, stray white space, both spellings of the fields, nested and flat preferences, bots, null profiles, and
+times in the offsets of all continents. Deterministic: a record depends only on the seed and its number.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +25,7 @@ _TAGS: Final = ("newsletter", "beta", "partner", "alumni", "vip", "on-call")
 _BROKEN_EMAILS: Final = (
     "not-an-address",
     "two@@example.org",
-    "nobody@",
+    "ada@",
     "@example.org",
     "a b@example.org",
     "x@localhost",
@@ -42,17 +41,17 @@ Mess = Callable[[Fields, Random], None]
 
 
 def make_records(count: int, *, seed: int, until: datetime, first: int = 0) -> Iterator[Entry]:
-    """Make records `first` to `first + count - 1`.
+    """Generate the records `first` to `first + count - 1`.
 
     Args:
-        until: Aware UTC, whole seconds. Users registered in the five years before, and were modified since.
+        until: Aware UTC, whole seconds. Users registered in the five years before it, and were modified later.
     """
     return (make_record(number, seed=seed, until=until) for number in range(first, first + count))
 
 
 def make_record(number: int, *, seed: int, until: datetime) -> Entry:
-    """Make one record; the same for the same number, seed and time."""
-    # Not for secrets; of its own seed, so that a record does not depend on those before it.
+    """Generate one record; equal numbers, seeds and times give equal records."""
+    # Not for secrets. Each record has its own seed, so that it does not depend on the records before it.
     random = Random(f"{seed}:record:{number}")  # noqa: S311
     who = person(number, seed=seed)
     created_at = until - SPREAD * random.random() ** 1.5 - timedelta(seconds=1)
@@ -64,7 +63,7 @@ def make_record(number: int, *, seed: int, until: datetime) -> Entry:
         "created_at": created_at.astimezone(zone).isoformat(),
         "modified_at": modified_at.astimezone(zone).isoformat(),
     }
-    # An earlier person's mailbox, once more: the same human, entered twice.
+    # The mailbox of an earlier person: one human, entered twice.
     if number and random.random() < DUPLICATE_SHARE:
         twin = person(random.randrange(number), seed=seed)
         fields["email"] = random.choice((twin.email, twin.email.upper(), twin.email.title()))
@@ -157,9 +156,9 @@ def _break_text(fields: Fields, random: Random) -> None:
     fields["first_name"] = random.choice(("null\x00byte", "long" * 100))
 
 
-# Share of records that carry an earlier record's mailbox.
+# Share of records with the mailbox of an earlier record.
 DUPLICATE_SHARE: Final = 0.05
-# Share of records with each kind of mess, in this order: what needs whole fields first, the spelling last.
+# Share of records with each defect. Order: defects that need complete fields first, the spelling last.
 MESSES: Final[tuple[tuple[float, Mess], ...]] = (
     (0.03, _add_white_space),
     (0.005, _invent_theme),

@@ -1,7 +1,7 @@
-"""The main job, driven from outside: two runs through the queue, over HTTP alone.
+"""The main job, driven over HTTP only: two runs through the queue.
 
-The first is the hour's own run, which the schedule enters by itself when a worker starts. Then the upstream
-directory moves on, and a second, incremental run is asked for.
+The first is the scheduled run of the hour, which a starting worker enqueues. Then the upstream directory changes,
+and the scenario triggers a second, incremental run.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ Report = Callable[[str, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timings:
-    """Seconds that each part took, as somebody who waits sees them."""
+    """Duration of each part in seconds, as a waiting user sees it."""
 
     first_run_s: float
     second_run_s: float
@@ -39,7 +39,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What the demonstration saw: run records, the upstream's changes, and the service's own answers."""
+    """The result: run records, upstream changes, and answers of the service."""
 
     runs: tuple[Run, Run]
     advanced: Mapping[str, Any]
@@ -49,7 +49,7 @@ class Outcome:
 
 
 class Scenario:
-    """The steps against one service and one upstream directory."""
+    """The steps of the demonstration on one service and one directory."""
 
     def __init__(self, api: httpx2.AsyncClient, upstream: httpx2.AsyncClient, report: Report) -> None:
         self._api = api
@@ -57,10 +57,10 @@ class Scenario:
         self._report = report
 
     async def play(self) -> Outcome:
-        """Do the job once.
+        """Run all steps once.
 
         Raises:
-            DemoError: A part did not answer as it should, or not in time.
+            DemoError: A part answered with an error, or not in time.
         """
         started = time.monotonic()
         first = await self._scheduled_run()
@@ -84,22 +84,28 @@ class Scenario:
         )
 
     async def _scheduled_run(self) -> Run:
-        """Wait for the hour's run; started just before a full hour, it may be merged into the next one's."""
+        """Wait for the scheduled run of the hour.
+
+        Shortly before a full hour, the run may be merged into the run of the next hour.
+        """
         deadline = time.monotonic() + RUN_TIMEOUT_S
         while True:
             entered = [run for run in await self._runs() if run["state"] != SUPERSEDED]
             if entered and (run := await self._final(entered[-1]["id"], "first run"))["state"] != SUPERSEDED:
                 return _succeeded(run)
-            await self._pause(deadline, "the schedule entered no run")
+            await self._pause(deadline, "the schedule enqueued no run")
 
     async def _run_with_the_changes(self, first: Run) -> Run:
-        """Choose the run that wrote most since the first: at a full hour the schedule's may come before ours."""
+        """Return the run that wrote most since the first run.
+
+        At a full hour, the scheduled run may load the changes before the triggered run.
+        """
         later = takewhile(lambda run: run["id"] != first["id"], await self._runs())
         finished = [run for run in later if run["state"] == SUCCEEDED]
         return max(finished, key=lambda run: sum(run["counts"][outcome] for outcome in WRITTEN))
 
     async def _runs(self) -> Sequence[Run]:
-        """List the runs, the latest first."""
+        """List the runs, latest first."""
         runs: Sequence[Run] = (await self._get(f"/etl/runs?source={SOURCE}"))["items"]
         return runs
 
@@ -126,7 +132,7 @@ class Scenario:
 
     async def _pause(self, deadline: float, problem: str) -> None:
         if time.monotonic() > deadline:
-            raise DemoError(f"{problem}: look at the logs in the data folder")
+            raise DemoError(f"{problem}: see the logs in the data folder")
         await asyncio.sleep(POLL_S)
 
     async def _get(self, path: str) -> Any:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Final
 
 from rich.console import Group, RenderableType
@@ -15,11 +16,11 @@ SHOWN_REASONS: Final = 10
 
 
 def summary(outcome: Outcome, *, discrepancies: Sequence[str], url: str) -> dict[str, Any]:
-    """Gather everything.
+    """Build the JSON document of the result.
 
     Shape: `{runs: [run, run], changes: {applied, lag_s}, analytics, quality: {score, issues}, advanced, timings,
-    reconciled, discrepancies, url}`. `score` is the percentage of the first run's records that were good enough to
-    load; `issues` counts reasons of both runs.
+    reconciled, discrepancies, url}`. `score` is the percentage of the first run's records that were loaded;
+    `issues` counts the reasons of both runs.
     """
     first = outcome.runs[0]["counts"]
     issues: Counter[str] = Counter()
@@ -34,11 +35,7 @@ def summary(outcome: Outcome, *, discrepancies: Sequence[str], url: str) -> dict
             "issues": dict(issues.most_common()),
         },
         "advanced": outcome.advanced,
-        "timings": {
-            "first_run_s": outcome.timings.first_run_s,
-            "second_run_s": outcome.timings.second_run_s,
-            "listener_s": outcome.timings.listener_s,
-        },
+        "timings": asdict(outcome.timings),
         "reconciled": not discrepancies,
         "discrepancies": list(discrepancies),
         "url": url,
@@ -46,12 +43,12 @@ def summary(outcome: Outcome, *, discrepancies: Sequence[str], url: str) -> dict
 
 
 def summary_tables(document: Mapping[str, Any]) -> RenderableType:
-    """Lay the summary out for a terminal of 80 columns."""
+    """Lay out the summary for a terminal of 80 columns."""
     parts: list[RenderableType] = [_runs(document), _users(document), _quality(document)]
     if document["reconciled"]:
         parts.append(Text("Everything reconciles: counts, live marts, history.", style="bold green"))
     else:
-        parts += [Text(f"Does not add up: {line}", style="bold red") for line in document["discrepancies"]]
+        parts += [Text(f"Discrepancy: {line}", style="bold red") for line in document["discrepancies"]]
     return Group(*parts)
 
 
@@ -65,8 +62,8 @@ def _runs(document: Mapping[str, Any]) -> Table:
         table.add_row(name, f"{first['counts'][name]:,}", f"{second['counts'][name]:,}")
     table.add_row("seconds", f"{first['duration_s']:.1f}", f"{second['duration_s']:.1f}", end_section=True)
     advanced = document["advanced"]
-    told = ", ".join(f"{advanced[name]:,} {name}" for name in ("new", "changed", "moved", "deleted"))
-    table.caption = f"Between them, upstream: {told}"
+    parts = ", ".join(f"{advanced[name]:,} {name}" for name in ("new", "changed", "moved", "deleted"))
+    table.caption = f"Between them, upstream: {parts}"
     table.caption_justify = "left"
     return table
 
@@ -79,7 +76,8 @@ def _users(document: Mapping[str, Any]) -> Table:
         table.add_row(status, f"{users:,}")
     table.add_row("average account age", f"{analytics['average_account_age_days']:,.0f} days")
     table.add_row(
-        "changes applied", f"{changes['applied']:,}, each once, {document['timings']['listener_s']} s waited"
+        "changes applied",
+        f"{changes['applied']:,}, each exactly once, after {document['timings']['listener_s']} s",
     )
     return table
 

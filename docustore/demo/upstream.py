@@ -1,8 +1,8 @@
-"""The demonstration's upstream system as a process of its own: a user directory over HTTP.
+"""The upstream system of the demonstration: a process that serves a directory.
 
     python -m docustore.demo.upstream --port 9000 --users 10000 [--data FILE]
 
-Prints one line of JSON, `{"url"}`, and listens when `GET url` answers; SIGTERM or Ctrl-C ends it.
+Prints one line of JSON, `{"url"}`. The service is ready when `GET url` answers; SIGTERM or Ctrl-C stops it.
 """
 
 import json
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 from granian import Granian
@@ -37,7 +37,7 @@ MAX_NEWCOMERS: Final = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamOptions:
-    """What the service holds; `data` takes the place of made-up users."""
+    """Content of the service; `data` replaces the generated users."""
 
     port: int
     users: int
@@ -47,7 +47,11 @@ class UpstreamOptions:
 
 
 def evolution_of(options: UpstreamOptions, *, now: datetime) -> tuple[Evolution, int]:
-    """Make the directory and what will become of it; also the number of lines of the file that are no records."""
+    """Build the directory with its future changes.
+
+    Returns:
+        The evolution, and the number of lines of the file that are not records.
+    """
     if options.data is not None:
         read = read_records(options.data, now=now)
         return Evolution(Directory(read.first), newcomers=read.newcomers, seed=options.seed), read.skipped
@@ -58,7 +62,7 @@ def evolution_of(options: UpstreamOptions, *, now: datetime) -> tuple[Evolution,
 
 
 def load_app(server_pid: int, options: UpstreamOptions) -> Litestar:
-    """Make the application, in the worker process, which ends with the server even when that is killed."""
+    """Create the application in the worker process, which ends with the server."""
     end_with_parent(server_pid, signal.SIGKILL)
     evolution, skipped = evolution_of(options, now=now_utc())
     state = UpstreamState(evolution=evolution, skipped=skipped)
@@ -68,7 +72,7 @@ def load_app(server_pid: int, options: UpstreamOptions) -> Litestar:
 
 
 def serve(options: UpstreamOptions) -> None:
-    """Serve until a signal comes."""
+    """Serve until a signal arrives."""
     port = options.port or free_port()
     sys.stdout.write(json.dumps({"url": f"http://{LOOPBACK}:{port}"}) + "\n")
     sys.stdout.flush()
@@ -86,13 +90,17 @@ def serve(options: UpstreamOptions) -> None:
 
 @click.command(epilog="Example: python -m docustore.demo.upstream --port 9000 --users 10000")
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="Port to listen on; 0 = any free one.")
-@click.option("--users", type=click.IntRange(0), default=10_000, show_default=True, help="Made-up users.")
-@click.option("--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Records of a file.")
-@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Other seed, other people.")
+@click.option(
+    "--users", type=click.IntRange(0), default=10_000, show_default=True, help="Number of generated users."
+)
+@click.option(
+    "--data", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Use the records of a file."
+)
+@click.option("--seed", type=int, default=DEFAULT_SEED, show_default=True, help="Seed of the generated users.")
 @click.option("--steady", "is_steady", is_flag=True, help="Never answer 503 or 429.")
-def main(*, port: int, users: int, data: Path | None, seed: int, is_steady: bool) -> None:
-    """Serve a user directory that changes whenever POST /advance is called."""
-    serve(UpstreamOptions(port=port, users=users, data=data, seed=seed, is_steady=is_steady))
+def main(**options: Any) -> None:
+    """Serve a user directory that changes at each POST /advance."""
+    serve(UpstreamOptions(**options))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The upstream directory as a child of the demonstration."""
+"""The upstream directory as a child process of the demonstration."""
 
 import asyncio
 import json
@@ -16,14 +16,14 @@ import httpx2
 from docustore.embedded.processes import spawn, stop
 from docustore.errors import DemoError
 
-# A hundred thousand made-up people take some ten seconds on a busy machine.
+# Generating a hundred thousand people takes about ten seconds on a busy machine.
 READY_TIMEOUT_S: Final = 120.0
 POLL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """A directory that answers; `records` is what it holds now."""
+    """A directory that answers; `records` is the current number of records."""
 
     url: str
     records: int
@@ -31,7 +31,11 @@ class Upstream:
 
 @asynccontextmanager
 async def running_upstream(*, users: int, data: Path | None) -> AsyncIterator[Upstream]:
-    """Run the directory for the length of the block; it has `users` made-up people, or the records of a file.
+    """Run the directory for the length of the block.
+
+    Args:
+        users: Number of generated people; unused with `data`.
+        data: File of records.
 
     Raises:
         DemoError: It does not start.
@@ -42,7 +46,7 @@ async def running_upstream(*, users: int, data: Path | None) -> AsyncIterator[Up
     try:
         line = b"" if process.stdout is None else await process.stdout.readline()
         if not line:
-            raise DemoError("the upstream directory did not start; its reason stands above")
+            raise DemoError("the upstream directory did not start: see the reason above")
         url = str(json.loads(line)["url"])
         yield Upstream(url=url, records=await _records(url))
     finally:

@@ -1,1 +1,1 @@
-"""Local servers for development: MongoDB, Valkey, and the supervisor behind `up` and `demo`."""
+"""Embedded MongoDB and Valkey, and the supervisor of `up` and `demo`."""

@@ -1,4 +1,4 @@
-"""Who may use a data folder: one live process, and never together with servers of a dead one."""
+"""Locks of a data folder: one live process, and no servers of a dead one."""
 
 import asyncio
 import errno
@@ -16,16 +16,17 @@ from docustore.errors import DataDirBusyError, EmbeddedServerError
 LOCK_FILE: Final = "lock"
 # A reader of endpoints.json holds the lock for microseconds to see whether it is free.
 CLAIM_PATIENCE_S: Final = 0.5
-# mongod is gone in well under a second after SIGTERM; a checkpoint on a slow disk may take longer.
+# mongod ends in well under a second after SIGTERM; a checkpoint on a slow disk may take longer.
 PREDECESSOR_PATIENCE_S: Final = 15.0
 POLL_S: Final = 0.02
 
 
 @contextmanager
 def claimed(data_dir: Path) -> Iterator[None]:
-    """Hold the folder, creating it if need be, until the block ends or this process dies in any way.
+    """Hold the folder until the block ends or this process dies.
 
-    The lock is the kernel's (flock on an open file that no child inherits), so no crash leaves it behind.
+    A missing folder is created. The lock is the kernel's (flock on an open file that no child inherits), so a
+    killed process leaves no lock behind.
 
     Raises:
         DataDirBusyError: A live process holds the folder.
@@ -33,8 +34,12 @@ def claimed(data_dir: Path) -> Iterator[None]:
     """
     descriptor = _open_lock(data_dir)
     try:
-        if not _lock_within(descriptor, CLAIM_PATIENCE_S):
-            raise DataDirBusyError(data_dir=str(data_dir), pid=_pid_in(descriptor))
+        deadline = time.monotonic() + CLAIM_PATIENCE_S
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise DataDirBusyError(data_dir=str(data_dir), pid=_pid_in(descriptor))
+            # Blocking on purpose: nothing else runs before the lock is held, and the wait is short.
+            time.sleep(POLL_S)
         _write_pid(descriptor, os.getpid())
         yield
     finally:
@@ -54,11 +59,11 @@ def is_claimed(data_dir: Path) -> bool:
 
 
 async def outlive_predecessor(pid_file: Path) -> int:
-    """Wait until no server of an earlier start uses the folder; return the lock the next one inherits.
+    """Wait until no server of an earlier start uses the folder; return the lock.
 
-    Each server holds the flock of its pid file through a descriptor it inherits, so the lock is held exactly
-    while the server lives. That makes the pid in the file safe to kill: while the lock is held it cannot have
-    been given to another program.
+    Each server inherits a descriptor that holds the flock of its pid file, so the lock is held exactly while the
+    server lives. While the lock is held, the pid in the file cannot belong to another program. So it is safe to
+    kill a predecessor that does not end in time.
 
     Raises:
         EmbeddedServerError: The file cannot be written.
@@ -78,10 +83,12 @@ async def outlive_predecessor(pid_file: Path) -> int:
 
 
 def hand_over(descriptor: int, *, pid: int) -> None:
-    """Note the server's pid in its pid file and leave the lock to the server alone, whatever happens.
+    """Write the server's pid into its pid file, and leave the lock to the server.
+
+    The descriptor is closed in every case.
 
     Raises:
-        OSError: The pid could not be noted, for want of space.
+        OSError: The pid could not be written, such as on a full disk.
     """
     try:
         _write_pid(descriptor, pid)
@@ -90,12 +97,12 @@ def hand_over(descriptor: int, *, pid: int) -> None:
 
 
 def unusable(data_dir: Path, error: OSError) -> EmbeddedServerError:
-    """Say what is wrong with a folder that a file could not be made in."""
+    """Describe why no file could be created in a folder."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return EmbeddedServerError(f"no space is left for {data_dir}: free some, or pass another --data-dir")
+        return EmbeddedServerError(f"no space left for {data_dir}: free some, or pass another --data-dir")
     reason = error.strerror or str(error)
     return EmbeddedServerError(
-        f"{data_dir} cannot be written ({reason}): mend its permissions or pass another --data-dir"
+        f"{data_dir} cannot be written ({reason}): fix its permissions or pass another --data-dir"
     )
 
 
@@ -116,16 +123,6 @@ def _open(path: Path) -> int:
         raise unusable(path.parent, exc) from exc
 
 
-def _lock_within(descriptor: int, patience_s: float) -> bool:
-    deadline = time.monotonic() + patience_s
-    while not _try_lock(descriptor):
-        if time.monotonic() > deadline:
-            return False
-        # Blocking on purpose: the lock comes before anything runs that could be held up, and patience is short.
-        time.sleep(POLL_S)
-    return True
-
-
 def _kill(pid: int) -> None:
     if pid > 0:  # 0 would mean our own process group
         with suppress(ProcessLookupError, PermissionError):
@@ -141,7 +138,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _pid_in(descriptor: int) -> int:
-    """Return the pid a lock file names; 0 when it names none."""
+    """Return the pid in a lock file; 0 when the file is empty."""
     text = os.pread(descriptor, 20, 0).strip()
     return int(text) if text.isdigit() else 0
 

@@ -13,9 +13,9 @@ PREFIX: Final = "DOCUSTORE_"
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Return our own environment with every setting that differs from its default made explicit.
+    """Return our environment, with every setting that was set made explicit.
 
-    A child that reads its settings from it gets equal ones, whatever a command line changed in ours.
+    A child that reads it has equal settings, also when our command line changed some.
     """
     explicit = {name: getattr(settings, name) for name in settings.model_fields_set}
     variables = {
@@ -30,7 +30,7 @@ def _as_text(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Turn a setting into what JSON can hold, secrets in clear: the child needs them."""
+    """Turn a setting into JSON types, with secrets in clear text for the child."""
     match value:
         case SecretStr():
             return value.get_secret_value()

@@ -1,10 +1,11 @@
 """Start a program that must not outlive the process that started it.
 
-Run as a script, `python -I -S launcher.py PARENT_PID SIGNAL PROGRAM ARGUMENT...`, and standard library only, so
-that it costs some 15 ms. On Linux it asks the kernel for the signal (a number) at the parent's death and becomes
-the program (same process id); elsewhere it stays, passes signals on, and watches for the parent's death itself.
+Run it as a script: `python -I -S launcher.py PARENT_PID SIGNAL PROGRAM ARGUMENT...`. It uses only the standard
+library and costs about 15 ms. On Linux it asks the kernel to send the signal (a number) at the parent's death, and
+becomes the program under the same process id. Elsewhere it stays, forwards signals, and polls for the parent's
+death.
 
-The kernel means the parent *thread*: a program started from a thread gets its signal when that thread ends.
+The kernel watches the parent *thread*: a program that a thread started gets its signal when that thread ends.
 See: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
 """
 
@@ -22,7 +23,7 @@ PARENT_GONE: Final = 1
 
 
 def main(arguments: list[str]) -> int:
-    """Run the program; returns its exit code where the launcher could not become the program."""
+    """Become the program, or run it and return its exit code."""
     parent_pid, death_signal, command = int(arguments[0]), int(arguments[1]), arguments[2:]
     allow_many_files()
     if end_with_parent(parent_pid, death_signal):
@@ -31,15 +32,18 @@ def main(arguments: list[str]) -> int:
 
 
 def allow_many_files() -> None:
-    """Raise the limit of open files as far as we may: MongoDB keeps one or more for each collection and index."""
+    """Raise the limit of open files to the hard limit.
+
+    MongoDB keeps at least one file open for each collection and index.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def end_with_parent(parent_pid: int, death_signal: int) -> bool:
-    """Ask the kernel to send this process a signal when its parent dies; False where kernels cannot.
+    """Ask the kernel for a signal at the parent's death; False if not possible.
 
-    Ends this process at once if the parent has died already, as no signal would ever come.
+    Exits at once if the parent has died already, because no signal would come.
     """
     if sys.platform != "linux":
         return False
@@ -52,7 +56,7 @@ def end_with_parent(parent_pid: int, death_signal: int) -> bool:
 
 
 def _watch(command: list[str], parent_pid: int, death_signal: int) -> int:
-    # close_fds=False: the program keeps the descriptors that were passed to the launcher.
+    # close_fds=False: the program inherits the descriptors that were passed to the launcher.
     child = subprocess.Popen(command, close_fds=False)  # noqa: S603  # the command of our own caller
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _frame: child.send_signal(received))

@@ -1,4 +1,4 @@
-"""One local server from its start to its end: port, process, readiness, stop."""
+"""One local server from start to stop: port, process, readiness."""
 
 import asyncio
 import os
@@ -12,14 +12,15 @@ from typing import Final, Protocol
 
 import structlog
 
+from docustore.embedded.binaries import SearchPlaces
 from docustore.embedded.data_dir import hand_over, outlive_predecessor
 from docustore.embedded.ports import LOOPBACK, free_port, is_free
 from docustore.embedded.processes import GRACE_S, kill_group, last_lines, spawn, stop
 from docustore.errors import EmbeddedServerError
 
-# Another program may take a port between our probe and the server's own bind.
+# Another program may take the port between our probe and the bind of the server.
 PORT_ATTEMPTS: Final = 5
-# After a crash a server first replays its journal; a busy small machine takes its time as well.
+# After a crash a server first replays its journal, which is slow on a small, busy machine.
 START_TIMEOUT_S: Final = 60.0
 POLL_S: Final = 0.02
 
@@ -27,22 +28,28 @@ log = structlog.get_logger()
 
 
 class ServerKind(Protocol):
-    """What differs between MongoDB and Valkey."""
+    """The differences between MongoDB and Valkey."""
 
     @property
     def name(self) -> str:
         """Name of the log, the pid file and the folder."""
 
+    async def find(self, places: SearchPlaces) -> Path:
+        """Find the binary; see `docustore.embedded.binaries`."""
+
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
-        """Return the command that serves the folder on the loopback port, in the foreground."""
+        """Return the foreground command that serves the folder on the loopback port."""
 
     async def is_serving(self, *, folder: Path, port: int) -> bool:
-        """Tell whether the server on the port serves the folder; False for any other program."""
+        """Tell whether the program on the port is a server of the folder."""
+
+    async def make_ready(self, port: int) -> bool:
+        """Prepare an answering server for clients; False when it must restart first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalServer:
-    """A server that runs; its process ends with ours."""
+    """A running server; its process ends with ours."""
 
     name: str
     port: int
@@ -52,12 +59,12 @@ class LocalServer:
 async def start_server(
     kind: ServerKind, *, data_dir: Path, binary: Path, preferred_port: int | None
 ) -> LocalServer:
-    """Start a server on the preferred port, or on a free one if that is taken, and wait until it answers.
+    """Start a server on the preferred or a free port, and wait until it answers.
 
-    On any failure, and when cancelled, nothing of it is left running.
+    After a failure or a cancellation no process is left running.
 
     Raises:
-        EmbeddedServerError: It ended or did not answer in time; holds the last lines of its log.
+        EmbeddedServerError: It ended or did not answer in time. The message holds the last lines of its log.
     """
     folder = data_dir / kind.name
     folder.mkdir(exist_ok=True, mode=0o700)
@@ -69,8 +76,7 @@ async def start_server(
             if await _answers(kind, process, folder=folder, port=port):
                 return LocalServer(name=kind.name, port=port, process=process)
         except BaseException:
-            kill_group(process)
-            await process.wait()
+            await _end(process)
             raise
         await _end(process)
         if is_free(port):
@@ -81,7 +87,7 @@ async def start_server(
 async def stop_server(
     server: LocalServer, *, grace_s: float = GRACE_S, hurry: asyncio.Event | None = None
 ) -> None:
-    """Shut the server down; what it acknowledged is on disk even when the grace is too short."""
+    """Stop the server; acknowledged writes are on disk even when the grace is short."""
     await stop(server.process, grace_s=grace_s, hurry=hurry)
 
 
@@ -95,14 +101,14 @@ async def _spawn_after_predecessor(kind: ServerKind, command: list[str], *, data
         raise
     try:
         hand_over(lock, pid=process.pid)
-    except OSError:  # a server whose id nobody knows could not be ended by its successor
+    except OSError:  # without the pid, a successor could not kill this server
         await _end(process)
         raise
     return process
 
 
 async def _answers(kind: ServerKind, process: Process, *, folder: Path, port: int) -> bool:
-    """Wait until the server answers; False when it ended, or did not in time."""
+    """Wait until the server answers; False when it ended or the time is over."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while process.returncode is None and time.monotonic() < deadline:
         if await _accepts_connections(port) and await kind.is_serving(folder=folder, port=port):

@@ -1,4 +1,4 @@
-"""MongoDB as a one-member replica set, which transactions and change streams need."""
+"""MongoDB as a replica set of one, as transactions and change streams need it."""
 
 import asyncio
 import os
@@ -11,11 +11,12 @@ from typing import Any, Final
 from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import PyMongoError
 
+from docustore.embedded.binaries import find_mongod
 from docustore.embedded.ports import LOOPBACK
 from docustore.errors import EmbeddedServerError
 
 REPLICA_SET: Final = "rs0"
-# How far back a stopped listener may resume: 2 GiB is some 2 million user changes with images.
+# Bounds how long a listener may be stopped: 2 GiB hold about 2 million user changes with images.
 OPLOG_MIB: Final = 2048
 MIN_CACHE_GIB: Final = 0.25
 MAX_CACHE_GIB: Final = 2.0
@@ -27,23 +28,27 @@ Admin = AsyncMongoClient[dict[str, Any]]
 
 
 class Mongod:
-    """How mongod is started and recognised."""
+    """Starts and recognises mongod."""
 
     name = "mongod"
+    find = staticmethod(find_mongod)
 
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
-        """Return the command line: loopback only, no Unix socket (its path has a length limit), small caches."""
+        """Return the command line: loopback only, small caches.
+
+        No Unix socket, because the length of its path is limited.
+        """
         return [
             str(binary), "--dbpath", str(folder), "--port", str(port), "--bind_ip", LOOPBACK, "--nounixsocket",
             "--replSet", REPLICA_SET, "--oplogSize", str(OPLOG_MIB),
             "--wiredTigerCacheSizeGB", f"{_cache_gib():.2f}", "--quiet",
             "--setParameter", "diagnosticDataCollectionEnabled=false",
-            # The default waits up to 15 s for a secondary to take over; there is none.
+            # The default waits up to 15 s for a secondary to take over, but there is none.
             "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100",
         ]  # fmt: skip
 
     async def is_serving(self, *, folder: Path, port: int) -> bool:
-        """Compare the server's own data path with ours."""
+        """Compare the data path of the server with the folder."""
         try:
             async with _direct(port) as client:
                 options = await client.admin.command("getCmdLineOpts")
@@ -51,21 +56,35 @@ class Mongod:
             return False
         return bool(options["parsed"].get("storage", {}).get("dbPath") == str(folder))
 
+    async def make_ready(self, port: int) -> bool:
+        """Make the server a primary; False when it must restart to read its address.
+
+        Raises:
+            EmbeddedServerError: It ended meanwhile, or did not become primary in time.
+        """
+        try:
+            if await must_restart_to_move(port):
+                return False
+            await ensure_primary(port)
+        except PyMongoError as exc:
+            raise EmbeddedServerError(f"mongod ended while it was made a replica set: {exc}") from exc
+        return True
+
 
 def mongodb_url(port: int) -> str:
-    """Return the address that drivers discover the replica set by."""
+    """Return the address from which drivers discover the replica set."""
     return f"mongodb://{LOOPBACK}:{port}/?replicaSet={REPLICA_SET}"
 
 
 async def must_restart_to_move(port: int) -> bool:
-    """Store the server's present address in its replica-set configuration if another one is stored there.
+    """Store the server's current address in its replica-set configuration.
 
     Returns:
-        True when the configuration was changed; the server reads it at its next start only.
+        True when another address was stored. The server reads the new one only at its next start.
 
-    A forced `replSetReconfig` would do without a restart, but the server accepts it only after it has looked
-    for itself at the old address, and that takes 30 s if a program there accepts connections in silence.
-    The write is safe: the set has no other member that could hold another configuration.
+    A forced `replSetReconfig` needs no restart, but the server first connects to the old address. That takes 30 s
+    when a program there accepts connections and never answers. The write is safe: the set has no other member
+    that could hold another configuration.
     """
     async with _direct(port) as client:
         journaled = client.local.get_collection(CONFIG_COLLECTION, write_concern=WriteConcern(w=1, j=True))
@@ -77,7 +96,7 @@ async def must_restart_to_move(port: int) -> bool:
 
 
 async def ensure_primary(port: int) -> None:
-    """Make the server the one primary of its set and wait until it is.
+    """Make the server the primary of its replica set, and wait for it.
 
     Raises:
         EmbeddedServerError: It did not become primary in time.
@@ -113,6 +132,6 @@ async def _direct(port: int) -> AsyncIterator[Admin]:
 
 
 def _cache_gib() -> float:
-    """A quarter of the machine's memory within bounds: several such servers may share a laptop."""
+    """Return a quarter of the memory within bounds, as servers share a laptop."""
     memory_gib: float = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return min(MAX_CACHE_GIB, max(MIN_CACHE_GIB, memory_gib / 4))

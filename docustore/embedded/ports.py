@@ -14,10 +14,13 @@ PORTS_FILE: Final = "ports.json"
 
 
 def is_free(port: int, *, host: str = LOOPBACK) -> bool:
-    """Tell whether a server could listen on the port now; another program may take it a moment later."""
+    """Tell whether a server can listen on the port now.
+
+    Another program may take the port a moment later.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        # As servers do: connections of an earlier one in TIME_WAIT are no obstacle.
+        # As servers do: connections in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -27,7 +30,7 @@ def is_free(port: int, *, host: str = LOOPBACK) -> bool:
 
 
 def free_port(*, preferred: int | None = None, host: str = LOOPBACK) -> int:
-    """Choose the preferred port if it is free, else one that the system picks."""
+    """Return the preferred port if it is free, otherwise one that the system picks."""
     if preferred is not None and is_free(preferred, host=host):
         return preferred
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -38,25 +41,26 @@ def free_port(*, preferred: int | None = None, host: str = LOOPBACK) -> int:
 
 
 def settled_port(port: int, *, host: str) -> int:
-    """Return the port the API will listen on: the given one, or a free one for 0.
+    """Return the port for the API: the given one, or a free one for 0.
+
+    Checked before the start, because the API's server would share the port with others that allow it.
 
     Raises:
-        ConfigurationError: It cannot be listened on. Asked beforehand, because the API's server shares its port
-            with others that allow it, and would start beside them.
+        ConfigurationError: The port is taken.
     """
     if port == 0:
         return free_port(host=host)
     if not is_free(port, host=host):
         raise ConfigurationError(
             setting="DOCUSTORE_PORT",
-            problem=f"port {port} on {host} cannot be listened on: "
-            "stop the program that has it, or pass --port 0 for a free one",
+            problem=f"port {port} on {host} is taken: "
+            "stop the program that uses it, or pass --port 0 for a free one",
         )
     return port
 
 
 def remembered_ports(data_dir: Path) -> dict[str, int]:
-    """Return the ports of the last start by server name; empty when unknown or unreadable."""
+    """Return the ports of the last start by server name; empty when unreadable."""
     with suppress(OSError, ValueError):
         ports = json.loads((data_dir / PORTS_FILE).read_text())
         return {name: port for name, port in ports.items() if isinstance(port, int)}
@@ -64,5 +68,5 @@ def remembered_ports(data_dir: Path) -> dict[str, int]:
 
 
 def remember_ports(data_dir: Path, ports: Mapping[str, int]) -> None:
-    """Keep the ports for the next start, so that addresses people noted down stay true."""
+    """Store the ports for the next start, so that noted addresses stay valid."""
     (data_dir / PORTS_FILE).write_text(json.dumps(dict(ports)))

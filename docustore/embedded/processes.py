@@ -1,4 +1,4 @@
-"""Child processes that end with us, whatever happens to us."""
+"""Child processes that always end with this process."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from typing import Final
 
 from docustore.embedded import launcher
 
-# A log is started afresh above this size, with one predecessor kept beside it.
+# A larger log is rotated at the next start; one old log is kept.
 MAX_LOG_BYTES: Final = 20_000_000
 GRACE_S: Final = 10.0
 _TAIL_BYTES: Final = 8192
@@ -29,17 +29,16 @@ async def spawn(
 ) -> Process:
     """Start a program that ends when this process dies, even by SIGKILL.
 
-    Call it from the event loop's thread, and run that loop in a thread that lives as long as the program
-    should: the kernel watches the thread that spawned. The program gets a process group of its own, so that
-    a terminal's Ctrl-C reaches it only through us.
+    The kernel watches the thread that spawned the program, so call it from a thread that lives as long as the
+    program. The program has its own process group: Ctrl-C in a terminal reaches it only through this process.
 
     Args:
         command: The program's absolute path and its arguments.
-        log_path: Its output is appended to this file; None = it writes where we do.
-        inherited: File descriptors the program keeps open.
-        stdout: As `subprocess` takes it, where there is no log.
-        death_signal: What the program gets when we die. SIGKILL leaves no doubt; SIGTERM is for a program that
-            is sure to end by it, whatever else dies at the same moment.
+        log_path: The output is appended to this file; None = it goes to our own output.
+        inherited: File descriptors that stay open in the program.
+        stdout: As for `subprocess`, when there is no log.
+        death_signal: Sent to the program when we die. SIGKILL always works. SIGTERM is for a program that ends
+            by it in every case.
     """
     wrapper = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(int(death_signal))]
     log = None if log_path is None else _open_log(log_path)
@@ -60,10 +59,10 @@ async def spawn(
 
 
 async def stop(process: Process, *, grace_s: float = GRACE_S, hurry: asyncio.Event | None = None) -> None:
-    """End a spawned program: SIGTERM, then SIGKILL to its group after the grace or as soon as `hurry` is set.
+    """Stop a spawned program: SIGTERM, then SIGKILL to its group after the grace.
 
-    Does nothing to a program that has ended: its id may be another program's by then. Kills at once when the
-    caller is cancelled meanwhile.
+    SIGKILL comes at once when `hurry` is set or the caller is cancelled. A program that has ended gets no signal,
+    because its process id may belong to another program.
     """
     if process.returncode is not None:
         return
@@ -77,13 +76,13 @@ async def stop(process: Process, *, grace_s: float = GRACE_S, hurry: asyncio.Eve
 
 
 def kill_group(process: Process) -> None:
-    """Kill what is left of a spawned program's group, the program itself included."""
+    """Kill the process group of a spawned program, the program included."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def last_lines(path: Path, *, count: int = 5) -> str:
-    """Return the last lines of a log; empty when there is none."""
+    """Return the last lines of a log; empty when there is no log."""
     try:
         with path.open("rb") as log:
             log.seek(max(0, path.stat().st_size - _TAIL_BYTES))

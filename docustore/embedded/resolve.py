@@ -1,4 +1,4 @@
-"""Which MongoDB and Valkey a command uses."""
+"""Finds the MongoDB and Valkey that a command uses."""
 
 import asyncio
 import time
@@ -7,63 +7,56 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from docustore.config import Settings
-from docustore.embedded.endpoints import read_endpoints
+from docustore.embedded.endpoints_file import Endpoints, read_endpoints
 from docustore.embedded.servers import EmbeddedServers, embedded_servers
 from docustore.errors import DataDirBusyError
 
-# An `up` that was started a moment ago writes its addresses when it is ready.
+# An `up` that is still starting writes its addresses when it is ready.
 BUSY_PATIENCE_S: Final = 30.0
 POLL_S: Final = 0.2
 
 
 def known_servers(settings: Settings) -> Settings | None:
-    """Return settings with the addresses of servers that run: configured ones, or those of an `up`.
+    """Return settings that name the configured servers, or those of a running `up`.
 
-    None when there are none, and servers would have to be started. A configured MongoDB is enough: commands
-    that do not use the queue do not need its address.
+    None when servers would have to be started. A configured MongoDB is enough, because commands that do not use
+    the queue do not need its address.
     """
     if settings.mongodb_url is not None:
         return settings
     endpoints = read_endpoints(settings.data_dir)
-    if endpoints is None:
-        return None
-    return settings.model_copy(update={"mongodb_url": endpoints.mongodb_url, "redis_url": endpoints.redis_url})
+    return None if endpoints is None else with_servers(settings, endpoints)
 
 
 @asynccontextmanager
 async def reachable_servers(settings: Settings, *, hurry: asyncio.Event | None = None) -> AsyncIterator[Settings]:
     """Yield settings that name the servers, for the length of one command.
 
-    In this order: the configured addresses, the servers of the `up` on the same data folder, embedded servers
-    of the command's own, which end with the block. While another command holds the folder without sharing
-    its servers (or an `up` is still starting) it waits, 30 s at most.
+    In this order: the configured servers, those of the `up` on the same data folder, embedded servers that end
+    with the block. Waits at most 30 s while another command holds the folder, or an `up` is still starting.
 
     Args:
-        hurry: Set to kill own servers instead of waiting for their orderly end.
+        hurry: Set to kill the command's own servers instead of waiting for their orderly end.
 
     Raises:
-        DataDirBusyError: Another process kept the folder to itself all the time.
-        EmbeddedServerError: Own servers cannot be started.
+        DataDirBusyError: Another process held the folder all the time.
+        EmbeddedServerError: The command's own servers cannot be started.
     """
-    async with AsyncExitStack() as stack:
-        yield await _located(settings, stack, hurry)
-
-
-async def _located(settings: Settings, stack: AsyncExitStack, hurry: asyncio.Event | None) -> Settings:
     deadline = time.monotonic() + BUSY_PATIENCE_S
-    while True:
-        if (known := known_servers(settings)) is not None:
-            return known
-        try:
-            own = await stack.enter_async_context(embedded_servers(settings.data_dir, hurry=hurry))
-        except DataDirBusyError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            return with_servers(settings, own)
-        await asyncio.sleep(POLL_S)
+    async with AsyncExitStack() as stack:
+        while (located := known_servers(settings)) is None:
+            try:
+                own = await stack.enter_async_context(embedded_servers(settings.data_dir, hurry=hurry))
+            except DataDirBusyError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(POLL_S)
+            else:
+                located = with_servers(settings, own)
+                break
+        yield located
 
 
-def with_servers(settings: Settings, servers: EmbeddedServers) -> Settings:
-    """Return settings that name the embedded servers."""
+def with_servers(settings: Settings, servers: EmbeddedServers | Endpoints) -> Settings:
+    """Return settings that name the given servers."""
     return settings.model_copy(update={"mongodb_url": servers.mongodb_url, "redis_url": servers.redis_url})

@@ -1,28 +1,33 @@
-"""The embedded pair: MongoDB and Valkey on loopback, on free ports, with their data in one folder."""
+"""Embedded MongoDB and Valkey on free loopback ports, with data in one folder."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 import structlog
-from pymongo.errors import PyMongoError
 
-from docustore.embedded.binaries import SearchPlaces, find_mongod, find_valkey
+from docustore.embedded.binaries import SearchPlaces
 from docustore.embedded.data_dir import claimed, unusable
-from docustore.embedded.kept_server import KeptServer, OnStart
-from docustore.embedded.local_server import LocalServer, start_server, stop_server
-from docustore.embedded.mongod import Mongod, ensure_primary, mongodb_url, must_restart_to_move
-from docustore.embedded.ports import remember_ports, remembered_ports
+from docustore.embedded.local_server import LocalServer, ServerKind, start_server, stop_server
+from docustore.embedded.mongod import Mongod, mongodb_url
+from docustore.embedded.ports import is_free, remember_ports, remembered_ports
+from docustore.embedded.supervised_program import LogEvents, OnRestart, SupervisedProgram
 from docustore.embedded.valkey import Valkey, redis_url
 from docustore.errors import EmbeddedServerError
 
-# The write that moves the set is journaled, so what an orderly end would take longer for is not needed.
+# The write that moves the replica set is journaled, so an orderly end is not needed.
 MOVE_GRACE_S: Final = 1.0
+SERVER_EVENTS: Final = LogEvents(
+    subject="server",
+    ended="embedded.server_ended",
+    restarted="embedded.server_restarted",
+    start_failed="embedded.restart_failed",
+)
 
 log = structlog.get_logger()
 
@@ -43,14 +48,14 @@ async def embedded_servers(
     *,
     places: SearchPlaces | None = None,
     hurry: asyncio.Event | None = None,
-    on_restart: OnStart | None = None,
+    on_restart: OnRestart | None = None,
 ) -> AsyncIterator[EmbeddedServers]:
-    """Run both servers for the length of the block, ready for transactions and change streams.
+    """Run both servers for the length of the block.
 
-    Data stays in the folder; ports are those of the last start where they are free. The folder belongs to
-    this process alone meanwhile. A server that ends by itself is started again at the same address. Both end
-    with this process, also when it is killed. Enter it in the main thread: the servers end with the thread
-    that started them.
+    MongoDB is ready for transactions and change streams. Data stays in the folder. The ports are those of the last
+    start when they are free. No other process can use the folder meanwhile. A server that ends is restarted at the
+    same address. Both servers end with this process, also when it is killed. Enter the block in the main thread:
+    the servers end with the thread that started them.
 
     Args:
         places: Where binaries are looked for; None = the installed packages, then PATH.
@@ -61,70 +66,90 @@ async def embedded_servers(
         DataDirBusyError: Another live process uses the folder.
         EmbeddedServerError: No binary fits, the folder is unusable, or a server does not start.
     """
-    folder = data_dir.absolute()  # noqa: ASYNC240  # asks for the working directory, touches no disk
-    places, on_restart = places or SearchPlaces(), on_restart or _nobody_asks
+    folder = data_dir.absolute()  # noqa: ASYNC240  # reads the working directory, touches no disk
+    places = places or SearchPlaces()
     with claimed(folder):
-        mongod = KeptServer(partial(_start_mongod, folder, places), on_restart=on_restart)
-        valkey = KeptServer(partial(_start_valkey, folder, places), on_restart=on_restart)
+        ports = remembered_ports(folder)
+        servers = [
+            _Server(kind=kind, folder=folder, places=places, port=ports.get(kind.name))
+            for kind in (Mongod(), Valkey())
+        ]
+        programs = [
+            SupervisedProgram(
+                server.kind.name,
+                server.start,
+                log_path=folder / f"{server.kind.name}.log",
+                events=SERVER_EVENTS,
+                on_restart=on_restart or (lambda _name, _pid: None),
+            )
+            for server in servers
+        ]
         try:
-            yield await _start_both(mongod, valkey, folder)
+            mongod, valkey = await _started(servers, programs, folder)
+            yield EmbeddedServers(
+                mongodb_url=mongodb_url(mongod.port),
+                redis_url=redis_url(valkey.port),
+                mongod_pid=mongod.process.pid,
+                valkey_pid=valkey.process.pid,
+            )
         finally:
-            await asyncio.gather(mongod.stop(hurry=hurry), valkey.stop(hurry=hurry))
+            await asyncio.gather(*(program.stop(hurry=hurry) for program in programs))
 
 
-async def _start_both(mongod: KeptServer, valkey: KeptServer, data_dir: Path) -> EmbeddedServers:
+@dataclass(slots=True, kw_only=True)
+class _Server:
+    """Starts one server; its port stays the same after the first start."""
+
+    kind: ServerKind
+    folder: Path
+    places: SearchPlaces
+    port: int | None
+    running: LocalServer | None = None
+
+    async def start(self) -> Process:
+        if self.running is not None and not is_free(self.running.port):
+            # Clients would not find the server on another port.
+            raise EmbeddedServerError(f"port {self.running.port} is taken: stop the program that uses it")
+        try:
+            self.running = await _ready_server(self.kind, self.folder, self.places, self.port)
+        except OSError as exc:
+            raise unusable(self.folder, exc) from exc
+        self.port = self.running.port
+        return self.running.process
+
+
+async def _started(
+    servers: Sequence[_Server], programs: Sequence[SupervisedProgram], data_dir: Path
+) -> list[LocalServer]:
     started = time.monotonic()
-    ports = remembered_ports(data_dir)
-    # Both outcomes are waited for, so that the caller's clean-up finds neither of them half started.
-    outcomes = await asyncio.gather(
-        mongod.start(ports.get(Mongod.name)), valkey.start(ports.get(Valkey.name)), return_exceptions=True
-    )
+    # All outcomes are awaited, so that the caller's clean-up finds no server half started.
+    outcomes = await asyncio.gather(*(program.start() for program in programs), return_exceptions=True)
+    for outcome in outcomes:
+        if outcome is not None:
+            raise outcome
+    running = [server.running for server in servers if server.running is not None]
+    ports = {server.name: server.port for server in running}
     try:
-        document_server, queue_server = (_server(outcome) for outcome in outcomes)
-        remember_ports(data_dir, {server.name: server.port for server in (document_server, queue_server)})
+        remember_ports(data_dir, ports)
     except OSError as exc:
         raise unusable(data_dir, exc) from exc
     log.info(
         "embedded.servers_started",
         data_dir=str(data_dir),
-        mongod_port=document_server.port,
-        valkey_port=queue_server.port,
         duration_s=round(time.monotonic() - started, 2),
+        **{f"{name}_port": port for name, port in ports.items()},
     )
-    return EmbeddedServers(
-        mongodb_url=mongodb_url(document_server.port),
-        redis_url=redis_url(queue_server.port),
-        mongod_pid=document_server.process.pid,
-        valkey_pid=queue_server.process.pid,
-    )
+    return running
 
 
-async def _start_mongod(data_dir: Path, places: SearchPlaces, port: int | None) -> LocalServer:
-    binary = await find_mongod(places)
-    server = await start_server(Mongod(), data_dir=data_dir, binary=binary, preferred_port=port)
+async def _ready_server(kind: ServerKind, data_dir: Path, places: SearchPlaces, port: int | None) -> LocalServer:
+    binary = await kind.find(places)
+    server = await start_server(kind, data_dir=data_dir, binary=binary, preferred_port=port)
     try:
-        if await must_restart_to_move(server.port):
-            await stop_server(server, grace_s=MOVE_GRACE_S)
-            return await _start_mongod(data_dir, places, server.port)
-        await ensure_primary(server.port)
-    except BaseException as exc:
+        if await kind.make_ready(server.port):
+            return server
+    except BaseException:
         await stop_server(server)
-        if isinstance(exc, PyMongoError):
-            raise EmbeddedServerError(f"mongod ended while it was made a replica set: {exc}") from exc
         raise
-    return server
-
-
-async def _start_valkey(data_dir: Path, places: SearchPlaces, port: int | None) -> LocalServer:
-    binary = await find_valkey(places)
-    return await start_server(Valkey(), data_dir=data_dir, binary=binary, preferred_port=port)
-
-
-def _server(outcome: LocalServer | BaseException) -> LocalServer:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
-
-
-def _nobody_asks(_name: str, _pid: int) -> None:
-    pass
+    await stop_server(server, grace_s=MOVE_GRACE_S)
+    return await _ready_server(kind, data_dir, places, server.port)

@@ -86,7 +86,8 @@ def fitted(row: HistoryRow) -> HistoryRow:
     reduced: HistoryRow = {**row, "changes": _reduced_changes(row["changes"])}
     if _row_size(reduced) <= MAX_ROW_BYTES:
         return reduced
-    after, omitted = _smallest_fields(row["after"] or {})
+    # Not `or`: a raw image is decoded to tell whether it is empty, and not every date can be decoded.
+    after, omitted = _smallest_fields({} if row["after"] is None else row["after"])
     return {**reduced, "after": after, "omitted": omitted}
 
 

@@ -1,4 +1,4 @@
-"""A process that holds embedded servers until it is killed: `python holder.py FOLDER` prints their JSON."""
+"""Runs embedded servers until it is killed: `python holder.py FOLDER`."""
 
 import asyncio
 import json

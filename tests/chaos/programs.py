@@ -1,4 +1,4 @@
-"""The service's own processes, started and killed by tests."""
+"""Processes of the service that tests start and kill."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Program:
-    """One process of the service, with its output kept for a failed test to show."""
+    """One process of the service; a failed test shows its output."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
@@ -33,17 +33,17 @@ class Program:
         return self._process.returncode is None
 
     async def kill(self) -> None:
-        """End it the hard way, as a power cut would."""
+        """Send SIGKILL, as in a power cut."""
         if self.is_running:
             self._process.kill()
         await self._process.wait()
 
     async def wait(self) -> int:
-        """Wait until it ends by itself; return its exit code."""
+        """Wait for its end; return its exit code."""
         return await self._process.wait()
 
     async def stop(self) -> int:
-        """Ask it to end, as a deploy does; return its exit code."""
+        """Send SIGTERM, as a deploy does; return its exit code."""
         if self.is_running:
             self._process.send_signal(signal.SIGTERM)
         return await self._process.wait()
@@ -53,7 +53,7 @@ class Program:
 async def program(
     *arguments: str, settings: Settings, log: Path, extra: Mapping[str, str] | None = None
 ) -> AsyncIterator[Program]:
-    """Run `python ARGUMENTS` with the settings in its environment; it is gone when the block ends."""
+    """Run `python ARGUMENTS` with the settings until the block ends."""
     environment = {
         **os.environ,
         "DOCUSTORE_MONGODB_URL": settings.mongodb_url or "",

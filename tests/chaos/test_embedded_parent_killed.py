@@ -23,7 +23,7 @@ async def start_holder(folder: Path) -> tuple[Process, dict[str, Any]]:
 
 
 async def test_servers_end_when_the_parent_is_killed(tmp_path: Path) -> None:
-    """No chance to clean up is left to a process that gets SIGKILL; the kernel must do it."""
+    """A process that gets SIGKILL cannot clean up; the kernel must do it."""
     process, servers = await start_holder(tmp_path)
     pids = (servers["mongod_pid"], servers["valkey_pid"])
     assert all(is_alive(pid) for pid in pids)
@@ -38,7 +38,7 @@ async def test_servers_end_when_the_parent_is_killed(tmp_path: Path) -> None:
 
 
 async def test_folder_starts_again_after_the_kill(tmp_path: Path) -> None:
-    """At once: what the dead parent's servers still write must not meet the new ones."""
+    """New servers wait for the last writes of the old ones."""
     process, servers = await start_holder(tmp_path)
     async with AsyncMongoClient(servers["mongodb_url"], w="majority") as client:
         await client.store.things.insert_many([{"n": n} for n in range(1000)])

@@ -1,4 +1,4 @@
-"""`docustore up` as a person starts it, and what is left of it after the worst."""
+"""`docustore up` as a user starts it, and after SIGKILL."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from docustore.embedded.data_dir import is_claimed
-from docustore.embedded.endpoints import read_endpoints
+from docustore.embedded.endpoints_file import read_endpoints
 from tests.alive import is_alive
 from tests.waiting import until
 
@@ -48,7 +48,7 @@ async def get(url: str, *, key: str | None = None) -> int:
 
 
 def processes_of(endpoints: dict[str, Any]) -> list[psutil.Process]:
-    """List all processes of an `up`, with those that its children have started."""
+    """List all processes of an `up`, with the children of its children."""
     supervisor = psutil.Process(endpoints["pids"]["supervisor"])
     return [supervisor, *supervisor.children(recursive=True)]
 
@@ -89,7 +89,7 @@ async def test_killed_api_serves_again_on_its_port(tmp_path: Path) -> None:
 
 
 async def test_nothing_survives_a_killed_up(tmp_path: Path) -> None:
-    """All of it, processes of processes too: an orphan would hold ports, queues and leases."""
+    """An orphaned process would hold ports, queues and leases."""
     async with up(tmp_path) as (process, endpoints):
         processes = processes_of(endpoints)
         assert len(processes) >= 6

@@ -1,4 +1,4 @@
-"""The deployment files speak of things that exist, and stay hardened."""
+"""The deployment files name existing things, and stay hardened."""
 
 import re
 import tomllib
@@ -89,7 +89,7 @@ def test_service_waits_for_what_it_needs(name: str) -> None:
 
 @EVERY_SERVICE
 def test_setting_exists(name: str) -> None:
-    """A variable that is no setting would be ignored in silence."""
+    """A variable without a setting would be ignored silently."""
     known = {f"DOCUSTORE_{field.upper()}" for field in Settings.model_fields} | {CONFIG_FILE_VARIABLE}
     used = {variable for variable in SERVICES[name].get("environment", {}) if variable.startswith("DOCUSTORE_")}
 

@@ -1,1 +1,1 @@
-"""What `docustore doctor` looks at: one module per thing that can be wrong."""
+"""Checks of `docustore doctor`, one module per subject."""

@@ -1,11 +1,11 @@
-"""What a check of `docustore doctor` found."""
+"""The result of one check of `docustore doctor`."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class FindingStatus(StrEnum):
-    """How bad it is; only `failed` makes the command fail."""
+    """Severity of a finding; only `failed` makes the command fail."""
 
     OK = "ok"
     WARNING = "warning"
@@ -15,7 +15,7 @@ class FindingStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One row: what was looked at, what was seen, and for what is not ok the next step."""
+    """One check, its result, and the next step when it is not ok."""
 
     check: str
     status: FindingStatus
@@ -24,20 +24,20 @@ class Finding:
 
 
 def ok(check: str, seen: str) -> Finding:
-    """Make a finding that needs nobody."""
+    """Make a finding that needs no action."""
     return Finding(check=check, status=FindingStatus.OK, seen=seen)
 
 
 def warning(check: str, seen: str, *, next_step: str) -> Finding:
-    """Make a finding that will need somebody one day."""
+    """Make a finding that will need action later."""
     return Finding(check=check, status=FindingStatus.WARNING, seen=seen, next_step=next_step)
 
 
 def failed(check: str, seen: str, *, next_step: str) -> Finding:
-    """Make a finding that keeps a deployment from working."""
+    """Make a finding that prevents a deployment from working."""
     return Finding(check=check, status=FindingStatus.FAILED, seen=seen, next_step=next_step)
 
 
 def skipped(check: str, seen: str) -> Finding:
-    """Make a finding about what could not, or need not, be looked at."""
+    """Make a finding for a check that was not possible or not needed."""
     return Finding(check=check, status=FindingStatus.SKIPPED, seen=seen)

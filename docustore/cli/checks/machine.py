@@ -20,7 +20,7 @@ AMPLE_FREE_GB: Final = 5.0
 
 
 def python_version() -> Finding:
-    """Check the interpreter."""
+    """Check the Python version."""
     seen = f"{platform.python_version()} at {sys.executable}"
     if sys.version_info[:2] < OLDEST_PYTHON:
         return failed("python", seen, next_step="install Python 3.11 or later and run `make setup` again")
@@ -28,7 +28,7 @@ def python_version() -> Finding:
 
 
 def data_folder(settings: Settings) -> Finding:
-    """Check that the data folder, or the place where it will be made, can be written."""
+    """Check that the data folder can be written, or created."""
     folder = _nearest_existing(settings.data_dir)
     if not folder.is_dir():
         return failed("data folder", f"{folder} is not a folder", next_step="pass another --data-dir")
@@ -39,13 +39,13 @@ def data_folder(settings: Settings) -> Finding:
         return failed(
             "data folder",
             f"{folder} cannot be written ({exc.strerror})",
-            next_step="mend its permissions or pass another --data-dir",
+            next_step="fix its permissions or pass another --data-dir",
         )
     return ok("data folder", f"{settings.data_dir} is writable")
 
 
 def free_disk(settings: Settings) -> Finding:
-    """Check the space left for the data folder."""
+    """Check the free disk space of the data folder."""
     free_gb = shutil.disk_usage(_nearest_existing(settings.data_dir)).free / 1e9
     seen = f"{free_gb:.1f} GB free"
     if free_gb < LEAST_FREE_GB:
@@ -56,7 +56,7 @@ def free_disk(settings: Settings) -> Finding:
 
 
 async def server_binaries(settings: Settings) -> Finding:
-    """Check that the embedded servers' programs are there and run; not needed where servers are configured."""
+    """Check that the server binaries run; skipped when servers are configured."""
     if settings.mongodb_url is not None:
         return skipped("server binaries", "not needed: servers are configured")
     places = SearchPlaces()

@@ -1,4 +1,4 @@
-"""Checks of MongoDB: reachable, new enough, a replica set that takes majority writes, its clock and its oplog."""
+"""Checks of MongoDB: connection, version, replica set, writes, clock, oplog."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -17,17 +17,17 @@ Client = AsyncMongoClient[dict[str, Any]]
 # Pre- and post-images of changes need 6.0.
 OLDEST_VERSION: Final = (6, 0)
 TIMEOUT_MS: Final = 5000
-# Leases and watermarks go by the server's clock, logs and the API's times by ours.
+# Leases and watermarks use the server's clock, logs and times of the API use this machine's clock.
 TOLERABLE_SKEW_S: Final = 2.0
 WORST_SKEW_S: Final = 30.0
-# A listener that is down for a night or a day must find its position in the oplog again.
+# A listener that was down for a day must still find its position in the oplog.
 COMFORTABLE_WINDOW_H: Final = 24.0
 FULL_SHARE: Final = 0.9
 SECONDS_PER_HOUR: Final = 3600
 
 
 async def mongodb_findings(settings: Settings) -> AsyncIterator[Finding]:
-    """Look at the server, one finding after another; ends early where nothing more can be seen."""
+    """Yield the findings one by one; stops after a failed connection."""
     client: Client = AsyncMongoClient(
         settings.mongodb_url, serverSelectionTimeoutMS=TIMEOUT_MS, tz_aware=True, appname="docustore-doctor"
     )
@@ -74,7 +74,7 @@ async def _majority_write_finding(client: Client, settings: Settings) -> Finding
     majority = WriteConcern(w="majority", wtimeout=TIMEOUT_MS)
     users = client.get_database(settings.mongodb_database).get_collection("users", write_concern=majority)
     try:
-        # Matches nothing and so changes nothing, but waits for the majority as any write does.
+        # Matches and changes no document, but waits for the majority as any write does.
         await users.update_one({"_id": ObjectId()}, {"$set": {"version": 0}})
     except PyMongoError as exc:
         return failed(
@@ -107,11 +107,11 @@ async def _oplog_finding(client: Client) -> Finding:
     window_h = (last["ts"].time - first["ts"].time) / SECONDS_PER_HOUR
     used = stats[0]["storageStats"]["size"] / stats[0]["storageStats"]["maxSize"]
     seen = f"{window_h:.1f} h, {used:.0%} of its size used"
-    # One that is not full yet is as short as the server is young.
+    # An oplog that is not full covers the age of the server, which may be short.
     if used >= FULL_SHARE and window_h < COMFORTABLE_WINDOW_H:
         return warning(
             "oplog window",
             seen,
-            next_step="raise the oplog's size (replSetResizeOplog): a listener stopped for longer starts anew",
+            next_step="raise the oplog's size (replSetResizeOplog): else a listener that was down loses its place",
         )
     return ok("oplog window", seen)

@@ -1,4 +1,4 @@
-"""Checks of Valkey: reachable, and keeping its data over a restart."""
+"""Checks of Valkey: connection and persistence."""
 
 from collections.abc import AsyncIterator
 from typing import Final
@@ -13,7 +13,7 @@ TIMEOUT_S: Final = 5.0
 
 
 async def valkey_findings(settings: Settings) -> AsyncIterator[Finding]:
-    """Look at the server, one finding after another; ends early where it does not answer."""
+    """Yield the findings one by one; stops after a failed connection."""
     if settings.redis_url is None:
         yield failed("valkey", "no address", next_step="set DOCUSTORE_REDIS_URL beside DOCUSTORE_MONGODB_URL")
         return
@@ -44,6 +44,6 @@ def _persistence_finding(info: dict[str, object]) -> Finding:
         return failed(
             "valkey persistence",
             "the last write to the append-only file failed",
-            next_step="look at Valkey's log and its disk",
+            next_step="check the log and the disk of Valkey",
         )
     return ok("valkey persistence", "append-only file")

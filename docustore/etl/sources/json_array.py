@@ -77,10 +77,11 @@ class _Scanner:
                 continue
             # A number at the end of a block may continue in the next block.
             is_whole = end < len(self._text) and self._text[end] not in _IN_NUMBERS
+            size = end - self._at
+            # `_more` moves the element to the start of the text, so only its size still holds.
             if is_whole or not self._more():
-                element = self._text[self._at : end]
-                self._at = end
-                return element
+                self._at += size
+                return self._text[self._at - size : self._at]
 
     def _more(self) -> bool:
         block = next(self._blocks, "")

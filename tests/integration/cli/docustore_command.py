@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
 
 
 async def run_docustore(*arguments: str, **environment: str) -> Outcome:
-    # A narrow window would break lines that tests compare.
+    # In a narrow window, lines that tests compare would be folded.
     variables = {name: value for name, value in os.environ.items() if not name.startswith("DOCUSTORE_")}
     variables["COLUMNS"] = "120"
     process = await asyncio.create_subprocess_exec(

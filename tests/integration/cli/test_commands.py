@@ -83,7 +83,7 @@ async def test_doctor_names_the_next_step_of_failures() -> None:
     assert all(row["next_step"] for row in failures.values())
 
 
-async def test_doctor_is_content_after_the_deploy_step(settings: Settings, database: Database) -> None:
+async def test_doctor_is_healthy_after_the_deploy_step(settings: Settings, database: Database) -> None:
     outcome = await run_docustore("doctor", "--json", **addresses(settings))
 
     statuses = {row["check"]: row["status"] for row in outcome.document["findings"]}
@@ -111,7 +111,7 @@ async def test_sigterm_ends_own_servers_in_order(tmp_path: Path) -> None:
     async def has_started() -> bool:
         return mongod_pid.exists() and bool(mongod_pid.read_text())
 
-    # Held as by a server of an earlier start, so that the command is sure to be at it still.
+    # Held as by a server of an earlier start, so that the command cannot finish.
     with (tmp_path / "valkey.pid").open("w") as earlier:
         fcntl.flock(earlier, fcntl.LOCK_EX)
         process = await asyncio.create_subprocess_exec(

@@ -1,4 +1,4 @@
-"""The demonstration, whole, as a newcomer starts it."""
+"""The whole demonstration, as a new user starts it."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The demonstration's proof finds what does not add up, and spares what is not its own."""
+"""The proof finds discrepancies, and no database of others is dropped."""
 
 from typing import Any
 
@@ -7,8 +7,7 @@ from docustore.changes.status import wait_until_applied
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.demo.marker import MARKER, keep_from_demos
-from docustore.demo.prepare import make_empty
+from docustore.demo.demo_database import MARKER, keep_from_demos, make_empty
 from docustore.demo.proof import OUTCOMES, discrepancies
 from docustore.etl.models import EtlRun, RunTrigger
 from tests.listening import listening, make_user
@@ -27,7 +26,7 @@ async def found(database: Database, *, applied: int, run: dict[str, Any] = RUN) 
     return await discrepancies(database, runs=[run], applied=applied, analytics=analytics)
 
 
-async def test_nothing_is_found_where_all_adds_up(database: Database, settings: Settings) -> None:
+async def test_nothing_is_found_when_everything_reconciles(database: Database, settings: Settings) -> None:
     applied = await filled(database, settings)
 
     assert await found(database, applied=applied) == []
@@ -70,8 +69,8 @@ async def test_earlier_demonstration_makes_room(settings: Settings, database: Da
     assert await database["users"].count_documents({}) == 0
 
 
-async def test_store_that_others_fill_is_spared(database: Database) -> None:
-    """A marked database may have become somebody's own since: then its users come from elsewhere too."""
+async def test_store_with_other_sources_is_not_dropped(database: Database) -> None:
+    """A marked database may hold real users by now: then it has other sources."""
     await make_empty(database)
     await EtlRun(source="crm", trigger=RunTrigger.SCHEDULE, created_at=now_utc()).insert()
     await database["users"].insert_one(make_user())

@@ -1,6 +1,7 @@
-"""A stand-in for a part of the service: `python fake_child.py NAME JOURNAL` notes its start and its end.
+"""A fake part of the service that records its start and its end.
 
-`api` answers every GET with 200 on DOCUSTORE_PORT; `stubborn` ignores SIGTERM; `broken` ends at once.
+Usage: `python fake_child.py NAME JOURNAL`. `api` answers every GET with 200 on DOCUSTORE_PORT; `stubborn` ignores
+SIGTERM; `broken` ends at once.
 """
 
 import os

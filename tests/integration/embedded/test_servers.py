@@ -29,7 +29,7 @@ async def insert_document(url: str) -> None:
 
 
 def places_with_broken_mongod(folder: Path) -> SearchPlaces:
-    """Make a mongod that prints its version and then fails, beside the Valkey that is installed."""
+    """Create a mongod that fails after printing its version, beside the real Valkey."""
     script = folder / "mongod"
     script.write_text('#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "unrecognised option"; exit 2\n')
     script.chmod(0o755)
@@ -78,7 +78,7 @@ async def test_restart_keeps_addresses_and_data(tmp_path: Path) -> None:
 
 
 async def test_occupied_port_moves_the_server(tmp_path: Path) -> None:
-    """The set's configuration names its own address; a silent program on it must not cost half a minute."""
+    """The replica set stores its address; a silent program there must not cost 30 s."""
     started = time.monotonic()
     async with embedded_servers(tmp_path) as first:
         await insert_document(first.mongodb_url)
@@ -94,7 +94,7 @@ async def test_occupied_port_moves_the_server(tmp_path: Path) -> None:
 
 
 async def test_failed_start_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Valkey starts, MongoDB cannot: the folder is free afterwards, and the error shows mongod's log."""
+    """MongoDB fails: Valkey is stopped, and the error shows the log of mongod."""
     places = places_with_broken_mongod(tmp_path)
 
     with pytest.raises(EmbeddedServerError, match=r"exit code 2(.|\n)*unrecognised option"):

@@ -3,18 +3,19 @@ import os
 import socket
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from docustore.config import Settings
-from docustore.embedded.children import ChildSpec
-from docustore.embedded.endpoints import Endpoints, read_endpoints
+from docustore.embedded.data_dir import is_claimed
+from docustore.embedded.endpoints_file import Endpoints, read_endpoints
 from docustore.embedded.processes import GRACE_S
 from docustore.embedded.resolve import known_servers, reachable_servers
-from docustore.embedded.service import ServicePlan
+from docustore.embedded.service import Command, Prepare, ServicePlan
 from docustore.embedded.supervisor import running_service
-from docustore.errors import ConfigurationError, DataDirBusyError, ServiceStartError
+from docustore.errors import ConfigurationError, DataDirBusyError, SchemaDriftError, ServiceStartError
 from tests.alive import is_alive
 from tests.waiting import until
 
@@ -32,13 +33,13 @@ def free_port_settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"port": 0})
 
 
-def plan_of(*names: str, journal: Path, preparation: str | None = None) -> ServicePlan:
-    def spec(name: str) -> ChildSpec:
-        return ChildSpec(name=name, command=(sys.executable, str(FAKE_CHILD), name, str(journal)))
+def plan_of(*names: str, journal: Path, prepare: Prepare | None = None) -> ServicePlan:
+    def command(name: str) -> Command:
+        return (sys.executable, str(FAKE_CHILD), name, str(journal))
 
     return ServicePlan(
-        preparation=None if preparation is None else spec(preparation),
-        children=tuple(spec(name) for name in names),
+        prepare=prepare,
+        children={name: command(name) for name in names},
         ready_path="/health/ready" if "api" in names else None,
     )
 
@@ -62,7 +63,7 @@ async def test_children_get_addresses_and_are_listed(free_port_settings: Setting
 
 
 async def test_drain_goes_from_api_to_listener(free_port_settings: Settings, journal: Path) -> None:
-    """The API first, so that nothing new comes in while the rest finishes."""
+    """The API first, so that no new work arrives while the rest finishes."""
     async with running_service(free_port_settings, plan=plan_of(*ALL, journal=journal)):
 
         async def have_started() -> bool:
@@ -90,7 +91,7 @@ async def test_killed_child_is_started_again(free_port_settings: Settings, journ
 
 
 async def test_hurry_kills_what_will_not_end(free_port_settings: Settings, journal: Path) -> None:
-    """The second Ctrl-C: a person who waits has said enough."""
+    """The second Ctrl-C does not wait for the grace period."""
     hurry = asyncio.Event()
     plan = plan_of("stubborn", journal=journal)
     async with running_service(free_port_settings, plan=plan, hurry=hurry) as endpoints:
@@ -106,12 +107,8 @@ async def test_hurry_kills_what_will_not_end(free_port_settings: Settings, journ
     assert not is_alive(endpoints.pids["stubborn"])
 
 
-async def test_broken_child_shows_its_last_words(free_port_settings: Settings, journal: Path) -> None:
-    plan = ServicePlan(
-        preparation=None,
-        children=plan_of("broken", journal=journal).children,
-        ready_path="/health/ready",
-    )
+async def test_broken_child_shows_its_last_log_lines(free_port_settings: Settings, journal: Path) -> None:
+    plan = replace(plan_of("broken", journal=journal), ready_path="/health/ready")
 
     with pytest.raises(ServiceStartError, match=r"broken did not start(.|\n)*this part is broken"):
         async with running_service(free_port_settings, plan=plan):
@@ -119,16 +116,24 @@ async def test_broken_child_shows_its_last_words(free_port_settings: Settings, j
 
 
 async def test_failed_preparation_starts_nothing(free_port_settings: Settings, journal: Path) -> None:
-    plan = plan_of("worker", journal=journal, preparation="broken")
+    prepared: list[Settings] = []
 
-    with pytest.raises(ServiceStartError, match=r"exit code 1(.|\n)*this part is broken"):
+    async def prepare(settings: Settings) -> None:
+        prepared.append(settings)
+        raise SchemaDriftError("two users share an e-mail")
+
+    plan = plan_of("worker", journal=journal, prepare=prepare)
+
+    with pytest.raises(SchemaDriftError, match="two users share an e-mail"):
         async with running_service(free_port_settings, plan=plan):
             pass
 
+    assert prepared[0].mongodb_url == free_port_settings.mongodb_url
     assert not lines_of(journal)
+    assert not is_claimed(free_port_settings.data_dir)
 
 
-async def test_taken_port_is_said_before_the_start(settings: Settings, journal: Path) -> None:
+async def test_taken_port_is_reported_before_the_start(settings: Settings, journal: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = settings.model_copy(update={"port": other.getsockname()[1]})
 
@@ -145,8 +150,8 @@ async def test_second_service_on_a_folder_is_refused(free_port_settings: Setting
                 pass
 
 
-async def test_busy_folder_is_said_before_a_taken_port(settings: Settings, journal: Path) -> None:
-    """Of a second start of the same service both are true; another port would not help."""
+async def test_busy_folder_is_reported_before_a_port(settings: Settings, journal: Path) -> None:
+    """A second start has both problems; another port would not help."""
     plan = plan_of("worker", journal=journal)
     with socket.create_server(("127.0.0.1", 0)) as other:
         same_port = settings.model_copy(update={"port": other.getsockname()[1]})
@@ -157,7 +162,7 @@ async def test_busy_folder_is_said_before_a_taken_port(settings: Settings, journ
 
 
 async def test_commands_use_the_servers_of_a_service(tmp_path: Path, journal: Path) -> None:
-    """Embedded servers are shared by address: a second pair on the folder would be refused."""
+    """Commands share the embedded servers: a second pair on the folder is refused."""
     own = Settings(data_dir=tmp_path / "data", port=0)
     assert known_servers(own) is None
 

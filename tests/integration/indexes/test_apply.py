@@ -1,4 +1,4 @@
-"""A database becomes as declared, once, whoever asks."""
+"""Apply makes a database as declared, once, for any number of callers."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -13,7 +13,6 @@ from docustore.database import Database
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ("scripts/create_indexes.py",)
-MODULE = ("-m", "indexes")
 
 
 async def run(settings: Settings | None, *arguments: str, **variables: str) -> tuple[int, str, str]:
@@ -51,7 +50,7 @@ async def test_plan_says_drift_until_applied(settings: Settings, database: Datab
 async def test_two_processes_apply_at_once(settings: Settings, database: Database) -> None:
     await database.client.drop_database(database.name)
 
-    results = await asyncio.gather(*(run(settings, *MODULE, "apply", "--json") for _ in range(2)))
+    results = await asyncio.gather(*(run(settings, *SCRIPT, "--json") for _ in range(2)))
 
     assert [code for code, _, _ in results] == [0, 0]
     assert sum(bool(json.loads(stdout)["actions"]) for _, stdout, _ in results) == 1
@@ -68,7 +67,7 @@ async def test_undeclared_index_is_drift(settings: Settings, database: Database)
 
 
 async def test_unconfigured_command_says_what_to_set(tmp_path: Path) -> None:
-    code, stdout, stderr = await run(None, *MODULE, "plan", "--json", DOCUSTORE_DATA_DIR=str(tmp_path))
+    code, stdout, stderr = await run(None, *SCRIPT, "--plan", "--json", DOCUSTORE_DATA_DIR=str(tmp_path))
 
     assert code == 1
     assert json.loads(stdout)["error"]["type"] == "ConfigurationError"
@@ -80,7 +79,7 @@ async def test_duplicates_fail_in_one_sentence(settings: Settings, database: Dat
     await database["users"].drop_index("email_unique")
     await database["users"].insert_many([{"email": "ada@example.org"}, {"email": "ada@example.org"}])
 
-    code, _, stderr = await run(settings, *MODULE, "apply")
+    code, _, stderr = await run(settings, *SCRIPT)
 
     assert code == 1
     assert "index email_unique of users cannot be unique" in stderr

@@ -78,7 +78,7 @@ def test_every_digit_of_a_token_counts(seconds: int, increment: int) -> None:
 
 
 def test_refused_token_is_named_by_its_two_digit_type() -> None:
-    with pytest.raises(ValueError, match=r": 81$"):
+    with pytest.raises(ValueError, match=r": 81;"):
         token_time({"_data": "8165A1B2C3"})
 
 

@@ -9,7 +9,7 @@ from docustore.etl.models import EtlRun, RunState, RunTrigger
 
 
 def test_ids_of_runs_are_never_cut() -> None:
-    """`etl show` takes whole ids only; a long source's name gives way."""
+    """`etl show` takes whole ids only, so a long source name is folded."""
     run = EtlRun.model_construct(
         id=ObjectId(), source="a-rather-long-name-of-a-source", trigger=RunTrigger.CLI, state=RunState.SUPERSEDED,
         created_at=now_utc(), started_at=now_utc(), finished_at=None,

@@ -1,4 +1,4 @@
-"""The demonstration's records: the same for the same seed, and in every mess that the ETL must cope with."""
+"""The demonstration's records: repeatable, with every defect for the ETL."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def test_same_seed_gives_same_records() -> None:
 
 
 def test_record_depends_on_its_own_number_only() -> None:
-    """So newcomers follow on without a break, and a larger directory holds the smaller one."""
+    """New records continue the numbers, and a larger directory holds the smaller one."""
     assert make_record(4321, seed=7, until=UNTIL) == ENTRIES[4321]
     assert next(make_records(1, seed=7, until=UNTIL, first=4321)) == ENTRIES[4321]
 

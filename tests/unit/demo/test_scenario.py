@@ -1,4 +1,4 @@
-"""The demonstration's steps against a service whose answers are scripted: what happens at a full hour."""
+"""The steps of the demonstration at a full hour, with scripted answers."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ def run(run_id: str, *, state: str = "succeeded", inserted: int = 0) -> dict[str
 
 
 async def played(*listings: list[dict[str, Any]]) -> Outcome:
-    """Play against an API that answers `/etl/runs` with one listing after another, the last for ever."""
+    """Play against an API with the given listings of `/etl/runs`; the last repeats."""
     shown: Iterator[list[dict[str, Any]]] = iter(listings[:-1])
 
     def answer(request: httpx2.Request) -> httpx2.Response:

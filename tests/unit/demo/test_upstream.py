@@ -1,4 +1,4 @@
-"""The upstream service speaks the protocol to the letter, and changes in every way a directory does."""
+"""The upstream service: its protocol, and the changes of its directory."""
 
 import gzip
 from collections import Counter
@@ -139,7 +139,7 @@ def test_deleted_users_are_not_touched_again() -> None:
 
 @pytest.mark.parametrize("compress", [False, True])
 def test_file_is_served_whole_after_it_all_arrived(tmp_path: Path, *, compress: bool) -> None:
-    """The tenth that changed last is held back; odd records are served as they stand in the file."""
+    """The newest tenth is held back; odd records are served unchanged."""
     lines = [msgspec.json.encode({"id": n, "modifiedAt": f"2024-01-{n % 28 + 1:02}T00:00:00Z"}) for n in range(97)]
     lines += [
         b'{"email":"x@example.org"}',

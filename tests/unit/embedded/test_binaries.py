@@ -16,7 +16,7 @@ def make_program(folder: Path, name: str, script: str) -> Path:
 
 
 @pytest.mark.parametrize("find", [find_mongod, find_valkey])
-async def test_without_a_binary_we_say_what_to_do(find) -> None:
+async def test_missing_binary_names_the_next_step(find) -> None:
     with pytest.raises(EmbeddedServerError) as caught:
         await find(NOWHERE)
 
@@ -27,7 +27,7 @@ async def test_without_a_binary_we_say_what_to_do(find) -> None:
 
 
 async def test_a_missing_library_is_named(tmp_path: Path) -> None:
-    """The dynamic loader's own words are the only ones that help."""
+    """Only the message of the dynamic loader explains the failure."""
     words = "mongod: error while loading shared libraries: libcrypto.so.3: cannot open shared object file"
     make_program(tmp_path, "mongod", f"echo '{words}' >&2; exit 127")
 

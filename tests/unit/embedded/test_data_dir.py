@@ -7,7 +7,7 @@ from docustore.embedded.data_dir import claimed, hand_over, is_claimed
 from docustore.errors import DataDirBusyError, EmbeddedServerError
 
 
-def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+def test_a_folder_has_one_holder_at_a_time(tmp_path: Path) -> None:
     with (
         claimed(tmp_path),
         pytest.raises(DataDirBusyError, match="stop it, or pass another --data-dir"),
@@ -35,14 +35,14 @@ def test_a_file_is_no_data_folder(tmp_path: Path) -> None:
 
 def test_unusable_folder_names_the_way_out() -> None:
     with (
-        pytest.raises(EmbeddedServerError, match="mend its permissions or pass another --data-dir"),
+        pytest.raises(EmbeddedServerError, match="fix its permissions or pass another --data-dir"),
         claimed(Path("/proc/docustore")),
     ):
         pass
 
 
-def test_lock_is_left_even_where_the_pid_is_not_noted() -> None:
-    """On a full disk; held by us, it would keep every later server waiting."""
+def test_lock_is_released_when_the_pid_is_not_written() -> None:
+    """Such as on a full disk. If this process kept the lock, every later server would wait."""
     descriptor = os.open(os.devnull, os.O_RDONLY)
 
     with pytest.raises(OSError):

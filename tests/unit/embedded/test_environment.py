@@ -18,14 +18,14 @@ GIVEN = Settings(
 
 
 def test_child_reads_the_settings_we_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A child is told everything that our command line, file and environment said, secrets included."""
+    """A child gets every setting of our command line, file and environment."""
     for name, value in child_environment(GIVEN).items():
         monkeypatch.setenv(name, value)
 
     assert load_settings() == GIVEN
 
 
-def test_defaults_are_left_to_the_child() -> None:
+def test_defaults_are_not_passed_to_the_child() -> None:
     names = {name for name in child_environment(Settings()) if name.startswith("DOCUSTORE_")}
 
     assert "DOCUSTORE_PORT" not in names

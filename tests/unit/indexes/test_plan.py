@@ -67,7 +67,7 @@ def test_undeclared_index_is_drift_without_action() -> None:
 
 
 def test_prune_hides_before_it_drops() -> None:
-    """Somebody's query may need the index: a hidden one comes back at once, a dropped one in hours."""
+    """A query may need the index: unhiding is immediate, a rebuild takes hours."""
     assert kinds(found(A, X), prune=True) == [ActionKind.HIDE_EXTRA_INDEX]
     assert kinds(found(A, X | {"hidden": True}), prune=True) == [ActionKind.DROP_EXTRA_INDEX]
 

@@ -78,7 +78,7 @@ def test_embedded_model_is_inlined_and_closed() -> None:
 
 
 def test_only_fields_without_default_required() -> None:
-    """Other clients write users with little more than an e-mail; what is missing has its default."""
+    """Other clients may write only an e-mail; missing fields have defaults."""
     assert SCHEMA["required"] == ["_id", "seen_at"]
     assert validator_of(User)["$jsonSchema"]["required"] == ["email"]
 

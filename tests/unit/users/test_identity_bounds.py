@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from docustore.users.fields import completed_profile
 from docustore.users.identities import derive, is_ended, values_of, winner_of, with_values
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -14,7 +15,7 @@ VALUES: dict[str, Any] = {
     "first_name": "Ada",
     "last_name": "Lovelace",
     "status": "active",
-    "profile": {},
+    "profile": completed_profile({}),
     "roles": [],
     "tags": [],
     "created_at": None,
@@ -103,10 +104,12 @@ def test_user_of_another_client_counts_as_written_when_last_updated(
     assert (entry["key"], entry["modified_at"]) == ("local:7", expected)
 
 
-def test_fields_of_another_client_are_read_as_they_are() -> None:
+def test_fields_of_another_client_are_completed() -> None:
     user = {**VALUES, "status": "suspended", "profile": {"bio": "x"}, "roles": ["a", "b"], "tags": ["t"]}
 
-    assert dict(values_of({**user, "local_roles": ["b"]})) == {**user, "roles": ["a"]}
+    values = values_of({**user, "local_roles": ["b"]})
+
+    assert values == {**user, "roles": ["a"], "profile": {**VALUES["profile"], "bio": "x"}}
     assert dict(values_of({})) == VALUES | dict.fromkeys(("email", "first_name", "last_name"), "")
 
 

@@ -2,20 +2,20 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from docustore.embedded.data_dir import claimed
-from docustore.embedded.endpoints import Endpoints, read_endpoints, remove_endpoints, write_endpoints
+from docustore.embedded.endpoints_file import Endpoints, EndpointsFile, read_endpoints
 
 HERE = Endpoints(
     http_url="http://127.0.0.1:8000",
     mongodb_url="mongodb://127.0.0.1:1/?replicaSet=rs0",
     redis_url="redis://127.0.0.1:2/0",
-    pids={"supervisor": os.getpid(), "api": 1, "worker": None},
+    pids={},
 )
+NO_PIDS = dict.fromkeys(("supervisor", "api", "worker", "listener", "mongod", "valkey"))
 
 
 @pytest.fixture
@@ -26,14 +26,38 @@ def dead_pid() -> int:
 
 
 def test_endpoints_are_read_back_while_we_live(tmp_path: Path) -> None:
-    with claimed(tmp_path):
-        write_endpoints(tmp_path, HERE)
+    file = EndpointsFile(tmp_path)
+    file.note_start("api", 1)
 
-        assert read_endpoints(tmp_path) == HERE
+    with claimed(tmp_path):
+        written = file.publish(HERE)
+
+        assert read_endpoints(tmp_path) == written
+    assert written.http_url == HERE.http_url
+    assert written.pids == {**NO_PIDS, "supervisor": os.getpid(), "api": 1}
+
+
+def test_a_later_start_is_written(tmp_path: Path) -> None:
+    file = EndpointsFile(tmp_path)
+    with claimed(tmp_path):
+        file.publish(HERE)
+        file.note_start("worker", 7)
+
+        found = read_endpoints(tmp_path)
+
+    assert found is not None
+    assert found.pids["worker"] == 7
+
+
+def test_nothing_is_written_before_it_is_ready(tmp_path: Path) -> None:
+    """Readers take the file as the promise that the service is ready."""
+    EndpointsFile(tmp_path).note_start("api", 1)
+
+    assert not (tmp_path / "endpoints.json").exists()
 
 
 def test_only_the_owner_reads_endpoints(tmp_path: Path) -> None:
-    write_endpoints(tmp_path, HERE)
+    EndpointsFile(tmp_path).publish(HERE)
 
     assert (tmp_path / "endpoints.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["endpoints.json"]
@@ -41,15 +65,17 @@ def test_only_the_owner_reads_endpoints(tmp_path: Path) -> None:
 
 def test_endpoints_of_a_dead_supervisor_are_ignored(tmp_path: Path, dead_pid: int) -> None:
     with claimed(tmp_path):
-        write_endpoints(tmp_path, replace(HERE, pids={"supervisor": dead_pid}))
+        file = EndpointsFile(tmp_path)
+        file.note_start("supervisor", dead_pid)
+        file.publish(HERE)
 
         assert read_endpoints(tmp_path) is None
 
 
 def test_endpoints_in_a_free_folder_are_ignored(tmp_path: Path) -> None:
-    """The supervisor's id may be another program's by then; the folder's lock cannot be."""
+    """Another program may have the process id, but not the lock of the folder."""
     with claimed(tmp_path):
-        write_endpoints(tmp_path, HERE)
+        EndpointsFile(tmp_path).publish(HERE)
 
     assert read_endpoints(tmp_path) is None
 
@@ -63,9 +89,10 @@ def test_unreadable_endpoints_are_ignored(tmp_path: Path, text: str) -> None:
 
 
 def test_removing_endpoints_twice_is_no_error(tmp_path: Path) -> None:
-    write_endpoints(tmp_path, HERE)
+    file = EndpointsFile(tmp_path)
+    file.publish(HERE)
 
-    remove_endpoints(tmp_path)
-    remove_endpoints(tmp_path)
+    file.remove()
+    file.remove()
 
-    assert read_endpoints(tmp_path) is None
+    assert not (tmp_path / "endpoints.json").exists()
