@@ -30,8 +30,8 @@ Send `Authorization: Bearer <key>`; `docustore keys create` creates keys. The sc
 covers the other methods, `admin` covers everything. Errors are RFC 9457 problems: `type` is stable, `errors` lists
 every error.
 
-The `ETag` of a user is its version. A write must send it in `If-Match`: the answer is 428 without it, and 412 if
-the user has changed since. Times are RFC 3339 in UTC.
+The `ETag` of a user is its version. PUT, PATCH and DELETE of a user must send it in `If-Match`: the answer is 428
+without it, and 412 if the user has changed since. Times are RFC 3339 in UTC.
 """
 
 

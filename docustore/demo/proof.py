@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from docustore.analytics.reconcile import reconcile
+from docustore.changes.effects.check import differences
+from docustore.changes.effects.registry import EFFECTS
 from docustore.database import Database
 
 OUTCOMES: Final = ("inserted", "updated", "unchanged", "stale", "quarantined", "deactivated")
@@ -22,10 +23,7 @@ async def discrepancies(
         for run in runs
         if (accounted := sum(run["counts"][name] for name in OUTCOMES)) != run["counts"]["read"]
     ]
-    difference = await reconcile(database)
-    found += [
-        f"mart {name} says {pair.mart}, the collection {pair.actual}" for name, pair in difference.figures.items()
-    ]
+    found += await differences(database, EFFECTS)
     users = await database["users"].count_documents({"deleted_at": None})
     if analytics["total_users"] != users:
         found.append(f"analytics counts {analytics['total_users']} users, the collection {users}")

@@ -44,7 +44,7 @@ async def test_users_have_images(database: Database) -> None:
     assert users["options"]["changeStreamPreAndPostImages"] == {"enabled": True}
 
 
-async def test_drift_of_every_kind_is_found_and_mended(database: Database) -> None:
+async def test_drift_of_every_kind_is_found_and_fixed(database: Database) -> None:
     await database["users"].drop_index("created_at")
     await database["users"].drop_index("status_created_at")
     await database["users"].create_index([("status", 1)], name="status_created_at")

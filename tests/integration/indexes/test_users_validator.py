@@ -65,7 +65,7 @@ async def test_user_without_email_is_refused(database: Database) -> None:
         await database["users"].insert_one({"status": "active"})
 
 
-async def test_garbage_from_before_can_be_mended(database: Database) -> None:
+async def test_garbage_from_before_can_be_fixed(database: Database) -> None:
     """Moderate level: an update of an invalid document is accepted."""
     garbage = {"_id": PydanticObjectId(), "email": "ada@example.org", "status": "on", "version": "1"}
     await database.command("insert", "users", documents=[garbage], bypassDocumentValidation=True)
