@@ -44,6 +44,11 @@ def known_source(sources: Mapping[str, SourceSettings], name: str) -> SourceSett
     return sources[name]
 
 
+def slot_of(now: datetime) -> datetime:
+    """Return the start of the hour: one scheduled run per source stands for it."""
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
 async def tick(
     database: Database, sources: Mapping[str, SourceSettings], *, now: datetime, max_attempts: int
 ) -> list[EtlRun]:
@@ -52,7 +57,7 @@ async def tick(
     Creates the current hour's run of every scheduled source. Supersedes runs of earlier hours that never started,
     because the window of the new run covers theirs. Makes the runs of silent workers due again.
     """
-    slot = now.replace(minute=0, second=0, microsecond=0)
+    slot = slot_of(now)
     paused = {row["_id"] async for row in database[SOURCES].find({"paused": True}, {"_id": 1})}
     for name, source in sources.items():
         if source.schedule == "hourly" and name not in paused:
