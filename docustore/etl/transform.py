@@ -5,10 +5,11 @@ Status words are mapped; an unknown word means active, with a warning. Missing p
 errors of a record are found. `docustore.users.fields` declares the fields and how each one is read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -20,17 +21,15 @@ from docustore.etl.records import (
     ID_NAMES,
     MODIFIED_NAMES,
     RecordRejectedError,
-    WireProfile,
     fields_at,
     parse_object,
     parse_typed,
 )
-from docustore.users.fields import MAPPED, Values, leaf
+from docustore.users.fields import MAPPED, Values, default_profile, leaf
 from docustore.users.identities import identity_key
 from docustore.users.versions import content_hash
 
 MAX_ID_CHARS: Final = 300
-_EMPTY_PROFILE: Final = WireProfile()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +76,10 @@ def to_user_record(raw: bytes, rules: RecordRules) -> UserRecord:
 
 def _mapped(wire: Any, rules: RecordRules) -> UserRecord:
     findings = Findings(latest=rules.latest)
-    given = _first(wire, MODIFIED_NAMES)
+    given = _given(_GET_MODIFIED(wire), 0, len(MODIFIED_NAMES))
     modified_at = read_time(findings, "/modified_at", given) or rules.observed_at
     values = None if wire.deleted else _values(wire, rules, findings)
-    given_id = _first(wire, ID_NAMES)
+    given_id = _given_id(wire)
     # Without an id, the e-mail address is the id. A record without both could not be recognised in a later run.
     external_id = "" if given_id is None else read_text(findings, "/id", str(given_id), MAX_ID_CHARS)
     external_id = external_id or (values["email"] if values else "")
@@ -100,38 +99,53 @@ def _mapped(wire: Any, rules: RecordRules) -> UserRecord:
 
 def _values(wire: Any, rules: RecordRules, findings: Findings) -> Values:
     values: Values = dict.fromkeys(MAPPED)
-    for name, key, others, read in _RECORD:
-        given = getattr(wire, key)
-        values[name] = read(findings, _first(wire, others) if others and not given else given)
-    values["profile"] = _profile(wire.profile or _EMPTY_PROFILE, findings)
+    found = _GET_RECORD(wire)
+    for name, first, end, read in _RECORD:
+        # `found[first] or`: most fields are given under their preferred key.
+        values[name] = read(findings, found[first] or _given(found, first, end))
+    values["profile"] = default_profile() if wire.profile is None else _profile(wire.profile, findings)
     for path in _required_paths(rules.required):
         if not leaf(values, path):
             findings.reject(f"/{'/'.join(path)}", "missing", "the settings of the source require this field")
     return values
 
 
-def _profile(given: Any, findings: Findings) -> dict[str, Any]:
-    profile: dict[str, Any] = {}
-    for name, key, others, read in _PROFILE:
-        value = getattr(given, key)
-        profile[name] = read(findings, _first(given, others) if others and not value else value)
-    chosen = given.preferences
-    preferences: dict[str, Any] = {}
-    for name, key, others, read in _PREFERENCES:
-        value = None if chosen is None else getattr(chosen, key) if not others else _first(chosen, (key, *others))
-        if value is None or value == "":
-            value = getattr(given, key) if not others else _first(given, (key, *others))
-        preferences[name] = read(findings, value)
-    profile["preferences"] = preferences
+def _profile(wire: Any, findings: Findings) -> dict[str, Any]:
+    profile = default_profile()
+    found = _GET_PROFILE(wire)
+    for name, first, end, read in _PROFILE:
+        if (given := found[first] or _given(found, first, end)) is not None:
+            profile[name] = read(findings, given)
+    preferences = profile["preferences"]
+    # Preference keys may stand flat in the profile; those of `preferences` count over them.
+    flat = _GET_PREFERENCES(wire)
+    chosen = flat if wire.preferences is None else _GET_PREFERENCES(wire.preferences)
+    for name, first, end, read in _PREFERENCES:
+        given = chosen[first] or _given(chosen, first, end)
+        if given is None:
+            given = flat[first] or _given(flat, first, end)
+        if given is not None:
+            preferences[name] = read(findings, given)
     return profile
 
 
-def _first(wire: Any, keys: tuple[str, ...]) -> Any:
-    """Return the first given value of these keys; an empty text counts as none."""
-    for key in keys:
-        value = getattr(wire, key)
-        if value is not None and value != "":
-            return value
+def _given(found: tuple[Any, ...], first: int, end: int) -> Any:
+    """Return the first given value of a range; an empty text counts as none."""
+    value = found[first]
+    # False is given; None and an empty text are not.
+    while not value and value is not False:
+        first += 1
+        if first == end:
+            return None
+        value = found[first]
+    return value
+
+
+def _given_id(wire: Any) -> str | int | None:
+    for given in _GET_ID(wire):
+        # 0 is an id.
+        if given is not None and given != "":
+            return given  # type: ignore[no-any-return]
     return None
 
 
@@ -141,13 +155,24 @@ def _required_paths(required: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(name.split(".")) for name in required if name != "email")
 
 
-def _readers_at(*path: str) -> Iterator[tuple[str, str, tuple[str, ...], Reader]]:
-    """List the fields directly below a path: name, preferred key, other keys, reader."""
+def _readers_at(*path: str) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[tuple[str, int, int, Reader], ...]]:
+    """Prepare the fields directly below a path.
+
+    Returns:
+        A function that takes all accepted keys from a struct at once. For each field: its name, the range of its
+        keys among them (the preferred one first), and its reader.
+    """
+    keys: list[str] = []
+    readers = []
     for field in fields_at(*path):
-        key, *others = field.wire_names
-        yield field.path[-1], key, tuple(others), reader_of(field)
+        first = len(keys)
+        keys += field.wire_names
+        readers.append((field.path[-1], first, len(keys), reader_of(field)))
+    return attrgetter(*keys), tuple(readers)
 
 
-_RECORD: Final = tuple(_readers_at())
-_PROFILE: Final = tuple(_readers_at("profile"))
-_PREFERENCES: Final = tuple(_readers_at("profile", "preferences"))
+_GET_ID: Final = attrgetter(*ID_NAMES)
+_GET_MODIFIED: Final = attrgetter(*MODIFIED_NAMES)
+_GET_RECORD, _RECORD = _readers_at()
+_GET_PROFILE, _PROFILE = _readers_at("profile")
+_GET_PREFERENCES, _PREFERENCES = _readers_at("profile", "preferences")

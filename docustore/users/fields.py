@@ -9,7 +9,6 @@ raise `HASH_VERSION`; add its row to the README. A test fails for each forgotten
 """
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +18,7 @@ from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
 from docustore.users.field_types import MAX_EMAIL_CHARS, MAX_NAME_CHARS, PersonName, Reading, Wire
-from docustore.users.profile import Preferences, Profile, UserStatus
+from docustore.users.profile import Profile, UserStatus
 
 # The version of the digests in `identities.hash`. Raise it with every change of the list of fields. Then the next
 # full read writes every record again, with the values of the new fields.
@@ -99,9 +98,12 @@ PROFILE_WIRE_NAMES: Final = frozenset(
 )
 IN_RESPONSE: Final = (*MAPPED, "updated_at", "version", "deleted_at")
 
-_DEFAULTS: Final = {field.name: field.default for field in FIELDS if len(field.path) == 1}
+# Top-level fields without parts: lists, which each document needs for itself, and all others.
+_LISTS: Final = tuple(f.name for f in FIELDS if len(f.path) == 1 and isinstance(f.default, list))
+_FLAGS: Final = {f.name: f.default for f in FIELDS if len(f.path) == 1 and isinstance(f.default, bool)}
+_PLAIN: Final = tuple((f.name, f.default) for f in FIELDS if len(f.path) == 1 and f.name not in {*_LISTS, *_FLAGS})
 _PROFILE_DEFAULTS: Final[Mapping[str, Any]] = Profile().model_dump(mode="json")
-_PREFERENCES: Final = tuple(Preferences.model_fields)
+_PREFERENCE_DEFAULTS: Final[Mapping[str, Any]] = _PROFILE_DEFAULTS["preferences"]
 
 
 def completed_fields(user: Mapping[str, Any]) -> Values:
@@ -109,26 +111,38 @@ def completed_fields(user: Mapping[str, Any]) -> Values:
 
     A field gets its default if it is missing, or if it must be a list or a profile and is neither.
     """
-    values: Values = {}
-    for name in MAPPED:
-        if name == "profile":
-            values[name] = completed_profile(user.get(name))
-        else:
-            value, default = user.get(name), _DEFAULTS[name]
-            is_given = isinstance(value, list) if isinstance(default, list) else value or value is False
-            values[name] = value if is_given else deepcopy(default)
+    # One pass per kind of field: this runs for every user of every response.
+    values: Values = dict.fromkeys(MAPPED)
+    get = user.get
+    for name, default in _PLAIN:
+        values[name] = get(name) or default
+    for name in _LISTS:
+        value = get(name)
+        values[name] = value if isinstance(value, list) else []
+    for name, default in _FLAGS.items():
+        value = get(name)
+        values[name] = default if value is None else value
+    values["profile"] = completed_profile(get("profile"))
     return values
+
+
+def default_profile() -> dict[str, Any]:
+    """Return a new profile of defaults, in the declared order."""
+    return {**_PROFILE_DEFAULTS, "preferences": dict(_PREFERENCE_DEFAULTS)}
 
 
 def completed_profile(profile: object) -> dict[str, Any]:
     """Copy a raw profile in the declared order; a missing field gets its default."""
-    given = profile if isinstance(profile, Mapping) else {}
-    complete = {name: given.get(name, default) for name, default in _PROFILE_DEFAULTS.items()}
-    chosen = given.get("preferences")
-    defaults = _PROFILE_DEFAULTS["preferences"]
-    if not isinstance(chosen, Mapping):
-        chosen = {}
-    complete["preferences"] = {name: chosen.get(name, defaults[name]) for name in _PREFERENCES}
+    if not isinstance(profile, dict):
+        return default_profile()
+    get = profile.get
+    complete = {name: get(name, default) for name, default in _PROFILE_DEFAULTS.items()}
+    chosen = complete["preferences"]
+    complete["preferences"] = (
+        {name: chosen.get(name, default) for name, default in _PREFERENCE_DEFAULTS.items()}
+        if isinstance(chosen, dict)
+        else dict(_PREFERENCE_DEFAULTS)
+    )
     return complete
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from docustore.users.fields import completed_fields
 from docustore.users.profile import Theme, UserStatus
 from docustore.users.rules import full_name
-from docustore.users.stored import completed
 
 
 class PreferencesView(msgspec.Struct, frozen=True):
@@ -80,17 +80,17 @@ class BulkStatusResult(msgspec.Struct, frozen=True):
     modified: int
 
 
-_COPIED: Final = tuple(name for name in UserView.__struct_fields__ if name not in {"id", "full_name", "profile"})
-
-
 def user_view(raw: Mapping[str, Any]) -> UserView:
-    """Make the view of one user from its document."""
-    user = completed(raw)
-    profile = user["profile"]
+    """Make the response of one user from its document."""
+    # The names of the mapped fields are those of the response; a test holds it.
+    values = completed_fields(raw)
+    profile = values["profile"]
     profile["preferences"] = PreferencesView(**profile["preferences"])
+    values["profile"] = ProfileView(**profile)
     return UserView(
-        id=str(user["_id"]),
-        full_name=full_name(user["first_name"], user["last_name"]),
-        profile=ProfileView(**profile),
-        **{name: user[name] for name in _COPIED},
+        id=str(raw["_id"]),
+        full_name=full_name(values["first_name"], values["last_name"]),
+        updated_at=raw.get("updated_at"),
+        version=raw.get("version") or 1,
+        **values,
     )
