@@ -5,21 +5,14 @@ from typing import Any
 
 import pytest
 
-from docustore.users.fields import completed_profile
+from docustore.users.fields import completed_fields
 from docustore.users.identities import derive, is_ended, values_of, winner_of, with_values
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
-VALUES: dict[str, Any] = {
-    "email": "ada@example.org",
-    "first_name": "Ada",
-    "last_name": "Lovelace",
-    "status": "active",
-    "profile": completed_profile({}),
-    "roles": [],
-    "tags": [],
-    "created_at": None,
-}
+VALUES: dict[str, Any] = completed_fields(
+    {"email": "ada@example.org", "first_name": "Ada", "last_name": "Lovelace"}
+)
 
 
 def identity(key: str, at: datetime, *, ended_at: datetime | None = None, **values: Any) -> Any:
