@@ -100,8 +100,7 @@ IN_RESPONSE: Final = (*MAPPED, "updated_at", "version", "deleted_at")
 
 # Top-level fields without parts: lists, which each document needs for itself, and all others.
 _LISTS: Final = tuple(f.name for f in FIELDS if len(f.path) == 1 and isinstance(f.default, list))
-_FLAGS: Final = {f.name: f.default for f in FIELDS if len(f.path) == 1 and isinstance(f.default, bool)}
-_PLAIN: Final = tuple((f.name, f.default) for f in FIELDS if len(f.path) == 1 and f.name not in {*_LISTS, *_FLAGS})
+_PLAIN: Final = tuple((f.name, f.default) for f in FIELDS if len(f.path) == 1 and f.name not in _LISTS)
 _PROFILE_DEFAULTS: Final[Mapping[str, Any]] = Profile().model_dump(mode="json")
 _PREFERENCE_DEFAULTS: Final[Mapping[str, Any]] = _PROFILE_DEFAULTS["preferences"]
 
@@ -115,13 +114,11 @@ def completed_fields(user: Mapping[str, Any]) -> Values:
     values: Values = dict.fromkeys(MAPPED)
     get = user.get
     for name, default in _PLAIN:
-        values[name] = get(name) or default
+        value = get(name)
+        values[name] = value if value or value is False else default
     for name in _LISTS:
         value = get(name)
         values[name] = value if isinstance(value, list) else []
-    for name, default in _FLAGS.items():
-        value = get(name)
-        values[name] = default if value is None else value
     values["profile"] = completed_profile(get("profile"))
     return values
 

@@ -11,7 +11,9 @@ import pytest
 from bson import ObjectId
 from pydantic import BaseModel
 
+from docustore.errors import InvalidInputError
 from docustore.etl.readings import _FACTORIES
+from docustore.etl.records import RecordRejectedError
 from docustore.etl.transform import to_user_record
 from docustore.users.field_types import Reading, Wire
 from docustore.users.fields import (
@@ -19,14 +21,16 @@ from docustore.users.fields import (
     HASH_VERSION,
     IN_RESPONSE,
     MAPPED,
+    PROFILE_WIRE_NAMES,
     REQUIRABLE,
     WRITABLE,
     _fields_of,
     completed_fields,
+    completed_profile,
     leaf,
 )
 from docustore.users.profile import Preferences, Profile
-from docustore.users.schemas import UserInput
+from docustore.users.schemas import UserInput, parse_user
 from docustore.users.stored import FOR_RESPONSE
 from docustore.users.views import PreferencesView, ProfileView, UserView, user_view
 from tests.unit.etl.memory_store import RULES
@@ -153,3 +157,66 @@ def test_defaults_are_not_shared() -> None:
     completed_fields({})["roles"].append("boss")
 
     assert completed_fields({})["roles"] == []
+
+
+def test_stored_preferences_are_kept() -> None:
+    stored = completed_profile({"bio": "x", "preferences": {"theme": "dark"}})
+
+    assert stored["preferences"] == {"notifications": True, "theme": "dark", "language": "en"}
+    assert stored["bio"] == "x"
+
+
+def test_defaults_are_plain_values() -> None:
+    """The driver and the digest take words, not members of an enumeration."""
+    assert {type(field.default) for field in FIELDS} <= {str, bool, list, type(None)}
+
+
+def test_only_keys_of_the_profile_are_columns_of_the_profile() -> None:
+    assert "bio" in PROFILE_WIRE_NAMES
+    assert not PROFILE_WIRE_NAMES & {"email", "firstName", "createdAt"}
+
+
+def test_declaration_needs_only_how_a_field_is_read() -> None:
+    assert Wire(Reading.TEXT) == Wire(Reading.TEXT, names=(), max_chars=0, is_requirable=True)
+
+
+def filled(name: str, value: Any) -> dict[str, Any]:
+    document: dict[str, Any] = {"id": 1, "email": "ada@example.org"}
+    place = document
+    *parts, last = name.split("/")
+    for part in parts:
+        place = place.setdefault(part, {})
+    place[last] = value
+    return document
+
+
+LONGEST_EMAIL = f"{'a' * 64}@{'b' * 61}.{'b' * 61}.{'b' * 61}.org"
+TOO_LONG_EMAIL = LONGEST_EMAIL.replace("@b", "@bb")
+LIMITS = [
+    ("email", LONGEST_EMAIL, TOO_LONG_EMAIL),
+    ("first_name", "x" * 200, "x" * 201),
+    ("last_name", "x" * 200, "x" * 201),
+    ("profile/avatar", "x" * 2048, "x" * 2049),
+    ("profile/bio", "x" * 5000, "x" * 5001),
+    ("profile/location", "x" * 300, "x" * 301),
+    ("profile/preferences/language", "x" * 35, "x" * 36),
+    ("roles", ["x" * 100], ["x" * 101]),
+    ("tags", [str(n) for n in range(200)], [str(n) for n in range(201)]),
+]
+
+
+@pytest.mark.parametrize(("name", "fit", "unfit"), LIMITS)
+def test_limit_holds_for_records(name: str, fit: Any, unfit: Any) -> None:
+    assert len(LONGEST_EMAIL) == 254
+    assert to_user_record(json.dumps(filled(name, fit)).encode(), RULES).values
+
+    with pytest.raises(RecordRejectedError):
+        to_user_record(json.dumps(filled(name, unfit)).encode(), RULES)
+
+
+@pytest.mark.parametrize(("name", "fit", "unfit"), LIMITS)
+def test_limit_holds_for_clients(name: str, fit: Any, unfit: Any) -> None:
+    assert parse_user({key: value for key, value in filled(name, fit).items() if key != "id"})
+
+    with pytest.raises(InvalidInputError):
+        parse_user({key: value for key, value in filled(name, unfit).items() if key != "id"})

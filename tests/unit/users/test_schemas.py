@@ -1,11 +1,13 @@
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 
 from docustore.errors import InvalidInputError
-from docustore.users.schemas import parse_user
+from docustore.users.schemas import BulkStatusInput, UserInput, parse_user
 
 
 def problems_of(document: object) -> set[tuple[str, str]]:
@@ -75,3 +77,42 @@ def test_any_json_is_a_user_or_refused(document: Any) -> None:
         parse_user(document)
     except InvalidInputError as error:
         assert error.errors  # noqa: PT017  # both outcomes are correct
+
+
+@pytest.mark.parametrize(
+    ("length", "codes"), [(7, {"too_short"}), (8, set()), (1024, set()), (1025, {"too_long"})]
+)
+def test_password_has_bounds(length: int, codes: set[str]) -> None:
+    document = {"email": "a@b.io", "password": "x" * length}
+
+    found = {code for _, code in problems_of(document)} if codes else set()
+    if not codes:
+        parse_user(document)
+
+    assert found == codes
+
+
+@pytest.mark.parametrize("model", [UserInput, BulkStatusInput])
+def test_error_hides_what_was_sent(model: type[BaseModel]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate({"email": "a@b.io", "unknown": "secret word"})
+
+    assert "secret word" not in str(caught.value)
+
+
+ORDER = {"current_status": "active", "new_status": "inactive"}
+
+
+def test_order_runs_unless_it_says_otherwise() -> None:
+    assert BulkStatusInput.model_validate(ORDER).dry_run is False
+
+
+@pytest.mark.parametrize(("limit", "is_fit"), [(0, True), (1, True), (-1, False)])
+def test_limit_of_an_order_may_be_zero(limit: int, *, is_fit: bool) -> None:
+    with nullcontext() if is_fit else pytest.raises(ValidationError):
+        assert BulkStatusInput.model_validate({**ORDER, "max_affected": limit}).max_affected == limit
+
+
+def test_order_that_changes_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="must differ"):
+        BulkStatusInput.model_validate({**ORDER, "new_status": "active"})

@@ -98,3 +98,8 @@ def test_digest_names_its_version() -> None:
 @pytest.mark.parametrize(("content", "version"), [("", 0), ("0" * 24, 1), ("2:" + "0" * 24, 2), ("10:ab", 10)])
 def test_version_of_a_digest(content: str, version: int) -> None:
     assert hash_version(content) == version
+
+
+def test_unknown_status_ranks_as_active() -> None:
+    """Another client may write any word; it must not hide that the user may not act."""
+    assert not wins_over(values(status="retired"), values(status="inactive"))

@@ -11,7 +11,7 @@ from docustore.errors import InvalidInputError
 from docustore.users.field_types import MAX_LABELS
 from docustore.users.fields import Values
 from docustore.users.identities import derive
-from docustore.users.profile import UserStatus
+from docustore.users.profile import Profile, UserStatus
 from docustore.users.rules import UserRules
 from docustore.users.schemas import UserInput, parse_user
 from docustore.users.stored import completed
@@ -226,3 +226,41 @@ def test_replacing_a_user_trims_stored_text() -> None:
     user = {**from_crm(), "first_name": " Ada "}
 
     assert rewritten(user, given(user))["first_name"] == "Ada"
+
+
+def test_local_write_comes_just_after_the_newest_identity() -> None:
+    ahead = NOW + timedelta(hours=1)
+    user = from_crm(modified_at=ahead)
+
+    fields = rewritten(user, given(user, first_name="Augusta"))
+
+    entries = {entry["key"]: entry for entry in fields["identities"]}
+    assert entries[f"local:{user['_id']}"]["modified_at"] == ahead + timedelta(milliseconds=1)
+
+
+def test_loaded_user_has_the_types_of_the_model() -> None:
+    model = loaded(from_crm(), UserRules)
+
+    assert (type(model.profile), model.status) == (Profile, UserStatus.ACTIVE)
+    assert type(model.status) is UserStatus
+
+
+def test_foreign_value_is_shown_as_it_is_stored() -> None:
+    assert loaded({**from_crm(), "status": "retired"}, UserRules).writable()["status"] == "retired"
+
+
+@pytest.mark.parametrize("password_hash", [None, "argon2"])
+def test_new_user_starts_at_version_1_with_its_hash(password_hash: str | None) -> None:
+    user = new_user(parse_user({"email": "a@b.io"}), now=NOW, actor="api:k", password_hash=password_hash)
+
+    assert (user["version"], user.get("password_hash")) == (1, password_hash)
+
+
+@pytest.mark.parametrize(
+    ("status", "deleted_at", "is_active"),
+    [("active", None, True), ("active", NOW, False), ("inactive", None, False), ("suspended", NOW, False)],
+)
+def test_only_an_active_user_that_is_not_deleted_may_act(
+    status: str, deleted_at: datetime | None, *, is_active: bool
+) -> None:
+    assert loaded({**from_crm(), "status": status, "deleted_at": deleted_at}, UserRules).is_active is is_active
