@@ -31,7 +31,7 @@ def order(**fields: Any) -> dict[str, Any]:
 
 
 async def test_dry_run_in_the_query_changes_nothing(api: Client, database: Database) -> None:
-    """The route takes `dry_run` in the body; in the query it was ignored, and users were changed."""
+    """The route takes `dry_run` in the body; ignored in the query, users changed."""
     await fill(database, 3)
 
     response = await api.post("/users/bulk-status?dry_run=true", json=order())

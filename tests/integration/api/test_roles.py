@@ -37,7 +37,7 @@ async def test_role_is_taken_away(api: Client) -> None:
 
 
 async def test_role_of_a_source_is_taken_away_until_the_source_grants_it(api: Client, database: Database) -> None:
-    """Taking a role away is a local write, so it counts over the record that granted the role."""
+    """Taking a role away is a local write: it counts over the older record."""
     user = await create(api)
     await database.users.update_one({"_id": user_key(user["id"])}, {"$set": {"roles": ["clerk"]}})
 

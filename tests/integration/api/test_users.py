@@ -1,18 +1,11 @@
 import asyncio
-from http import HTTPStatus
 from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 
-from docustore.api.problem_details import status_of
-from docustore.clock import now_utc
 from docustore.database import Database
-from docustore.errors import UserBusyError
 from docustore.users.fields import completed_fields
-from docustore.users.models import User
-from docustore.users.preconditions import IfMatch
-from docustore.users.service import Write, _change
 from docustore.users.stored import user_key
 from tests.integration.api.conftest import Client, create
 
@@ -135,80 +128,6 @@ async def test_write_needs_the_current_version(api: Client, method: str) -> None
 
     assert [r.status_code for r in (without, stale, weak, malformed)] == [428, 412, 412, 400]
     assert (await api.get(path)).json() == user
-
-
-async def test_one_of_many_writers_with_one_etag_wins(api: Client) -> None:
-    user = await create(api)
-
-    responses = await asyncio.gather(
-        *(
-            api.patch(f"/users/{user['id']}", json={"first_name": name}, headers={"if-match": '"1"'})
-            for name in ("Ada", "Eve", "Joe", "Kim")
-        )
-    )
-
-    assert sorted(response.status_code for response in responses) == [200, 412, 412, 412]
-    won = next(response.json() for response in responses if response.status_code == 200)
-    assert (await api.get(f"/users/{user['id']}")).json() == won
-
-
-async def test_writers_of_any_version_all_succeed(api: Client) -> None:
-    user = await create(api)
-
-    responses = await asyncio.gather(
-        *(api.patch(f"/users/{user['id']}", json={"first_name": n}, headers={"if-match": "*"}) for n in "ABC")
-    )
-
-    assert [response.status_code for response in responses] == [200, 200, 200]
-    assert (await api.get(f"/users/{user['id']}")).json()["version"] == 4
-
-
-async def test_a_hundred_writers_of_any_version_all_succeed(api: Client) -> None:
-    """412 answers a version that the client named. It named none."""
-    user = await create(api)
-
-    responses = await asyncio.gather(
-        *(
-            api.patch(f"/users/{user['id']}", json={"first_name": f"n{number}"}, headers={"if-match": "*"})
-            for number in range(100)
-        )
-    )
-
-    assert {response.status_code for response in responses} == {200}
-    assert (await api.get(f"/users/{user['id']}")).json()["version"] == 101
-
-
-async def test_concurrent_status_actions_all_succeed(api: Client) -> None:
-    user = await create(api)
-    actions = ["activate", "deactivate", "suspend"] * 20
-
-    responses = await asyncio.gather(*(api.post(f"/users/{user['id']}/{action}") for action in actions))
-
-    assert {response.status_code for response in responses} == {200}
-
-
-async def test_write_that_always_comes_second_is_busy(api: Client, database: Database) -> None:
-    """The writer learns that it may send the request again, and nothing of it was written."""
-    user = await create(api)
-    key = user_key(user["id"])
-    write = Write(user_id=user["id"], if_match=IfMatch.optional(None), actor="api:k", now=now_utc())
-    attempts = 0
-
-    async def overtaken(stored: User) -> dict[str, Any]:
-        nonlocal attempts
-        attempts += 1
-        await database.users.update_one({"_id": key}, {"$inc": {"version": 1}})
-        stored.suspend()
-        return {}
-
-    with pytest.raises(UserBusyError) as caught:
-        await _change(write, overtaken, retry_for_s=0.3)
-
-    stored = await database.users.find_one({"_id": key})
-    assert stored is not None
-    assert (stored["status"], stored["version"]) == ("active", 1 + attempts)
-    assert attempts > 2
-    assert status_of(type(caught.value)) is HTTPStatus.SERVICE_UNAVAILABLE
 
 
 async def test_concurrent_creates_with_one_email(api: Client) -> None:

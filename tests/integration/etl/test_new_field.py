@@ -1,4 +1,4 @@
-"""A store that was loaded before a field existed is filled in by the next full read."""
+"""The next full read fills in a field that is new."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ async def contents(database: Database) -> list[Document]:
 
 
 async def forget(database: Database, field: str) -> None:
-    """Take the field out of every document, with the digests as they were before it existed."""
+    """Take the field out of every document, with digests of the time before it."""
     older = [{"$unset": [field, f"identities.values.{field}"]}]
     await database.users.update_many({}, older)
     await database.users.update_many({}, {"$set": {"identities.$[].hash": "0" * 24}})

@@ -59,3 +59,13 @@ def test_clock_far_ahead_is_refused() -> None:
 def test_clock_just_over_the_limit_is_refused() -> None:
     with pytest.raises(SourceContentError):
         check_clock(CLOCK + timedelta(seconds=1, days=1), source="crm", now=CLOCK, max_ahead=timedelta(days=1))
+
+
+@pytest.mark.parametrize(("microsecond", "kept"), [(0, 0), (999, 0), (1_000, 1_000), (999_999, 999_000)])
+def test_window_ends_at_a_whole_millisecond(microsecond: int, kept: int) -> None:
+    """The store keeps milliseconds; a finer end would never equal the stored watermark."""
+    clock = CLOCK.replace(microsecond=microsecond)
+
+    window = choose_window(clock, watermark=None, options=RunOptions(), lag=LAG)
+
+    assert window.until == CLOCK.replace(microsecond=kept)
