@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from docustore.etl.transform import UserRecord
+from docustore.users.fields import HASH_VERSION
 from docustore.users.identities import (
     IdentityEntry,
     RawUser,
@@ -87,7 +88,7 @@ def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
     if not record.is_time_observed and identity["modified_at"] != record.modified_at:
         return False
     stored: str = identity["hash"]
-    return stored == record.hash or hash_version(stored) > hash_version(record.hash) > 0
+    return stored == record.hash or (record.values is not None and hash_version(stored) > HASH_VERSION)
 
 
 def plan_batch(

@@ -3,10 +3,12 @@
 from copy import deepcopy
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docustore.etl.classify import Outcome
+from docustore.etl.classify import Outcome, is_known
+from docustore.users.fields import HASH_VERSION
 from tests.unit.etl.generated import mapped, upstream_records
 from tests.unit.etl.memory_store import MemoryStore
 
@@ -283,3 +285,20 @@ def test_tombstone_is_never_a_known_record() -> None:
     assert store.load([mapped({"id": 1, "deleted": True, "modified_at": ADA["modified_at"]})]) == [
         Outcome.DEACTIVATED
     ]
+
+
+@pytest.mark.parametrize(
+    ("record", "digest", "is_expected"),
+    [
+        (ADA, f"{HASH_VERSION + 1}:x", True),
+        (ADA, f"{HASH_VERSION}:x", False),
+        (ADA, "0" * 24, False),
+        (ADA, "", False),
+        ({**ADA, "deleted": True}, f"{HASH_VERSION + 1}:x", False),
+        ({**ADA, **LATER}, f"{HASH_VERSION + 1}:x", False),
+    ],
+)
+def test_version_of_a_newer_process_is_known(record: dict[str, Any], digest: str, *, is_expected: bool) -> None:
+    identity = {"key": "crm:1", "modified_at": mapped(ADA).modified_at, "hash": digest}
+
+    assert is_known(mapped(record), identity) is is_expected
