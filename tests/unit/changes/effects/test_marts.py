@@ -2,11 +2,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bson.timestamp import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from docustore.analytics.marts import UserMarts, share_of
-from docustore.changes.effects.marts import UserMartsEffect, marts_increments
+from docustore.changes.effects.effect import Stamp
+from docustore.changes.effects.marts import UserMartsEffect, _increments, marts_increments
 from docustore.changes.events import Change
 from tests.unit.changes.make import effect_of, make_change
 
@@ -97,3 +99,27 @@ def test_only_the_last_state_counts(states: list[Any]) -> None:
     marts = _marts(*changes)
 
     assert marts.without_zeros() == expected.without_zeros()
+
+
+def test_change_from_an_unknown_state_is_not_counted() -> None:
+    """A guess would be wrong without a trace; a reconcile shows what is missing."""
+    assert _marts(make_change("update", before=None, after=ADA)) == UserMarts()
+
+
+STAMP = Stamp(seq=7, as_of=MAY_1, cluster_time=Timestamp(5, 1), is_exact=True)
+STAMPED = {"as_of": MAY_1, "cluster_time": Timestamp(5, 1), "is_exact": True}
+
+
+def test_totals_alone_are_stamped() -> None:
+    totals, year = _increments(_marts(make_change("insert", after=ADA)), STAMP)
+
+    assert totals._doc["$set"] == STAMPED
+    assert (year._filter, year._doc) == ({"_id": "registrations:2024"}, {"$inc": {"days.0501": 1}})
+    assert (totals._upsert, year._upsert) == (True, True)
+
+
+def test_idle_position_moves_only_the_stamp() -> None:
+    [totals] = _increments(UserMarts(), STAMP)
+
+    assert (totals._filter, totals._doc) == ({"_id": "users"}, {"$set": STAMPED})
+    assert totals._upsert is False
