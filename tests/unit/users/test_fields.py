@@ -153,6 +153,11 @@ def test_document_of_another_client_reads_with_defaults(foreign: dict[str, Any])
     assert view.profile.preferences == PreferencesView(notifications=True, theme="light", language="en")
 
 
+def test_false_is_a_value() -> None:
+    """A flag of another client must not turn into the default."""
+    assert completed_fields({"first_name": False})["first_name"] is False
+
+
 def test_defaults_are_not_shared() -> None:
     completed_fields({})["roles"].append("boss")
 
@@ -220,3 +225,12 @@ def test_limit_holds_for_clients(name: str, fit: Any, unfit: Any) -> None:
 
     with pytest.raises(InvalidInputError):
         parse_user({key: value for key, value in filled(name, unfit).items() if key != "id"})
+
+
+def test_empty_preference_leaves_the_flat_one() -> None:
+    profile = {"language": "nl", "preferences": {"language": ""}}
+
+    values = to_user_record(json.dumps(filled("profile", profile)).encode(), RULES).values
+
+    assert values is not None
+    assert values["profile"]["preferences"]["language"] == "nl"

@@ -239,10 +239,10 @@ def test_local_write_comes_just_after_the_newest_identity() -> None:
 
 
 def test_loaded_user_has_the_types_of_the_model() -> None:
-    model = loaded(from_crm(), UserRules)
+    model = loaded(from_crm(status="suspended", profile={"bio": "x"}), UserRules)
 
-    assert (type(model.profile), model.status) == (Profile, UserStatus.ACTIVE)
-    assert type(model.status) is UserStatus
+    assert (type(model.profile), type(model.status)) == (Profile, UserStatus)
+    assert (model.profile.bio, model.status) == ("x", UserStatus.SUSPENDED)
 
 
 def test_foreign_value_is_shown_as_it_is_stored() -> None:
