@@ -208,3 +208,16 @@ def test_date_that_python_cannot_hold_stays_when_fields_go() -> None:
     row = fitted(_row(after=after))
 
     assert row["after"] == {"_id": 1, "at": DatetimeMS(10**15)}
+
+
+@pytest.mark.parametrize(("others", "omitted"), [(0, 0), (1, 1)])
+def test_changes_stay_up_to_4_mib(others: int, omitted: int) -> None:
+    """The smallest stay; 64 changes of 64 KiB are exactly the limit."""
+    full = {"before": "x" * (64 * 1024 - len(bson.encode({"before": ""})))}
+    changes = {f"field_{n}": dict(full) for n in range(64)} | {
+        f"small_{n}": {"before": "y"} for n in range(others)
+    }
+
+    row = fitted(_row(changes=changes, after={"_id": 1, "blob": "x" * LARGEST_ROW_BYTES}))
+
+    assert sum(change == {"omitted": True} for change in row["changes"].values()) == omitted

@@ -127,3 +127,10 @@ def test_row_of_an_irrelevant_change_lists_it() -> None:
     (row,) = effect_of(HistoryEffect, [make_change("update", before=ADA, after=ADA | {"tags": ["x"]})]).rows
 
     assert row["changes"] == {"tags": {"after": ["x"]}}
+
+
+def test_batch_knows_the_bytes_of_its_images() -> None:
+    """They decide how the rows are written: one command holds 16 MB."""
+    changes = [make_change("insert", after=ADA), make_change("delete", before=ADA)]
+
+    assert effect_of(HistoryEffect, changes)._image_bytes == sum(change.size_bytes for change in changes)
