@@ -1,4 +1,6 @@
-"""Mutate pure modules, one change at a time, and tell which changes no unit test notices: `make mutate`.
+"""Mutate pure modules, one change at a time: `make mutate`.
+
+Reports the changes that no unit test notices.
 
 Exit code 1 where fewer than 95 % are noticed. Mutants that mean the same as the code stand in `equivalent.toml`,
 each with its reason, and do not count.
@@ -89,7 +91,10 @@ def _explained() -> Explained:
 
 
 def _import_libraries(relevant: RelevantTests) -> None:
-    """Import here what each forked process would import again: it is most of a mutant's time."""
+    """Import the libraries once.
+
+    Each forked process would import them again, which is most of a mutant's time.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in relevant.libraries:

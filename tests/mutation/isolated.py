@@ -1,4 +1,7 @@
-"""Run unit tests in a forked process that imports our code anew, with at most one module changed."""
+"""Run unit tests in a forked process, with at most one module changed.
+
+The process imports our code again.
+"""
 
 import multiprocessing
 import os

@@ -18,7 +18,10 @@ from mutmut.mutation.pragma_handling import get_ignored_lines
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A changed copy of a module. `removed` and `added` are the changed lines, stripped."""
+    """A changed copy of a module.
+
+    `removed` and `added` are the changed lines, stripped.
+    """
 
     line: int
     source: str
@@ -27,7 +30,7 @@ class Mutant:
 
 
 def _negated_condition(node: cst.If | cst.While | cst.CompIf) -> Iterator[cst.CSTNode]:
-    """Negate a condition that no other operator changes: a name, an attribute or a call."""
+    """Negate a condition that is a name, an attribute or a call."""
     if isinstance(node.test, cst.Name | cst.Attribute | cst.Call | cst.Subscript | cst.NamedExpr):
         bracketed = node.test.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         yield node.with_changes(test=cst.UnaryOperation(operator=cst.Not(), expression=bracketed))
@@ -47,7 +50,7 @@ _OPERATORS: Final[list[tuple[type, Callable[[Any], Iterable[cst.CSTNode]]]]] = [
 
 
 class _Visitor(file_mutation.MutationVisitor):
-    """mutmut's visitor for plain functions, decorated ones included: nothing is wrapped here."""
+    """mutmut's visitor for plain functions, decorated ones included."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -66,7 +69,7 @@ class _Visitor(file_mutation.MutationVisitor):
 
 
 def mutants_of(path: Path) -> list[Mutant]:
-    """Make every mutant of a module, in the order of its lines, each different from the others."""
+    """Make every mutant of a module once, in the order of its lines."""
     source = path.read_text("utf-8")
     wrapper = MetadataWrapper(cst.parse_module(source))
     visitor = _Visitor(_OPERATORS, get_ignored_lines(str(path), source, wrapper))

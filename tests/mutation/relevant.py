@@ -1,4 +1,7 @@
-"""Which unit tests run which line: measured once, so that a mutant costs only the tests that can notice it."""
+"""Measure once which unit tests run which line.
+
+A mutant then costs only the tests that can notice it.
+"""
 
 import json
 import os
@@ -21,19 +24,28 @@ MEASURING_TIMEOUT_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class RelevantTests:
-    """`by_line` maps file and line to tests, the fast ones first; `libraries` are all modules the tests import."""
+    """The tests by file and line, the fast ones first.
+
+    `libraries` are all modules that the tests import.
+    """
 
     by_line: dict[str, dict[int, list[str]]]
     duration_s: dict[str, float]
     libraries: list[str]
 
     def of(self, path: Path, line: int) -> tuple[str, ...]:
-        """List the tests that run a line, or the whole module's for one that runs on import only."""
+        """List the tests of a line.
+
+        A line that runs on import only has the tests of its whole module.
+        """
         by_line = self.by_line.get(str(path), {})
         return tuple(by_line.get(line, ())) or self.of_module(path)
 
     def of_module(self, path: Path) -> tuple[str, ...]:
-        """List the tests that run a function of a module, and all tests of the files that import from it."""
+        """List the tests that run a function of a module.
+
+        All tests of the files that import from it are among them.
+        """
         found = {test for tests in self.by_line.get(str(path), {}).values() for test in tests}
         module = re.compile(rf"^from {re.escape('.'.join(path.with_suffix('').parts))} import", re.MULTILINE)
         files = {test.partition("::")[0] for test in self.duration_s}
@@ -80,7 +92,10 @@ class _ContextPerTest:
 
 
 def _function(node_id: str) -> str:
-    """Name a test without its parameters, whose texts are not always valid on a command line."""
+    """Name a test without its parameters.
+
+    Their texts are not always valid on a command line.
+    """
     return node_id.partition("[")[0]
 
 

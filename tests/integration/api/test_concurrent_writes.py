@@ -68,7 +68,7 @@ async def test_concurrent_status_actions_all_succeed(api: Client) -> None:
 
 
 async def test_write_that_always_comes_second_is_busy(api: Client, database: Database) -> None:
-    """The writer learns that it may send the request again, and nothing of it was written."""
+    """The writer may send the request again; nothing of it was written."""
     user = await create(api)
     key = user_key(user["id"])
     write = Write(user_id=user["id"], if_match=IfMatch.optional(None), actor="api:k", now=now_utc())
