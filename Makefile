@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 DEMO   := $(VENV)/.installed-demo
 FULL   := $(VENV)/.installed-full
 
-.PHONY: setup setup-demo demo test unit check format bench mutate lock clean
+.PHONY: setup setup-demo demo test chaos unit check format bench mutate lock clean
 
 setup-demo: $(DEMO)
 
@@ -30,6 +30,10 @@ demo: setup-demo
 
 test: setup
 	$(BIN)/python -m pytest
+
+# The fault tests at full length. DOCUSTORE_TEST_SEED=N makes other faults.
+chaos: setup
+	DOCUSTORE_TEST_CHAOS=full $(BIN)/python -m pytest tests/chaos -s
 
 unit: setup
 	$(BIN)/python -m pytest tests/unit

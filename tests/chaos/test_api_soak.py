@@ -1,0 +1,119 @@
+"""Many requests while processes of the API are killed at random."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from httpx2 import AsyncClient, TransportError
+
+from docustore.changes.status import wait_until_applied
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.embedded.ports import LOOPBACK, free_port
+from docustore.security.api_keys import create_key
+from docustore.security.models import Scope
+from tests.chaos.programs import Program, program
+from tests.chaos.scale import SEED, scaled
+from tests.chaos.soak import Acknowledged, Soak, documented_statuses
+from tests.listening import assert_consistent, history_of, listening
+from tests.waiting import until
+
+PROCESSES = 2
+DURATION_S = scaled(bounded=15, full=600)
+REQUESTS_PER_S = scaled(bounded=60, full=200)
+BETWEEN_KILLS_S = 3.0
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+
+
+class ApiProcess:
+    """One process of the API that keeps its port over kills."""
+
+    def __init__(self, settings: Settings, log: Path, programs: AsyncExitStack) -> None:
+        self._port = free_port()
+        self._settings = settings
+        self._log = log
+        self._programs = programs
+        self._running: Program | None = None
+        self.url = f"http://{LOOPBACK}:{self._port}"
+
+    async def start(self) -> None:
+        port = {"DOCUSTORE_PORT": str(self._port)}
+        serving = program("-m", "docustore.api.server", settings=self._settings, log=self._log, extra=port)
+        self._running = await self._programs.enter_async_context(serving)
+        async with AsyncClient(base_url=self.url) as client:
+            await until(lambda: self._is_ready(client), what="a ready API")
+
+    async def kill(self) -> None:
+        assert self._running is not None
+        await self._running.kill()
+
+    async def _is_ready(self, client: AsyncClient) -> bool:
+        assert self._running is not None
+        assert self._running.is_running, self._running.output
+        try:
+            return (await client.get("/health/live")).is_success
+        except TransportError:
+            return False
+
+
+@asynccontextmanager
+async def _killed_at_random(processes: list[ApiProcess], chance: random.Random) -> AsyncIterator[list[ApiProcess]]:
+    """Kill and restart random processes during the block; yield the killed ones."""
+    killed: list[ApiProcess] = []
+    is_over = asyncio.Event()
+
+    async def kill() -> None:
+        while not is_over.is_set():
+            try:
+                await asyncio.wait_for(is_over.wait(), timeout=chance.uniform(0.2, 2 * BETWEEN_KILLS_S))
+            except TimeoutError:
+                victim = chance.choice(processes)
+                await victim.kill()
+                killed.append(victim)
+                await victim.start()
+
+    killing = asyncio.create_task(kill())
+    yield killed
+    is_over.set()
+    await killing
+
+
+async def test_acknowledged_writes_survive_kills(database: Database, settings: Settings, tmp_path: Path) -> None:
+    """Every acknowledged write is in history; every status is a documented one."""
+    chance = random.Random(SEED)
+    new = await create_key(name="soak", scope=Scope.WRITE)
+    headers = {"authorization": f"Bearer {new.key}"}
+    async with AsyncExitStack() as stack:
+        processes = [ApiProcess(settings, tmp_path / f"api{n}.log", stack) for n in range(PROCESSES)]
+        await asyncio.gather(*(process.start() for process in processes))
+        clients = [
+            await stack.enter_async_context(AsyncClient(base_url=process.url, headers=headers, timeout=60))
+            for process in processes
+        ]
+        document = (await clients[0].get("/schema/openapi.json")).json()
+        soak = Soak(clients=clients, documented=documented_statuses(document), random=chance)
+        async with listening(database, settings), _killed_at_random(processes, chance) as killed:
+            await soak.run(duration_s=DURATION_S, requests_per_s=REQUESTS_PER_S)
+            await wait_until_applied(database)
+        print(f"{len(killed)} kills, {soak.unanswered} unanswered, statuses {dict(soak.statuses)}")  # noqa: T201
+
+    assert soak.undocumented == []
+    assert killed
+    assert len(soak.acknowledged) > DURATION_S
+    rows = await history_of(database)
+    stored = {(str(row["user_id"]), row["after"]["version"]): row["after"] for row in rows}
+    assert [write for write in soak.acknowledged if not _is_in(stored, write)] == []
+    inserted = [row["after"]["email"] for row in rows if row["operation"] == "insert"]
+    assert len(inserted) == len(set(inserted))
+    await assert_consistent(database)
+
+
+def _is_in(stored: dict[tuple[str, int], dict[str, object]], write: Acknowledged) -> bool:
+    user = stored.get((write.user_id, write.version))
+    if user is None or (user.get("deleted_at") is not None) is not write.is_deleted:
+        return False
+    return all(user[name] == value for name, value in write.fields.items())
