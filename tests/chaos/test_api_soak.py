@@ -7,19 +7,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from httpx2 import AsyncClient, TransportError
+from httpx2 import AsyncClient
 
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.embedded.ports import LOOPBACK, free_port
 from docustore.security.api_keys import create_key
 from docustore.security.models import Scope
-from tests.chaos.programs import Program, program
+from tests.api_process import ApiProcess
 from tests.chaos.scale import SEED, scaled
 from tests.chaos.soak import Acknowledged, Soak, documented_statuses
 from tests.listening import assert_consistent, history_of, listening
-from tests.waiting import until
 
 PROCESSES = 2
 DURATION_S = scaled(bounded=15, full=600)
@@ -27,37 +25,6 @@ REQUESTS_PER_S = scaled(bounded=60, full=200)
 BETWEEN_KILLS_S = 3.0
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
-
-
-class ApiProcess:
-    """One process of the API that keeps its port over kills."""
-
-    def __init__(self, settings: Settings, log: Path, programs: AsyncExitStack) -> None:
-        self._port = free_port()
-        self._settings = settings
-        self._log = log
-        self._programs = programs
-        self._running: Program | None = None
-        self.url = f"http://{LOOPBACK}:{self._port}"
-
-    async def start(self) -> None:
-        port = {"DOCUSTORE_PORT": str(self._port)}
-        serving = program("-m", "docustore.api.server", settings=self._settings, log=self._log, extra=port)
-        self._running = await self._programs.enter_async_context(serving)
-        async with AsyncClient(base_url=self.url) as client:
-            await until(lambda: self._is_ready(client), what="a ready API")
-
-    async def kill(self) -> None:
-        assert self._running is not None
-        await self._running.kill()
-
-    async def _is_ready(self, client: AsyncClient) -> bool:
-        assert self._running is not None
-        assert self._running.is_running, self._running.output
-        try:
-            return (await client.get("/health/live")).is_success
-        except TransportError:
-            return False
 
 
 @asynccontextmanager

@@ -60,6 +60,10 @@ def test_json_patch_follows_the_rfc(patch: object, expected: object) -> None:
         ([{"op": "test", "path": "/tags/0", "value": "b"}], "test_failed"),
         ([{"op": "test", "path": "/tags/0", "value": "a"}] * 1001, "patch_too_long"),
         ([{"op": "copy", "from": "", "path": "/a"}] * 51, "patch_too_long"),
+        ([{"op": "copy", "from": "/tags", "path": "/tags/0"}] * 30, "copies_too_large"),
+        ([{"op": "copy", "from": "/nope", "path": "/a"}], "path_missing"),
+        ([{"op": "copy", "path": "/a"}], "patch_malformed"),
+        ([{"op": "remove", "path": "/nope"}, {"op": "drop", "path": "/tags"}], "patch_malformed"),
     ],
 )
 def test_bad_json_patch_changes_nothing(patch: object, code: str) -> None:
@@ -81,3 +85,29 @@ def test_bad_json_patch_changes_nothing(patch: object, code: str) -> None:
 )
 def test_longest_json_patch_is_applied(patch: object, expected: object) -> None:
     assert apply_patch({"tags": ["a"]}, patch, patch_type=PatchType.JSON) == expected
+
+
+@pytest.mark.parametrize(("size", "is_accepted"), [(999_998, True), (999_999, False)])
+def test_copies_of_a_patch_are_a_megabyte_at_most(size: int, is_accepted: bool) -> None:
+    """JSON has two quotes around the text."""
+    document = {"bio": "x" * size}
+    patch = [{"op": "copy", "from": "/bio", "path": "/more"}]
+
+    try:
+        assert apply_patch(document, patch, patch_type=PatchType.JSON) == {**document, "more": document["bio"]}
+    except InvalidInputError:
+        assert not is_accepted
+    else:
+        assert is_accepted
+
+
+def test_patch_that_nests_too_deeply_is_refused() -> None:
+    value: list[Any] = []
+    for _ in range(20_000):
+        value = [value]
+    patch = [{"op": "add", "path": "/a", "value": value}, {"op": "copy", "from": "/a", "path": "/b"}]
+
+    with pytest.raises(InvalidInputError) as caught:
+        apply_patch({}, patch, patch_type=PatchType.JSON)
+
+    assert [error.code for error in caught.value.errors] == ["patch_too_deep"]

@@ -1,0 +1,33 @@
+"""Every route with every scope."""
+
+from docustore.config import Settings
+from docustore.security.models import Scope
+from tests.integration.api.conftest import Client
+from tests.integration.api.test_access import is_public, routes
+
+# Routes that do not follow the rule: safe methods need `read`, other methods need `write`.
+NEEDS = {("POST", "/logout"): Scope.READ}
+SAFE = {"GET"}
+
+
+def needed(method: str, path: str) -> Scope:
+    return NEEDS.get((method, path), Scope.READ if method in SAFE else Scope.WRITE)
+
+
+async def test_key_below_the_needed_scope_is_403(
+    anonymous: Client, keys: dict[Scope, str], api_settings: Settings
+) -> None:
+    """A key of the needed scope passes the guard: the answer is about the request, not about the key."""
+    differing = []
+    for method, path in routes(api_settings):
+        if is_public(path):
+            continue
+        url = path.replace("{", "x").replace(":str}", "")
+        for scope, key in keys.items():
+            headers = {"authorization": f"Bearer {key}"}
+            response = await anonymous.request(method, url, headers=headers)
+            passes = response.status_code not in {401, 403}
+            if passes is not scope.includes(needed(method, path)):
+                differing.append(f"{method} {path} with {scope}: {response.status_code}")
+
+    assert differing == []
