@@ -1,8 +1,8 @@
 """Attacks on the API by strangers, by clients with too small a scope, and by broken clients.
 
 A class of attack that concerns one feature is tested beside it, in `tests/integration/api`: generated requests
-(`test_openapi_conformance`), brute force and sessions, bodies that stop or trickle, addresses of other clients, reused
-idempotency keys, pages during writes (`test_lists`).
+(`test_openapi_conformance`), brute force and sessions, bodies that stop or trickle, addresses of other clients,
+reused idempotency keys, pages during writes (`test_lists`).
 """
 
 from collections.abc import AsyncIterator
