@@ -19,8 +19,8 @@ from docustore.embedded.valkey import Valkey
 
 FILE_NAME: Final = "endpoints.json"
 SUPERVISOR: Final = "supervisor"
-# Scheme and user, the password, an @. The greedy end keeps no part of a password that contains an @.
-_PASSWORD: Final = re.compile(r"^([^:/]+://[^:/@]*:).*@")
+# Behind the user, and in options such as tlsCertificateKeyFilePassword. A password may contain an @.
+_PASSWORD: Final = re.compile(r"(?<=://)([^:/?@]*:)[^/?]*(?=@)|([?&][a-z_]*password=)[^&]*", re.IGNORECASE)
 PARTS: Final = (SUPERVISOR, API, WORKER, LISTENER, Mongod.name, Valkey.name)
 
 log = structlog.get_logger()
@@ -105,7 +105,7 @@ def read_endpoints(data_dir: Path) -> Endpoints | None:
 
 
 def _masked(url: str) -> str:
-    return _PASSWORD.sub(r"\1***@", url)
+    return _PASSWORD.sub(r"\1\2***", url)
 
 
 def _is_alive(pid: int | None) -> bool:
