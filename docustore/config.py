@@ -24,6 +24,10 @@ from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 CONFIG_FILE_VARIABLE: Final = "DOCUSTORE_CONFIG"
 DEFAULT_CONFIG_FILE: Final = "docustore.toml"
+# Holds about a million user changes with images; that is how long a listener may be stopped.
+DEFAULT_OPLOG_MIB: Final = 1024
+# The server resizes no oplog to less.
+MIN_OPLOG_MIB: Final = 990
 
 
 class LostPositionPolicy(StrEnum):
@@ -47,6 +51,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address the API listens on")
     port: int = Field(8000, ge=0, le=65_535, description="port the API listens on; 0 = any free one")
     data_dir: Path = Field(Path(".docustore"), description="folder of the embedded servers")
+    oplog_mib: int = Field(
+        DEFAULT_OPLOG_MIB,
+        ge=MIN_OPLOG_MIB,
+        le=1_000_000,
+        description="MiB of the oplog of an embedded MongoDB; it bounds how long the listener may be stopped",
+    )
     admin_key: SecretStr | None = Field(None, description="bootstrap API key with scope admin")
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` for machines"

@@ -13,6 +13,8 @@ from typing import Any, Final
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from docustore.store_rights import roles_on
+
 Client = MongoClient[dict[str, Any]]
 
 ROOT: Final = "root"
@@ -91,13 +93,8 @@ def create_root(client: Client, password: str) -> None:
 
 def set_service_account(client: Client, password: str, database: str) -> None:
     """Create the service account: its database, and the state of the cluster."""
-    roles = [
-        {"role": "readWrite", "db": database},
-        {"role": "dbAdmin", "db": database},  # validators and indexes
-        {"role": "clusterMonitor", "db": "admin"},  # progress of index builds, state of the replica set
-    ]
     exists = client.admin.command("usersInfo", SERVICE)["users"]
-    client.admin.command("updateUser" if exists else "createUser", SERVICE, pwd=password, roles=roles)
+    client.admin.command("updateUser" if exists else "createUser", SERVICE, pwd=password, roles=roles_on(database))
 
 
 if __name__ == "__main__":

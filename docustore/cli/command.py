@@ -106,6 +106,13 @@ def _with_common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def show_passwords_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option that prints the URLs of the servers with passwords."""
+    return click.option(
+        "--show-passwords", is_flag=True, help="Print the URLs of the servers with their passwords."
+    )(function)
+
+
 def run_in_loop(invocation: Invocation, work: Coroutine[Any, Any, ExitCode | None]) -> ExitCode | None:
     """Run the work of a command under uvloop; Ctrl-C and SIGTERM cancel it."""
     return uvloop.run(_interruptible(invocation, work))

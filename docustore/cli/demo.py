@@ -14,7 +14,7 @@ import httpx2
 from pydantic import SecretStr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from docustore.cli.command import Invocation, command
+from docustore.cli.command import Invocation, command, show_passwords_option
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
 from docustore.config import Settings
@@ -25,7 +25,7 @@ from docustore.demo.scenario import SOURCE, Outcome, Report, Scenario
 from docustore.demo.summary import summary, summary_tables
 from docustore.demo.upstream_process import Upstream, running_upstream
 from docustore.document_models import open_database
-from docustore.embedded.endpoints_file import Endpoints
+from docustore.embedded.endpoints_file import FILE_NAME, Endpoints
 from docustore.embedded.ports import is_free
 from docustore.embedded.resolve import with_servers
 from docustore.embedded.service import whole_service
@@ -54,7 +54,16 @@ FILE_REQUIRED: Final = ("email",)
 )
 @click.option("--once", is_flag=True, help="Stop after the summary; exit 0 only if everything reconciles.")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port of the API; 0 = any free one. [DOCUSTORE_PORT]")
-async def demo(invocation: Invocation, *, users: int, data: Path | None, once: bool, port: int | None) -> int:
+@show_passwords_option
+async def demo(  # one parameter per option
+    invocation: Invocation,
+    *,
+    users: int,
+    data: Path | None,
+    once: bool,
+    port: int | None,
+    show_passwords: bool,
+) -> int:
     """Load an upstream directory twice, show the result, then run until Ctrl-C."""
     configured = invocation.settings(port=port)
     async with AsyncExitStack() as stack:
@@ -68,7 +77,8 @@ async def demo(invocation: Invocation, *, users: int, data: Path | None, once: b
         document = await _proven(settings, endpoints, outcome)
         invocation.show(document, table=summary_tables(document))
         if not once:
-            _invite(settings, endpoints, as_json=invocation.as_json)
+            shown = endpoints if show_passwords else endpoints.masked()
+            _invite(settings, shown, as_json=invocation.as_json)
             with invocation.interruption.forgiven():
                 await asyncio.Event().wait()
     return DONE if document["reconciled"] else FAILED
@@ -143,11 +153,12 @@ def _invite(settings: Settings, endpoints: Endpoints, *, as_json: bool) -> None:
         "API": f"{endpoints.http_url}/schema",
         "MongoDB": endpoints.mongodb_url,
         "Valkey": endpoints.redis_url,
+        "Passwords": str(settings.data_dir / FILE_NAME),
         "Key": _key(settings),
     }
     # Plain lines: people copy the addresses, and a frame would cut them.
     for name, value in lines.items():
-        click.echo(f"{name:<9}{value}")
+        click.echo(f"{name:<11}{value}")
     click.echo("\ndocustore is running; Ctrl-C stops it.")
     if sys.stdout.isatty():
         webbrowser.open(link)

@@ -8,13 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from docustore.cli.command import Invocation, command
+from docustore.cli.command import Invocation, command, show_passwords_option
 from docustore.cli.follow import following_logs
 from docustore.cli.output import notices
 from docustore.config import Settings
 from docustore.demo.demo_database import keep_from_demos
 from docustore.document_models import open_database
-from docustore.embedded.endpoints_file import Endpoints
+from docustore.embedded.endpoints_file import FILE_NAME, Endpoints
 from docustore.embedded.resolve import with_servers
 from docustore.embedded.service import whole_service
 from docustore.embedded.supervisor import running_service
@@ -31,7 +31,10 @@ LEFT_BY_DEMO: Final = (
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port of the API; 0 = any free one. [DOCUSTORE_PORT]")
 @click.option("--host", help="Address the API listens on. [DOCUSTORE_HOST]")
 @click.option("--verbose", is_flag=True, help="Show the logs of all parts, not only restarts.")
-async def up(invocation: Invocation, *, port: int | None, host: str | None, verbose: bool) -> int:
+@show_passwords_option
+async def up(
+    invocation: Invocation, *, port: int | None, host: str | None, verbose: bool, show_passwords: bool
+) -> int:
     """Run the servers that are not configured, API, worker, listener until Ctrl-C."""
     settings = invocation.settings(port=port, host=host)
     if not invocation.as_json:
@@ -44,9 +47,8 @@ async def up(invocation: Invocation, *, port: int | None, host: str | None, verb
             ) as endpoints,
         ):
             admin_key = await _first_admin_key(settings, endpoints)
-            invocation.show(
-                endpoints.as_json() | {"admin_key": admin_key}, table=_welcome(endpoints, admin_key, settings)
-            )
+            shown = endpoints if show_passwords else endpoints.masked()
+            invocation.show(shown.as_json() | {"admin_key": admin_key}, table=_welcome(shown, admin_key, settings))
             await asyncio.Event().wait()
     return 0
 
@@ -64,8 +66,10 @@ async def _first_admin_key(settings: Settings, endpoints: Endpoints) -> str | No
 def _welcome(endpoints: Endpoints, admin_key: str | None, settings: Settings) -> RenderableType:
     rows: dict[str, Any] = {
         "Page": endpoints.http_url,
+        "MongoDB": endpoints.mongodb_url,
+        "Valkey": endpoints.redis_url,
+        "Passwords": settings.data_dir / FILE_NAME,
         "Logs": settings.data_dir / "logs",
-        "Addresses": settings.data_dir / "endpoints.json",
     }
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -12,11 +13,14 @@ import structlog
 
 from docustore.embedded.data_dir import is_claimed
 from docustore.embedded.mongod import Mongod
+from docustore.embedded.private_files import write_private
 from docustore.embedded.service import API, LISTENER, WORKER
 from docustore.embedded.valkey import Valkey
 
 FILE_NAME: Final = "endpoints.json"
 SUPERVISOR: Final = "supervisor"
+# Behind the user, and in options such as tlsCertificateKeyFilePassword. A password may contain an @.
+_PASSWORD: Final = re.compile(r"(?<=://)([^:/?@]*:)[^/?]*(?=@)|([?&][a-z_]*password=)[^&]*", re.IGNORECASE)
 PARTS: Final = (SUPERVISOR, API, WORKER, LISTENER, Mongod.name, Valkey.name)
 
 log = structlog.get_logger()
@@ -36,8 +40,12 @@ class Endpoints:
     pids: Mapping[str, int | None]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the document of `endpoints.json`."""
+        """Return the document of `endpoints.json`, with passwords."""
         return asdict(self)
+
+    def masked(self) -> "Endpoints":
+        """Return the same endpoints without passwords, for output that others may see."""
+        return replace(self, mongodb_url=_masked(self.mongodb_url), redis_url=_masked(self.redis_url))
 
 
 class EndpointsFile:
@@ -64,16 +72,11 @@ class EndpointsFile:
     def publish(self, endpoints: Endpoints) -> Endpoints:
         """Write the addresses with the current process ids, and return what was written.
 
-        Atomic: a reader sees the old or the new file. Only the owner may read it, because an address may hold a
-        password.
+        Atomic: a reader sees the old or the new file. Only the owner may read it, because the addresses contain
+        passwords.
         """
         self._published = replace(endpoints, pids=dict(self._pids))
-        fresh = self._path.with_name(f"{FILE_NAME}.{os.getpid()}.tmp")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(self._published.as_json(), file, indent=2)
-            file.write("\n")
-        fresh.replace(self._path)
+        write_private(self._path, json.dumps(self._published.as_json(), indent=2) + "\n")
         return self._published
 
     def remove(self) -> None:
@@ -99,6 +102,10 @@ def read_endpoints(data_dir: Path) -> Endpoints | None:
         if _is_alive(endpoints.pids[SUPERVISOR]) and is_claimed(data_dir):
             return endpoints
     return None
+
+
+def _masked(url: str) -> str:
+    return _PASSWORD.sub(r"\1\2***", url)
 
 
 def _is_alive(pid: int | None) -> bool:

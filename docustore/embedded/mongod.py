@@ -1,47 +1,60 @@
 """MongoDB as a replica set of one, as transactions and change streams need it."""
 
-import asyncio
 import os
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from pymongo import AsyncMongoClient, WriteConcern
+from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from docustore.embedded.accounts import give_passwords
 from docustore.embedded.binaries import find_mongod
+from docustore.embedded.credentials import FOLDER, ROOT_USER, SERVICE_USER, Credentials
+from docustore.embedded.oplog import resize_oplog
 from docustore.embedded.ports import LOOPBACK
+from docustore.embedded.private_files import make_private_folder, write_private
+from docustore.embedded.replica_set import REPLICA_SET, Admin, ensure_primary, must_restart_to_move
 from docustore.errors import EmbeddedServerError
 
-REPLICA_SET: Final = "rs0"
-# Bounds how long a listener may be stopped: 2 GiB hold about 2 million user changes with images.
-OPLOG_MIB: Final = 2048
 MIN_CACHE_GIB: Final = 0.25
 MAX_CACHE_GIB: Final = 2.0
-CONFIG_COLLECTION: Final = "system.replset"
-PRIMARY_TIMEOUT_S: Final = 30.0
-POLL_S: Final = 0.02
+KEY_FILE: Final = "mongodb.key"
+# The account of the members of a replica set. Its password is the key of the set, and it may do everything.
+INTERNAL_USER: Final = "__system"
+INTERNAL_DATABASE: Final = "local"
 
-Admin = AsyncMongoClient[dict[str, Any]]
 
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mongod:
     """Starts and recognises mongod."""
 
-    name = "mongod"
+    name: ClassVar[str] = "mongod"
     find = staticmethod(find_mongod)
 
-    def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
-        """Return the command line: loopback only, small caches.
+    credentials: Credentials
+    oplog_mib: int
 
-        No Unix socket, because the length of its path is limited.
+    def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
+        """Write the key file, and return the command line.
+
+        The server is on loopback only, has small caches, and refuses every client without a password. It has no
+        Unix socket, because the length of its path is limited.
         """
+        secrets = folder.parent / FOLDER
+        make_private_folder(secrets)
+        write_private(secrets / KEY_FILE, self.credentials.mongodb_key)
         return [
             str(binary), "--dbpath", str(folder), "--port", str(port), "--bind_ip", LOOPBACK, "--nounixsocket",
-            "--replSet", REPLICA_SET, "--oplogSize", str(OPLOG_MIB),
+            "--replSet", REPLICA_SET, "--oplogSize", str(self.oplog_mib),
             "--wiredTigerCacheSizeGB", f"{_cache_gib():.2f}", "--quiet",
+            "--auth", "--keyFile", str(secrets / KEY_FILE),
+            # Else any program on this machine could create the first account of a new folder.
+            "--setParameter", "enableLocalhostAuthBypass=false",
+            # This version has CVE-2025-14847 in its zlib compressor; loopback needs no compression.
+            "--networkMessageCompressors", "disabled",
             "--setParameter", "diagnosticDataCollectionEnabled=false",
             # The default waits up to 15 s for a secondary to take over, but there is none.
             "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100",
@@ -50,85 +63,60 @@ class Mongod:
     async def is_serving(self, *, folder: Path, port: int) -> bool:
         """Compare the data path of the server with the folder."""
         try:
-            async with _direct(port) as client:
+            async with self._admin(port) as client:
                 options = await client.admin.command("getCmdLineOpts")
         except PyMongoError:
             return False
         return bool(options["parsed"].get("storage", {}).get("dbPath") == str(folder))
 
     async def make_ready(self, port: int) -> bool:
-        """Make the server a primary; False when it must restart to read its address.
+        """Make the server a primary with accounts; False when it must restart first.
 
         Raises:
             EmbeddedServerError: It ended meanwhile, or did not become primary in time.
         """
         try:
-            if await must_restart_to_move(port):
-                return False
-            await ensure_primary(port)
+            async with self._admin(port) as client:
+                if await must_restart_to_move(client, port):
+                    return False
+                await ensure_primary(client, port)
+                await give_passwords(client, self.credentials)
+                await resize_oplog(client, mib=self.oplog_mib)
         except PyMongoError as exc:
             raise EmbeddedServerError(f"mongod ended while it was made a replica set: {exc}") from exc
         return True
 
+    def service_url(self, port: int) -> str:
+        """Return the address for the service; drivers discover the replica set from it."""
+        return _url(port, SERVICE_USER, self.credentials.mongodb_password)
 
-def mongodb_url(port: int) -> str:
-    """Return the address from which drivers discover the replica set."""
-    return f"mongodb://{LOOPBACK}:{port}/?replicaSet={REPLICA_SET}"
+    def root_url(self, port: int) -> str:
+        """Return the address for an account that may do everything."""
+        return _url(port, ROOT_USER, self.credentials.mongodb_root_password)
 
+    @asynccontextmanager
+    async def _admin(self, port: int) -> AsyncIterator[Admin]:
+        """Connect as a member of the set.
 
-async def must_restart_to_move(port: int) -> bool:
-    """Store the server's current address in its replica-set configuration.
-
-    Returns:
-        True when another address was stored. The server reads the new one only at its next start.
-
-    A forced `replSetReconfig` needs no restart, but the server first connects to the old address. That takes 30 s
-    when a program there accepts connections and never answers. The write is safe: the set has no other member
-    that could hold another configuration.
-    """
-    async with _direct(port) as client:
-        journaled = client.local.get_collection(CONFIG_COLLECTION, write_concern=WriteConcern(w=1, j=True))
-        result = await journaled.update_one(
-            {"_id": REPLICA_SET, "members.0.host": {"$ne": _address(port)}},
-            {"$set": {"members.0.host": _address(port)}, "$inc": {"version": 1}},
+        This account exists before all others, so no first account is needed, and lost passwords are replaced.
+        """
+        client: Admin = AsyncMongoClient[dict[str, Any]](
+            LOOPBACK,
+            port,
+            username=INTERNAL_USER,
+            password=self.credentials.mongodb_key,
+            authSource=INTERNAL_DATABASE,
+            authMechanism="SCRAM-SHA-256",
+            directConnection=True,
+            serverSelectionTimeoutMS=2000,
+            appname="docustore-embedded",
         )
-        return result.modified_count > 0
+        async with client:
+            yield client
 
 
-async def ensure_primary(port: int) -> None:
-    """Make the server the primary of its replica set, and wait for it.
-
-    Raises:
-        EmbeddedServerError: It did not become primary in time.
-    """
-    deadline = time.monotonic() + PRIMARY_TIMEOUT_S
-    async with _direct(port) as client:
-        await _initiate_once(client, port)
-        while not (await client.admin.command("hello")).get("isWritablePrimary"):
-            if time.monotonic() > deadline:
-                raise EmbeddedServerError(
-                    f"mongod on port {port} did not become primary within {PRIMARY_TIMEOUT_S:g} s: see its log"
-                )
-            await asyncio.sleep(POLL_S)
-
-
-async def _initiate_once(client: Admin, port: int) -> None:
-    if await client.local.get_collection(CONFIG_COLLECTION).find_one({}) is None:
-        member = {"_id": 0, "host": _address(port)}
-        await client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
-
-
-def _address(port: int) -> str:
-    return f"{LOOPBACK}:{port}"
-
-
-@asynccontextmanager
-async def _direct(port: int) -> AsyncIterator[Admin]:
-    client: Admin = AsyncMongoClient(
-        LOOPBACK, port, directConnection=True, serverSelectionTimeoutMS=2000, appname="docustore-embedded"
-    )
-    async with client:
-        yield client
+def _url(port: int, user: str, password: str) -> str:
+    return f"mongodb://{user}:{password}@{LOOPBACK}:{port}/?replicaSet={REPLICA_SET}&authSource=admin"
 
 
 def _cache_gib() -> float:

@@ -46,7 +46,9 @@ async def reachable_servers(settings: Settings, *, hurry: asyncio.Event | None =
     async with AsyncExitStack() as stack:
         while (located := known_servers(settings)) is None:
             try:
-                own = await stack.enter_async_context(embedded_servers(settings.data_dir, hurry=hurry))
+                own = await stack.enter_async_context(
+                    embedded_servers(settings.data_dir, oplog_mib=settings.oplog_mib, hurry=hurry)
+                )
             except DataDirBusyError:
                 if time.monotonic() > deadline:
                     raise

@@ -5,19 +5,21 @@ import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import structlog
 
+from docustore.config import DEFAULT_OPLOG_MIB
 from docustore.embedded.binaries import SearchPlaces
+from docustore.embedded.credentials import Credentials, folder_credentials
 from docustore.embedded.data_dir import claimed, unusable
 from docustore.embedded.local_server import LocalServer, ServerKind, start_server, stop_server
-from docustore.embedded.mongod import Mongod, mongodb_url
+from docustore.embedded.mongod import Mongod
 from docustore.embedded.ports import is_free, remember_ports, remembered_ports
 from docustore.embedded.supervised_program import LogEvents, OnRestart, SupervisedProgram
-from docustore.embedded.valkey import Valkey, redis_url
+from docustore.embedded.valkey import Valkey
 from docustore.errors import EmbeddedServerError
 
 # The write that moves the replica set is journaled, so an orderly end is not needed.
@@ -34,10 +36,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedServers:
-    """Two servers that run and end with this process."""
+    """Two servers that run and end with this process.
 
-    mongodb_url: str
-    redis_url: str
+    The URLs contain passwords. `mongodb_root_url` is for the owner of the folder; the service does not use it.
+    """
+
+    mongodb_url: str = field(repr=False)
+    mongodb_root_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
     mongod_pid: int
     valkey_pid: int
 
@@ -46,18 +52,21 @@ class EmbeddedServers:
 async def embedded_servers(
     data_dir: Path,
     *,
+    oplog_mib: int = DEFAULT_OPLOG_MIB,
     places: SearchPlaces | None = None,
     hurry: asyncio.Event | None = None,
     on_restart: OnRestart | None = None,
 ) -> AsyncIterator[EmbeddedServers]:
     """Run both servers for the length of the block.
 
-    MongoDB is ready for transactions and change streams. Data stays in the folder. The ports are those of the last
+    MongoDB is ready for transactions and change streams. Both refuse clients without a
+    password (see `docustore.embedded.credentials`). Data stays in the folder. The ports are those of the last
     start when they are free. No other process can use the folder meanwhile. A server that ends is restarted at the
     same address. Both servers end with this process, also when it is killed. Enter the block in the main thread:
     the servers end with the thread that started them.
 
     Args:
+        oplog_mib: Size of the oplog; the folder gets it at this start, also when it has another one.
         places: Where binaries are looked for; None = the installed packages, then PATH.
         hurry: Set to kill the servers instead of waiting for their orderly end.
         on_restart: Called with `mongod` or `valkey` and the new process id after a restart.
@@ -70,9 +79,11 @@ async def embedded_servers(
     places = places or SearchPlaces()
     with claimed(folder):
         ports = remembered_ports(folder)
+        credentials = _credentials(folder)
+        mongod, valkey = Mongod(credentials=credentials, oplog_mib=oplog_mib), Valkey(credentials=credentials)
         servers = [
             _Server(kind=kind, folder=folder, places=places, port=ports.get(kind.name))
-            for kind in (Mongod(), Valkey())
+            for kind in (mongod, valkey)
         ]
         programs = [
             SupervisedProgram(
@@ -85,15 +96,23 @@ async def embedded_servers(
             for server in servers
         ]
         try:
-            mongod, valkey = await _started(servers, programs, folder)
+            store, queue = await _started(servers, programs, folder)
             yield EmbeddedServers(
-                mongodb_url=mongodb_url(mongod.port),
-                redis_url=redis_url(valkey.port),
-                mongod_pid=mongod.process.pid,
-                valkey_pid=valkey.process.pid,
+                mongodb_url=mongod.service_url(store.port),
+                mongodb_root_url=mongod.root_url(store.port),
+                redis_url=valkey.url(queue.port),
+                mongod_pid=store.process.pid,
+                valkey_pid=queue.process.pid,
             )
         finally:
             await asyncio.gather(*(program.stop(hurry=hurry) for program in programs))
+
+
+def _credentials(folder: Path) -> Credentials:
+    try:
+        return folder_credentials(folder)
+    except OSError as exc:
+        raise unusable(folder, exc) from exc
 
 
 @dataclass(slots=True, kw_only=True)

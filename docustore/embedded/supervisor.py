@@ -103,7 +103,9 @@ async def _located_servers(
         with claimed(settings.data_dir):
             yield settings
         return
-    async with embedded_servers(settings.data_dir, hurry=hurry, on_restart=file.note_start) as servers:
+    async with embedded_servers(
+        settings.data_dir, oplog_mib=settings.oplog_mib, hurry=hurry, on_restart=file.note_start
+    ) as servers:
         file.note_start(Mongod.name, servers.mongod_pid)
         file.note_start(Valkey.name, servers.valkey_pid)
         yield with_servers(settings, servers)

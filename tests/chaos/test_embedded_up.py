@@ -24,10 +24,10 @@ pytestmark = pytest.mark.chaos
 
 
 @asynccontextmanager
-async def up(folder: Path) -> AsyncIterator[tuple[Process, dict[str, Any]]]:
+async def up(folder: Path, *options: str) -> AsyncIterator[tuple[Process, dict[str, Any]]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DOCUSTORE_")}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "docustore", "up", "--port", "0", "--data-dir", str(folder), "--json"),
+        *(sys.executable, "-m", "docustore", "up", "--port", "0", "--data-dir", str(folder), "--json", *options),
         stdout=PIPE,
         stderr=DEVNULL,
         env=environment,
@@ -65,6 +65,23 @@ async def test_admin_key_is_shown_at_the_first_start_only(tmp_path: Path) -> Non
         assert await process.wait() == 0
 
     assert not (tmp_path / "endpoints.json").exists()
+
+
+async def test_terminal_shows_no_password(tmp_path: Path) -> None:
+    """The file holds the URLs with passwords; the terminal only on request."""
+    async with up(tmp_path) as (_, shown):
+        written = read_endpoints(tmp_path)
+        assert written is not None
+        assert [shown["mongodb_url"], shown["redis_url"]] == [
+            written.masked().mongodb_url,
+            written.masked().redis_url,
+        ]
+        assert shown["mongodb_url"] != written.mongodb_url
+
+    async with up(tmp_path, "--show-passwords") as (_, shown):
+        written = read_endpoints(tmp_path)
+        assert written is not None
+        assert [shown["mongodb_url"], shown["redis_url"]] == [written.mongodb_url, written.redis_url]
 
 
 async def test_killed_api_serves_again_on_its_port(tmp_path: Path) -> None:

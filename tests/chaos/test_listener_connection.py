@@ -4,18 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect
 
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
-from docustore.database import Database, connect
+from docustore.database import Client, Database, connect
 from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
+from tests.addresses import direct_url, host_and_port
 from tests.listening import assert_consistent, history_of, listening, make_user
 from tests.tcp_proxy import tcp_proxy
 from tests.waiting import until
@@ -55,13 +56,14 @@ async def test_step_down_during_a_drain(tmp_path: Path) -> None:
             mongodb_database=f"test_{uuid4().hex[:12]}",
             changes_batch_size=200,
         )
-        async with connect(settings, app_name="docustore-tests") as database:
+        owner: Client = AsyncMongoClient(own.mongodb_root_url)
+        async with connect(settings, app_name="docustore-tests") as database, owner:
             await apply_indexes(database)
             elected = await _term(database)
             async with _backlog_behind(database, settings), listening(database, settings):
                 for events in (1000, 5000):
                     await until(lambda n=events: _has_applied(database, n))  # type: ignore[misc]
-                    await _step_down(database)
+                    await _step_down(database, owner)
                 await until(lambda: _can_write(database))
                 await wait_until_applied(database)
             assert await _term(database) >= elected + 2
@@ -74,9 +76,10 @@ async def _term(database: Database) -> int:
     return int((await database.client.admin.command("replSetGetStatus"))["term"])
 
 
-async def _step_down(database: Database) -> None:
+async def _step_down(database: Database, owner: Client) -> None:
+    """Use the account of the owner, because the account of the service may not do this."""
     with suppress(AutoReconnect):  # the server may close the connection that asked for it
-        await database.client.admin.command({"replSetStepDown": 1, "force": True})
+        await owner.admin.command({"replSetStepDown": 1, "force": True})
     await until(lambda: _can_write(database))
 
 
@@ -91,10 +94,8 @@ async def test_connections_cut_during_a_drain(database: Database, settings: Sett
 
     An unknown outcome is looked up, not guessed.
     """
-    address = urlsplit(settings.mongodb_url or "")
-    async with tcp_proxy(address.hostname or "", address.port or 0) as proxy:
-        # A direct connection: else the driver would learn the server's own address and go past the proxy.
-        url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+    async with tcp_proxy(*host_and_port(settings.mongodb_url)) as proxy:
+        url = direct_url(settings.mongodb_url, port=proxy.port)
         cut = settings.model_copy(update={"mongodb_url": url, "changes_batch_size": 200})
 
         async def cut_something() -> bool:
@@ -116,9 +117,8 @@ async def test_connections_cut_during_a_drain(database: Database, settings: Sett
 
 async def test_server_gone_for_a_while(database: Database, settings: Settings) -> None:
     """Connections cut for two seconds: the listener neither stops nor skips."""
-    address = urlsplit(settings.mongodb_url or "")
-    async with tcp_proxy(address.hostname or "", address.port or 0) as proxy:
-        url = f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true"
+    async with tcp_proxy(*host_and_port(settings.mongodb_url)) as proxy:
+        url = direct_url(settings.mongodb_url, port=proxy.port)
         cut = settings.model_copy(update={"mongodb_url": url})
         async with connect(cut, app_name="docustore-tests") as through, listening(through, cut) as listener:
             await wait_until_applied(database)

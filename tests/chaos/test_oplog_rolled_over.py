@@ -14,8 +14,9 @@ from docustore.changes.status import change_status, wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database, connect
 from docustore.embedded.binaries import SearchPlaces, find_mongod
+from docustore.embedded.credentials import Credentials
 from docustore.embedded.local_server import start_server, stop_server
-from docustore.embedded.mongod import Mongod, ensure_primary, mongodb_url
+from docustore.embedded.mongod import Mongod
 from indexes.apply import apply_indexes
 from tests.listening import assert_consistent, history_of, listening, make_user
 from tests.waiting import until
@@ -33,18 +34,17 @@ class TinyOplog(Mongod):
     """
 
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
-        command = super().command(binary=binary, folder=folder, port=port)
-        command[command.index("--oplogSize") + 1] = "1"
-        return [*command, "--syncdelay", "1"]
+        return [*super().command(binary=binary, folder=folder, port=port), "--syncdelay", "1"]
 
 
 @pytest.fixture
 async def settings(tmp_path: Path) -> AsyncIterator[Settings]:
     binary = await find_mongod(SearchPlaces())
-    server = await start_server(TinyOplog(), data_dir=tmp_path, binary=binary, preferred_port=None)
+    mongod = TinyOplog(credentials=Credentials(), oplog_mib=1)
+    server = await start_server(mongod, data_dir=tmp_path, binary=binary, preferred_port=None)
     try:
-        await ensure_primary(server.port)
-        yield Settings(mongodb_url=mongodb_url(server.port), mongodb_database="rolled_over")
+        await mongod.make_ready(server.port)
+        yield Settings(mongodb_url=mongod.service_url(server.port), mongodb_database="rolled_over")
     finally:
         await stop_server(server)
 

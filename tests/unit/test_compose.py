@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
+MEMBERS = {"mongodb-1", "mongodb-2", "mongodb-3"}
+# https://jira.mongodb.org/browse/SERVER-115508
+FIRST_FIXED_VERSION = (7, 0, 28)
 ONE_SHOTS = {"mongodb-init", "create-indexes"}
 PROCESSES = {"api", "worker", "listener"}
 EVERY_SERVICE = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -31,7 +34,7 @@ def commands(service: dict[str, Any]) -> list[list[str]]:
 
 
 def test_the_parts_of_the_service_are_there() -> None:
-    assert {"mongodb-1", "mongodb-2", "mongodb-3", "valkey"} | ONE_SHOTS | PROCESSES == set(SERVICES)
+    assert MEMBERS | {"valkey"} | ONE_SHOTS | PROCESSES == set(SERVICES)
 
 
 @EVERY_SERVICE
@@ -66,6 +69,15 @@ def test_image_is_pinned(name: str) -> None:
     image = SERVICES[name]["image"]
 
     assert re.search(r":(\$\{DOCUSTORE_VERSION:-)?\d+\.\d+\.\d+", image), image
+
+
+def test_mongodb_has_the_fix_of_its_memory_leak() -> None:
+    """CVE-2025-14847: a client without a password reads memory of the server."""
+    for name in MEMBERS:
+        version = re.fullmatch(r"mongo:(\d+)\.(\d+)\.(\d+)-\w+", SERVICES[name]["image"])
+
+        assert version is not None
+        assert tuple(map(int, version.groups())) >= FIRST_FIXED_VERSION
 
 
 def test_image_version_is_the_project_s() -> None:

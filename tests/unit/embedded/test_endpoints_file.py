@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,25 @@ def test_unreadable_endpoints_are_ignored(tmp_path: Path, text: str) -> None:
 
     with claimed(tmp_path):
         assert read_endpoints(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("mongodb://docustore:secret@127.0.0.1:1/?a=b", "mongodb://docustore:***@127.0.0.1:1/?a=b"),
+        ("mongodb://u:p@ss:w@a:1,b:2/?authSource=admin", "mongodb://u:***@a:1,b:2/?authSource=admin"),
+        ("redis://:secret@valkey:6379/0", "redis://:***@valkey:6379/0"),
+        ("redis://valkey:6379/0?password=secret&db=1", "redis://valkey:6379/0?password=***&db=1"),
+        ("mongodb://h/?tlsCertificateKeyFilePassword=secret", "mongodb://h/?tlsCertificateKeyFilePassword=***"),
+        ("mongodb://a:1,b:2/?appName=x@y", "mongodb://a:1,b:2/?appName=x@y"),
+        ("mongodb://user@host/", "mongodb://user@host/"),
+        ("", ""),
+    ],
+)
+def test_masked_endpoints_have_no_password(url: str, shown: str) -> None:
+    endpoints = replace(HERE, mongodb_url=url, redis_url=url)
+
+    assert endpoints.masked() == replace(HERE, mongodb_url=shown, redis_url=shown)
 
 
 def test_removing_endpoints_twice_is_no_error(tmp_path: Path) -> None:
