@@ -18,7 +18,8 @@ from swagger_ui_bundle import swagger_ui_path
 from docustore import __version__
 from docustore.api.openapi_30 import to_openapi_30
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
-from docustore.security.authentication import COOKIE_NAME, PUBLIC
+from docustore.security.authentication import PUBLIC
+from docustore.security.cookies import COOKIE_NAME
 
 PATH: Final = "/schema"
 _KNOWN_PATHS: Final = frozenset({PATH, f"{PATH}/openapi.json", f"{PATH}/openapi-3.0.json", f"{PATH}/docs"})
