@@ -155,5 +155,5 @@ def _is_bound(session: Session, token: str, key_digest: str) -> bool:
 
 
 def _binding(token: str, key_digest: str) -> str:
-    """Connect a session with its key; without the token, nobody can test a guessed key against it."""
+    """Connect a session with its key; a guessed key cannot be tested without the token."""
     return hmac(token.encode("utf-8", "surrogatepass"), key_digest.encode(), sha256).hexdigest()
