@@ -54,6 +54,7 @@ class KeyRing:
         self._admin_digest = digest_of(admin_key.get_secret_value()) if admin_key else None
         self._clock = clock
         self._entries: dict[str, _Entry] = {}
+        self._ended_sessions = 0
 
     def known(self, credential: Credential) -> Principal | None:
         """Return the cached principal; None if the store must be asked."""
@@ -74,16 +75,20 @@ class KeyRing:
         known = self.known(credential)
         if known is not None:
             return known
+        ended_before = self._ended_sessions
         principal = await (self._of_session if credential.is_session else self._of_key)(credential.secret)
         if principal is None:
             self._entries.pop(credential.digest, None)
             raise UnauthenticatedError
-        self._remember(credential.digest, principal)
+        # A session may have been ended while the store was asked. It must not enter the cache after that.
+        if ended_before == self._ended_sessions:
+            self._remember(credential.digest, principal)
         return principal
 
     async def end_session(self, token: str) -> None:
         """End a session; this process refuses it at once, others within `CACHE_SECONDS`."""
         await end_session(token)
+        self._ended_sessions += 1
         self._entries.pop(Credential(token, is_session=True).digest, None)
 
     async def _of_key(self, key: str) -> Principal | None:
