@@ -7,6 +7,7 @@ nothing.
 
 import os
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -57,7 +58,19 @@ class Settings(BaseSettings):
         le=1_000_000,
         description="MiB of the oplog of an embedded MongoDB; it bounds how long the listener may be stopped",
     )
-    admin_key: SecretStr | None = Field(None, description="bootstrap API key with scope admin")
+    admin_key: SecretStr | None = Field(
+        None, description="bootstrap API key with scope admin; at least 32 characters unless `HOST` is loopback"
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="addresses and networks (JSON array) whose X-Forwarded headers are believed"
+    )
+    auth_failures_per_min: int = Field(
+        30, ge=0, description="refused keys and sign-ins per minute and client address; 0 = no limit"
+    )
+    password_writes_per_min: int = Field(
+        600, ge=0, description="writes with a password per minute and key; 0 = no limit"
+    )
+    searches_per_min: int = Field(6000, ge=0, description="searches per minute and key; 0 = no limit")
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` for machines"
     )
@@ -110,6 +123,17 @@ class Settings(BaseSettings):
                 )
                 raise ValueError(msg)
         return sources
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError as exc:
+                msg = "use addresses such as 10.0.0.5 and networks such as 10.0.0.0/8"
+                raise ValueError(msg) from exc
+        return proxies
 
     @model_validator(mode="after")
     def _redis_url_needs_mongodb_url(self) -> Self:

@@ -10,7 +10,7 @@ from docustore.config import Settings
 from docustore.database import Database, connect
 from docustore.etl.models import EtlRun, EtlSource, QuarantinedRecord
 from docustore.history.models import UserHistory
-from docustore.security.models import ApiKey
+from docustore.security.models import ApiKey, LoginToken, Session
 from docustore.users.idempotency import IdempotencyKey
 from docustore.users.models import User
 
@@ -21,6 +21,8 @@ DOCUMENT_MODELS: Final[tuple[type[Document], ...]] = (
     QuarantinedRecord,
     UserHistory,
     ApiKey,
+    Session,
+    LoginToken,
     IdempotencyKey,
 )
 

@@ -5,7 +5,9 @@
     │   ├── DatabaseUnavailableError   no primary, no connection
     │   ├── QueueUnavailableError      Valkey does not answer
     │   ├── SourceUnavailableError     an upstream system does not answer, or asks to retry later
-    │   └── UserBusyError              other writers keep changing the user
+    │   ├── UserBusyError              other writers keep changing the user
+    │   ├── PasswordsBusyError         too many passwords wait to be hashed
+    │   └── TooManyRequestsError       a rate limit is reached
     ├── ConfigurationError             a setting is invalid; the message names it
     ├── EmbeddedServerError            a local server cannot be started; the message says what to do
     │   └── DataDirBusyError           another live process uses the data folder
@@ -90,6 +92,28 @@ class UserBusyError(RetryableError):
             f"other writers keep changing user {user_id}; send the request again", retry_after=timedelta(seconds=1)
         )
         self.user_id = user_id
+
+
+class PasswordsBusyError(RetryableError):
+    """Too many passwords wait to be hashed; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too many passwords are being hashed; send the request again", retry_after=timedelta(seconds=1)
+        )
+
+
+class TooManyRequestsError(RetryableError):
+    """A rate limit is reached; the request was not executed."""
+
+    def __init__(self, *, policy: str, quota: int, retry_after: timedelta) -> None:
+        super().__init__(
+            f"more than {quota} requests per minute of the kind `{policy}`; wait for the time in Retry-After, "
+            "or let an operator run `docustore limits`",
+            retry_after=retry_after,
+        )
+        self.policy = policy
+        self.quota = quota
 
 
 class ConfigurationError(DocustoreError):

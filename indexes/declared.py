@@ -5,7 +5,7 @@ from typing import Final
 from indexes.changes import CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import ETL_QUARANTINE, ETL_RUNS, ETL_SOURCES, ETL_TOMBSTONES
-from indexes.security import API_KEYS
+from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, USERS
 
 DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
@@ -19,5 +19,7 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     ETL_QUARANTINE,
     ETL_TOMBSTONES,
     API_KEYS,
+    SESSIONS,
+    LOGIN_TOKENS,
     IDEMPOTENCY_KEYS,
 )

@@ -1,11 +1,13 @@
-"""The collection of API keys."""
+"""The collections of API keys, sessions and login tokens."""
 
 from typing import Final
 
 from pymongo import ASCENDING, IndexModel
 
 from docustore.security.models import API_KEYS as API_KEYS_NAME
-from docustore.security.models import ApiKey
+from docustore.security.models import LOGIN_TOKENS as LOGIN_TOKENS_NAME
+from docustore.security.models import SESSIONS as SESSIONS_NAME
+from docustore.security.models import ApiKey, LoginToken, Session
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
 
@@ -16,4 +18,16 @@ API_KEYS: Final = CollectionDeclaration(
         IndexModel([("hash", ASCENDING)], name="hash_unique", unique=True),
     ),
     validator=validator_of(ApiKey),
+)
+
+# Both are read by `_id`, the digest of the token. MongoDB deletes expired documents.
+SESSIONS: Final = CollectionDeclaration(
+    name=SESSIONS_NAME,
+    indexes=(IndexModel([("expires_at", ASCENDING)], name="expires_at_expiry", expireAfterSeconds=0),),
+    validator=validator_of(Session),
+)
+LOGIN_TOKENS: Final = CollectionDeclaration(
+    name=LOGIN_TOKENS_NAME,
+    indexes=(IndexModel([("expires_at", ASCENDING)], name="expires_at_expiry", expireAfterSeconds=0),),
+    validator=validator_of(LoginToken),
 )

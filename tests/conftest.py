@@ -115,6 +115,10 @@ async def settings(
         redis_url=servers.redis_url,
         mongodb_database=name,
         data_dir=tmp_path,
+        # All tests share one client address and one Valkey. Tests of limits turn them on.
+        auth_failures_per_min=0,
+        password_writes_per_min=0,
+        searches_per_min=0,
     )
     await database_pool.give_back(name)
 

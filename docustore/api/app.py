@@ -22,8 +22,11 @@ from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
 from docustore.queue import open_queue
-from docustore.security.api_keys import KeyRing
 from docustore.security.authentication import authorise
+from docustore.security.client_address import networks
+from docustore.security.key_ring import KeyRing
+from docustore.security.limiter import Limiter
+from docustore.security.route_limits import report_limit
 from docustore.users.controller import UserController
 from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
@@ -69,11 +72,18 @@ def create_app(settings: Settings | None = None) -> Litestar:
         guards=[authorise],
         request_class=ApiRequest,
         before_request=_before_request,
+        before_send=[report_limit],
         after_exception=[count_unrouted],
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[metrics.wrap],
         lifespan=[_lifespan(settings)],
-        state=State({"settings": settings, "request_metrics": metrics}),
+        state=State(
+            {
+                "settings": settings,
+                "request_metrics": metrics,
+                "trusted_proxies": networks(settings.trusted_proxies),
+            }
+        ),
         openapi_config=openapi_config(),
         request_max_body_size=MAX_BODY_BYTES,
         # `problem_details` logs each error once, without the document that caused it.
@@ -99,6 +109,7 @@ def _lifespan(settings: Settings) -> Lifespan:
             app.state.database = await stack.enter_async_context(open_database(settings, app_name="docustore-api"))
             app.state.queue = await stack.enter_async_context(open_queue(settings))
             app.state.user_lookup = UserLookup()
+            app.state.limiter = Limiter(app.state.queue, settings)
             app.state.key_ring = KeyRing(admin_key=settings.admin_key)
             yield
 

@@ -18,7 +18,8 @@ from swagger_ui_bundle import swagger_ui_path
 from docustore import __version__
 from docustore.api.openapi_30 import to_openapi_30
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
-from docustore.security.authentication import COOKIE_NAME, PUBLIC
+from docustore.security.authentication import PUBLIC
+from docustore.security.cookies import COOKIE_NAME
 
 PATH: Final = "/schema"
 _KNOWN_PATHS: Final = frozenset({PATH, f"{PATH}/openapi.json", f"{PATH}/openapi-3.0.json", f"{PATH}/docs"})
@@ -32,6 +33,9 @@ every error.
 
 The `ETag` of a user is its version. PUT, PATCH and DELETE of a user must send it in `If-Match`: the answer is 428
 without it, and 412 if the user has changed since. Times are RFC 3339 in UTC.
+
+Refused keys are limited per client address; searches and writes with a password are limited per key. The answer is
+then 429 with `Retry-After`. Limited routes report the quota in `RateLimit-Policy` and `RateLimit`.
 """
 
 
@@ -71,7 +75,10 @@ def openapi_config() -> OpenAPIConfig:
             security_schemes={
                 "key": SecurityScheme(type="http", scheme="bearer", description="an API key: `dsk_...`"),
                 "cookie": SecurityScheme(
-                    type="apiKey", name=COOKIE_NAME, security_scheme_in="cookie", description="set by `/login`"
+                    type="apiKey",
+                    name=COOKIE_NAME,
+                    security_scheme_in="cookie",
+                    description="the token of a session, set by `/login`",
                 ),
             }
         ),

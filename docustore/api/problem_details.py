@@ -39,6 +39,7 @@ from docustore.errors import (
     ServiceStartError,
     SourceContentError,
     SourceRejectedError,
+    TooManyRequestsError,
     UnauthenticatedError,
     UserGoneError,
     VersionConflictError,
@@ -53,6 +54,7 @@ DEFAULT_RETRY_AFTER_S: Final = 5
 # An error that is not listed has the status of its nearest listed ancestor.
 STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
     ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EmbeddedServerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     DemoError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -106,7 +108,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
     """Declare a handler's errors for OpenAPI.
 
-    400, 401, 403, 500 and 503 are added to every route.
+    400, 401, 403, 429, 500 and 503 are added to every route.
     """
     return {
         status: ResponseSpec(
@@ -115,7 +117,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=MEDIA_TYPE,
             generate_examples=False,
         )
-        for status in sorted({400, 401, 403, 500, 503, *statuses})
+        for status in sorted({400, 401, 403, 429, 500, 503, *statuses})
     }
 
 

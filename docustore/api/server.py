@@ -19,6 +19,7 @@ from docustore.config import load_settings
 from docustore.embedded.launcher import end_with_parent
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
+from docustore.security.admin_key import require_strong_admin_key, warn_of_short_admin_key
 
 # Shorter than the 10 s grace period of a supervisor or container runtime: an event stream never ends by itself.
 WORKER_GRACE_S: Final = 8
@@ -28,10 +29,12 @@ def serve() -> None:
     """Serve the API until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: A setting is missing, unknown or malformed.
+        ConfigurationError: A setting is missing, unknown or malformed, or the admin key is too short.
     """
     settings = load_settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
+    require_strong_admin_key(settings)
+    warn_of_short_admin_key(settings)
     server = Granian(
         "docustore.api.app:create_app",
         address=settings.host,

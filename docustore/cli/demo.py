@@ -2,8 +2,6 @@
 
 import asyncio
 import secrets
-import sys
-import webbrowser
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from docustore.cli.command import Invocation, command, show_passwords_option
 from docustore.cli.failures import DONE, FAILED
+from docustore.cli.login_link import LINK_MINUTES, new_login_link, open_in_browser
 from docustore.cli.output import notices
 from docustore.config import Settings
 from docustore.database import connect
@@ -31,6 +30,8 @@ from docustore.embedded.resolve import with_servers
 from docustore.embedded.service import whole_service
 from docustore.embedded.supervisor import running_service
 from docustore.errors import DemoError
+from docustore.security.admin_key import require_strong_admin_key
+from docustore.security.models import Scope
 from docustore.source_settings import SourceKind, SourceSettings
 from indexes.deploy_step import applied
 
@@ -66,6 +67,7 @@ async def demo(  # one parameter per option
 ) -> int:
     """Load an upstream directory twice, show the result, then run until Ctrl-C."""
     configured = invocation.settings(port=port)
+    require_strong_admin_key(configured)
     async with AsyncExitStack() as stack:
         upstream = await stack.enter_async_context(running_upstream(users=users, data=data))
         settings = _settings(configured, upstream, required=FILE_REQUIRED if data else MADE_UP_REQUIRED)
@@ -77,8 +79,8 @@ async def demo(  # one parameter per option
         document = await _proven(settings, endpoints, outcome)
         invocation.show(document, table=summary_tables(document))
         if not once:
-            shown = endpoints if show_passwords else endpoints.masked()
-            _invite(settings, shown, as_json=invocation.as_json)
+            if not invocation.as_json:
+                await _invite(settings, endpoints, shown=endpoints if show_passwords else endpoints.masked())
             with invocation.interruption.forgiven():
                 await asyncio.Event().wait()
     return DONE if document["reconciled"] else FAILED
@@ -144,24 +146,25 @@ def _progress(records: int, *, is_shown: bool) -> Iterator[Report]:
         yield report
 
 
-def _invite(settings: Settings, endpoints: Endpoints, *, as_json: bool) -> None:
-    link = f"{endpoints.http_url}/login#key={_key(settings)}"
-    if as_json:
-        return
+async def _invite(settings: Settings, endpoints: Endpoints, *, shown: Endpoints) -> None:
+    async with open_database(with_servers(settings, endpoints), app_name="docustore-demo"):
+        link = await new_login_link(endpoints.http_url, scope=Scope.ADMIN)
     lines = {
         "Page": link,
         "API": f"{endpoints.http_url}/schema",
-        "MongoDB": endpoints.mongodb_url,
-        "Valkey": endpoints.redis_url,
+        "MongoDB": shown.mongodb_url,
+        "Valkey": shown.redis_url,
         "Passwords": str(settings.data_dir / FILE_NAME),
         "Key": _key(settings),
     }
     # Plain lines: people copy the addresses, and a frame would cut them.
     for name, value in lines.items():
         click.echo(f"{name:<11}{value}")
-    click.echo("\ndocustore is running; Ctrl-C stops it.")
-    if sys.stdout.isatty():
-        webbrowser.open(link)
+    click.echo(
+        f"\nThe page's link works once, within {LINK_MINUTES} minutes; `docustore login` prints another one."
+    )
+    click.echo("docustore is running; Ctrl-C stops it.")
+    open_in_browser(link)
 
 
 def _key(settings: Settings) -> str:

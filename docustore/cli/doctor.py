@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from docustore.cli.checks.admin_key import admin_key_finding
 from docustore.cli.checks.finding import Finding, FindingStatus, failed, ok
 from docustore.cli.checks.indexes import indexes_finding
 from docustore.cli.checks.machine import data_folder, free_disk, python_version, server_binaries
@@ -44,6 +45,8 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
         yield failed("configuration", str(exc), next_step="fix the named setting, or unset it")
         return
     yield ok("configuration", "readable")
+    if settings.admin_key is not None:
+        yield admin_key_finding(settings)
     yield data_folder(settings)
     yield free_disk(settings)
     yield await server_binaries(settings)

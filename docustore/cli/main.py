@@ -19,7 +19,10 @@ COMMANDS: Final = {
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
     "indexes": "docustore.cli.indexes:indexes",
+    "login": "docustore.cli.login:login",
     "keys": "docustore.cli.keys:keys",
+    "sessions": "docustore.cli.sessions:sessions",
+    "limits": "docustore.cli.limits:limits",
     "doctor": "docustore.cli.doctor:doctor",
 }
 

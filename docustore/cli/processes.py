@@ -25,6 +25,7 @@ from docustore.embedded.service import (
     listener_command,
     worker_command,
 )
+from docustore.security.admin_key import require_strong_admin_key
 
 
 @sync_command("api", example="docustore api --host 0.0.0.0 --port 8000")
@@ -35,6 +36,7 @@ from docustore.embedded.service import (
 def api(invocation: Invocation, *, port: int | None, host: str | None) -> int:
     """Serve the REST API."""
     settings = invocation.settings(port=port, host=host)
+    require_strong_admin_key(settings)
     free = settled_port(settings.port, host=settings.host)
     return _run(invocation, API, api_command(), settings.model_copy(update={"port": free}))
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from docustore.cli.command import Invocation, command, show_passwords_option
 from docustore.cli.follow import following_logs
+from docustore.cli.login_link import LINK_MINUTES, new_login_link, open_in_browser
 from docustore.cli.output import notices
 from docustore.config import Settings
 from docustore.demo.demo_database import keep_from_demos
@@ -18,7 +19,9 @@ from docustore.embedded.endpoints_file import FILE_NAME, Endpoints
 from docustore.embedded.resolve import with_servers
 from docustore.embedded.service import whole_service
 from docustore.embedded.supervisor import running_service
+from docustore.security.admin_key import require_strong_admin_key
 from docustore.security.api_keys import ensure_bootstrap_key
+from docustore.security.models import Scope
 from indexes.deploy_step import applied
 
 LEFT_BY_DEMO: Final = (
@@ -37,6 +40,7 @@ async def up(
 ) -> int:
     """Run the servers that are not configured, API, worker, listener until Ctrl-C."""
     settings = invocation.settings(port=port, host=host)
+    require_strong_admin_key(settings)
     if not invocation.as_json:
         notices().print("Starting MongoDB, Valkey, API, worker and listener ...", style="dim")
     with invocation.interruption.forgiven():
@@ -46,38 +50,47 @@ async def up(
                 settings, plan=whole_service(applied), hurry=invocation.interruption.hurry
             ) as endpoints,
         ):
-            admin_key = await _first_admin_key(settings, endpoints)
+            admin_key, link = await _ways_in(settings, endpoints)
             shown = endpoints if show_passwords else endpoints.masked()
-            invocation.show(shown.as_json() | {"admin_key": admin_key}, table=_welcome(shown, admin_key, settings))
+            invocation.show(
+                shown.as_json() | {"admin_key": admin_key, "login_url": link},
+                table=_welcome(link, admin_key, shown, settings),
+            )
+            if not invocation.as_json:
+                open_in_browser(link)
             await asyncio.Event().wait()
     return 0
 
 
-async def _first_admin_key(settings: Settings, endpoints: Endpoints) -> str | None:
-    """Return a new admin key; None when one exists or is configured."""
+async def _ways_in(settings: Settings, endpoints: Endpoints) -> tuple[str | None, str]:
+    """Return a new admin key and a login link; no key when one exists or is configured."""
     async with open_database(with_servers(settings, endpoints), app_name="docustore-up") as database:
         if await keep_from_demos(database):
             notices().print(LEFT_BY_DEMO.format(settings.data_dir), style="yellow", markup=False)
+        link = await new_login_link(endpoints.http_url, scope=Scope.ADMIN)
         if settings.admin_key is not None:
-            return None
-        return await ensure_bootstrap_key(database)
+            return None, link
+        return await ensure_bootstrap_key(database), link
 
 
-def _welcome(endpoints: Endpoints, admin_key: str | None, settings: Settings) -> RenderableType:
+def _welcome(link: str, admin_key: str | None, shown: Endpoints, settings: Settings) -> RenderableType:
     rows: dict[str, Any] = {
-        "Page": endpoints.http_url,
-        "MongoDB": endpoints.mongodb_url,
-        "Valkey": endpoints.redis_url,
+        "MongoDB": shown.mongodb_url,
+        "Valkey": shown.redis_url,
         "Passwords": settings.data_dir / FILE_NAME,
         "Logs": settings.data_dir / "logs",
     }
     table = Table.grid(padding=(0, 2))
     for name, value in rows.items():
         table.add_row(Text(name, style="bold"), Text(str(value), overflow="fold"))
-    parts: list[RenderableType] = [table]
+    parts: list[RenderableType] = [
+        # People copy links and keys: each on its own line, unstyled and never cut.
+        Text(f"Page, signs you in once within {LINK_MINUTES} minutes:", style="bold"),
+        Text(f"{link}\n", no_wrap=True, overflow="ignore"),
+        table,
+    ]
     if admin_key is not None:
-        # On its own line and unstyled: it is shown once, and people copy it.
         parts.append(Text("\nAdmin key, shown only now; keep it:", style="bold"))
         parts.append(Text(admin_key, no_wrap=True, overflow="ignore"))
-    parts.append(Text("\nCtrl-C stops it.", style="dim"))
+    parts.append(Text("\n`docustore login` prints another link. Ctrl-C stops the service.", style="dim"))
     return Group(*parts)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Controller, Response, Router, get, post
-from litestar.datastructures import Cookie, State
+from litestar.datastructures import State
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import JSONBody
 from litestar.response import Redirect
@@ -13,18 +13,24 @@ from litestar.static_files import create_static_files_router
 from docustore.clock import now_utc
 from docustore.dashboard.pages import DASHBOARD_PAGE, LOGIN_PAGE, STATIC_DIR, page_response
 from docustore.dashboard.summary import Summary, summarise
-from docustore.errors import UnauthenticatedError
-from docustore.security.api_keys import KeyRing
-from docustore.security.authentication import COOKIE_NAME, PUBLIC, AuthorisedRequest, is_same_origin, needs
-from docustore.security.models import Scope
+from docustore.errors import FieldError, InvalidInputError, UnauthenticatedError
+from docustore.security.attempts import proven_principal
+from docustore.security.authentication import PUBLIC, AuthorisedRequest
+from docustore.security.cookies import cleared_cookies, session_cookie, session_token
+from docustore.security.http_client import is_from_another_site, is_same_origin
+from docustore.security.key_ring import Credential, KeyRing
+from docustore.security.sign_in import sign_in_by_key, sign_in_by_link
 
-COOKIE_MAX_AGE_S: Final = 30 * 24 * 3600
+_ONE_OF: Final = FieldError(pointer="", code="key_or_token", detail="send either `key` or `token`")
+
+Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
 
 class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body that the login page sends."""
+    """The body that the login page sends: a key, or the token of a login link."""
 
-    key: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    key: Secret | None = None
+    token: Secret | None = None
 
 
 class DashboardController(Controller):
@@ -37,8 +43,13 @@ class DashboardController(Controller):
     async def dashboard(self, request: AuthorisedRequest, state: State) -> Response[Any]:
         """Serve the page to signed-in visitors; redirect others to the login page."""
         key_ring: KeyRing = state.key_ring
+        token = session_token(request)
+        if not token:
+            return Redirect("/login")
+        credential = Credential(token, is_session=True)
         try:
-            await key_ring.principal_of(request.cookies.get(COOKIE_NAME, ""))
+            if key_ring.known(credential) is None:
+                await proven_principal(request, credential)
         except UnauthenticatedError:
             return Redirect("/login")
         return page_response(DASHBOARD_PAGE)
@@ -54,37 +65,39 @@ class DashboardController(Controller):
         return page_response(LOGIN_PAGE)
 
     @post("/login", opt=PUBLIC, status_code=204)
-    async def login(self, request: AuthorisedRequest, state: State, data: JSONBody[Login]) -> Response[None]:
-        """Check the key and store it in a cookie.
+    async def login(self, request: AuthorisedRequest, data: JSONBody[Login]) -> Response[None]:
+        """Check a key, or use a login link, and start a session.
 
-        Scripts cannot read the cookie, and other sites cannot send it.
+        The cookie holds the token of the session, not the key.
         """
         if not is_same_origin(request):
             # Without this check another site could sign a visitor in with a key of that site.
             raise PermissionDeniedException("sign in from the login page of this server")
-        key_ring: KeyRing = state.key_ring
-        await key_ring.principal_of(data.key)
-        return Response(None, status_code=204, cookies=[_cookie(request, data.key, max_age_s=COOKIE_MAX_AGE_S)])
+        if data.key is not None and data.token is None:
+            session = await sign_in_by_key(request, data.key)
+        elif data.token is not None and data.key is None:
+            session = await sign_in_by_link(request, data.token)
+        else:
+            raise InvalidInputError((_ONE_OF,))
+        cookie = session_cookie(request, session.token, lasts=session.lasts)
+        return Response(None, status_code=204, cookies=[cookie])
 
-    @post("/logout", opt=needs(Scope.READ), status_code=204)
-    async def logout(self, request: AuthorisedRequest) -> Response[None]:
-        """Delete the cookie with the key."""
-        return Response(None, status_code=204, cookies=[_cookie(request, "", max_age_s=0)])
+    @post("/logout", opt=PUBLIC, status_code=204)
+    async def logout(self, request: AuthorisedRequest, state: State) -> Response[None]:
+        """End the session and delete its cookie.
+
+        The answer is the same for a session that is unknown or has ended.
+        """
+        if is_from_another_site(request):
+            raise PermissionDeniedException("sign out from a page of this server")
+        key_ring: KeyRing = state.key_ring
+        if token := session_token(request):
+            await key_ring.end_session(token)
+        return Response(None, status_code=204, cookies=cleared_cookies(request))
 
 
 def dashboard_assets() -> Router:
     """Serve the styles and scripts of the pages from the package."""
     return create_static_files_router(
         path="/assets", directories=[str(STATIC_DIR)], opt=dict(PUBLIC), name="dashboard"
-    )
-
-
-def _cookie(request: AuthorisedRequest, key: str, *, max_age_s: int) -> Cookie:
-    return Cookie(
-        key=COOKIE_NAME,
-        value=key,
-        max_age=max_age_s,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
     )

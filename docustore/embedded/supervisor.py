@@ -68,7 +68,7 @@ async def running_service(
         if plan.prepare is not None:
             await plan.prepare(located)
         children = _children(plan, located, on_restart=file.note_start)
-        http_url = _http_url(located)
+        http_url = http_url_of(located)
         try:
             for child in children:
                 await child.start()
@@ -126,7 +126,8 @@ def _children(plan: ServicePlan, settings: Settings, *, on_restart: OnRestart) -
     ]
 
 
-def _http_url(settings: Settings) -> str:
+def http_url_of(settings: Settings) -> str:
+    """Return the URL of the API for a client on this machine."""
     host = ANY_HOSTS.get(settings.host, settings.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 

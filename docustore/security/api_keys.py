@@ -1,24 +1,20 @@
-"""API keys: create, list, revoke, and look up on every request.
+"""API keys: create, list, revoke.
 
 The format of a key is `dsk_<id>_<secret>`. The secret is 256 random bits. Only a SHA-256 digest of the key is
 stored. A slow hash protects guessable passwords. 256 random bits cannot be guessed, so a slow hash would only
 delay requests.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
-from hmac import compare_digest
 from secrets import token_hex, token_urlsafe
-from time import monotonic
 from typing import Final, NamedTuple
 
-from pydantic import SecretStr
 from pymongo.errors import DuplicateKeyError
 
 from docustore.clock import now_utc
 from docustore.database import Database
-from docustore.errors import NotFoundError, UnauthenticatedError
+from docustore.errors import NotFoundError
 from docustore.security.models import API_KEYS, ApiKey, Scope
 
 KEY_PREFIX: Final = "dsk_"
@@ -26,7 +22,6 @@ SECRET_BYTES: Final = 32
 BOOTSTRAP_ID: Final = "bootstrap"
 # A process that has just used a key accepts it for this time after its revocation.
 CACHE_SECONDS: Final = 5.0
-CACHE_KEYS: Final = 1024
 LAST_USED_STEP: Final = timedelta(minutes=1)
 
 
@@ -105,58 +100,26 @@ async def ensure_bootstrap_key(database: Database) -> str | None:
     return new.key
 
 
-class KeyRing:
-    """A cache from keys to principals; entries live for `CACHE_SECONDS`.
-
-    Unknown keys are not cached, so many wrong keys cannot evict valid ones.
-    """
-
-    def __init__(self, *, admin_key: SecretStr | None, clock: Callable[[], float] = monotonic) -> None:
-        self._admin_digest = _digest(admin_key.get_secret_value()) if admin_key else None
-        self._clock = clock
-        self._known: dict[str, tuple[float, Principal]] = {}
-
-    async def principal_of(self, key: str) -> Principal:
-        """Return the principal of a key.
-
-        Raises:
-            UnauthenticatedError: The key is unknown, expired or revoked.
-        """
-        digest = _digest(key)
-        known = self._known.get(digest)
-        if known is not None and known[0] > self._clock():
-            return known[1]
-        if self._admin_digest is not None and compare_digest(digest, self._admin_digest):
-            return Principal(key_id="admin", scope=Scope.ADMIN)
-        if not key.startswith(KEY_PREFIX):
-            raise UnauthenticatedError
-        principal = await _stored_principal(digest, now=now_utc())
-        self._remember(digest, principal)
-        return principal
-
-    def _remember(self, digest: str, principal: Principal) -> None:
-        self._known.pop(digest, None)
-        if len(self._known) >= CACHE_KEYS:
-            self._known.pop(next(iter(self._known)))
-        self._known[digest] = (self._clock() + CACHE_SECONDS, principal)
+async def usable_key(*, now: datetime, **fields: str) -> ApiKey | None:
+    """Read the key with these fields; None if it is unknown, expired or revoked."""
+    record = await ApiKey.find_one(fields)
+    return record if record is not None and record.is_usable(now) else None
 
 
-async def _stored_principal(digest: str, *, now: datetime) -> Principal:
-    record = await ApiKey.find_one({"hash": digest})
-    if record is None or not record.is_usable(now):
-        raise UnauthenticatedError
+async def note_use(record: ApiKey, *, now: datetime) -> None:
+    """Store the time of use, at most once per `LAST_USED_STEP`."""
     if record.last_used_at is None or record.last_used_at <= now - LAST_USED_STEP:
         await ApiKey.get_pymongo_collection().update_one({"_id": record.id}, {"$max": {"last_used_at": now}})
-    return Principal(key_id=record.id, scope=record.scope)
 
 
 def _new_key(*, key_id: str, name: str, scope: Scope, expires_at: datetime | None) -> NewKey:
     key = f"{KEY_PREFIX}{key_id}_{token_urlsafe(SECRET_BYTES)}"
     record = ApiKey(
-        id=key_id, name=name, scope=scope, hash=_digest(key), created_at=now_utc(), expires_at=expires_at
+        id=key_id, name=name, scope=scope, hash=digest_of(key), created_at=now_utc(), expires_at=expires_at
     )
     return NewKey(key=key, record=record)
 
 
-def _digest(key: str) -> str:
+def digest_of(key: str) -> str:
+    """Return the digest under which a key or a token is stored."""
     return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

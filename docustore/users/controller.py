@@ -9,8 +9,10 @@ from litestar.params import JSONBody, PathParameter
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.security.authentication import AuthorisedRequest
+from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users import service
 from docustore.users.lookup import UserLookup
+from docustore.users.password_limit import limit_password_write
 from docustore.users.patch_body import PatchOperation, patch_type_of
 from docustore.users.preconditions import IfMatch
 from docustore.users.query_parameters import IfMatchHeader, IfNoneMatchHeader, UserId
@@ -63,7 +65,7 @@ class UserController(Controller):
     @put(
         "/{user_id:str}",
         responses=problems(404, 409, 410, 412, 413, 415, 422, 428),
-        response_headers=[ETAG],
+        response_headers=[ETAG, *RATE_LIMIT_HEADERS],
         summary="Replace a user",
     )
     async def replace(
@@ -78,12 +80,13 @@ class UserController(Controller):
         A field that is left out gets its default. The password changes only if the request contains one.
         """
         write = _write(request, user_id, IfMatch.required(if_match))
+        await limit_password_write(request, data)
         return answer(await service.replace_user(write, data))
 
     @patch(
         "/{user_id:str}",
         responses=problems(404, 409, 410, 412, 413, 415, 422, 428),
-        response_headers=[ETAG],
+        response_headers=[ETAG, *RATE_LIMIT_HEADERS],
         summary="Change some fields of a user",
         operation_class=PatchOperation,
     )
@@ -100,6 +103,7 @@ class UserController(Controller):
         `application/json` is read as a merge patch. In a merge patch, null sets a field to its default.
         """
         write = _write(request, user_id, IfMatch.required(if_match))
+        await limit_password_write(request, data)
         patched = await service.patch_user(write, data, patch_type=patch_type_of(request.headers))
         return answer(patched)
 

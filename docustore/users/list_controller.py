@@ -9,9 +9,12 @@ from litestar.params import JSONBody
 
 from docustore.api.problem_details import problems
 from docustore.clock import as_utc, now_utc
-from docustore.security.authentication import AuthorisedRequest
+from docustore.security.authentication import AuthorisedRequest, limited
+from docustore.security.rate_limits import Policy
+from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.idempotency import create_user_once
 from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users
+from docustore.users.password_limit import limit_password_write
 from docustore.users.query_parameters import (
     CreatedAfter,
     CreatedBefore,
@@ -84,7 +87,11 @@ class UserListController(Controller):
             response.headers["Preference-Applied"] = f"count={counting.value}"
         return response
 
-    @post(responses=problems(409, 410, 413, 415, 422), response_headers=[ETAG, LOCATION], summary="Create a user")
+    @post(
+        responses=problems(409, 410, 413, 415, 422),
+        response_headers=[ETAG, LOCATION, *RATE_LIMIT_HEADERS],
+        summary="Create a user",
+    )
     async def create(
         self,
         request: AuthorisedRequest,
@@ -96,6 +103,7 @@ class UserListController(Controller):
         `email` is required. A field that is left out gets its default. A request with `Idempotency-Key` may be
         repeated for 24 hours and creates at most one user.
         """
+        await limit_password_write(request, data)
         actor, now = request.auth.actor, now_utc()
         if idempotency_key is None:
             user = await create_user(data, actor=actor, now=now)
@@ -105,7 +113,13 @@ class UserListController(Controller):
         response.headers["Location"] = f"/users/{user['_id']}"
         return response
 
-    @get("/search", responses=problems(), response_headers=[LINK], summary="Search users")
+    @get(
+        "/search",
+        opt=limited(Policy.SEARCH),
+        responses=problems(),
+        response_headers=[LINK, *RATE_LIMIT_HEADERS],
+        summary="Search users",
+    )
     async def search(
         self,
         request: AuthorisedRequest,

@@ -15,8 +15,8 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.api.patches import PatchType, apply_patch
 from docustore.errors import EmailTakenError, UserBusyError
-from docustore.security.passwords import hash_password
 from docustore.users.models import User
+from docustore.users.new_password import NewPassword
 from docustore.users.preconditions import IfMatch
 from docustore.users.schemas import UserInput, parse_user
 from docustore.users.store import RawUser, found_user, users
@@ -55,15 +55,16 @@ async def create_user(given: UserInput, *, actor: str, now: datetime) -> RawUser
 
 async def prepared_user(given: UserInput, *, actor: str, now: datetime) -> Fields:
     """Make the document of a new user with version 1 and a hashed password."""
-    return new_user(given, now=now, actor=actor, password_hash=await _password_hash(given))
+    return new_user(given, now=now, actor=actor, password_hash=await NewPassword().hash_of(given))
 
 
 async def replace_user(write: Write, given: UserInput) -> RawUser:
     """Set all writable fields; a field that is left out gets its default."""
+    password = NewPassword()
 
     async def replaced(user: User) -> Fields:
         user.rewrite(given)
-        return await _password_field(given)
+        return await _password_field(write, given, password)
 
     return await _change(write, replaced)
 
@@ -74,11 +75,12 @@ async def patch_user(write: Write, patch: object, *, patch_type: PatchType) -> R
     Raises:
         InvalidInputError: The patch cannot be applied, or its result is invalid.
     """
+    password = NewPassword()
 
     async def patched(user: User) -> Fields:
         given = parse_user(apply_patch(user.writable(), patch, patch_type=patch_type))
         user.rewrite(given)
-        return await _password_field(given)
+        return await _password_field(write, given, password)
 
     return await _change(write, patched)
 
@@ -167,10 +169,6 @@ async def _is_written(guard: Fields, fields: Fields) -> bool:
     return result.matched_count == 1
 
 
-async def _password_hash(given: UserInput) -> str | None:
-    return None if given.password is None else await hash_password(given.password.get_secret_value())
-
-
-async def _password_field(given: UserInput) -> Fields:
-    password_hash = await _password_hash(given)
+async def _password_field(write: Write, given: UserInput, password: NewPassword) -> Fields:
+    password_hash = await password.hash_of(given, user_id=user_key(write.user_id))
     return {} if password_hash is None else {"password_hash": password_hash}

@@ -18,8 +18,8 @@ from docustore.database import Database
 from docustore.embedded.ports import free_port
 from docustore.embedded.service import api_command, listener_command
 from docustore.etl.models import Counts, EtlRun, QuarantinedRecord, RunState, RunTrigger
-from docustore.security.api_keys import create_key
 from docustore.security.models import Scope
+from docustore.security.sessions import create_link_token
 from docustore.users.schemas import parse_user
 from docustore.users.service import create_user
 from tests.waiting import PATIENCE_S, until
@@ -137,7 +137,7 @@ async def fill(database: Database) -> None:
 async def test_sign_in_figures_and_search(browser: Watched, url: str, database: Database) -> None:
     """One test for all steps: the browser and two processes take seconds to start."""
     await fill(database)
-    key = (await create_key(name="browser", scope=Scope.READ)).key
+    token = await create_link_token(Scope.READ)
     page = browser.page
 
     await page.goto(url)
@@ -149,7 +149,7 @@ async def test_sign_in_figures_and_search(browser: Watched, url: str, database: 
     assert [problem for problem in browser.problems if "401" not in problem] == []
     browser.problems.clear()
 
-    await page.goto(f"{url}/login#key={key}")
+    await page.goto(f"{url}/login#token={token}")
     await expect(page.locator("#total")).to_have_text("3")
     assert page.url == f"{url}/"
     await expect(page.locator("#statuses .suspended dd")).to_have_text("133 %", use_inner_text=False)
@@ -173,7 +173,11 @@ async def test_sign_in_figures_and_search(browser: Watched, url: str, database: 
     await page.goto(url)
     await page.click("#logout")
     await page.wait_for_url(f"{url}/login")
+    assert await page.context.cookies() == []
     assert browser.problems == []
+    await page.goto(f"{url}/login#token={token}")
+    await expect(page.locator("#problem")).to_contain_text("link was used before")
+    assert token not in page.url
 
 
 @pytest.mark.parametrize("width", [1280, 390])
@@ -181,10 +185,10 @@ async def test_page_is_never_wider_than_the_window(
     browser: Watched, url: str, database: Database, width: int
 ) -> None:
     await fill(database)
-    key = (await create_key(name="browser", scope=Scope.READ)).key
+    token = await create_link_token(Scope.READ)
     await browser.page.set_viewport_size({"width": width, "height": 800})
 
-    await browser.page.goto(f"{url}/login#key={key}")
+    await browser.page.goto(f"{url}/login#token={token}")
     await expect(browser.page.locator("#total")).to_have_text("3")
 
     assert await browser.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -47,6 +47,14 @@ async def get(url: str, *, key: str | None = None) -> int:
         return (await client.get(url, headers=headers)).status_code
 
 
+async def sign_in(link: str) -> list[int]:
+    """Use a login link twice, as its page does; return the statuses."""
+    page, _, token = link.partition("#token=")
+    origin = page.removesuffix("/login")
+    async with httpx2.AsyncClient(trust_env=False, headers={"origin": origin}) as client:
+        return [(await client.post(page, json={"token": token})).status_code for _ in range(2)]
+
+
 def processes_of(endpoints: dict[str, Any]) -> list[psutil.Process]:
     """List all processes of an `up`, with the children of its children."""
     supervisor = psutil.Process(endpoints["pids"]["supervisor"])
@@ -57,6 +65,7 @@ async def test_admin_key_is_shown_at_the_first_start_only(tmp_path: Path) -> Non
     async with up(tmp_path) as (_, first):
         assert await get(f"{first['http_url']}/users", key=first["admin_key"]) == 200
         assert await get(f"{first['http_url']}/users") == 401
+        assert await sign_in(first["login_url"]) == [204, 401]
 
     async with up(tmp_path) as (process, second):
         assert second["admin_key"] is None

@@ -3,20 +3,26 @@
 const form = document.getElementById("login");
 const problem = document.getElementById("problem");
 
-async function signIn(key) {
+const REFUSED = {
+  key: "This key is unknown, expired or revoked.",
+  token: "This link was used before or has expired. Run `docustore login` for a new one, or use a key.",
+};
+
+/** Sign in with `{ key }`, or with the `{ token }` of a login link. */
+async function signIn(proof) {
   problem.textContent = "";
   try {
     const response = await fetch("/login", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ key }),
+      body: JSON.stringify(proof),
     });
     if (response.ok) {
       window.location.replace("/");
       return;
     }
     problem.textContent = response.status === 401
-      ? "This key is unknown, expired or revoked."
+      ? REFUSED[Object.keys(proof)[0]]
       : (await response.json()).detail;
   } catch {
     problem.textContent = "The server does not answer.";
@@ -25,16 +31,16 @@ async function signIn(key) {
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  signIn(form.elements.key.value.trim());
+  signIn({ key: form.elements.key.value.trim() });
 });
 
-// Browsers never send the fragment to a server. It is removed from the URL at once, so that no history keeps the key.
-function signInByFragment() {
-  const given = new URLSearchParams(window.location.hash.slice(1)).get("key");
-  if (!given) return;
+// A login link has its token in the fragment, which browsers never send to a server. It is removed from the URL at once.
+function signInByLink() {
+  const token = new URLSearchParams(window.location.hash.slice(1)).get("token");
+  if (!token) return;
   history.replaceState(null, "", window.location.pathname);
-  signIn(given);
+  signIn({ token });
 }
 
-window.addEventListener("hashchange", signInByFragment);
-signInByFragment();
+window.addEventListener("hashchange", signInByLink);
+signInByLink();

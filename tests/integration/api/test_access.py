@@ -15,19 +15,23 @@ from docustore.database import Database
 from docustore.errors import UnauthenticatedError
 from docustore.security.api_keys import (
     CACHE_SECONDS,
-    KeyRing,
     create_key,
     ensure_bootstrap_key,
     list_keys,
     revoke_key,
 )
+from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.models import ApiKey, Scope
 from tests.integration.api.conftest import Client, create
 
 # 32 random bytes in base64 without padding.
 SECRET_CHARS = 43
 ORIGIN = {"origin": "http://api.test"}
-PUBLIC = {"/health/live", "/health/ready", "/login", "/"}
+PUBLIC = {"/health/live", "/health/ready", "/login", "/logout", "/"}
+
+
+def as_key(key: str) -> Credential:
+    return Credential(key, is_session=False)
 
 
 def is_public(path: str) -> bool:
@@ -118,20 +122,20 @@ async def test_revoked_key_ends_within_the_cache_time(anonymous: Client) -> None
     now_s = 0.0
     ring = KeyRing(admin_key=None, clock=lambda: now_s)
     new = await create_key(name="out", scope=Scope.READ)
-    await ring.principal_of(new.key)
+    await ring.principal_of(as_key(new.key))
     await revoke_key(new.record.id)
 
-    assert (await ring.principal_of(new.key)).key_id == new.record.id
+    assert (await ring.principal_of(as_key(new.key))).key_id == new.record.id
     now_s = CACHE_SECONDS + 0.1
     with pytest.raises(UnauthenticatedError):
-        await ring.principal_of(new.key)
+        await ring.principal_of(as_key(new.key))
 
 
 async def test_last_use_is_stored_once_a_minute(anonymous: Client) -> None:
     new = await create_key(name="used", scope=Scope.READ)
-    await KeyRing(admin_key=None).principal_of(new.key)
+    await KeyRing(admin_key=None).principal_of(as_key(new.key))
     first = await ApiKey.get(new.record.id)
-    await KeyRing(admin_key=None).principal_of(new.key)
+    await KeyRing(admin_key=None).principal_of(as_key(new.key))
     second = await ApiKey.get(new.record.id)
 
     assert first is not None
@@ -143,9 +147,9 @@ async def test_last_use_is_stored_once_a_minute(anonymous: Client) -> None:
 async def test_admin_key_of_the_settings_is_admin(database: Database, anonymous: Client) -> None:
     ring = KeyRing(admin_key=SecretStr("a secret of the environment"))
 
-    assert (await ring.principal_of("a secret of the environment")).scope is Scope.ADMIN
+    assert (await ring.principal_of(as_key("a secret of the environment"))).scope is Scope.ADMIN
     with pytest.raises(UnauthenticatedError):
-        await ring.principal_of("another")
+        await ring.principal_of(as_key("another"))
 
 
 async def test_concurrent_starts_create_one_key(database: Database) -> None:
@@ -153,7 +157,7 @@ async def test_concurrent_starts_create_one_key(database: Database) -> None:
 
     keys = [key for key in made if key is not None]
     assert len(keys) == 1
-    assert (await KeyRing(admin_key=None).principal_of(keys[0])).scope is Scope.ADMIN
+    assert (await KeyRing(admin_key=None).principal_of(as_key(keys[0]))).scope is Scope.ADMIN
     assert await ensure_bootstrap_key(database) is None
 
 
@@ -167,7 +171,7 @@ async def test_bootstrap_key_replaces_a_revoked_one(database: Database) -> None:
     assert second is not None
     assert second != first
     with pytest.raises(UnauthenticatedError):
-        await KeyRing(admin_key=None).principal_of(str(first))
+        await KeyRing(admin_key=None).principal_of(as_key(str(first)))
 
 
 async def test_no_bootstrap_key_beside_an_admin_key(database: Database) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.security.api_keys import KeyRing
+from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.models import Scope
 from tests.integration.api.conftest import Client
 
@@ -40,7 +40,7 @@ async def test_key_is_created_used_listed_and_revoked(
 ) -> None:
     _, made = await keys_command("create", "reporting", "--scope", "write", "--expires-in-days", "9", "--json")
     new = json.loads(made)
-    principal = await KeyRing(admin_key=None).principal_of(new["key"])
+    principal = await KeyRing(admin_key=None).principal_of(Credential(new["key"], is_session=False))
     _, listed = await keys_command("list", "--json")
     code, _ = await keys_command("revoke", new["id"])
 

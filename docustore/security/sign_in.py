@@ -1,0 +1,48 @@
+"""Sign in a browser: by a key, or by a login link."""
+
+from typing import TYPE_CHECKING, Any
+
+from litestar.connection import ASGIConnection
+
+from docustore.errors import UnauthenticatedError
+from docustore.security.api_keys import Principal
+from docustore.security.attempts import attempt
+from docustore.security.key_ring import Credential
+from docustore.security.sessions import NewSession, start_session, start_session_by_link
+
+if TYPE_CHECKING:
+    from docustore.security.key_ring import KeyRing
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+async def sign_in_by_key(connection: Connection, key: str) -> NewSession:
+    """Start a session for the owner of a key.
+
+    Raises:
+        UnauthenticatedError: The key is unknown, expired or revoked.
+        TooManyRequestsError: The client's address has failed too often.
+    """
+    key_ring: KeyRing = connection.app.state.key_ring
+
+    async def looked_up() -> Principal:
+        return await key_ring.principal_of(Credential(key, is_session=False))
+
+    return await start_session(key=key, principal=await attempt(connection, looked_up))
+
+
+async def sign_in_by_link(connection: Connection, token: str) -> NewSession:
+    """Use a login link and start its session.
+
+    Raises:
+        UnauthenticatedError: The link is unknown, expired or already used.
+        TooManyRequestsError: The client's address has failed too often.
+    """
+
+    async def used() -> NewSession:
+        session = await start_session_by_link(token)
+        if session is None:
+            raise UnauthenticatedError
+        return session
+
+    return await attempt(connection, used)
