@@ -1,4 +1,4 @@
-"""The stored form of an e-mail address, as a regular expression of the server. Pure.
+"""The stored form of an e-mail address, as an expression of the server. Pure.
 
 Other clients write users too. The collection's validator uses this expression, so that `UP@o.example` and
 `up@o.example` are never two users. It matches every result of `docustore.users.email.normalise_email`.
