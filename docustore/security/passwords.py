@@ -2,11 +2,15 @@
 
 import asyncio
 import os
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 
 from docustore.errors import PasswordsBusyError
+
+Result = TypeVar("Result")
 
 # The second recommended option of RFC 9106 and the default of argon2-cffi: 64 MiB and about 50 ms per hash.
 _HASHER: Final = PasswordHasher()
@@ -30,12 +34,23 @@ class PasswordHashing:
         Raises:
             PasswordsBusyError: Too many passwords wait already.
         """
+        return await self._in_turn(_HASHER.hash, password)
+
+    async def matches(self, password: str, password_hash: str) -> bool:
+        """Tell whether the hash was made from this password.
+
+        Raises:
+            PasswordsBusyError: Too many passwords wait already.
+        """
+        return await self._in_turn(_matches, password, password_hash)
+
+    async def _in_turn(self, work: Callable[..., Result], *arguments: str) -> Result:
         if self._taken >= self._places:
             raise PasswordsBusyError
         self._taken += 1
         try:
             async with self._slots:
-                return await asyncio.to_thread(_HASHER.hash, password)
+                return await asyncio.to_thread(work, *arguments)
         finally:
             self._taken -= 1
 
@@ -46,3 +61,19 @@ _HASHING: Final = PasswordHashing()
 async def hash_password(password: str) -> str:
     """Hash a password of a user; see `PasswordHashing`."""
     return await _HASHING.hash(password)
+
+
+async def is_password(password: str, *, password_hash: str) -> bool:
+    """Tell whether the hash was made from this password; as slow as hashing.
+
+    Raises:
+        PasswordsBusyError: Too many passwords wait already.
+    """
+    return await _HASHING.matches(password, password_hash)
+
+
+def _matches(password: str, password_hash: str) -> bool:
+    try:
+        return _HASHER.verify(password_hash, password)
+    except VerifyMismatchError:
+        return False

@@ -14,15 +14,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 from docustore.users.field_types import MAX_EMAIL_CHARS, MAX_NAME_CHARS, PersonName, Reading, Wire
 from docustore.users.profile import Profile, UserStatus
+from docustore.users.stored_email import STORED_EMAIL_PATTERN
 
 # The version of the digests in `identities.hash`. Raise it with every change of the list of fields. Then the next
 # full read writes every record again, with the values of the new fields.
 HASH_VERSION: Final = 2
+
+# For the collection's validator. Pydantic cannot read the expression; `docustore.users.email` checks addresses.
+_STORED_EMAIL: Final = WithJsonSchema(
+    {"type": "string", "maxLength": MAX_EMAIL_CHARS, "pattern": STORED_EMAIL_PATTERN}
+)
 
 # The mapped fields of one identity, by name, in the order of the declarations.
 Values = dict[str, Any]
@@ -31,7 +37,7 @@ Values = dict[str, Any]
 class WritableFields(BaseModel):
     """The fields that sources and API clients give."""
 
-    email: Annotated[str, Field(max_length=MAX_EMAIL_CHARS), Wire(Reading.EMAIL)]
+    email: Annotated[str, Field(max_length=MAX_EMAIL_CHARS), _STORED_EMAIL, Wire(Reading.EMAIL)]
     first_name: Annotated[PersonName, Wire(Reading.WORDS, names=("firstName",), max_chars=MAX_NAME_CHARS)] = ""
     last_name: Annotated[PersonName, Wire(Reading.WORDS, names=("lastName",), max_chars=MAX_NAME_CHARS)] = ""
     status: Annotated[UserStatus, Wire(Reading.STATUS, is_requirable=False)] = UserStatus.ACTIVE

@@ -3,20 +3,24 @@
 One transaction inserts the key and the user, so neither exists without the other. A client without an answer may
 repeat its request until it gets one. MongoDB deletes keys after `KEPT`.
 
+The whole request is compared, also its password. The key keeps the password's argon2 hash, which the user has too:
+so a stolen key is no easier to guess from than a stolen user, and the first request hashes its password only once.
+
 See: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
 
 import re
 from datetime import datetime, timedelta
-from hashlib import sha256
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from beanie import Document, PydanticObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedError, InvalidQueryError
+from docustore.security.passwords import is_password
 from docustore.users.schemas import UserInput
+from docustore.users.sent_request import SentRequest
 from docustore.users.service import prepared_user
 from docustore.users.store import RawUser, found_user, users
 from docustore.users.stored import FOR_RESPONSE
@@ -35,11 +39,13 @@ _MALFORMED: Final = FieldError(
 class IdempotencyKey(Document):
     """A key that has created a user.
 
-    `id` is the writer's name and the key. `request` is a digest of the request without the password.
+    `id` is the writer's name and the key. `request` is the digest of the request, see `SentRequest`.
+    `password_hash` is the hash that the user got, if the request had a password.
     """
 
     id: str  # type: ignore[assignment]
     request: str
+    password_hash: str | None = None
     user_id: PydanticObjectId
     created_at: datetime
 
@@ -49,10 +55,22 @@ class IdempotencyKey(Document):
         name: ClassVar[str] = IDEMPOTENCY_KEYS
 
 
-async def create_user_once(given: UserInput, *, key: str, actor: str, now: datetime) -> RawUser:
+class CreatedOnce(NamedTuple):
+    """A user, and whether an earlier request with the same key created it."""
+
+    user: RawUser
+    is_replayed: bool
+
+
+async def create_user_once(
+    given: UserInput, *, key: str, sent: SentRequest, actor: str, now: datetime
+) -> CreatedOnce:
     """Create a user, or return the user that this writer created with the key.
 
     An existing user is returned in its present state.
+
+    Args:
+        sent: The request that `given` was parsed from.
 
     Raises:
         InvalidQueryError: The key is malformed.
@@ -62,21 +80,30 @@ async def create_user_once(given: UserInput, *, key: str, actor: str, now: datet
     """
     if not _KEY.fullmatch(key):
         raise InvalidQueryError((_MALFORMED,))
-    row: dict[str, Any] = {"_id": f"{actor}:{key}", "request": _digest(given), "created_at": now}
+    row: dict[str, Any] = {"_id": f"{actor}:{key}", "request": sent.digest, "created_at": now}
     made = await _find(row["_id"])
     if made is None:
         document = await prepared_user(given, actor=actor, now=now)
+        row |= {"user_id": document["_id"], "password_hash": document.get("password_hash")}
         try:
-            await _insert_both({**row, "user_id": document["_id"]}, document)
+            await _insert_both(row, document)
         except DuplicateKeyError as exc:
             made = await _find(row["_id"])
             if made is None:
                 raise EmailTakenError from exc
         else:
-            return document
-    if made["request"] != row["request"]:
+            return CreatedOnce(document, is_replayed=False)
+    if made["request"] != row["request"] or not await _has_same_password(given, made):
         raise IdempotencyKeyReusedError
-    return found_user(await users().find_one({"_id": made["user_id"]}, FOR_RESPONSE), str(made["user_id"]))
+    found = await users().find_one({"_id": made["user_id"]}, FOR_RESPONSE)
+    return CreatedOnce(found_user(found, str(made["user_id"])), is_replayed=True)
+
+
+async def _has_same_password(given: UserInput, made: dict[str, Any]) -> bool:
+    # The digest covers whether there is a password, so both requests have one or neither has.
+    if given.password is None:
+        return True
+    return await is_password(given.password.get_secret_value(), password_hash=made["password_hash"])
 
 
 async def _find(key_id: str) -> dict[str, Any] | None:
@@ -90,8 +117,3 @@ async def _insert_both(row: dict[str, Any], user: dict[str, Any]) -> None:
 
     async with users().database.client.start_session() as session:
         await session.with_transaction(insert)
-
-
-def _digest(given: UserInput) -> str:
-    # Without the password: this hash is fast and stored for a day, so the password could be guessed from it.
-    return sha256(given.model_dump_json(exclude={"password"}).encode()).hexdigest()

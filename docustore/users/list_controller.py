@@ -33,9 +33,10 @@ from docustore.users.query_parameters import (
     Tag,
     counting_of,
 )
-from docustore.users.responses import ETAG, LINK, LOCATION, answer
+from docustore.users.responses import ETAG, LINK, LOCATION, REPLAYED, answer
 from docustore.users.schemas import UserInput
 from docustore.users.search import SearchQuery, search_users
+from docustore.users.sent_request import SentRequest
 from docustore.users.service import create_user
 from docustore.users.views import SearchPage, UserPage, UserView, user_view
 
@@ -89,7 +90,7 @@ class UserListController(Controller):
 
     @post(
         responses=problems(409, 410, 413, 415, 422),
-        response_headers=[ETAG, LOCATION, *RATE_LIMIT_HEADERS],
+        response_headers=[ETAG, LOCATION, REPLAYED, *RATE_LIMIT_HEADERS],
         summary="Create a user",
     )
     async def create(
@@ -101,15 +102,25 @@ class UserListController(Controller):
         """Create a user.
 
         `email` is required. A field that is left out gets its default. A request with `Idempotency-Key` may be
-        repeated for 24 hours and creates at most one user.
+        repeated for 24 hours and creates at most one user. A repetition must be equal to the first request; its
+        answer has `Idempotent-Replayed`.
         """
         await limit_password_write(request, data)
-        actor, now = request.auth.actor, now_utc()
+        actor, now, is_replayed = request.auth.actor, now_utc(), False
         if idempotency_key is None:
             user = await create_user(data, actor=actor, now=now)
         else:
-            user = await create_user_once(data, key=idempotency_key, actor=actor, now=now)
+            sent = SentRequest(
+                method=request.method,
+                path=request.url.path,
+                query=request.url.query,
+                media_type=request.headers.get("content-type", ""),
+                body=await request.json(),
+            )
+            user, is_replayed = await create_user_once(data, key=idempotency_key, sent=sent, actor=actor, now=now)
         response = answer(user, status=HTTPStatus.CREATED)
+        if is_replayed:
+            response.headers["Idempotent-Replayed"] = "true"
         response.headers["Location"] = f"/users/{user['_id']}"
         return response
 

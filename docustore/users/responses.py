@@ -16,6 +16,11 @@ ETAG: Final = ResponseHeader(
     name="ETag", description="the version of the user, for `If-Match` and `If-None-Match`", documentation_only=True
 )
 LOCATION: Final = ResponseHeader(name="Location", description="the path of the new user", documentation_only=True)
+REPLAYED: Final = ResponseHeader(
+    name="Idempotent-Replayed",
+    description="`true` if an earlier request with the same `Idempotency-Key` created the user",
+    documentation_only=True,
+)
 LINK: Final = ResponseHeader(
     name="Link", description='`<...>; rel="next"`, on every page except the last', documentation_only=True
 )

@@ -1,6 +1,7 @@
 """The header `Idempotency-Key` of `POST /users`."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -77,13 +78,71 @@ async def test_two_writers_may_use_one_key(api: Client, keys: dict[Any, str], da
     assert await database["users"].count_documents({}) == 2
 
 
-async def test_password_is_not_stored_with_the_key(api: Client, database: Database) -> None:
-    """No digest of it is stored either: a fast hash would allow guessing."""
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"password": "another long password"},
+        {"password": None},
+        {"email": "Ada@example.org"},
+        {"first_name": " Ada"},
+        {"roles": []},
+        {"status": "suspended"},
+        {"profile": {"bio": "x"}},
+    ],
+)
+async def test_any_difference_of_the_body_counts(api: Client, changes: dict[str, Any]) -> None:
+    """Also the password, and also what the service would normalise away."""
     await post(api, "k1")
 
-    assert (await post(api, "k1", password="another long password")).status_code == 201
-    (kept,) = await database["idempotency_keys"].find().to_list()
-    assert kept.keys() == {"_id", "request", "created_at", "user_id"}
+    assert (await post(api, "k1", **changes)).json()["type"] == "/problems/idempotency-key-reused"
+
+
+async def test_added_password_counts(api: Client) -> None:
+    await post(api, "k1", password=None)
+
+    assert (await post(api, "k1")).status_code == 422
+
+
+async def test_media_type_counts(api: Client) -> None:
+    await post(api, "k1")
+    headers = {"idempotency-key": "k1", "content-type": "application/json; charset=utf-8"}
+
+    other = await api.post("/users", content=json.dumps(ADA), headers=headers)
+
+    assert other.status_code == 422
+
+
+async def test_replayed_answer_says_so(api: Client) -> None:
+    first, repeated = await post(api, "k1"), await post(api, "k1")
+
+    assert "idempotent-replayed" not in first.headers
+    assert repeated.headers["idempotent-replayed"] == "true"
+
+
+async def test_later_password_does_not_count(api: Client) -> None:
+    """The password of the first request is compared, not that of the user."""
+    user = (await post(api, "k1")).json()
+    patch = {"password": "changed in the meantime"}
+    await api.patch(f"/users/{user['id']}", json=patch, headers={"if-match": "*"})
+
+    assert (await post(api, "k1")).status_code == 201
+    assert (await post(api, "k1", **patch)).status_code == 422
+
+
+async def test_password_cannot_be_guessed_from_the_key(api: Client, database: Database) -> None:
+    """Only its argon2 hash is stored. A fast hash would allow guessing."""
+    await post(api, "k1")
+    first = await database["idempotency_keys"].find_one({})
+    await database["idempotency_keys"].delete_many({})
+    await database["users"].delete_many({})
+    await post(api, "k1", password="another long password")
+    second = await database["idempotency_keys"].find_one({})
+
+    assert first
+    assert second
+    assert first.keys() == {"_id", "request", "created_at", "user_id", "password_hash"}
+    assert first["request"] == second["request"]
+    assert first["password_hash"].startswith("$argon2id$")
 
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "two words"])
