@@ -75,7 +75,10 @@ def openapi_config() -> OpenAPIConfig:
             security_schemes={
                 "key": SecurityScheme(type="http", scheme="bearer", description="an API key: `dsk_...`"),
                 "cookie": SecurityScheme(
-                    type="apiKey", name=COOKIE_NAME, security_scheme_in="cookie", description="the token of a session, set by `/login`"
+                    type="apiKey",
+                    name=COOKIE_NAME,
+                    security_scheme_in="cookie",
+                    description="the token of a session, set by `/login`",
                 ),
             }
         ),

@@ -29,9 +29,9 @@ def test_every_error_or_an_ancestor_has_a_status(error: type[DocustoreError]) ->
 
 
 @pytest.mark.parametrize("error", OURS, ids=lambda error: error.__name__)
-def test_only_retryable_errors_are_503(error: type[DocustoreError]) -> None:
-    """A client may retry a 503; a non-retryable error must not be a 503."""
-    assert (status_of(error) == 503) == issubclass(error, errors.RetryableError)
+def test_only_retryable_errors_are_503_or_429(error: type[DocustoreError]) -> None:
+    """A client may retry these; a non-retryable error must not have their status."""
+    assert (status_of(error) in {429, 503}) == issubclass(error, errors.RetryableError)
 
 
 def answered(handler: Any, error: Exception) -> Response[Any]:
