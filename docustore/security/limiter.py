@@ -88,7 +88,7 @@ class Limiter:
     async def clear(self, subject: str | None) -> int:
         """Give a subject its whole quota again, under every policy.
 
-        None clears all subjects. A process that counts by itself, because Valkey does not answer it, is not reached.
+        None clears all subjects. A process that counts by itself while Valkey is away is not reached.
 
         Returns:
             The number of counters that were deleted.
