@@ -18,7 +18,7 @@ def sessions() -> None:
 
 @command("list", example="docustore sessions list --json")
 async def list_(invocation: Invocation) -> None:
-    """List the sessions that have not expired; only digests of their tokens are stored."""
+    """List the sessions that have not expired."""
     async with command_database(invocation):
         found = await list_sessions()
     invocation.show([_shown(session) for session in found], table=_table(found))

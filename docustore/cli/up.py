@@ -63,7 +63,7 @@ async def up(
 
 
 async def _ways_in(settings: Settings, endpoints: Endpoints) -> tuple[str | None, str]:
-    """Return a new admin key and a login link; no key when one exists or is configured."""
+    """Return a new admin key, if there is none yet, and a login link."""
     async with open_database(with_servers(settings, endpoints), app_name="docustore-up") as database:
         if await keep_from_demos(database):
             notices().print(LEFT_BY_DEMO.format(settings.data_dir), style="yellow", markup=False)

@@ -1,4 +1,7 @@
-"""The strength of the admin key in the settings: people may choose it, so it may be guessed."""
+"""The strength of the admin key in the settings.
+
+People choose this key, so a short one may be guessed.
+"""
 
 from ipaddress import ip_address
 from typing import Final
@@ -15,7 +18,7 @@ log: Final = structlog.get_logger()
 
 
 def require_strong_admin_key(settings: Settings) -> None:
-    """Refuse a short admin key, unless only programs on this machine can reach the API.
+    """Refuse a short admin key, unless the API listens on loopback only.
 
     Raises:
         ConfigurationError: The key is too short.
@@ -40,7 +43,10 @@ def has_short_admin_key(settings: Settings) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only programs on this machine can reach the host; when in doubt, False."""
+    """Tell whether only this machine can reach the host.
+
+    When in doubt, False.
+    """
     if host == "localhost":
         return True
     try:

@@ -69,7 +69,10 @@ async def authorise(connection: Connection, handler: BaseRouteHandler) -> None:
 
 
 def credential_of(connection: Connection, method: str) -> Credential | None:
-    """Return the key or the session token of a request; None if it has none that counts."""
+    """Return the key or the session token of a request.
+
+    None if it has none that counts.
+    """
     header = connection.headers.get("authorization")
     if header is not None:
         is_bearer = header[: len(_BEARER)].lower() == _BEARER

@@ -46,6 +46,6 @@ def session_cookie(connection: Connection, token: str, *, lasts: timedelta) -> C
 
 
 def cleared_cookies(connection: Connection) -> list[Cookie]:
-    """Return the cookies that delete the session's cookie, and one of an earlier version."""
+    """Return the cookies that delete the present and the earlier cookie."""
     cleared = session_cookie(connection, "", lasts=timedelta(0))
     return [cleared, Cookie(key=OLD_COOKIE_NAME, value="", max_age=0, path="/", httponly=True, samesite="strict")]

@@ -1,4 +1,4 @@
-"""The client behind a connection of the framework: address, scheme, and the origin of its page."""
+"""The client of a connection: address, scheme, and origin of its page."""
 
 from typing import Any
 

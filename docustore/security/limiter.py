@@ -86,9 +86,9 @@ class Limiter:
         return sorted(found, key=lambda usage: (usage.verdict.remaining, -usage.verdict.reset_s))
 
     async def clear(self, subject: str | None) -> int:
-        """Give a subject its whole quota again, under every policy; None clears all subjects.
+        """Give a subject its whole quota again, under every policy.
 
-        A process that counts by itself, because Valkey does not answer it, is not reached.
+        None clears all subjects. A process that counts by itself while Valkey is away is not reached.
 
         Returns:
             The number of counters that were deleted.

@@ -95,7 +95,10 @@ def moved(arrival_us: int | None, *, now_us: int, limit: Limit, cost: int) -> tu
 
 
 def address_subject(address: str) -> str:
-    """Return the subject of a client address: the address, or the /64 network of an IPv6 address."""
+    """Return the subject of a client address.
+
+    It is the address itself, or the /64 network of an IPv6 address.
+    """
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -104,7 +104,7 @@ async def revoke_session(session_id: str) -> None:
 
 
 async def revoke_all_sessions() -> int:
-    """Revoke every session and every unused login link; return the number of sessions."""
+    """Revoke all sessions and login links; return the number of sessions."""
     await LoginToken.get_pymongo_collection().delete_many({})
     return (await Session.get_pymongo_collection().delete_many({})).deleted_count
 
@@ -155,5 +155,8 @@ def _is_bound(session: Session, token: str, key_digest: str) -> bool:
 
 
 def _binding(token: str, key_digest: str) -> str:
-    """Connect a session with its key; a guessed key cannot be tested without the token."""
+    """Connect a session with its key.
+
+    Without the token, a guessed key cannot be tested against it.
+    """
     return hmac(token.encode("utf-8", "surrogatepass"), key_digest.encode(), sha256).hexdigest()

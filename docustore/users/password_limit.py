@@ -1,4 +1,7 @@
-"""The limit of writes with a password: hashing one takes far more time than the rest of the write."""
+"""The limit of writes with a password.
+
+Hashing a password takes far more time than the rest of the write.
+"""
 
 from typing import Final
 
@@ -32,7 +35,7 @@ def sets_password(body: object) -> bool:
             return body.get("password") is not None
         case list():
             return any(
-                isinstance(operation, dict) and operation.get("path") in {"", PASSWORD_POINTER}
+                isinstance(operation, dict) and operation.get("path") in ("", PASSWORD_POINTER)
                 for operation in body
             )
         case _:

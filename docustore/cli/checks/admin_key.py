@@ -8,7 +8,7 @@ CHECK = "admin key"
 
 
 def admin_key_finding(settings: Settings) -> Finding:
-    """Tell whether the admin key is long enough for the address that the API listens on."""
+    """Tell whether the admin key is long enough for the API's address."""
     if not has_short_admin_key(settings):
         return ok(CHECK, "long enough")
     next_step = f"set DOCUSTORE_ADMIN_KEY to the output of `{NEW_KEY_COMMAND}`"

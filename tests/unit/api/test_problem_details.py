@@ -30,7 +30,7 @@ def test_every_error_or_an_ancestor_has_a_status(error: type[DocustoreError]) ->
 
 @pytest.mark.parametrize("error", OURS, ids=lambda error: error.__name__)
 def test_only_retryable_errors_are_503_or_429(error: type[DocustoreError]) -> None:
-    """A client may retry them; a non-retryable error must have another status."""
+    """A client may retry these; a non-retryable error must not have their status."""
     assert (status_of(error) in {429, 503}) == issubclass(error, errors.RetryableError)
 
 

@@ -17,6 +17,7 @@ from docustore.users.schemas import parse_user
         ([{"op": "add", "path": "/password", "value": "x"}], True),
         ([{"op": "replace", "path": "", "value": {}}], True),
         ([{"op": "add", "path": "/tags/-", "value": "x"}, "junk"], False),
+        ([{"op": "add", "path": {}, "value": "x"}, {"path": ["/password"]}], False),
         ("password", False),
     ],
 )
