@@ -112,6 +112,7 @@ async def _oplog_finding(client: Client) -> Finding:
         return warning(
             "oplog window",
             seen,
-            next_step="raise the oplog's size (replSetResizeOplog): else a listener that was down loses its place",
+            next_step="raise the oplog's size (DOCUSTORE_OPLOG_MIB, or replSetResizeOplog on your own servers): "
+            "else a listener that was down loses its place",
         )
     return ok("oplog window", seen)
