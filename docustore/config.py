@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65_535, description="port the API listens on; 0 = any free one")
     data_dir: Path = Field(Path(".docustore"), description="folder of the embedded servers")
     admin_key: SecretStr | None = Field(None, description="bootstrap API key with scope admin")
+    http_read_timeout_s: int = Field(
+        30, ge=1, le=60, description="seconds in which a request's head must arrive, and then its body"
+    )
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` for machines"
     )
