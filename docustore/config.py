@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         600, ge=0, description="writes with a password per minute and key; 0 = no limit"
     )
     searches_per_min: int = Field(6000, ge=0, description="searches per minute and key; 0 = no limit")
+    http_read_timeout_s: int = Field(
+        30, ge=1, le=60, description="seconds in which a request's head must arrive, and then its body"
+    )
     log_format: Literal["console", "json"] = Field(
         "console", description="`console` for people, `json` for machines"
     )

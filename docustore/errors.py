@@ -31,6 +31,8 @@
     ├── VersionConflictError           the document changed since it was read
     ├── PreconditionRequiredError      a write has no If-Match
     ├── DemoError                      the demonstration failed; the message says where
+    ├── BodyTimeoutError               a request body does not arrive in time
+    ├── ClientDisconnectedError        the client hangs up before its request is complete
     ├── InvalidInputError              one or more fields are invalid; lists all of them
     │   └── InvalidQueryError          query parameters or headers are invalid
     └── UnauthenticatedError, ForbiddenError
@@ -296,6 +298,21 @@ class PreconditionRequiredError(DocustoreError):
 
     def __init__(self) -> None:
         super().__init__('send If-Match with the ETag of the version you changed, such as If-Match: "3"')
+
+
+class BodyTimeoutError(DocustoreError):
+    """The body of a request was not complete within its time limit."""
+
+    def __init__(self, *, timeout_s: float) -> None:
+        super().__init__(f"the body was not complete after {timeout_s:g} seconds; send the request again")
+        self.timeout_s = timeout_s
+
+
+class ClientDisconnectedError(DocustoreError):
+    """The client closed the connection before its request was complete."""
+
+    def __init__(self) -> None:
+        super().__init__("the client closed the connection before its request was complete")
 
 
 class InvalidInputError(DocustoreError):

@@ -15,7 +15,7 @@ from docustore.api.metrics import RequestMetrics
 from docustore.api.openapi import openapi_30, openapi_config, reference, reference_assets
 from docustore.api.parameters import refuse_unknown_parameters
 from docustore.api.problem_details import EXCEPTION_HANDLERS
-from docustore.api.request_body import MAX_BODY_BYTES, ApiRequest, refuse_unreadable_body
+from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.changes.controller import ChangesController
 from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
@@ -85,7 +85,6 @@ def create_app(settings: Settings | None = None) -> Litestar:
             }
         ),
         openapi_config=openapi_config(),
-        request_max_body_size=MAX_BODY_BYTES,
         # `problem_details` logs each error once, without the document that caused it.
         logging_config=None,
     )
@@ -98,7 +97,7 @@ async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | N
     response = options_response(request)
     if response is None:
         refuse_unknown_parameters(request)
-        refuse_unreadable_body(request)
+        await refuse_unreadable_body(request)
     return response
 
 

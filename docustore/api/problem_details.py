@@ -20,6 +20,8 @@ from docustore.api.field_errors import field_errors
 from docustore.api.methods import allow_header
 from docustore.api.parameters import missing_parameters, sent_name
 from docustore.errors import (
+    BodyTimeoutError,
+    ClientDisconnectedError,
     ConfigurationError,
     DemoError,
     DocustoreError,
@@ -51,8 +53,11 @@ MEDIA_TYPE: Final = "application/problem+json"
 # The default of `Retry-After`. An election of a new primary takes about this long.
 DEFAULT_RETRY_AFTER_S: Final = 5
 
+# Not in the registry of status codes; proxies use it for the same. No client gets it, but the metrics count it.
+CLIENT_CLOSED_REQUEST: Final = 499
+
 # An error that is not listed has the status of its nearest listed ancestor.
-STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
+STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
     TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
     ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -70,6 +75,8 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], HTTPStatus]] = {
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
     PreconditionRequiredError: HTTPStatus.PRECONDITION_REQUIRED,
+    BodyTimeoutError: HTTPStatus.REQUEST_TIMEOUT,
+    ClientDisconnectedError: CLIENT_CLOSED_REQUEST,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     InvalidQueryError: HTTPStatus.BAD_REQUEST,
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
@@ -108,8 +115,10 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
     """Declare a handler's errors for OpenAPI.
 
-    400, 401, 403, 429, 500 and 503 are added to every route.
+    400, 401, 403, 429, 500 and 503 are added to every route, and 408 to every route that reads a body (413).
     """
+    reads_body = HTTPStatus.REQUEST_ENTITY_TOO_LARGE in statuses
+    timeout = {HTTPStatus.REQUEST_TIMEOUT.value} if reads_body else set()
     return {
         status: ResponseSpec(
             data_container=Problem,
@@ -117,7 +126,7 @@ def problems(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=MEDIA_TYPE,
             generate_examples=False,
         )
-        for status in sorted({400, 401, 403, 429, 500, 503, *statuses})
+        for status in sorted({400, 401, 403, 429, 500, 503, *timeout, *statuses})
     }
 
 
@@ -130,7 +139,10 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
         headers["Retry-After"] = str(max(1, round(wait_s)))
     if isinstance(exc, UnauthenticatedError):
         headers["WWW-Authenticate"] = 'Bearer realm="docustore"'
-    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+    if isinstance(exc, BodyTimeoutError) and request.scope["http_version"].startswith("1"):
+        # The rest of the body is never read. HTTP/2 ends only the stream.
+        headers["Connection"] = "close"
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected_problem(request, exc)
     errors = exc.errors if isinstance(exc, InvalidInputError) else None
     detail = "the request is invalid; see `errors`" if errors else str(exc)
@@ -156,6 +168,15 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     return _answer(request, status, name=name, detail=detail, headers=headers)
 
 
+def disconnected(request: Request[Any, Any, Any], _: ClientDisconnectedError) -> Response[None]:
+    """End a request whose client is gone.
+
+    It is neither a success nor an error of the API.
+    """
+    log.debug("request.disconnected", method=request.method, route=request.scope.get("path_template"))
+    return Response(None, status_code=CLIENT_CLOSED_REQUEST)
+
+
 def database_problem(request: Request[Any, Any, Any], exc: PyMongoError) -> Response[Problem]:
     """Answer 503 for a transient error of MongoDB, 500 for other driver errors."""
     translated = unavailability(exc)
@@ -178,13 +199,14 @@ def unexpected_problem(request: Request[Any, Any, Any], exc: Exception) -> Respo
 
 EXCEPTION_HANDLERS: Final[dict[int | type[Exception], Any]] = {
     DocustoreError: domain_problem,
+    ClientDisconnectedError: disconnected,
     HTTPException: http_problem,
     PyMongoError: database_problem,
     Exception: unexpected_problem,
 }
 
 
-def status_of(error: type[DocustoreError]) -> HTTPStatus:
+def status_of(error: type[DocustoreError]) -> int:
     """Return the status of an error: its own, else that of its nearest ancestor.
 
     500 if no ancestor is listed.
@@ -212,7 +234,7 @@ def _invalid(request: Request[Any, Any, Any], exc: ValidationException) -> Inval
 
 def _answer(
     request: Request[Any, Any, Any],
-    status: HTTPStatus,
+    status: int,
     *,
     name: str,
     detail: str,
@@ -223,12 +245,12 @@ def _answer(
     problem = Problem(
         type=f"/problems/{name}",
         title=name.replace("-", " ").capitalize(),
-        status=status.value,
+        status=int(status),
         detail=detail,
         instance=quote(request.scope["path"]),
         errors=listed or msgspec.UNSET,
     )
-    return Response(problem, status_code=status.value, media_type=MEDIA_TYPE, headers=dict(headers or {}))
+    return Response(problem, status_code=int(status), media_type=MEDIA_TYPE, headers=dict(headers or {}))
 
 
 def _name(error: type[DocustoreError]) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from granian import Granian
 from granian.constants import Interfaces
+from granian.http import HTTP1Settings, HTTP2Settings
 from granian.log import LogLevels
 from litestar import Litestar
 
@@ -23,6 +24,10 @@ from docustore.security.admin_key import require_strong_admin_key, warn_of_short
 
 # Shorter than the 10 s grace period of a supervisor or container runtime: an event stream never ends by itself.
 WORKER_GRACE_S: Final = 8
+# Cookies and keys need a few kB. The server's own limit under HTTP/2 is 16 MB for each request.
+MAX_HEADERS_BYTES: Final = 64 * 1024
+# Requests of one HTTP/2 connection at the same time.
+MAX_STREAMS: Final = 100
 
 
 def serve() -> None:
@@ -43,8 +48,28 @@ def serve() -> None:
         workers=1,
         workers_kill_timeout=WORKER_GRACE_S,
         log_level=LogLevels.warning,
+        http1_settings=http1_limits(settings.http_read_timeout_s),
+        http2_settings=http2_limits(settings.http_read_timeout_s),
     )
     server.serve(target_loader=partial(load_app, os.getpid()), wrap_loader=False)
+
+
+def http1_limits(read_timeout_s: int) -> HTTP1Settings:
+    """Limit the time of a request's head.
+
+    An idle connection is closed after the same time.
+    """
+    return HTTP1Settings(header_read_timeout=read_timeout_s * 1000)
+
+
+def http2_limits(read_timeout_s: int) -> HTTP2Settings:
+    """Limit headers and streams; close a connection that does not answer a ping."""
+    return HTTP2Settings(
+        keep_alive_interval=read_timeout_s * 1000,
+        keep_alive_timeout=read_timeout_s,
+        max_concurrent_streams=MAX_STREAMS,
+        max_headers_size=MAX_HEADERS_BYTES,
+    )
 
 
 def load_app(server_pid: int) -> Litestar:
