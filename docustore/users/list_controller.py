@@ -30,7 +30,7 @@ from docustore.users.query_parameters import (
     Tag,
     counting_of,
 )
-from docustore.users.responses import ETAG, LINK, LOCATION, REPLAYED, answer
+from docustore.users.responses import APPLIED, ETAG, LINK, LOCATION, REPLAYED, answer
 from docustore.users.schemas import UserInput
 from docustore.users.search import SearchQuery, search_users
 from docustore.users.sent_request import SentRequest
@@ -44,7 +44,7 @@ class UserListController(Controller):
     path = "/users"
     tags = ("users",)
 
-    @get(responses=problems(), response_headers=[LINK], summary="List users")
+    @get(responses=problems(), response_headers=[LINK, APPLIED], operation_id="list_users", summary="List users")
     async def list(  # noqa: PLR0913, PLR0917  # each one is a query parameter
         self,
         request: AuthorisedRequest,
@@ -88,6 +88,7 @@ class UserListController(Controller):
     @post(
         responses=problems(409, 410, 413, 415, 422),
         response_headers=[ETAG, LOCATION, REPLAYED],
+        operation_id="create_user",
         summary="Create a user",
     )
     async def create(
@@ -120,7 +121,13 @@ class UserListController(Controller):
         response.headers["Location"] = f"/users/{user['_id']}"
         return response
 
-    @get("/search", responses=problems(), response_headers=[LINK], summary="Search users")
+    @get(
+        "/search",
+        responses=problems(),
+        response_headers=[LINK],
+        operation_id="search_users",
+        summary="Search users",
+    )
     async def search(
         self,
         request: AuthorisedRequest,
