@@ -98,14 +98,18 @@ def _text(declared: UserField) -> Reader:
 
 
 def _url(declared: UserField) -> Reader:
-    read_url, default, warning = _text(declared), declared.default, f"{declared.path[-1]}_not_http"
+    pointer, max_chars, default = declared.pointer, declared.wire.max_chars, declared.default
+    warning = f"{declared.path[-1]}_not_http"
 
     def read(findings: Findings, given: str | None) -> Any:
-        text = read_url(findings, given)
-        # A record is not lost for its picture, but the picture is: see `is_http_url`.
-        if not text or is_http_url(text):
+        if not given:
+            return default
+        text = read_text(findings, pointer, given, max_chars)
+        if is_http_url(text):
             return text
-        findings.warnings.append(warning)
+        # A record is not lost for its picture, but the picture is: see `is_http_url`.
+        if text:
+            findings.warnings.append(warning)
         return default
 
     return read

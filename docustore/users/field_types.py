@@ -59,6 +59,7 @@ _CONTROLS: Final = r"\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F"
 _PLAIN_PATTERN: Final = rf"^[^{_CONTROLS}]*$"
 LABEL_PATTERN: Final = rf"^[^{_CONTROLS}]*[^\s{_CONTROLS}][^{_CONTROLS}]*$"
 HTTP_URL_PATTERN: Final = rf"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#{_CONTROLS}][^\s{_CONTROLS}]*$"
+_NO_HOST: Final = frozenset({"", "/", "?", "#"})
 _HTTP_URL: Final = re.compile(HTTP_URL_PATTERN.removesuffix("$"))
 
 
@@ -67,6 +68,9 @@ def is_http_url(text: str) -> bool:
 
     A page that shows the URL of another scheme, such as `javascript:`, would run it.
     """
+    # Almost every URL is plain. The expression costs ten times as much, for every record with an avatar.
+    if text.startswith("https://") and text.isascii() and text.isprintable() and " " not in text:
+        return text[8:9] not in _NO_HOST
     return _HTTP_URL.fullmatch(text) is not None
 
 

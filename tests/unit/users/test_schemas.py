@@ -119,7 +119,18 @@ def test_order_that_changes_nothing_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "avatar", ["javascript:alert(1)", "data:text/html,x", "/a.png", "a.example/b.png", "https://", "http:///a", ""]
+    "avatar",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "/a.png",
+        "a.example/b.png",
+        "https://",
+        "https:///a",
+        "http:///a",
+        "https://a b",
+        "",
+    ],
 )
 def test_avatar_of_another_scheme_is_refused(avatar: str) -> None:
     """A page that shows it as a link or a frame would run it."""
