@@ -1,11 +1,17 @@
 """Times in the form that the store keeps."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 # One day inside the range of `datetime`, so that no conversion between zones overflows.
 EARLIEST: Final = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 LATEST: Final = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+
+# RFC 3339, section 5.6: the only form in which the API takes times.
+_RFC_3339: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?P<zone>[Zz]|[+-]\d{2}:\d{2})?", re.ASCII
+)
 
 
 def now_utc() -> datetime:
@@ -24,3 +30,15 @@ def as_utc(time: datetime) -> datetime:
     """
     aware = time if time.tzinfo else time.replace(tzinfo=UTC)
     return min(max(aware, EARLIEST), LATEST).astimezone(UTC)
+
+
+def time_form_error(text: str) -> str | None:
+    """Tell what is wrong with the form of a time; None for RFC 3339.
+
+    Returns:
+        A kind of `docustore.api.field_errors`. A form with a date that does not exist is None too.
+    """
+    form = _RFC_3339.fullmatch(text)
+    if form is None:
+        return "time_malformed"
+    return None if form["zone"] else "timezone_aware"

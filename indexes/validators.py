@@ -21,11 +21,12 @@ _BSON_TYPES: Final[Mapping[str, list[str]]] = {
     "object": ["object"],
     "null": ["null"],
 }
+# An expression for the server, in PCRE. `pattern` is for the API's description, in ECMA 262, and is dropped.
+_SERVER_PATTERN: Final = "x-server-pattern"
 # These keywords are copied. All others (title, default, description, format, ...) are dropped.
 _PLAIN: Final = (
     "enum",
     "required",
-    "pattern",
     "minLength",
     "maxLength",
     "minimum",
@@ -34,6 +35,7 @@ _PLAIN: Final = (
     "maxItems",
     "uniqueItems",
 )
+_KEPT: Final = {**{name: name for name in _PLAIN}, _SERVER_PATTERN: "pattern"}
 _NULL: Final = {"bsonType": ["null"]}
 _OBJECT_ID: Final = "PydanticObjectId"
 _REF_PREFIX: Final = "#/$defs/"
@@ -57,7 +59,7 @@ def bson_schema(schema: Schema, definitions: Mapping[str, Schema]) -> dict[str, 
         return _referenced(schema["$ref"].removeprefix(_REF_PREFIX), definitions)
     if "anyOf" in schema:
         return _any_of([bson_schema(option, definitions) for option in schema["anyOf"]])
-    converted: dict[str, Any] = {key: schema[key] for key in _PLAIN if key in schema}
+    converted: dict[str, Any] = {_KEPT[key]: schema[key] for key in _KEPT if key in schema}
     if "const" in schema:
         converted["enum"] = [schema["const"]]
     if schema.get("format") == "date-time":

@@ -14,7 +14,7 @@ class AnalyticsController(Controller):
     path = "/users"
     tags = ("analytics",)
 
-    @get("/analytics", responses=problems(), summary="Users in figures")
+    @get("/analytics", responses=problems(), operation_id="get_user_analytics", summary="Users in figures")
     async def users(self, state: State) -> UsersAnalytics:
         """Report totals, users by status, registrations per day and account age.
 

@@ -13,7 +13,7 @@ from docustore.api.health import OperationController
 from docustore.api.methods import Api, options_response
 from docustore.api.metrics import RequestMetrics
 from docustore.api.openapi import openapi_30, openapi_config, reference, reference_assets
-from docustore.api.parameters import refuse_unknown_parameters
+from docustore.api.parameters import refuse_invalid_query
 from docustore.api.problem_details import EXCEPTION_HANDLERS
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.changes.controller import ChangesController
@@ -96,7 +96,7 @@ async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | N
         raise NotFoundException
     response = options_response(request)
     if response is None:
-        refuse_unknown_parameters(request)
+        refuse_invalid_query(request)
         await refuse_unreadable_body(request)
     return response
 

@@ -53,7 +53,7 @@ class OperationController(Controller):
     path = "/"
     tags = ("operation",)
 
-    @get("/health/live", opt=PUBLIC, security=[{}], summary="Check liveness")
+    @get("/health/live", opt=PUBLIC, security=[{}], operation_id="check_liveness", summary="Check liveness")
     async def live(self) -> dict[str, str]:
         """Answer 200 while the process runs. MongoDB and the queue are not checked."""
         return {"status": "ok"}
@@ -62,6 +62,7 @@ class OperationController(Controller):
         "/health/ready",
         opt=PUBLIC,
         security=[{}],
+        operation_id="check_readiness",
         summary="Check readiness",
         responses={
             503: ResponseSpec(
@@ -77,7 +78,13 @@ class OperationController(Controller):
         mongodb, valkey = await asyncio.gather(mongodb_status(state.database), valkey_status(state.queue))
         return readiness(mongodb=mongodb, valkey=valkey)
 
-    @get("/metrics", summary="Metrics for Prometheus", media_type=CONTENT_TYPE, responses=problems())
+    @get(
+        "/metrics",
+        operation_id="get_metrics",
+        summary="Metrics for Prometheus",
+        media_type=CONTENT_TYPE,
+        responses=problems(),
+    )
     async def metrics(self, state: State) -> bytes:
         """Return request metrics of this process and store metrics of the service.
 

@@ -4,22 +4,27 @@ The page and its assets come from this server; a browser needs no other network 
 """
 
 import json
+from dataclasses import fields
 from typing import Any, Final
 
 from litestar import MediaType, Request, Response, Router, get
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, License, SecurityScheme, Tag
+from litestar.openapi.spec import Components, License, OpenAPI, SecurityScheme, Tag
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
+from pydantic.json_schema import models_json_schema
 from swagger_ui_bundle import swagger_ui_path
 
 from docustore import __version__
 from docustore.api.openapi_30 import to_openapi_30
+from docustore.api.openapi_document import finished
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
+from docustore.etl.controller import TriggerInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
+from docustore.users.schemas import BulkStatusInput, UserInput
 
 PATH: Final = "/schema"
 _KNOWN_PATHS: Final = frozenset({PATH, f"{PATH}/openapi.json", f"{PATH}/openapi-3.0.json", f"{PATH}/docs"})
@@ -42,7 +47,7 @@ then 429 with `Retry-After`. Limited routes report the quota in `RateLimit-Polic
 @get(f"{PATH}/openapi-3.0.json", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
 def openapi_30(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Serve the OpenAPI document for tools that support only version 3.0."""
-    document = to_openapi_30(json.loads(json.dumps(request.app.openapi_schema.to_schema(), default=str)))
+    document = to_openapi_30(request.app.openapi_schema.to_schema())
     return Response(json.dumps(document).encode(), media_type=MediaType.JSON)
 
 
@@ -64,7 +69,7 @@ def openapi_config() -> OpenAPIConfig:
 
     Programs get JSON at `/schema`; browsers are redirected to the page.
     """
-    return OpenAPIConfig(
+    return _FinishedConfig(
         title="docustore",
         version=__version__,
         description=_DESCRIPTION,
@@ -101,6 +106,32 @@ def openapi_config() -> OpenAPIConfig:
             PATH, route_handlers=[], include_in_schema=False, opt=dict(PUBLIC), before_request=_negotiated
         ),
     )
+
+
+class _FinishedOpenAPI(OpenAPI):
+    """The document of the framework with the parts that it does not know."""
+
+    def to_schema(self) -> dict[str, Any]:
+        """Return the finished document as JSON values."""
+        document = json.loads(json.dumps(super().to_schema(), default=str))
+        return finished(document, _body_schemas())
+
+
+class _FinishedConfig(OpenAPIConfig):
+    """A configuration whose document is finished."""
+
+    def to_openapi_schema(self) -> OpenAPI:
+        """Create the document; the framework fills it with the routes."""
+        made = super().to_openapi_schema()
+        return _FinishedOpenAPI(**{field.name: getattr(made, field.name) for field in fields(made)})
+
+
+def _body_schemas() -> dict[str, Any]:
+    """Make the JSON Schemas of all request bodies, by component name."""
+    models = [(model, "validation") for model in (UserInput, BulkStatusInput, TriggerInput)]
+    _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
+    found: dict[str, Any] = schemas["$defs"]
+    return found
 
 
 async def _negotiated(request: Request[Any, Any, Any]) -> Redirect | None:

@@ -16,9 +16,9 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from pymongo.errors import PyMongoError
 
-from docustore.api.field_errors import field_errors
+from docustore.api.entity_tags import entity_tag
+from docustore.api.field_errors import field_error, field_errors, json_pointer
 from docustore.api.methods import allow_header
-from docustore.api.parameters import missing_parameters, sent_name
 from docustore.errors import (
     BodyTimeoutError,
     ClientDisconnectedError,
@@ -142,6 +142,9 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
     if isinstance(exc, BodyTimeoutError) and request.scope["http_version"].startswith("1"):
         # The rest of the body is never read. HTTP/2 ends only the stream.
         headers["Connection"] = "close"
+    if isinstance(exc, VersionConflictError):
+        # The client can go on without another read if it wants to overwrite.
+        headers["ETag"] = entity_tag(exc.actual)
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected_problem(request, exc)
     errors = exc.errors if isinstance(exc, InvalidInputError) else None
@@ -155,7 +158,7 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     Examples are unknown paths, wrong methods and unreadable bodies.
     """
     if isinstance(exc, ValidationException):
-        return domain_problem(request, _invalid(request, exc))
+        return domain_problem(request, _invalid(exc))
     status = HTTPStatus(exc.status_code)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected_problem(request, exc)
@@ -215,21 +218,17 @@ def status_of(error: type[DocustoreError]) -> int:
     return next(listed, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _invalid(request: Request[Any, Any, Any], exc: ValidationException) -> InvalidInputError:
+def _invalid(exc: ValidationException) -> InvalidInputError:
     """Translate a validation error of the framework.
 
-    It concerns fields of a body (errors of pydantic) or parameters of the query.
+    It concerns fields of a body: the errors of pydantic or of msgspec.
     """
     from_pydantic = getattr(exc.__cause__, "errors", None)
     if from_pydantic is not None:
         return InvalidInputError(field_errors(from_pydantic))
+    # Query parameters are checked earlier. What is left is a part of a body that msgspec reads.
     given = exc.extra if isinstance(exc.extra, list) else []
-    parameters = request.route_handler.parsed_fn_signature.parameters
-    errors = [
-        FieldError(pointer=f"/{sent_name(e.get('key', ''), parameters)}", code="invalid", detail=e["message"])
-        for e in given
-    ]
-    return InvalidQueryError(tuple(errors) or missing_parameters(request))
+    return InvalidQueryError(tuple(field_error(json_pointer((e.get("key", ""),)), "invalid") for e in given))
 
 
 def _answer(

@@ -32,7 +32,7 @@ class ChangesController(Controller):
     path = "/changes"
     tags = ("changes",)
 
-    @get("/status", responses=problems(), summary="How far is the listener?")
+    @get("/status", responses=problems(), operation_id="get_change_status", summary="How far is the listener?")
     async def status(self, state: State) -> ChangeStatusView:
         """Report the owner, the number of applied changes and the lag."""
         found = await change_status(state.database)

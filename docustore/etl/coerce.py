@@ -138,7 +138,9 @@ def _expected(wanted: str, value: object) -> _UnreadableError:
 
 
 _READERS: Final[Mapping[Reading, Callable[[Any], Any]]] = {
-    **dict.fromkeys((Reading.EMAIL, Reading.TEXT, Reading.WORDS, Reading.STATUS, Reading.THEME), _text),
+    **dict.fromkeys(
+        (Reading.EMAIL, Reading.TEXT, Reading.URL, Reading.WORDS, Reading.STATUS, Reading.THEME), _text
+    ),
     Reading.FLAG: _flag,
     Reading.LABELS: _labels,
     Reading.TIME: _time,

@@ -5,7 +5,7 @@ from typing import Annotated
 from litestar import Controller, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
@@ -44,8 +44,10 @@ class TriggerInput(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     source: str = Field(description="a source's name in the settings")
-    full: bool = Field(False, description="read everything, not only what changed since the last run")
-    dry_run: bool = Field(False, description="read, check and count; write nothing")
+    full: Annotated[bool, Strict()] = Field(
+        False, description="read everything, not only what changed since the last run"
+    )
+    dry_run: Annotated[bool, Strict()] = Field(False, description="read, check and count; write nothing")
 
 
 class EtlController(Controller):
@@ -59,6 +61,7 @@ class EtlController(Controller):
         status_code=202,
         responses=problems(404, 413, 415, 422),
         response_headers=[RUN_LOCATION],
+        operation_id="start_run",
         summary="Start a run",
     )
     async def trigger(self, state: State, data: JSONBody[TriggerInput]) -> Response[RunRecord]:
@@ -76,7 +79,7 @@ class EtlController(Controller):
         await enqueue_run(queue, str(run.id), attempt=run.attempts, now=now)
         return Response(shown_run(run), status_code=202, headers={"Location": f"/etl/runs/{run.id}"})
 
-    @get("/runs", responses=problems(), summary="List runs")
+    @get("/runs", responses=problems(), operation_id="list_runs", summary="List runs")
     async def runs(
         self, source: Source = None, run_state: RunStateParameter = None, limit: Limit = 20, cursor: Cursor = None
     ) -> RunPage:
@@ -85,12 +88,17 @@ class EtlController(Controller):
         found, next_cursor = await list_runs(query)
         return RunPage(items=[shown_run(run) for run in found], next_cursor=next_cursor)
 
-    @get("/runs/{run_id:str}", responses=problems(404), summary="Read a run")
+    @get("/runs/{run_id:str}", responses=problems(404), operation_id="get_run", summary="Read a run")
     async def run(self, run_id: Id) -> RunRecord:
         """Read one run; until it ends, `counts` are those of its last checkpoint."""
         return shown_run(await get_run(run_id))
 
-    @get("/quarantine", responses=problems(), summary="List quarantined records")
+    @get(
+        "/quarantine",
+        responses=problems(),
+        operation_id="list_quarantined_records",
+        summary="List quarantined records",
+    )
     async def quarantined(
         self,
         source: Source = None,
@@ -103,7 +111,12 @@ class EtlController(Controller):
         found, next_cursor = await list_quarantined(query)
         return QuarantinePage(items=[shown_summary(record) for record in found], next_cursor=next_cursor)
 
-    @get("/quarantine/{record_id:str}", responses=problems(404), summary="Read a quarantined record")
+    @get(
+        "/quarantine/{record_id:str}",
+        responses=problems(404),
+        operation_id="get_quarantined_record",
+        summary="Read a quarantined record",
+    )
     async def quarantined_record(self, record_id: Id) -> QuarantineRecord:
         """Read one record that could not be loaded, with the text that the source sent."""
         return shown_record(await find_quarantined(record_id))

@@ -9,7 +9,7 @@ from typing import Any, Final
 from docustore.errors import FieldError
 from docustore.etl.times import EARLIEST, to_utc_ms
 from docustore.users.email import EmailMalformedError, normalise_email
-from docustore.users.field_types import MAX_LABEL_CHARS, MAX_LABELS, Reading
+from docustore.users.field_types import MAX_LABEL_CHARS, MAX_LABELS, Reading, is_http_url
 from docustore.users.fields import UserField
 from docustore.users.profile import Theme, UserStatus
 
@@ -97,6 +97,24 @@ def _text(declared: UserField) -> Reader:
     return read
 
 
+def _url(declared: UserField) -> Reader:
+    pointer, max_chars, default = declared.pointer, declared.wire.max_chars, declared.default
+    warning = f"{declared.path[-1]}_not_http"
+
+    def read(findings: Findings, given: str | None) -> Any:
+        if not given:
+            return default
+        text = read_text(findings, pointer, given, max_chars)
+        if is_http_url(text):
+            return text
+        # A record is not lost for its picture, but the picture is: see `is_http_url`.
+        if text:
+            findings.warnings.append(warning)
+        return default
+
+    return read
+
+
 def _words(declared: UserField) -> Reader:
     pointer, max_chars, default = declared.pointer, declared.wire.max_chars, declared.default
 
@@ -163,6 +181,7 @@ def _is_forbidden(char: str) -> bool:
 _FACTORIES: Final[Mapping[Reading, Callable[[UserField], Reader]]] = {
     Reading.EMAIL: _email,
     Reading.TEXT: _text,
+    Reading.URL: _url,
     Reading.WORDS: _words,
     Reading.STATUS: _word_of(STATUS_WORDS, "status_unknown"),
     Reading.THEME: _word_of(THEME_WORDS, "theme_unknown"),

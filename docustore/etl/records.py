@@ -22,7 +22,7 @@ MODIFIED_NAMES: Final = ("modified_at", "modifiedAt", "updatedAt")
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_A_NUMBER: Final = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)\b")
 _TYPES: Final[dict[Reading, Any]] = {
-    **dict.fromkeys((Reading.EMAIL, Reading.TEXT, Reading.WORDS, Reading.STATUS, Reading.THEME), str),
+    **dict.fromkeys((Reading.EMAIL, Reading.TEXT, Reading.URL, Reading.WORDS, Reading.STATUS, Reading.THEME), str),
     Reading.FLAG: bool,
     Reading.LABELS: list[str],
     Reading.TIME: datetime,

@@ -33,6 +33,7 @@ class UserController(Controller):
         "/{user_id:str}",
         responses=problems(404, 410) | NOT_MODIFIED,
         response_headers=[ETAG],
+        operation_id="get_user",
         summary="Read a user",
     )
     async def read(
@@ -49,6 +50,7 @@ class UserController(Controller):
         "/by-email/{email:str}",
         responses=problems(404) | NOT_MODIFIED,
         response_headers=[ETAG],
+        operation_id="get_user_by_email",
         summary="Read a user by e-mail address",
     )
     async def read_by_email(
@@ -66,6 +68,7 @@ class UserController(Controller):
         "/{user_id:str}",
         responses=problems(404, 409, 410, 412, 413, 415, 422, 428),
         response_headers=[ETAG, *RATE_LIMIT_HEADERS],
+        operation_id="replace_user",
         summary="Replace a user",
     )
     async def replace(
@@ -87,6 +90,7 @@ class UserController(Controller):
         "/{user_id:str}",
         responses=problems(404, 409, 410, 412, 413, 415, 422, 428),
         response_headers=[ETAG, *RATE_LIMIT_HEADERS],
+        operation_id="update_user",
         summary="Change some fields of a user",
         operation_class=PatchOperation,
     )
@@ -107,7 +111,12 @@ class UserController(Controller):
         patched = await service.patch_user(write, data, patch_type=patch_type_of(request.headers))
         return answer(patched)
 
-    @delete("/{user_id:str}", responses=problems(404, 410, 412, 428), summary="Delete a user")
+    @delete(
+        "/{user_id:str}",
+        responses=problems(404, 410, 412, 428),
+        operation_id="delete_user",
+        summary="Delete a user",
+    )
     async def remove(self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None) -> None:
         """Mark a user as deleted.
 

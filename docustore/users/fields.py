@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
 from docustore.users.field_types import MAX_EMAIL_CHARS, MAX_NAME_CHARS, PersonName, Reading, Wire
@@ -25,10 +25,8 @@ from docustore.users.stored_email import STORED_EMAIL_PATTERN
 # full read writes every record again, with the values of the new fields.
 HASH_VERSION: Final = 2
 
-# For the collection's validator. Pydantic cannot read the expression; `docustore.users.email` checks addresses.
-_STORED_EMAIL: Final = WithJsonSchema(
-    {"type": "string", "maxLength": MAX_EMAIL_CHARS, "pattern": STORED_EMAIL_PATTERN}
-)
+# For the collection's validator, which does not read `pattern`; see `indexes.validators`.
+_STORED_EMAIL: Final = Field(json_schema_extra={"x-server-pattern": STORED_EMAIL_PATTERN})
 
 # The mapped fields of one identity, by name, in the order of the declarations.
 Values = dict[str, Any]

@@ -28,7 +28,8 @@ from docustore.users.stored import FOR_RESPONSE
 IDEMPOTENCY_KEYS: Final = "idempotency_keys"
 KEPT: Final = timedelta(hours=24)
 MAX_KEY_CHARS: Final = 255
-_KEY: Final = re.compile(rf"[\x21-\x7e]{{1,{MAX_KEY_CHARS}}}")
+KEY_PATTERN: Final = rf"^[!-~]{{1,{MAX_KEY_CHARS}}}$"
+_KEY: Final = re.compile(KEY_PATTERN)
 _MALFORMED: Final = FieldError(
     pointer="/Idempotency-Key",
     code="malformed",

@@ -33,7 +33,7 @@ from docustore.users.query_parameters import (
     Tag,
     counting_of,
 )
-from docustore.users.responses import ETAG, LINK, LOCATION, REPLAYED, answer
+from docustore.users.responses import APPLIED, ETAG, LINK, LOCATION, REPLAYED, answer
 from docustore.users.schemas import UserInput
 from docustore.users.search import SearchQuery, search_users
 from docustore.users.sent_request import SentRequest
@@ -47,7 +47,7 @@ class UserListController(Controller):
     path = "/users"
     tags = ("users",)
 
-    @get(responses=problems(), response_headers=[LINK], summary="List users")
+    @get(responses=problems(), response_headers=[LINK, APPLIED], operation_id="list_users", summary="List users")
     async def list(  # noqa: PLR0913, PLR0917  # each one is a query parameter
         self,
         request: AuthorisedRequest,
@@ -91,6 +91,7 @@ class UserListController(Controller):
     @post(
         responses=problems(409, 410, 413, 415, 422),
         response_headers=[ETAG, LOCATION, REPLAYED, *RATE_LIMIT_HEADERS],
+        operation_id="create_user",
         summary="Create a user",
     )
     async def create(
@@ -129,6 +130,7 @@ class UserListController(Controller):
         opt=limited(Policy.SEARCH),
         responses=problems(),
         response_headers=[LINK, *RATE_LIMIT_HEADERS],
+        operation_id="search_users",
         summary="Search users",
     )
     async def search(

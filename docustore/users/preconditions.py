@@ -12,13 +12,10 @@ from docustore.errors import FieldError, InvalidQueryError, PreconditionRequired
 # The tag's expression does not start with white space: a search in a long run of it would take quadratic time.
 _TAG: Final = re.compile(r'(W/)?"([\x21\x23-\x7e]*)"')
 _TAGS: Final = re.compile(rf"\s*{_TAG.pattern}\s*(?:,\s*{_TAG.pattern}\s*)*")
+# The same rule for the API's description, in ECMA 262.
+IF_MATCH_PATTERN: Final = r'^\s*(?:\*|(?:W/)?"[!#-~]*"(?:\s*,\s*(?:W/)?"[!#-~]*")*)\s*$'
 # A version is a 64-bit number without leading zeros. The API never returns any other tag.
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
-
-
-def entity_tag(version: int) -> str:
-    """Write a version as a strong entity tag."""
-    return f'"{version}"'
 
 
 def is_current(if_none_match: str | None, *, version: int) -> bool:

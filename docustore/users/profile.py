@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from docustore.users.field_types import (
     MAX_AVATAR_CHARS,
@@ -38,7 +38,7 @@ class Preferences(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    notifications: Annotated[bool, Wire(Reading.FLAG, is_requirable=False)] = True
+    notifications: Annotated[bool, Strict(), Wire(Reading.FLAG, is_requirable=False)] = True
     theme: Annotated[Theme, Wire(Reading.THEME, is_requirable=False)] = Theme.LIGHT
     language: Annotated[
         str,
@@ -52,7 +52,7 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    avatar: Annotated[Avatar | None, Wire(Reading.TEXT, names=("avatar_url",), max_chars=MAX_AVATAR_CHARS)] = None
+    avatar: Annotated[Avatar | None, Wire(Reading.URL, names=("avatar_url",), max_chars=MAX_AVATAR_CHARS)] = None
     bio: Annotated[Bio | None, Wire(Reading.TEXT, max_chars=MAX_BIO_CHARS)] = None
     location: Annotated[Location | None, Wire(Reading.WORDS, max_chars=MAX_LOCATION_CHARS)] = None
     preferences: Preferences = Field(default_factory=Preferences)

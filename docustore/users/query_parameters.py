@@ -6,9 +6,11 @@ from typing import Annotated, Final
 
 from litestar.params import HeaderParameter, PathParameter, QueryParameter
 
+from docustore.users.idempotency import KEY_PATTERN
 from docustore.users.listing import MAX_LIMIT, Counting, UserSort
+from docustore.users.preconditions import IF_MATCH_PATTERN
 from docustore.users.profile import UserStatus
-from docustore.users.search import MAX_OFFSET, MAX_QUERY_CHARS
+from docustore.users.search import MAX_OFFSET, MAX_QUERY_CHARS, QUERY_PATTERN
 
 UserId = Annotated[str, PathParameter(description="the user's `id`")]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of users on one page")]
@@ -39,6 +41,7 @@ SearchText = Annotated[
     QueryParameter(
         name="q",
         max_length=MAX_QUERY_CHARS,
+        schema_extra={"pattern": QUERY_PATTERN},
         description="word prefixes of names or e-mail addresses; case and accents are ignored",
     ),
 ]
@@ -47,7 +50,11 @@ Offset = Annotated[
 ]
 IfMatchHeader = Annotated[
     str | None,
-    HeaderParameter(name="If-Match", description="the `ETag` of the version to change, or `*` for any version"),
+    HeaderParameter(
+        name="If-Match",
+        schema_extra={"pattern": IF_MATCH_PATTERN},
+        description="the `ETag` of the version to change, or `*` for any version",
+    ),
 ]
 IfNoneMatchHeader = Annotated[
     str | None,
@@ -57,6 +64,7 @@ IdempotencyKeyHeader = Annotated[
     str | None,
     HeaderParameter(
         name="Idempotency-Key",
+        schema_extra={"pattern": KEY_PATTERN},
         description="a unique key for this request, such as a UUID; a repetition within 24 hours creates no "
         "second user and returns the first one",
     ),

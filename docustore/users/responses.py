@@ -7,7 +7,8 @@ from litestar import Response
 from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 
-from docustore.users.preconditions import entity_tag, is_current
+from docustore.api.entity_tags import entity_tag
+from docustore.users.preconditions import is_current
 from docustore.users.store import RawUser
 from docustore.users.views import UserView, user_view
 
@@ -20,6 +21,9 @@ REPLAYED: Final = ResponseHeader(
     name="Idempotent-Replayed",
     description="`true` if an earlier request with the same `Idempotency-Key` created the user",
     documentation_only=True,
+)
+APPLIED: Final = ResponseHeader(
+    name="Preference-Applied", description="the count that `Prefer` asked for", documentation_only=True
 )
 LINK: Final = ResponseHeader(
     name="Link", description='`<...>; rel="next"`, on every page except the last', documentation_only=True

@@ -10,14 +10,20 @@ from docustore.api.field_errors import field_errors
 from docustore.api.problem_details import problems
 from docustore.errors import InvalidQueryError
 from docustore.security.authentication import AuthorisedRequest
-from docustore.users.field_types import Label
+from docustore.users.field_types import LABEL_PATTERN, MAX_LABEL_CHARS, Label
 from docustore.users.query_parameters import IfMatchHeader, UserId
 from docustore.users.responses import ETAG, answer
 from docustore.users.service import act
 from docustore.users.status_controller import unconditional_write
 from docustore.users.views import UserView
 
-RoleName = Annotated[str, PathParameter(description="1 to 100 characters; use PATCH for a role with a slash")]
+RoleName = Annotated[
+    str,
+    PathParameter(
+        description="1 to 100 characters; use PATCH for a role with a slash",
+        schema_extra={"pattern": LABEL_PATTERN, "min_length": 1, "max_length": MAX_LABEL_CHARS},
+    ),
+]
 _LABEL: Final = TypeAdapter(Label)
 
 
@@ -34,6 +40,7 @@ class UserRolesController(Controller):
         "/{user_id:str}/roles/{role:str}",
         responses=problems(404, 410, 412, 422),
         response_headers=[ETAG],
+        operation_id="grant_role",
         summary="Grant a role",
     )
     async def grant(
@@ -53,6 +60,7 @@ class UserRolesController(Controller):
         status_code=200,
         responses=problems(404, 410, 412),
         response_headers=[ETAG],
+        operation_id="revoke_role",
         summary="Take a role away",
     )
     async def revoke(

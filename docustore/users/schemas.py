@@ -7,16 +7,18 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
+    Strict,
     ValidationError,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from docustore.api.field_errors import field_errors
-from docustore.clock import as_utc
+from docustore.clock import as_utc, time_form_error
 from docustore.errors import InvalidInputError
 from docustore.users.email import EmailMalformedError, normalise_email
 from docustore.users.field_types import MAX_LABELS, Label
@@ -37,6 +39,14 @@ def _email(raw: str) -> str:
 
 def _unique(labels: list[str]) -> list[str]:
     return list(dict.fromkeys(labels))
+
+
+def _time(given: object) -> object:
+    # Pydantic alone would also take a number, a date, and other forms.
+    problem = time_form_error(given) if isinstance(given, str) else "time_malformed"
+    if problem is not None:
+        raise PydanticCustomError(problem, "not a time in RFC 3339")
+    return given
 
 
 Email = Annotated[str, AfterValidator(_email)]
@@ -69,11 +79,11 @@ class BulkStatusInput(BaseModel):
 
     current_status: UserStatus
     new_status: UserStatus
-    updated_before: Annotated[AwareDatetime, AfterValidator(as_utc)] | None = Field(
+    updated_before: Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)] | None = Field(
         None, description="only users whose last change was before this time"
     )
-    dry_run: bool = Field(False, description="only count the users")
-    max_affected: int | None = Field(
+    dry_run: Annotated[bool, Strict()] = Field(False, description="only count the users")
+    max_affected: Annotated[int, Strict()] | None = Field(
         None, ge=0, description="refuse the request and change nothing if more users match"
     )
 

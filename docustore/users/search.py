@@ -17,6 +17,8 @@ TOTAL_CAP: Final = 1001
 MAX_OFFSET: Final = 1000
 MAX_QUERY_CHARS: Final = 200
 MAX_QUERY_TERMS: Final = 8
+# For the API's description, in ECMA 262: a letter or digit of any script.
+QUERY_PATTERN: Final = r"[\p{L}\p{N}]"
 _PUNCTUATION: Final = re.compile(r"[^a-z0-9]+")
 
 
@@ -71,9 +73,12 @@ def search_filter(text: str, *, status: UserStatus | None) -> Filter:
         InvalidQueryError: The text has no letter or digit.
     """
     terms = [term for term in query_terms(text) if not _PUNCTUATION.fullmatch(term)][:MAX_QUERY_TERMS]
-    if not terms:
+    if not any(char.isalnum() for char in text):
         detail = "send at least one letter or digit of a name or an e-mail address"
         raise InvalidQueryError((FieldError(pointer="/q", code="too_short", detail=detail),))
+    if not terms:
+        # A letter that has no Latin form; no user has such a term either.
+        return {"_id": {"$in": []}, "deleted_at": None}
     # An anchored, case-sensitive expression is a range of the index. `$gte` with `$lt` would be wrong:
     # two elements of the array may satisfy one bound each.
     prefixes: list[Filter] = [{"search_terms": {"$regex": f"^{re.escape(term)}"}} for term in terms]

@@ -23,6 +23,7 @@ def user_action(verb: str, *, refused_with: int) -> post:
         status_code=200,
         responses=problems(404, refused_with, 412),
         response_headers=[ETAG],
+        operation_id=f"{verb}_user",
         summary=f"{verb.capitalize()} a user",
     )
 
@@ -68,7 +69,11 @@ class UserStatusController(Controller):
         return answer(await restore_user(unconditional_write(request, user_id, if_match)))
 
     @post(
-        "/bulk-status", status_code=200, responses=problems(413, 415, 422), summary="Move users to another status"
+        "/bulk-status",
+        status_code=200,
+        responses=problems(413, 415, 422),
+        operation_id="set_status_of_users",
+        summary="Move users to another status",
     )
     async def bulk_status(self, request: AuthorisedRequest, data: JSONBody[BulkStatusInput]) -> BulkStatusResult:
         """Move all users with one status to another status.

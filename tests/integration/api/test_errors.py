@@ -160,3 +160,37 @@ async def test_unexpected_error_reveals_nothing(api: Client, database: Database)
 
     assert_problem(response, 500, "internal-server-error")
     assert secret not in response.text
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer", "code"),
+    [
+        ("/users?limit=101", "/limit", "out_of_range"),
+        ("/users?limit=1e1", "/limit", "wrong_type"),
+        ("/users?status=gone", "/status", "not_allowed"),
+        ("/users?created_at[gte]=1700000000", "/created_at[gte]", "time_malformed"),
+        ("/users?created_at[lt]=2026-01-31T12:00:00", "/created_at[lt]", "time_without_zone"),
+        ("/users?status=active&status=inactive", "/status", "repeated_parameter"),
+        ("/users/search?q=" + "a" * 201, "/q", "too_long"),
+        ("/etl/runs?state=gone", "/state", "not_allowed"),
+    ],
+)
+async def test_parameter_of_another_form_is_400(api: Client, path: str, pointer: str, code: str) -> None:
+    response = await api.get(path)
+
+    assert_problem(response, 400, "invalid-query")
+    assert [(error["pointer"], error["code"]) for error in response.json()["errors"]] == [(pointer, code)]
+
+
+async def test_every_invalid_parameter_is_listed(api: Client) -> None:
+    response = await api.get("/users/search?limit=x&stauts=active")
+
+    found = {error["pointer"]: error["code"] for error in response.json()["errors"]}
+    assert found == {"/limit": "wrong_type", "/stauts": "unknown_parameter", "/q": "missing"}
+
+
+async def test_malformed_login_is_a_plain_sentence(anonymous: Client) -> None:
+    response = await anonymous.post("/login", json={"key": 5})
+
+    assert_problem(response, 400, "invalid-query")
+    assert [error["code"] for error in response.json()["errors"]] == ["invalid"]

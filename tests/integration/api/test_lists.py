@@ -98,7 +98,7 @@ async def test_users_without_a_date_are_listed(api: Client, database: Database, 
         ({"created_at[lt]": "2026-01-01T00:10:00Z"}, lambda n: n < 30),
         ({"created_at[lte]": "2026-01-01T01:10:00+01:00"}, lambda n: n < 33),
         (
-            {"created_at[gte]": "2026-01-01T00:02:00", "created_at[lt]": "2026-01-01T00:04:00"},
+            {"created_at[gte]": "2026-01-01T00:02:00Z", "created_at[lt]": "2026-01-01T00:04:00Z"},
             lambda n: 6 <= n < 12,
         ),
     ],

@@ -127,6 +127,7 @@ async def test_write_needs_the_current_version(api: Client, method: str) -> None
     malformed = await api.request(method, path, json=body, headers={"if-match": "1"})
 
     assert [r.status_code for r in (without, stale, weak, malformed)] == [428, 412, 412, 400]
+    assert (stale.headers["etag"], weak.headers["etag"]) == ('"1"', '"1"')
     assert (await api.get(path)).json() == user
 
 

@@ -20,6 +20,7 @@ def declared(reading: Reading, default: Any) -> UserField:
     ("reading", "default"),
     [
         (Reading.TEXT, "none"),
+        (Reading.URL, "none"),
         (Reading.WORDS, "none"),
         (Reading.FLAG, True),
         (Reading.FLAG, False),
@@ -48,3 +49,13 @@ def test_only_the_address_must_be_given() -> None:
         reader_of(field)(findings, None)
 
     assert [(error.pointer, error.code) for error in findings.errors] == [("/email", "missing")]
+
+
+@pytest.mark.parametrize("given", ["javascript:alert(1)", "/a.png", "a.example", "ftp://a.ex"])
+def test_url_of_another_scheme_costs_only_the_field(given: str) -> None:
+    """The record is loaded without it, with a warning."""
+    findings = Findings(latest=NOW)
+    url = UserField(path=("profile", "avatar"), pointer="/x", wire=Wire(Reading.URL, max_chars=20), default=None)
+
+    assert reader_of(url)(findings, given) is None
+    assert (findings.errors, findings.warnings) == ([], ["avatar_not_http"])

@@ -120,9 +120,9 @@ def test_either_spelling_of_a_field_is_read(snake: str, camel: str, field: str, 
 @pytest.mark.parametrize(
     ("profile", "field", "expected"),
     [
-        ({"avatar": "/a.png"}, "avatar", "/a.png"),
-        ({"avatar_url": "/b.png"}, "avatar", "/b.png"),
-        ({"avatar": "/a.png", "avatar_url": "/b.png"}, "avatar", "/a.png"),
+        ({"avatar": "https://a.example"}, "avatar", "https://a.example"),
+        ({"avatar_url": "https://b.example"}, "avatar", "https://b.example"),
+        ({"avatar": "https://a.example", "avatar_url": "https://b.example"}, "avatar", "https://a.example"),
         ({"bio": " Wrote  notes. "}, "bio", "Wrote  notes."),
         ({"location": "Oslo"}, "location", "Oslo"),
         ({}, "bio", None),

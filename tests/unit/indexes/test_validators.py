@@ -95,3 +95,15 @@ def test_no_keyword_the_server_refuses_is_left() -> None:
 
     refused = {"$ref", "$defs", "format", "default", "const", "type", "title", "description", "example"}
     assert not keywords(validator_of(User)["$jsonSchema"]) & refused
+
+
+def test_only_the_expression_for_the_server_is_kept() -> None:
+    """`pattern` is for the API's description and in another dialect."""
+
+    class Texts(BaseModel):
+        name: str = Field("", pattern="^a")
+        code: str = Field("", json_schema_extra={"x-server-pattern": r"^b\z", "pattern": "^b$"})
+
+    fields = validator_of(Texts)["$jsonSchema"]["properties"]
+
+    assert fields == {"name": {"bsonType": ["string"]}, "code": {"bsonType": ["string"], "pattern": r"^b\z"}}

@@ -80,6 +80,7 @@ def test_every_reading_has_a_reader(reading: Reading) -> None:
 GIVEN = {
     Reading.EMAIL: ("ada@example.org", "ada@example.org"),
     Reading.TEXT: (" a  b ", "a  b"),
+    Reading.URL: (" https://a.example/b.png ", "https://a.example/b.png"),
     Reading.WORDS: (" a  b ", "a b"),
     Reading.STATUS: ("Blocked", "suspended"),
     Reading.THEME: ("DARK", "dark"),
@@ -197,11 +198,12 @@ def filled(name: str, value: Any) -> dict[str, Any]:
 
 LONGEST_EMAIL = f"{'a' * 64}@{'b' * 61}.{'b' * 61}.{'b' * 61}.org"
 TOO_LONG_EMAIL = LONGEST_EMAIL.replace("@b", "@bb")
+AVATAR = "https://a.example/"
 LIMITS = [
     ("email", LONGEST_EMAIL, TOO_LONG_EMAIL),
     ("first_name", "x" * 200, "x" * 201),
     ("last_name", "x" * 200, "x" * 201),
-    ("profile/avatar", "x" * 2048, "x" * 2049),
+    ("profile/avatar", AVATAR.ljust(2048, "x"), AVATAR.ljust(2049, "x")),
     ("profile/bio", "x" * 5000, "x" * 5001),
     ("profile/location", "x" * 300, "x" * 301),
     ("profile/preferences/language", "x" * 35, "x" * 36),

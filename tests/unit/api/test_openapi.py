@@ -1,0 +1,163 @@
+"""The description at `/schema`: names, bodies, headers and statuses."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from docustore.api.app import create_app
+from docustore.config import Settings
+
+APP = create_app(Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere"))
+DOCUMENT: dict[str, Any] = APP.openapi_schema.to_schema()
+SCHEMAS = DOCUMENT["components"]["schemas"]
+OPERATIONS = {
+    operation["operationId"]: operation
+    for path in DOCUMENT["paths"].values()
+    for method, operation in path.items()
+    if method in {"get", "post", "put", "patch", "delete"}
+}
+# Generated clients name their methods after these.
+OPERATION_IDS = {
+    "activate_user",
+    "check_liveness",
+    "check_readiness",
+    "create_user",
+    "deactivate_user",
+    "delete_user",
+    "get_change_status",
+    "get_metrics",
+    "get_quarantined_record",
+    "get_run",
+    "get_user",
+    "get_user_analytics",
+    "get_user_by_email",
+    "grant_role",
+    "list_quarantined_records",
+    "list_runs",
+    "list_users",
+    "replace_user",
+    "restore_user",
+    "revoke_role",
+    "search_users",
+    "set_status_of_users",
+    "start_run",
+    "suspend_user",
+    "update_user",
+}
+
+
+def test_operation_ids_are_stable() -> None:
+    assert set(OPERATIONS) >= OPERATION_IDS
+
+
+def test_operation_ids_are_readable_and_unique() -> None:
+    routes = sum(
+        len(path.keys() & {"get", "post", "put", "patch", "delete"}) for path in DOCUMENT["paths"].values()
+    )
+
+    assert len(OPERATIONS) == routes
+    assert [name for name in OPERATIONS if not re.fullmatch(r"[a-z]+(_[a-z]+)+", name)] == []
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    return SCHEMAS[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def bodies() -> list[Any]:
+    return [
+        pytest.param(media_type, resolved(described["schema"]), id=f"{name}-{media_type}")
+        for name, operation in OPERATIONS.items()
+        for media_type, described in operation.get("requestBody", {}).get("content", {}).items()
+    ]
+
+
+def objects(schema: Any) -> list[dict[str, Any]]:
+    """List the schema and its parts that describe objects."""
+    if isinstance(schema, list):
+        return [found for part in schema for found in objects(part)]
+    if not isinstance(schema, dict):
+        return []
+    target = resolved(schema)
+    return [*([target] if target.get("type") == "object" else []), *objects(list(target.values()))]
+
+
+@pytest.mark.parametrize(("media_type", "schema"), bodies())
+def test_body_allows_no_unknown_member(media_type: str, schema: dict[str, Any]) -> None:
+    """RFC 6902 requires that unknown members of an operation are ignored."""
+    found = [part for part in objects(schema) if media_type != "application/json-patch+json"]
+
+    assert all(part.get("additionalProperties") is False for part in found)
+
+
+@pytest.mark.parametrize("name", ["UserInput", "UserPatch"])
+def test_user_has_its_limits(name: str) -> None:
+    user = json.dumps(SCHEMAS[name])
+    profile = json.dumps(
+        SCHEMAS[name.replace("User", "").replace("Input", "Profile").replace("Patch", "ProfilePatch")]
+    )
+
+    assert {'"maxLength": 200', '"maxItems": 200', '"minLength": 8', '"maxLength": 1024'} <= set(
+        re.findall(r'"(?:min|max)(?:Length|Items)": \d+', user)
+    )
+    assert '"format": "uri"' in profile
+    assert '"format": "email"' in user
+
+
+def test_password_is_only_written() -> None:
+    assert '"format": "password"' in json.dumps(SCHEMAS["UserInput"])
+    assert "password" not in SCHEMAS["UserView"]["properties"]
+
+
+def test_no_rule_of_the_store_is_shown() -> None:
+    assert "x-server-" not in json.dumps(DOCUMENT)
+
+
+def test_if_match_is_required_where_428_is_possible() -> None:
+    required = {
+        name
+        for name, operation in OPERATIONS.items()
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "If-Match" and parameter["required"]
+    }
+
+    assert required == {name for name, operation in OPERATIONS.items() if "428" in operation["responses"]}
+    assert required == {"replace_user", "update_user", "delete_user"}
+
+
+@pytest.mark.parametrize(
+    ("status", "header"), [("401", "WWW-Authenticate"), ("412", "ETag"), ("503", "Retry-After"), ("304", "ETag")]
+)
+def test_error_names_its_headers(status: str, header: str) -> None:
+    responses = [each["responses"][status] for name, each in OPERATIONS.items() if status in each["responses"]]
+    responses = [each for each in responses if "Health" not in json.dumps(each)]
+
+    assert responses
+    assert all(each["headers"][header]["required"] for each in responses)
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "headers"),
+    [
+        ("create_user", "201", {"ETag", "Location", "Idempotent-Replayed"}),
+        ("get_user", "200", {"ETag"}),
+        ("list_users", "200", {"Link", "Preference-Applied"}),
+        ("search_users", "200", {"Link"}),
+        ("start_run", "202", {"Location"}),
+    ],
+)
+def test_success_names_its_headers(operation: str, status: str, headers: set[str]) -> None:
+    assert OPERATIONS[operation]["responses"][status]["headers"].keys() >= headers
+
+
+def test_absent_parameter_is_not_null() -> None:
+    parameters = [each for operation in OPERATIONS.values() for each in operation.get("parameters", ())]
+
+    assert '"null"' not in json.dumps(parameters)
+
+
+def test_moments_are_described_as_such() -> None:
+    assert "date-time" in json.dumps(SCHEMAS["BulkStatusInput"]["properties"]["updated_before"])
+    listed = {each["name"]: each["schema"] for each in OPERATIONS["list_users"]["parameters"]}
+    assert listed["created_at[gte]"]["format"] == "date-time"
