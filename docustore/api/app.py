@@ -15,6 +15,7 @@ from docustore.api.metrics import RequestMetrics
 from docustore.api.openapi import openapi_30, openapi_config, reference, reference_assets
 from docustore.api.parameters import refuse_invalid_query
 from docustore.api.problem_details import EXCEPTION_HANDLERS
+from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.changes.controller import ChangesController
 from docustore.config import Settings, load_settings
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             EtlController,
             ChangesController,
             OperationController,
+            ProblemTypesController,
             DashboardController,
             dashboard_assets(),
             openapi_30,

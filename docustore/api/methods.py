@@ -1,14 +1,16 @@
-"""HEAD and OPTIONS for every route.
+"""HEAD, OPTIONS and repeated header lines, for every route.
 
 The framework would need a handler of its own for HEAD on each route.
 """
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from litestar import Litestar, Request, Response
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Message, Receive, Scope, Send
+
+_IF_MATCH: Final = b"if-match"
 
 
 class Api(Litestar):
@@ -21,8 +23,12 @@ class Api(Litestar):
         self, scope: Scope | LifeSpanScope, receive: Receive | LifeSpanReceive, send: Send | LifeSpanSend
     ) -> None:
         """Serve one request or the lifespan."""
-        if scope.get("method") != "HEAD":
-            await super().__call__(scope, receive, send)
+        method = scope.get("method")
+        if method != "HEAD":
+            given: Any = scope
+            if method != "GET" and "headers" in scope:
+                given["headers"] = join_if_match(given["headers"])
+            await super().__call__(given, receive, send)
             return
 
         async def send_without_body(message: Message) -> None:
@@ -32,6 +38,20 @@ class Api(Litestar):
         # This must happen before routing: the routes are registered for GET only.
         as_get: Any = {**scope, "method": "GET"}
         await super().__call__(as_get, receive, send_without_body)
+
+
+def join_if_match(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Join several `If-Match` lines into one list.
+
+    The framework would see only one of them.
+
+    See: RFC 9110, section 5.3.
+    """
+    given = list(headers)
+    values = [value for name, value in given if name == _IF_MATCH]
+    if len(values) <= 1:
+        return given
+    return [*(header for header in given if header[0] != _IF_MATCH), (_IF_MATCH, b", ".join(values))]
 
 
 def options_response(request: Request[Any, Any, Any]) -> Response[None] | None:

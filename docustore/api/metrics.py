@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from docustore.api.response_headers import add_defaults
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
 # From a cached read (1 ms) over an exact count of a million users (0.5 s) to the server selection timeout (15 s).
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
@@ -49,6 +51,8 @@ class RequestMetrics:
     def wrap(self, app: AsgiApp) -> AsgiApp:
         """Wrap an ASGI application so that its requests are measured.
 
+        The wrapper also adds the default headers: one wrapper costs less than two.
+
         The router must run before the wrapped application: the route template is in its scope.
         """
 
@@ -63,6 +67,7 @@ class RequestMetrics:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
+                    add_defaults(message["headers"])
                 await send(message)
 
             self._in_progress.inc()

@@ -13,13 +13,15 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, License, OpenAPI, SecurityScheme, Tag
 from litestar.response import Redirect
-from litestar.static_files import create_static_files_router
 from pydantic.json_schema import models_json_schema
 from swagger_ui_bundle import swagger_ui_path
 
 from docustore import __version__
+from docustore.api.methods import options_response
 from docustore.api.openapi_30 import to_openapi_30
 from docustore.api.openapi_document import finished
+from docustore.api.parameters import refuse_invalid_query
+from docustore.api.static_files import static_files
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
 from docustore.security.authentication import PUBLIC
@@ -59,9 +61,7 @@ def reference() -> Response[str]:
 
 def reference_assets() -> Router:
     """Serve the files of Swagger UI from the installed package."""
-    return create_static_files_router(
-        path=f"{PATH}/assets", directories=[swagger_ui_path], opt=dict(PUBLIC), name="swagger"
-    )
+    return static_files(f"{PATH}/assets", str(swagger_ui_path), name="swagger", opt=PUBLIC)
 
 
 def openapi_config() -> OpenAPIConfig:
@@ -134,11 +134,15 @@ def _body_schemas() -> dict[str, Any]:
     return found
 
 
-async def _negotiated(request: Request[Any, Any, Any]) -> Redirect | None:
+async def _negotiated(request: Request[Any, Any, Any]) -> Response[Any] | None:
     """Redirect browsers to the page; answer 404 for unknown paths below `/schema`."""
     path = request.scope["path"].rstrip("/")
     if path not in _KNOWN_PATHS:
         raise NotFoundException
+    options = options_response(request)
+    if options is not None:
+        return options
+    refuse_invalid_query(request)
     if path == PATH and "text/html" in request.headers.get("accept", ""):
         return Redirect(f"{PATH}/docs", media_type=MediaType.TEXT)
     return None

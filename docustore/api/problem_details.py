@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from docustore.api.entity_tags import entity_tag
 from docustore.api.field_errors import field_error, field_errors, json_pointer
 from docustore.api.methods import allow_header
+from docustore.api.response_headers import DEFAULTS
 from docustore.errors import (
     BodyTimeoutError,
     ClientDisconnectedError,
@@ -83,11 +84,26 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     ForbiddenError: HTTPStatus.FORBIDDEN,
 }
 
+# The problems of the framework. The phrases of `HTTPStatus` differ between versions of Python; a type must not.
+FRAMEWORK_PROBLEMS: Final[Mapping[HTTPStatus, str]] = {
+    HTTPStatus.BAD_REQUEST: "bad-request",
+    HTTPStatus.FORBIDDEN: "forbidden",
+    HTTPStatus.NOT_FOUND: "not-found",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "request-entity-too-large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "unsupported-media-type",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "internal-server-error",
+}
+
 _NEXT_STEPS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.NOT_FOUND: "no such path; see /schema",
     HTTPStatus.METHOD_NOT_ALLOWED: "the path does not allow this method; see the header `Allow`",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "the body exceeds 1 MB; send a smaller one",
 }
+
+
+# A request without a route does not reach the place that adds them to other answers.
+_DEFAULT_HEADERS: Final = {name.decode(): value.decode() for name, value in DEFAULTS}
 
 
 class ProblemError(msgspec.Struct, frozen=True):
@@ -149,7 +165,7 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
         return unexpected_problem(request, exc)
     errors = exc.errors if isinstance(exc, InvalidInputError) else None
     detail = "the request is invalid; see `errors`" if errors else str(exc)
-    return _answer(request, status, name=_name(type(exc)), detail=detail, errors=errors, headers=headers)
+    return _answer(request, status, name=name_of(type(exc)), detail=detail, errors=errors, headers=headers)
 
 
 def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Response[Problem]:
@@ -162,7 +178,7 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     status = HTTPStatus(exc.status_code)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected_problem(request, exc)
-    name = status.phrase.lower().replace(" ", "-").replace("'", "")
+    name = FRAMEWORK_PROBLEMS.get(status) or status.phrase.lower().replace(" ", "-").replace("'", "")
     headers = {key.lower(): str(value) for key, value in (exc.headers or {}).items()}
     if "allow" in headers:
         headers["allow"] = allow_header(headers["allow"].split(", "))
@@ -243,16 +259,22 @@ def _answer(
     listed = [ProblemError(pointer=e.pointer, code=e.code, detail=e.detail) for e in errors or ()]
     problem = Problem(
         type=f"/problems/{name}",
-        title=name.replace("-", " ").capitalize(),
+        title=title_of(name),
         status=int(status),
         detail=detail,
         instance=quote(request.scope["path"]),
         errors=listed or msgspec.UNSET,
     )
-    return Response(problem, status_code=int(status), media_type=MEDIA_TYPE, headers=dict(headers or {}))
+    given = _DEFAULT_HEADERS | dict(headers or {})
+    return Response(problem, status_code=int(status), media_type=MEDIA_TYPE, headers=given)
 
 
-def _name(error: type[DocustoreError]) -> str:
+def title_of(name: str) -> str:
+    """Turn `email-taken` into `Email taken`."""
+    return name.replace("-", " ").capitalize()
+
+
+def name_of(error: type[DocustoreError]) -> str:
     """Turn `EmailTakenError` into `email-taken`."""
     words = error.__name__.removesuffix("Error")
     return "".join(f"-{char.lower()}" if char.isupper() else char for char in words).lstrip("-")

@@ -8,8 +8,8 @@ from litestar.datastructures import State
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import JSONBody
 from litestar.response import Redirect
-from litestar.static_files import create_static_files_router
 
+from docustore.api.static_files import static_files
 from docustore.clock import now_utc
 from docustore.dashboard.pages import DASHBOARD_PAGE, LOGIN_PAGE, STATIC_DIR, page_response
 from docustore.dashboard.summary import Summary, summarise
@@ -98,6 +98,4 @@ class DashboardController(Controller):
 
 def dashboard_assets() -> Router:
     """Serve the styles and scripts of the pages from the package."""
-    return create_static_files_router(
-        path="/assets", directories=[str(STATIC_DIR)], opt=dict(PUBLIC), name="dashboard"
-    )
+    return static_files("/assets", str(STATIC_DIR), name="dashboard", opt=PUBLIC)

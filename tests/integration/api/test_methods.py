@@ -36,10 +36,22 @@ async def test_head_needs_a_key_like_get(anonymous: Client) -> None:
         ("/users/x/activate", "OPTIONS, POST"),
         ("/health/live", "GET, HEAD, OPTIONS"),
         ("/assets/dashboard.css", "GET, HEAD, OPTIONS"),
+        ("/schema", "GET, HEAD, OPTIONS"),
+        ("/problems", "GET, HEAD, OPTIONS"),
     ],
 )
 async def test_allow_names_every_method(api: Client, path: str, methods: str) -> None:
-    options, refused = await api.options(path), await api.request("TRACE", path)
+    for form in (path, f"{path}/"):
+        options, refused = await api.options(form), await api.request("TRACE", form)
 
-    assert (options.status_code, options.headers["allow"]) == (204, methods)
-    assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+        assert (options.status_code, options.headers["allow"]) == (204, methods)
+        assert (refused.status_code, refused.headers["allow"]) == (405, methods)
+
+
+@pytest.mark.parametrize(("tags", "status"), [(('"7"', '"1"'), 204), (('"1"', '"7"'), 204), (('"7"', '"8"'), 412)])
+async def test_lines_of_if_match_are_one_list(api: Client, tags: tuple[str, str], status: int) -> None:
+    user = await create(api)
+
+    response = await api.delete(f"/users/{user['id']}", headers=[("If-Match", tag) for tag in tags])
+
+    assert response.status_code == status

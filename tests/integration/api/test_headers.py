@@ -1,0 +1,59 @@
+"""Caching and content sniffing: headers of API answers, errors and static files."""
+
+import pytest
+
+from tests.integration.api.conftest import Client, create
+
+STATIC = ["/assets/dashboard.css", "/schema/assets/swagger-ui.css"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/users", 200),
+        ("GET", "/users/x", 404),
+        ("GET", "/nope", 404),
+        ("TRACE", "/users", 405),
+        ("POST", "/users", 400),
+        ("GET", "/users?x=1", 400),
+        ("GET", "/health/live", 200),
+        ("OPTIONS", "/users", 204),
+        ("GET", "/assets/nope.js", 404),
+    ],
+)
+async def test_answers_are_not_stored_or_sniffed(api: Client, method: str, path: str, status: int) -> None:
+    response = await api.request(method, path)
+
+    assert response.status_code == status
+    assert response.headers.get_list("cache-control") == ["no-store"]
+    assert response.headers.get_list("x-content-type-options") == ["nosniff"]
+
+
+async def test_user_is_not_stored(api: Client) -> None:
+    user = await create(api)
+
+    read = await api.get(f"/users/{user['id']}")
+    current = await api.get(f"/users/{user['id']}", headers={"if-none-match": '"1"'})
+
+    assert [r.status_code for r in (read, current)] == [200, 304]
+    assert [r.headers["cache-control"] for r in (read, current)] == ["no-store", "no-store"]
+
+
+async def test_refusal_without_a_key_is_not_stored(anonymous: Client) -> None:
+    response = await anonymous.get("/users")
+
+    assert (response.status_code, response.headers["cache-control"]) == (401, "no-store")
+
+
+@pytest.mark.parametrize("path", STATIC)
+async def test_static_files_are_cached_and_revalidated(anonymous: Client, path: str) -> None:
+    first = await anonymous.get(path)
+    tag = first.headers["etag"]
+    again = await anonymous.get(path, headers={"if-none-match": f'"old", W/{tag}'})
+    other = await anonymous.get(path, headers={"if-none-match": '"old"'})
+
+    assert "max-age=3600" in first.headers["cache-control"]
+    assert first.headers["x-content-type-options"] == "nosniff"
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert again.headers["cache-control"] == first.headers["cache-control"]
+    assert (other.status_code, other.content) == (200, first.content)
