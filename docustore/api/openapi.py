@@ -39,7 +39,8 @@ covers the other methods, `admin` covers everything. Errors are RFC 9457 problem
 every error.
 
 The `ETag` of a user is its version. PUT, PATCH and DELETE of a user must send it in `If-Match`: the answer is 428
-without it, and 412 if the user has changed since. Times are RFC 3339 in UTC.
+without it, and 412 with the present `ETag` if the user has changed since. Times are RFC 3339; answers give them in
+UTC, and a time in a request needs a zone. Unknown parameters and members are refused.
 
 Refused keys are limited per client address; searches and writes with a password are limited per key. The answer is
 then 429 with `Retry-After`. Limited routes report the quota in `RateLimit-Policy` and `RateLimit`.

@@ -123,7 +123,7 @@ def _number_problem(value: str, least: float | None, greatest: float | None) -> 
 def _text_problem(value: str, max_chars: int | None) -> Problem | None:
     if max_chars is not None and len(value) > max_chars:
         return "string_too_long", {"max_length": max_chars}
-    return ("control_character", {}) if "\0" in value else None
+    return None
 
 
 def _sent_name(key: str, definition: FieldDefinition) -> str:

@@ -63,7 +63,8 @@ async def test_every_route_refuses_unknown_parameters(api: Client, api_settings:
         response = await api.request(method, url, params={"dry_rnu": "true"}, json={}, headers=ORIGIN)
 
         assert response.status_code == 400, f"{method} {path}"
-        assert [error["code"] for error in response.json()["errors"]] == ["unknown_parameter"], f"{method} {path}"
+        codes = {error["pointer"]: error["code"] for error in response.json()["errors"]}
+        assert codes["/dry_rnu"] == "unknown_parameter", f"{method} {path}"
 
 
 async def test_every_other_route_refuses_without_key(anonymous: Client, api_settings: Settings) -> None:

@@ -71,7 +71,7 @@ HERE: Final = Path(__file__).parent
 def extent() -> list[str]:
     """Return the options that bound the run; the profile `explore` has more examples, and new ones."""
     if os.environ.get("HYPOTHESIS_PROFILE") == "explore":
-        return ["--max-examples=200"]
+        return ["--max-examples=200", "--generation-database=none"]
     return ["--max-examples=5", "--generation-deterministic"]
 
 
@@ -89,7 +89,7 @@ async def test_schemathesis_finds_nothing(database: Database, api_settings: Sett
     hooks = {"SCHEMATHESIS_HOOKS": "tests.integration.api.conformance_hooks", "PYTHONPATH": str(HERE.parents[2])}
     command = ["-m", "schemathesis.cli", "--config-file", str(HERE / "conformance.toml"), "run"]
     command += [f"{url}/schema/openapi.json", "--wait-for-schema=120", "--checks=all", "--no-color"]
-    command += ["-H", f"Authorization: Bearer {KEY}", "--generation-database=none", *extent()]
+    command += ["-H", f"Authorization: Bearer {KEY}", *extent()]
 
     api = program("-m", "docustore.api.server", settings=api_settings, log=tmp_path / "api.log", extra=extra)
     tester = program(*command, settings=api_settings, log=tmp_path / "schemathesis.log", extra=hooks)
