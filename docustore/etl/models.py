@@ -138,6 +138,8 @@ class EtlSource(Document):
     id: str  # type: ignore[assignment]  # the source's name
     watermark: datetime | None = None
     paused: bool = False
+    # Every trigger writes it, so that two triggers at the same time see each other.
+    triggers: int = 0
 
     class Settings:
         """Beanie's own settings."""

@@ -148,7 +148,8 @@ class _Attempt:
             rules=rules,
             options=self._run.options,
             started_at=self._run.started_at,
-            resumed_since=self._run.started_at if self._run.attempts > 1 else None,
+            # The fence counts all claims; a worker that was told to stop does not use up an attempt.
+            resumed_since=self._run.started_at if self._run.fence > 1 else None,
         )
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
@@ -189,12 +190,18 @@ class _Attempt:
         if self._environment.is_last_resort:
             await self._fail("interrupted")
         else:
-            await self._release(error="interrupted", not_before=None)
+            await self._release(error="interrupted", not_before=None, is_attempt=False)
 
     async def _fail(self, error: str) -> None:
         await ledger.fail(self._database, self._claim, self._progress.checkpoint, error=error)
 
-    async def _release(self, *, error: str, not_before: datetime | None) -> None:
-        checkpoint = self._progress.checkpoint
-        await ledger.release(self._database, self._claim, checkpoint, error=error, not_before=not_before)
+    async def _release(self, *, error: str, not_before: datetime | None, is_attempt: bool = True) -> None:
+        await ledger.release(
+            self._database,
+            self._claim,
+            self._progress.checkpoint,
+            error=error,
+            not_before=not_before,
+            is_attempt=is_attempt,
+        )
         log.info("etl.run_put_off", run_id=str(self._claim.run_id), source=self._claim.source, reason=error)
