@@ -40,8 +40,10 @@ async def trigger_run(database: Database, source: str, *, options: RunOptions, n
         found = await database[RUNS].find_one_and_update(
             waiting, {"$set": {"not_before": None}}, return_document=ReturnDocument.AFTER, session=session
         )
+        run: EtlRun
         if found is not None:
-            return EtlRun.model_validate(found)
+            run = EtlRun.model_validate(found)
+            return run
         run = EtlRun(source=source, trigger=RunTrigger.API, options=options, created_at=now)
         await run.insert(session=session)
         return run
