@@ -158,6 +158,7 @@ class QuarantinedRecord(Document):
     position: str
     raw: str
     raw_bytes: int
+    omitted_bytes: int = 0
     errors: list[dict[str, Any]]
     state: QuarantineState = QuarantineState.OPEN
     seen: int = 1

@@ -28,7 +28,10 @@ class QuarantineSummary(BaseModel):
         description="source and id, such as crm:42; null if the record has no valid id"
     )
     position: str = Field(description="number of the record within the run's input, from 1")
-    raw_bytes: int
+    raw_bytes: int = Field(description="size of the record as the source sent it")
+    omitted_bytes: int = Field(
+        0, description="how many of these bytes are not stored, at the end of a huge record"
+    )
     errors: list[QuarantineReason]
     state: QuarantineState
     seen: int = Field(description="how many times it was read")
