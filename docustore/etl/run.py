@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.errors import DocustoreError, LeaseLostError, RetryableError
+from docustore.errors import DocustoreError, LeaseLostError, RetryableError, SourceUnavailableError
 from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
@@ -87,7 +87,7 @@ class _Attempt:
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
         try:
-            window = await self._while_leased(self._read_and_store())
+            window = await self._while_leased(self._read_until_stalled())
             watermark = next_watermark(window, self._run.options)
             await ledger.commit(self._database, self._claim, self._progress.checkpoint, watermark=watermark)
         except LeaseLostError:
@@ -107,6 +107,21 @@ class _Attempt:
             log.exception("etl.run_crashed", run_id=str(self._claim.run_id))
             await self._fail(f"unexpected {type(exc).__name__}; see the worker's log for details")
             raise
+
+    async def _read_until_stalled(self) -> Window:
+        """End an attempt without progress, such as a body that comes byte by byte."""
+        limit_s = self._settings.etl_stalled_s
+        loop = asyncio.get_running_loop()
+        deadline = asyncio.timeout(limit_s)
+        self._progress.on_movement = lambda: deadline.reschedule(loop.time() + limit_s)
+        try:
+            async with deadline:
+                return await self._read_and_store()
+        except TimeoutError as exc:
+            if not deadline.expired():
+                raise
+            reason = f"no record was read or stored for {limit_s} seconds"
+            raise SourceUnavailableError(source=self._claim.source, reason=reason) from exc
 
     async def _read_and_store(self) -> Window:
         page_size = self._settings.etl_batch_size
