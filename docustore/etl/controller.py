@@ -24,6 +24,8 @@ from docustore.etl.run_record import RunPage, RunRecord, shown_run
 from docustore.etl.schedule import known_source
 from docustore.etl.trigger import trigger_run
 from docustore.queue import Queue, enqueue_run
+from docustore.security.authentication import AuthorisedRequest
+from docustore.security.models import Scope
 
 Id = Annotated[str, PathParameter(description="the `id` of the run or record")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
@@ -108,6 +110,10 @@ class EtlController(Controller):
         return QuarantinePage(items=[shown_summary(record) for record in found], next_cursor=next_cursor)
 
     @get("/quarantine/{record_id:str}", responses=problems(404), summary="Read a quarantined record")
-    async def quarantined_record(self, record_id: Id) -> QuarantineRecord:
-        """Read one record that could not be loaded, with the text that the source sent."""
-        return shown_record(await find_quarantined(record_id))
+    async def quarantined_record(self, request: AuthorisedRequest, record_id: Id) -> QuarantineRecord:
+        """Read one record that could not be loaded.
+
+        The text that the source sent needs the scope `admin`. Its passwords, tokens and keys are masked.
+        """
+        with_raw = request.auth.scope.includes(Scope.ADMIN)
+        return shown_record(await find_quarantined(record_id), with_raw=with_raw)

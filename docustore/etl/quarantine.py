@@ -14,6 +14,7 @@ from pymongo import UpdateOne
 
 from docustore.database import Database, Document
 from docustore.errors import FieldError
+from docustore.etl.masking import masked
 from docustore.etl.models import QUARANTINE, QuarantineState
 
 # A document holds at most 16 MB. Of a record whose text is larger than this, only the head is kept. Its digest
@@ -57,7 +58,8 @@ async def quarantine(
 def kept_of(record: Rejected) -> Kept:
     """Make the text that is stored of a record.
 
-    Bytes that are not UTF-8 become escapes, so the text can be four times as long as the record.
+    Secrets are masked. Bytes that are not UTF-8 become escapes, so the text can be four times as long as the
+    record.
     """
     text, text_bytes = _text_of(record.raw)
     omitted_bytes = 0
@@ -79,7 +81,7 @@ def count_reasons(rejected: Iterable[Rejected]) -> Counter[str]:
 
 def _text_of(raw: bytes) -> tuple[str, int]:
     # No need to decode what is too large in any case.
-    text = raw[: MAX_KEPT_BYTES + 1].decode("utf-8", errors="backslashreplace")
+    text = masked(raw[: MAX_KEPT_BYTES + 1].decode("utf-8", errors="backslashreplace"))
     return text, len(text.encode())
 
 

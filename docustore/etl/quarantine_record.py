@@ -40,9 +40,9 @@ class QuarantineSummary(BaseModel):
 
 
 class QuarantineRecord(QuarantineSummary):
-    """A quarantined record with the text that the source sent."""
+    """A quarantined record; `raw` is the text that the source sent, with secrets masked."""
 
-    raw: str
+    raw: str | None = Field(description="null unless the key has the scope `admin`")
 
 
 class QuarantinePage(BaseModel):
@@ -57,6 +57,7 @@ def shown_summary(stored: Mapping[str, Any]) -> QuarantineSummary:
     return QuarantineSummary.model_validate({**stored, "id": str(stored["_id"])})
 
 
-def shown_record(stored: Mapping[str, Any]) -> QuarantineRecord:
-    """Show a stored record with its text."""
-    return QuarantineRecord.model_validate({**stored, "id": str(stored["_id"])})
+def shown_record(stored: Mapping[str, Any], *, with_raw: bool) -> QuarantineRecord:
+    """Show a stored record, with its text if the caller may read it."""
+    raw = stored["raw"] if with_raw else None
+    return QuarantineRecord.model_validate({**stored, "id": str(stored["_id"]), "raw": raw})

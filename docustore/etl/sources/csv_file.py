@@ -7,10 +7,12 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import BinaryIO, Final
 
 import msgspec
 
+from docustore.etl.masking import is_secret
 from docustore.etl.sources.csv_columns import delimiter_of, header_of, record_of, separator_line
 from docustore.etl.sources.csv_table import BadRow, split_rows
 from docustore.etl.sources.source import BadRecord
@@ -54,12 +56,20 @@ def csv_records(stream: BinaryIO, options: CsvOptions, *, max_line: int) -> Iter
         delimiter = options.delimiter or named or delimiter_of(header)
         names = header_of(header.removeprefix("\ufeff"), delimiter=delimiter, renamed=options.columns)
         record = record_of(names)
+        has_secrets = any(map(is_secret, names))
         rows = split_rows(lines, names, delimiter=delimiter, first_line=first_line, max_row_chars=max_line - 1)
         for row in rows:
             if isinstance(row, BadRow):
-                yield BadRecord(raw=row.text.encode(errors=_ESCAPED), error=row.error)
+                raw = row.text.encode(errors=_ESCAPED)
+                yield BadRecord(raw=_without_secrets(raw) if has_secrets else raw, error=row.error)
             else:
                 yield msgspec.json.encode(record(row))
+
+
+def _without_secrets(raw: bytes) -> bytes:
+    """Describe a bad row; which of its cells is a secret is unknown."""
+    digest = blake2b(raw, digest_size=8).hexdigest()
+    return f"(not stored: the table has a column of secrets; {len(raw)} bytes, digest {digest})".encode()
 
 
 def is_wide_text(head: bytes) -> bool:

@@ -10,6 +10,7 @@ from docustore.database import Database
 from docustore.etl import ledger
 from docustore.etl.models import EtlRun, QuarantinedRecord, RunTrigger
 from docustore.queue import QUEUE_NAME, open_queue
+from docustore.security.models import Scope
 from tests.integration.api.conftest import Client
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -107,7 +108,7 @@ async def test_forged_cursor_is_refused(api: Client) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "cursor_invalid")
 
 
-async def test_quarantine_shows_reasons_and_raw_text(api: Client) -> None:
+async def test_quarantine_shows_reasons_and_raw_text(api: Client, keys: dict[Scope, str]) -> None:
     ids = []
     for number in range(3):
         record = QuarantinedRecord(
@@ -120,12 +121,15 @@ async def test_quarantine_shows_reasons_and_raw_text(api: Client) -> None:
 
     first = (await api.get("/etl/quarantine?limit=2")).json()
     second = (await api.get("/etl/quarantine", params={"limit": 2, "cursor": first["next_cursor"]})).json()
-    one = (await api.get(f"/etl/quarantine/{ids[0]}")).json()
+    admin = {"authorization": f"Bearer {keys[Scope.ADMIN]}"}
+    one = (await api.get(f"/etl/quarantine/{ids[0]}", headers=admin)).json()
+    without_text = (await api.get(f"/etl/quarantine/{ids[0]}")).json()
 
     assert [row["id"] for row in first["items"] + second["items"]] == ids[::-1]
     assert second["next_cursor"] is None
     assert "raw" not in first["items"][0]
     assert (one["raw"], one["errors"][0]["code"], one["state"]) == ("{raw}", "email_malformed", "open")
+    assert without_text == {**one, "raw": None}
     assert (await api.get("/etl/quarantine?state=ignored")).json()["items"] == []
     summary = (await api.get("/dashboard/summary")).json()
     assert summary["quarantine"] == [{"code": "email_malformed", "pointer": "/email", "records": 3}]

@@ -69,6 +69,22 @@ def test_size_of_the_stored_text_counts() -> None:
     assert (values["raw_bytes"], values["omitted_bytes"]) == (5_000_000, 5_000_000 - HEAD)
 
 
+@pytest.mark.parametrize("padding", [0, MAX_KEPT])
+def test_secrets_are_not_stored(padding: int) -> None:
+    values = stored(b'{"id": 1, "password_hash": "hunter2", "x": "%s"}' % (b"x" * padding))
+
+    assert "hunter2" not in values["raw"]["$literal"]
+    assert '"password_hash":' in values["raw"]["$literal"]
+
+
+def test_masks_count_in_the_size() -> None:
+    """A mask is longer than a short secret."""
+    raw = b"[" + b",".join([b'{"pw":1}'] * (MAX_KEPT // 9)) + b"]"
+
+    assert len(raw) < MAX_KEPT
+    assert stored(raw)["omitted_bytes"] == len(raw) - HEAD
+
+
 def test_number_of_stored_errors_is_limited() -> None:
     record = rejected(b"{}", *[error(f"/tags/{number}", "too_long") for number in range(1000)])
 
