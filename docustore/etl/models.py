@@ -140,6 +140,8 @@ class EtlSource(Document):
     paused: bool = False
     # Every trigger writes it, so that two triggers at the same time see each other.
     triggers: int = 0
+    # What the name stands for, if it was given by an address and not by the settings.
+    addresses: list[str] = Field(default_factory=list)
 
     class Settings:
         """Beanie's own settings."""

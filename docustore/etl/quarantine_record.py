@@ -40,7 +40,7 @@ class QuarantineSummary(BaseModel):
 
 
 class QuarantineRecord(QuarantineSummary):
-    """A quarantined record; `raw` is the text that the source sent, with secrets masked."""
+    """A quarantined record with its text, in which secrets are masked."""
 
     raw: str | None = Field(description="null unless the key has the scope `admin`")
 

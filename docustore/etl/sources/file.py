@@ -8,12 +8,13 @@ file has not changed.
 import asyncio
 import gzip
 import io
+import re
 import zlib
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, ClassVar, Final, Self
 from urllib.parse import unquote, urlsplit
 
@@ -33,6 +34,9 @@ BLOCK_CHARS: Final = 1 << 20
 # Longer lines are cut here, which bounds memory. They are over the size limit of records, so they are quarantined.
 MAX_LINE_BYTES: Final = 16_000_000
 NDJSON_SUFFIXES: Final = frozenset({".ndjson", ".jsonl"})
+KNOWN_SUFFIXES: Final = frozenset({".gz", ".json", ".csv", ".tsv", ".txt", *NDJSON_SUFFIXES})
+MAX_NAME_CHARS: Final = 63
+_NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 CSV: Final = "csv"
 CSV_SUFFIXES: Final = frozenset({".csv", ".tsv"})
 
@@ -64,12 +68,17 @@ class FileSource(Source):
 
     @classmethod
     def name_of(cls, address: str) -> str:
-        """Return one name for all files.
+        """Name a file after itself: `people` for `/exports/People.ndjson.gz`."""
+        stem = path_of(address).name.lower()
+        while (suffix := PurePath(stem).suffix) in KNOWN_SUFFIXES:
+            stem = stem.removesuffix(suffix)
+        name = _NOT_IN_A_NAME.sub("-", stem)[:MAX_NAME_CHARS].strip("-")
+        return FILE_SOURCE_NAME if name in {"", "local"} else name
 
-        Yesterday's and today's export of a system hold the same identities.
-        """
-        del address
-        return FILE_SOURCE_NAME
+    @classmethod
+    def place_of(cls, address: str) -> str:
+        """Return the absolute path, without links."""
+        return str(path_of(address).resolve())
 
     async def clock(self) -> datetime:
         """Return this machine's time, because a file has no clock."""

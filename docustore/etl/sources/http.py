@@ -69,6 +69,12 @@ class HttpSource(Source):
         host = urlsplit(address).netloc.rpartition("@")[2]
         return _NOT_IN_A_NAME.sub("-", host.lower()).strip("-")
 
+    @classmethod
+    def place_of(cls, address: str) -> str:
+        """Return scheme, host and path; a query or a user name may contain secrets."""
+        parts = urlsplit(address)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
+
     async def clock(self) -> datetime:
         """Ask for one record and return the time that the answer states."""
         page, response = await self._get({"limit": "1"})

@@ -67,6 +67,11 @@ class Source(ABC):
         The name is the first half of its identity keys.
         """
 
+    @classmethod
+    def place_of(cls, address: str) -> str:
+        """Return the address in one comparable form, without secrets."""
+        return address
+
     @abstractmethod
     async def clock(self) -> datetime:
         """Return the source's present time in UTC: the upper bound of the run's window.
