@@ -22,7 +22,7 @@ from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.csv_columns import HeaderMalformedError
 from docustore.etl.sources.csv_file import CsvOptions, csv_records, is_wide_text
-from docustore.etl.sources.json_array import ArrayMalformedError, split_array
+from docustore.etl.sources.json_array import ArrayMalformedError, split_array, split_wrapped
 from docustore.etl.sources.source import BadRecord, Page, Source
 from docustore.source_settings import SourceSettings
 
@@ -38,6 +38,12 @@ KNOWN_SUFFIXES: Final = frozenset({".gz", ".json", ".csv", ".tsv", ".txt", *NDJS
 MAX_NAME_CHARS: Final = 63
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 CSV: Final = "csv"
+# A page of an HTTP service, saved as a file. A record has other keys first.
+WRAPPED: Final = "wrapped"
+WRAPPER_KEY: Final = "users"
+_WRAPPER: Final = re.compile(
+    rb'\{\s*(?:"(?:next_cursor|server_time|total)"\s*:\s*(?:"[^"]*"|[\w.-]+)\s*,\s*)*"users"\s*:\s*\['
+)
 CSV_SUFFIXES: Final = frozenset({".csv", ".tsv"})
 
 Record = bytes | BadRecord
@@ -120,8 +126,8 @@ class FileSource(Source):
             kind = self._kind(stream)
             if kind == CSV:
                 yield from csv_records(stream, self._csv_options, max_line=MAX_LINE_BYTES)
-            elif kind == "[":
-                yield from _elements(stream)
+            elif kind in {"[", WRAPPED}:
+                yield from _elements(stream, is_wrapped=kind == WRAPPED)
             else:
                 yield from _lines(stream)
 
@@ -152,6 +158,8 @@ class FileSource(Source):
             raise self._bad("the file is HTML or XML, not records: look at what was downloaded")
         if is_csv:
             return CSV
+        if _WRAPPER.match(text):
+            return WRAPPED
         if text[:1] in {b"{", b"["} or NDJSON_SUFFIXES.intersection(suffixes):
             return text[:1].decode(errors="replace")
         raise self._bad("the file starts neither like NDJSON nor like a JSON array, and is not named .csv")
@@ -179,10 +187,15 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
             line = stream.readline(MAX_LINE_BYTES)
 
 
-def _elements(stream: BinaryIO) -> Iterator[bytes]:
+def _elements(stream: BinaryIO, *, is_wrapped: bool) -> Iterator[bytes]:
     with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape") as text:
         blocks = iter(lambda: text.read(BLOCK_CHARS), "")
-        for element in split_array(blocks, max_element_chars=MAX_LINE_BYTES, is_whole_text=True):
+        elements = (
+            split_wrapped(blocks, key=WRAPPER_KEY, max_element_chars=MAX_LINE_BYTES)
+            if is_wrapped
+            else split_array(blocks, max_element_chars=MAX_LINE_BYTES, is_whole_text=True)
+        )
+        for element in elements:
             yield element.encode(errors="surrogateescape")
 
 
