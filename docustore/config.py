@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     etl_lease_s: int = Field(
         30, ge=2, description="seconds without a heartbeat after which another worker takes a run over"
     )
+    etl_stalled_s: int = Field(
+        600, ge=1, description="seconds without a new record after which an attempt at a run ends"
+    )
     etl_max_attempts: int = Field(5, ge=1, description="attempts at one run before it fails")
     etl_max_future_s: int = Field(
         86_400,

@@ -4,13 +4,14 @@ Tasks are enqueued by name, so this module does not import the workers.
 The ledger decides which runs exist, not the queue: the next tick repeats a lost wake-up.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import RedisError
 
@@ -20,9 +21,14 @@ from docustore.errors import ConfigurationError, QueueUnavailableError
 QUEUE_NAME: Final = "docustore:queue"
 RUN_TASK: Final = "run_etl"
 CERTIFICATE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
-# A worker that dies after it took a wake-up and before it claimed the run leaves arq's lock on that job. The lock
-# lasts as long as the longest run may take. After this time a run that is still due gets another job.
-WAKE_UP: Final = timedelta(minutes=5)
+# A worker that dies after it took a wake-up and before it claimed the run leaves arq's lock on that job. After
+# this time a run that is still due gets another job.
+WAKE_UP: Final = timedelta(seconds=30)
+_RUN_JOB: Final = "run"
+# arq's id of a cron job: its name and its time in milliseconds.
+_TICK_JOB: Final = "cron:tick"
+# A later tick has done the work of an older one. Its job is only here because the worker that took it is dead.
+_TICK_IS_OLD: Final = timedelta(minutes=2)
 
 Queue = ArqRedis
 
@@ -91,19 +97,59 @@ async def open_queue(settings: Settings) -> AsyncIterator[Queue]:
         await queue.aclose()
 
 
-async def enqueue_run(queue: Queue, run_id: str, *, attempt: int, now: datetime) -> bool:
-    """Wake a worker for a run; False if already enqueued in this five-minute window.
+async def enqueue_run(queue: Queue, run_id: str, *, fence: int, now: datetime) -> bool:
+    """Wake a worker for a run; False if already enqueued in this half minute.
 
     Args:
-        attempt: How many times the run has been claimed so far.
+        fence: How many times the run has been claimed so far.
 
     Raises:
         QueueUnavailableError: Valkey does not answer. The run stays due and the next tick retries.
     """
     try:
-        # The attempt is part of the id: the lock of a killed worker's job must not delay the next attempt.
-        job_id = f"run:{run_id}:{attempt}:{now.timestamp() // WAKE_UP.total_seconds():.0f}"
-        job = await queue.enqueue_job(RUN_TASK, run_id, _job_id=job_id)
+        job = await queue.enqueue_job(RUN_TASK, run_id, _job_id=_job_id(run_id, fence=fence, now=now))
     except (RedisError, OSError) as exc:
         raise QueueUnavailableError("Valkey does not answer: check DOCUSTORE_REDIS_URL") from exc
     return job is not None
+
+
+async def queued_jobs(queue: Queue) -> list[str]:
+    """List the ids of all jobs, also of those that a worker has taken."""
+    return [job_id.decode() for job_id in await queue.zrange(QUEUE_NAME, 0, -1)]
+
+
+def stale_jobs(job_ids: Collection[str], *, due: Mapping[str, int], now: datetime) -> list[str]:
+    """List the jobs that can wake a worker for nothing.
+
+    arq reads a limited number of jobs at a time, and jobs that dead workers have locked come first. Enough of them
+    would hide the others.
+
+    Args:
+        job_ids: Jobs that were listed before `due` was read.
+        due: The fence of each due run, by the id of the run.
+    """
+    current = {_job_id(run_id, fence=fence, now=now) for run_id, fence in due.items()}
+    return [job_id for job_id in job_ids if job_id not in current and _is_replaced(job_id, now=now)]
+
+
+async def remove_jobs(queue: Queue, job_ids: Collection[str]) -> None:
+    """Remove jobs together with the locks that dead workers left on them."""
+    if not job_ids:
+        return
+    prefixes = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
+    async with queue.pipeline(transaction=True) as pipe:
+        pipe.zrem(QUEUE_NAME, *job_ids)
+        pipe.delete(*(f"{prefix}{job_id}" for prefix in prefixes for job_id in job_ids))
+        await pipe.execute()
+
+
+def _job_id(run_id: str, *, fence: int, now: datetime) -> str:
+    # The fence is part of the id: the lock of a killed worker's job must not delay the next attempt.
+    return f"{_RUN_JOB}:{run_id}:{fence}:{now.timestamp() // WAKE_UP.total_seconds():.0f}"
+
+
+def _is_replaced(job_id: str, *, now: datetime) -> bool:
+    kind, _, moment = job_id.rpartition(":")
+    if kind == _TICK_JOB:
+        return now.timestamp() - int(moment) / 1000 > _TICK_IS_OLD.total_seconds()
+    return job_id.startswith(f"{_RUN_JOB}:")

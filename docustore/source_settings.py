@@ -4,6 +4,7 @@ Invalid settings are refused here, before a run starts. Only errors that are vis
 system are found here.
 """
 
+import codecs
 import re
 from enum import StrEnum
 from typing import Final, Literal, Self
@@ -38,6 +39,16 @@ class SourceSettings(BaseModel):
         ("email", "first_name", "last_name"),
         description="fields that a record must contain; others may be missing",
     )
+    delimiter: str | None = Field(
+        None, description="CSV: the character between fields; the header line shows it if unset"
+    )
+    encoding: str | None = Field(
+        None, description="CSV: such as `cp1252`; UTF-8, UTF-16 and cp1252 are detected if unset"
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description='CSV: fields by the names of their columns, `{ "Dienst-Mail" = "email" }`',
+    )
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="HTTP headers, such as Authorization")
     page_size: int = Field(1000, ge=1, le=10_000, description="records requested in one HTTP page")
     timeout_s: float = Field(30.0, gt=0, description="seconds without an answer before an HTTP request is retried")
@@ -51,6 +62,27 @@ class SourceSettings(BaseModel):
                 msg = f"there is no field {name!r}; use {', '.join(REQUIRABLE)}"
                 raise ValueError(msg)
         return required
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_is_one_character(cls, delimiter: str | None) -> str | None:
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+            msg = "delimiter must be one character, and no quote"
+            raise ValueError(msg)
+        return delimiter
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_is_known(cls, encoding: str | None) -> str | None:
+        if encoding is None:
+            return None
+        try:
+            name = codecs.lookup(encoding).name
+        except LookupError as exc:
+            msg = f"there is no encoding {encoding!r}; use a name such as utf-8, utf-16 or cp1252"
+            raise ValueError(msg) from exc
+        # Excel marks its UTF-8 files. Without the suffix, the mark would be part of the first column's name.
+        return "utf-8-sig" if name == "utf-8" else name
 
     @field_validator("headers")
     @classmethod

@@ -3,12 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 Query = Mapping[str, str]
+# The pace and the promised length of an endless body.
+TRICKLE_S = 0.05
+ENDLESS_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +19,14 @@ class Answer:
     """One answer of the service.
 
     A `body` of another type than bytes is sent as JSON. `cut` closes the connection after half of the body.
+    `endless` sends a space now and then after it, until the client has enough.
     """
 
     body: Any = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
+    endless: bool = False
 
 
 @dataclass(slots=True)
@@ -48,8 +53,14 @@ async def http_service(
         queries.append(query)
         if hold is not None:
             await hold(query)
-        writer.write(_encoded(answer(query)))
-        await writer.drain()
+        answered = answer(query)
+        writer.write(_encoded(answered))
+        with suppress(ConnectionError):
+            await writer.drain()
+            while answered.endless and not writer.is_closing():
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(TRICKLE_S)
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -60,7 +71,8 @@ async def http_service(
 
 def _encoded(answer: Answer) -> bytes:
     body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
-    headers = {"content-length": str(len(body)), "connection": "close", **answer.headers}
+    length = len(body) + (ENDLESS_BYTES if answer.endless else 0)
+    headers = {"content-length": str(length), "connection": "close", **answer.headers}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     sent = body[: len(body) // 2] if answer.cut else body
     return f"HTTP/1.1 {answer.status} Reason\r\n{head}\r\n".encode("latin-1") + sent

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 from contextlib import AsyncExitStack
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import Any, ClassVar, Final
 
 from arq import cron, func
@@ -18,13 +18,17 @@ from arq.worker import Function
 from docustore.config import load_settings
 from docustore.document_models import open_database
 from docustore.etl.preconditions import require_unique_indexes
+from docustore.etl.run import RunEnvironment
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
+from workers.active_runs import ActiveRuns
 from workers.tasks import run_etl, tick
 
-# arq cancels a longer run. Dead workers are found by the ledger's lease, much earlier.
-MAX_RUN: Final = timedelta(hours=12)
+# The longest of these is how long the lock of a dead worker's job lasts.
+TICK_TIMEOUT_S: Final = 50
+WAKE_UP_TIMEOUT_S: Final = 30
+MAX_ACTIVE_RUNS: Final = 4
 
 
 async def on_startup(ctx: dict[str, Any]) -> None:
@@ -37,9 +41,13 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     stack = AsyncExitStack()
     ctx["stack"] = stack
     ctx["settings"] = settings
-    ctx["owner"] = f"{socket.gethostname()}:{os.getpid()}"
-    ctx["database"] = await stack.enter_async_context(open_database(settings, app_name="docustore-worker"))
-    await require_unique_indexes(ctx["database"])
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    database = await stack.enter_async_context(open_database(settings, app_name="docustore-worker"))
+    await require_unique_indexes(database)
+    environment = RunEnvironment(database=database, settings=settings, owner=owner)
+    ctx["database"] = database
+    ctx["runs"] = ActiveRuns(environment, limit=MAX_ACTIVE_RUNS)
+    stack.push_async_callback(ctx["runs"].stop)
     await tick(ctx)  # type: ignore[arg-type]  # arq's dict holds the keys of WorkerContext now
 
 
@@ -53,12 +61,12 @@ class WorkerSettings:
 
     functions: ClassVar[list[Function]] = [
         # keep_result 0: a kept result would block a new job for the same attempt.
-        func(run_etl, name=RUN_TASK, timeout=MAX_RUN, keep_result=0, max_tries=5),  # type: ignore[arg-type]
+        func(run_etl, name=RUN_TASK, timeout=WAKE_UP_TIMEOUT_S, keep_result=0, max_tries=5),  # type: ignore[arg-type]
     ]
     cron_jobs: ClassVar[list[CronJob]] = [
         # Four times a minute: a dead worker's run is resumed soon after its lease expires. max_tries: the default
         # of 1 would drop the tick of a killed worker. keep_result: marks a tick as done for the other workers.
-        cron(tick, second={0, 15, 30, 45}, max_tries=3, timeout=50, keep_result=7200),  # type: ignore[arg-type]
+        cron(tick, second={0, 15, 30, 45}, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]
     ]
     redis_settings = redis_settings(load_settings())
     queue_name = QUEUE_NAME
@@ -67,8 +75,10 @@ class WorkerSettings:
     timezone = UTC
     on_startup = on_startup
     on_shutdown = on_shutdown
-    max_jobs = 4
+    # Wake-ups and up to four slow ticks.
+    max_jobs = 8
+    queue_read_limit = 1000
     health_check_interval = 15
-    # A cancelled task saves its checkpoint, so a stop need not wait for it.
+    # A stop gives the runs back with their checkpoints, so it need not wait for their end.
     job_completion_wait = 0
     handle_signals = True

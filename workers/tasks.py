@@ -8,10 +8,10 @@ import structlog
 from docustore.alerts import alert
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.errors import LeaseLostError, NotFoundError, RunError
+from docustore.errors import NotFoundError
 from docustore.etl import ledger, schedule
-from docustore.etl.run import RunEnvironment, execute_run
-from docustore.queue import Queue, enqueue_run
+from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
+from workers.active_runs import ActiveRuns
 
 log: Final = structlog.get_logger()
 
@@ -22,15 +22,23 @@ class WorkerContext(TypedDict):
     settings: Settings
     database: Database
     redis: Queue
-    owner: str
+    runs: ActiveRuns
 
 
 async def tick(ctx: WorkerContext) -> int:
-    """Update the ledger, wake workers, send alerts; return the number of wake-ups."""
+    """Update the ledger, wake workers, clean the queue, send alerts.
+
+    Returns:
+        The number of wake-ups.
+    """
     settings = ctx["settings"]
     now = datetime.now(UTC)
+    # Listed first: the job of a run that is created meanwhile must not look stale.
+    job_ids = await queued_jobs(ctx["redis"])
     due = await schedule.tick(ctx["database"], settings.sources, now=now, max_attempts=settings.etl_max_attempts)
-    sent = [await enqueue_run(ctx["redis"], str(run.id), attempt=run.attempts, now=now) for run in due]
+    sent = [await enqueue_run(ctx["redis"], str(run.id), fence=run.fence, now=now) for run in due]
+    fences = {str(run.id): run.fence for run in due}
+    await remove_jobs(ctx["redis"], stale_jobs(job_ids, due=fences, now=now))
     # Claim one failure per tick: a cancelled tick would lose the rest.
     if failed := await schedule.take_unannounced_failure(ctx["database"], now=now):
         facts = {"run_id": str(failed.id), "source": failed.source, "slot": failed.slot, "error": failed.error}
@@ -39,19 +47,16 @@ async def tick(ctx: WorkerContext) -> int:
 
 
 async def run_etl(ctx: WorkerContext, run_id: str) -> str:
-    """Work on one run and return its state.
+    """Start to work on one run, and return before it ends: `started` or `not_taken`.
 
-    arq may call it more than once. The ledger lets one call claim the run.
+    arq's lock on a job lasts as long as the longest task may take, and it stays when a worker dies. So this task
+    is short, and the lease of the run says who works on it. arq may call the task more than once. The ledger lets
+    one call claim the run. A run that is not taken stays due, and the next tick wakes a worker again.
     """
-    settings = ctx["settings"]
-    environment = RunEnvironment(database=ctx["database"], settings=settings, owner=ctx["owner"])
     try:
         run = await ledger.get_run(run_id)
-        source = schedule.known_source(settings.sources, run.source)
-        return (await execute_run(run_id, source, environment)).state
-    except (RunError, NotFoundError) as exc:
-        # Another worker has the run, it was cancelled, or its source is no longer configured. A retry of this job
-        # is useless. The next tick finds a run that is still due.
-        level = log.warning if isinstance(exc, LeaseLostError) else log.info
-        level("etl.run_not_taken", run_id=run_id, reason=str(exc))
+        source = schedule.known_source(ctx["settings"].sources, run.source)
+    except NotFoundError as exc:
+        log.info("etl.run_not_taken", run_id=run_id, reason=str(exc))
         return "not_taken"
+    return "started" if ctx["runs"].start(run_id, source) else "not_taken"

@@ -28,6 +28,7 @@ from docustore.etl.queries import RunQuery, list_runs
 from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.run_record import run_record
 from docustore.etl.schedule import create_run
+from docustore.etl.source_names import remember_address, require_own_name
 from docustore.etl.sources.registry import source_by_address
 from docustore.gc_tuning import tune_gc
 from docustore.source_settings import SOURCE_NAME, SourceSettings
@@ -64,7 +65,11 @@ def etl() -> None:
 @click.option(
     "--required", multiple=True, help="Field that a record must have; repeatable. [SOURCE given by address]"
 )
-@click.option("--as", "name", help="Source name of the identities. [SOURCE given by address]")
+@click.option(
+    "--as",
+    "name",
+    help="Source name of the identities; default: the file's name or the host. [SOURCE given by address]",
+)
 async def run(  # noqa: PLR0913  # one parameter per option
     invocation: Invocation,
     *,
@@ -79,12 +84,17 @@ async def run(  # noqa: PLR0913  # one parameter per option
     """Run SOURCE now: a configured name, a path, a file:// or http(s):// address."""
     tune_gc()
     settings = invocation.settings()
-    source_name, source_settings = _source(settings, source, required=required, name=name)
+    source_name, source_settings, default_name = _source(settings, source, required=required, name=name)
+    is_named_by_address = default_name is not None and name is None
+    if is_named_by_address and not invocation.as_json:
+        click.echo(f"Source name: {source_name} (pass --as NAME for another one)", err=True)
     options = RunOptions(full=full, dry_run=dry_run, since=since, until=until)
     async with AsyncExitStack() as stack:
         located = await stack.enter_async_context(reachable_servers(settings, hurry=invocation.interruption.hurry))
         database = await stack.enter_async_context(open_database(located, app_name="docustore-cli"))
         await _prepare(database, located, is_embedded=settings.mongodb_url is None)
+        if is_named_by_address:
+            await require_own_name(database, source_name, source_settings, configured=settings.sources)
         entered = await create_run(
             source_name, trigger=RunTrigger.CLI, options=options, now=datetime.now(UTC), is_attended=True
         )
@@ -97,6 +107,9 @@ async def run(  # noqa: PLR0913  # one parameter per option
                 on_progress=on_progress,
             )
             finished = await _executed(str(entered.id), source_settings, environment)
+        # Later than the run: a mistyped address must not take the name.
+        if default_name is not None and finished.counts.read and not dry_run:
+            await remember_address(database, source_name, source_settings, default_name=default_name)
     invocation.show(run_record(finished), table=_summary(finished))
     return DONE if finished.state is RunState.SUCCEEDED else FAILED
 
@@ -138,14 +151,15 @@ for _command in (run, runs, show, cancel):
 
 def _source(
     settings: Settings, given: str, *, required: tuple[str, ...], name: str | None
-) -> tuple[str, SourceSettings]:
+) -> tuple[str, SourceSettings, str | None]:
+    """Return the name, the settings, and the name that the address alone gives."""
     if given in settings.sources:
         if required or name:
             raise ConfigurationError(
                 setting=f"sources.{given}",
                 problem="--required and --as are for paths and addresses; change the settings instead",
             )
-        return given, settings.sources[given]
+        return given, settings.sources[given], None
     if "://" not in given and "/" not in given and "." not in given:
         known = ", ".join(sorted(settings.sources)) or "none"
         raise ConfigurationError(
@@ -155,7 +169,7 @@ def _source(
     default_name, source = source_by_address(given, required=required or DEFAULT_REQUIRED)
     if name is not None and (not SOURCE_NAME.fullmatch(name) or name == "local"):
         raise ConfigurationError(setting="--as", problem="use a-z, 0-9, - and _, and not `local`")
-    return name or default_name, source
+    return name or default_name, source, default_name
 
 
 async def _executed(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:

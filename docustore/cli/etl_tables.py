@@ -10,8 +10,8 @@ from rich.table import Table
 from docustore.etl.models import Counts, EtlRun
 
 OUTCOMES: Final = ("read", "inserted", "updated", "unchanged", "stale", "quarantined", "deactivated", "warnings")
-# The outcomes that fit into 80 columns beside the run id.
-SHOWN_IN_LIST: Final = ("read", "inserted", "updated")
+# The counts that fit into 80 columns beside the run id, by their heads.
+SHOWN_IN_LIST: Final = {"read": "read", "quar.": "quarantined", "warn.": "warnings"}
 
 
 def counts_line(counts: Counts) -> str:
@@ -47,8 +47,8 @@ def runs_table(runs: Sequence[EtlRun]) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for run in runs:
         counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
-        started = f"{run.started_at:%d %H:%M}" if run.started_at else "-"
-        outcomes = (f"{counts[name]:,}" for name in SHOWN_IN_LIST)
+        started = f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "-"
+        outcomes = (f"{counts[name]:,}" for name in SHOWN_IN_LIST.values())
         table.add_row(str(run.id), run.source, run.state, started, *outcomes)
     return table
 

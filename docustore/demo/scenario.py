@@ -17,6 +17,7 @@ from docustore.errors import DemoError
 
 SOURCE: Final = "directory"
 SUCCEEDED: Final = "succeeded"
+BUSY: Final = 409
 SUPERSEDED: Final = "superseded"
 FINAL_STATES: Final = frozenset({SUCCEEDED, "failed", "cancelled", SUPERSEDED})
 WRITTEN: Final = ("inserted", "updated", "deactivated")
@@ -68,7 +69,7 @@ class Scenario:
         await self._caught_up("listener, first run")
         advanced = await self._post(self._upstream, "/advance", {})
         before_second = time.monotonic()
-        triggered = await self._post(self._api, "/etl/trigger", {"source": SOURCE})
+        triggered = await self._triggered_run()
         await self._finished(triggered["id"], "second run")
         second = await self._run_with_the_changes(first)
         after_second = time.monotonic()
@@ -94,6 +95,14 @@ class Scenario:
             if entered and (run := await self._final(entered[-1]["id"], "first run"))["state"] != SUPERSEDED:
                 return _succeeded(run)
             await self._pause(deadline, "the schedule enqueued no run")
+
+    async def _triggered_run(self) -> Run:
+        """Trigger a run, at a full hour after the scheduled run has ended."""
+        deadline = time.monotonic() + RUN_TIMEOUT_S
+        while (response := await self._api.post("/etl/trigger", json={"source": SOURCE})).status_code == BUSY:
+            await self._pause(deadline, "another run of the source does not end")
+        triggered: Run = _answer(response)
+        return triggered
 
     async def _run_with_the_changes(self, first: Run) -> Run:
         """Return the run that wrote most since the first run.

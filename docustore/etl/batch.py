@@ -64,6 +64,9 @@ def _transform_page(page: Page, context: RunContext) -> tuple[list[int], list[Us
     records: list[UserRecord] = []
     rejected: list[Rejected] = []
     for number, raw in enumerate(page.records, start=page.first):
+        if (fault := page.faults.get(number)) is not None:
+            rejected.append(Rejected(raw=raw, position=number, errors=(fault,)))
+            continue
         try:
             record = to_user_record(raw, context.rules)
         except RecordRejectedError as exc:

@@ -11,7 +11,7 @@ from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.etl.ledger import get_run
-from docustore.etl.models import QuarantineState, RunOptions, RunState, RunTrigger
+from docustore.etl.models import QuarantineState, RunOptions, RunState
 from docustore.etl.quarantine_record import QuarantinePage, QuarantineRecord, shown_record, shown_summary
 from docustore.etl.queries import (
     QuarantineQuery,
@@ -21,8 +21,11 @@ from docustore.etl.queries import (
     list_runs,
 )
 from docustore.etl.run_record import RunPage, RunRecord, shown_run
-from docustore.etl.schedule import create_run, known_source
+from docustore.etl.schedule import known_source
+from docustore.etl.trigger import trigger_run
 from docustore.queue import Queue, enqueue_run
+from docustore.security.authentication import AuthorisedRequest
+from docustore.security.models import Scope
 
 Id = Annotated[str, PathParameter(description="the `id` of the run or record")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
@@ -59,13 +62,16 @@ class EtlController(Controller):
     @post(
         "/trigger",
         status_code=202,
-        responses=problems(404, 413, 415, 422),
+        responses=problems(404, 409, 413, 415, 422),
         response_headers=[RUN_LOCATION],
         operation_id="start_run",
         summary="Start a run",
     )
     async def trigger(self, state: State, data: JSONBody[TriggerInput]) -> Response[RunRecord]:
         """Start a run of one source; `Location` is the run's path.
+
+        A run of the source with the same options that is due already is returned instead of a second one, and it
+        starts at once. While a run of the source is running, the answer is 409 with the id of that run.
 
         Poll the path until `state` is final. If the queue is unavailable (503), the run is created nevertheless,
         and it starts when the queue is available.
@@ -75,8 +81,8 @@ class EtlController(Controller):
         known_source(settings.sources, data.source)
         options = RunOptions(full=data.full, dry_run=data.dry_run)
         now = now_utc()
-        run = await create_run(data.source, trigger=RunTrigger.API, options=options, now=now)
-        await enqueue_run(queue, str(run.id), attempt=run.attempts, now=now)
+        run = await trigger_run(state.database, data.source, options=options, now=now)
+        await enqueue_run(queue, str(run.id), fence=run.fence, now=now)
         return Response(shown_run(run), status_code=202, headers={"Location": f"/etl/runs/{run.id}"})
 
     @get("/runs", responses=problems(), operation_id="list_runs", summary="List runs")
@@ -117,6 +123,10 @@ class EtlController(Controller):
         operation_id="get_quarantined_record",
         summary="Read a quarantined record",
     )
-    async def quarantined_record(self, record_id: Id) -> QuarantineRecord:
-        """Read one record that could not be loaded, with the text that the source sent."""
-        return shown_record(await find_quarantined(record_id))
+    async def quarantined_record(self, request: AuthorisedRequest, record_id: Id) -> QuarantineRecord:
+        """Read one record that could not be loaded.
+
+        The text that the source sent needs the scope `admin`. Its passwords, tokens and keys are masked.
+        """
+        with_raw = request.auth.scope.includes(Scope.ADMIN)
+        return shown_record(await find_quarantined(record_id), with_raw=with_raw)

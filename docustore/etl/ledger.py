@@ -134,7 +134,13 @@ async def fail(database: Database, claim: Claim, checkpoint: Checkpoint, *, erro
 
 
 async def release(
-    database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str | None, not_before: datetime | None
+    database: Database,
+    claim: Claim,
+    checkpoint: Checkpoint,
+    *,
+    error: str | None,
+    not_before: datetime | None,
+    is_attempt: bool = True,
 ) -> None:
     """Make a run due again, to be resumed at its checkpoint.
 
@@ -142,6 +148,7 @@ async def release(
 
     Args:
         not_before: `schedule.tick` does not list the run before this time. None is at once.
+        is_attempt: False if the process was told to stop: the run may be attempted as often as before.
     """
     given_back = {
         "state": RunState.DUE,
@@ -151,7 +158,8 @@ async def release(
         "lease_owner": None,
         "lease_expires_at": None,
     }
-    await database[RUNS].update_one(claim.filter, {"$set": given_back})
+    refund = {} if is_attempt else {"$inc": {"attempts": -1}}
+    await database[RUNS].update_one(claim.filter, {"$set": given_back, **refund})
 
 
 async def cancel(database: Database, run_id: str) -> EtlRun:

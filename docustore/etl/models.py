@@ -138,6 +138,10 @@ class EtlSource(Document):
     id: str  # type: ignore[assignment]  # the source's name
     watermark: datetime | None = None
     paused: bool = False
+    # Every trigger writes it, so that two triggers at the same time see each other.
+    triggers: int = 0
+    # What the name stands for, if it was given by an address and not by the settings.
+    addresses: list[str] = Field(default_factory=list)
 
     class Settings:
         """Beanie's own settings."""
@@ -156,6 +160,7 @@ class QuarantinedRecord(Document):
     position: str
     raw: str
     raw_bytes: int
+    omitted_bytes: int = 0
     errors: list[dict[str, Any]]
     state: QuarantineState = QuarantineState.OPEN
     seen: int = 1

@@ -33,9 +33,13 @@ class Progress:
     def __init__(self, checkpoint: Checkpoint, listener: ProgressListener | None = None) -> None:
         self.checkpoint = checkpoint
         self._listener = listener
+        # Called when records arrive or are stored.
+        self.on_movement: Callable[[], None] = _ignore
 
     def advance(self, resume: str, result: BatchResult) -> None:
         """Move the checkpoint over the next page and report the new counts."""
+        if result.read:
+            self.on_movement()
         counts = self.checkpoint.counts.model_dump()
         counts["read"] += result.read
         counts["warnings"] += result.warnings.total()
@@ -65,6 +69,8 @@ async def store_pages(
     storing: _InFlight = deque()
     try:
         async for page in pages:
+            if page.records:
+                progress.on_movement()
             while len(storing) >= in_flight:
                 await _finish_oldest(storing, progress)
             storing.append((page.resume, asyncio.create_task(_retry_batch(page, context))))
@@ -76,6 +82,10 @@ async def store_pages(
         for _, task in storing:
             task.cancel()
         await asyncio.gather(*(task for _, task in storing), return_exceptions=True)
+
+
+def _ignore() -> None:
+    pass
 
 
 async def _finish_all(storing: _InFlight, progress: Progress) -> None:

@@ -14,11 +14,14 @@ from pymongo import UpdateOne
 
 from docustore.database import Database, Document
 from docustore.errors import FieldError
+from docustore.etl.masking import masked
 from docustore.etl.models import QUARANTINE, QuarantineState
 
-# A document holds at most 16 MB. Of a larger record only the head is kept; its size and digest identify the rest.
+# A document holds at most 16 MB. Of a record whose text is larger than this, only the head is kept. Its digest
+# identifies the record.
 MAX_KEPT_BYTES: Final = 8_000_000
 KEPT_HEAD_BYTES: Final = 65_536
+MAX_KEPT_ERRORS: Final = 100
 # The limit of one bulk write, for pages with many huge records.
 MAX_BATCH_BYTES: Final = 16_000_000
 
@@ -33,13 +36,37 @@ class Rejected:
     identity_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A rejected record with the text that is stored of it."""
+
+    record: Rejected
+    text: str
+    text_bytes: int
+    omitted_bytes: int
+
+
 async def quarantine(
     database: Database, rejected: Sequence[Rejected], *, source: str, run_id: str, now: datetime
 ) -> None:
     """Keep records; a record seen before is open again, unless it is ignored."""
-    for batch in _bounded(rejected):
-        operations = [_upsert(record, source=source, run_id=run_id, now=now) for record in batch]
+    for batch in _bounded(map(kept_of, rejected)):
+        operations = [_upsert(kept, source=source, run_id=run_id, now=now) for kept in batch]
         await database[QUARANTINE].bulk_write(operations, ordered=False)
+
+
+def kept_of(record: Rejected) -> Kept:
+    """Make the text that is stored of a record.
+
+    Secrets are masked. Bytes that are not UTF-8 become escapes, so the text can be four times as long as the
+    record.
+    """
+    text, text_bytes = _text_of(record.raw)
+    omitted_bytes = 0
+    if text_bytes > MAX_KEPT_BYTES:
+        text, text_bytes = _text_of(record.raw[:KEPT_HEAD_BYTES])
+        omitted_bytes = len(record.raw) - KEPT_HEAD_BYTES
+    return Kept(record=record, text=text, text_bytes=text_bytes, omitted_bytes=omitted_bytes)
 
 
 def count_reasons(rejected: Iterable[Rejected]) -> Counter[str]:
@@ -52,30 +79,36 @@ def count_reasons(rejected: Iterable[Rejected]) -> Counter[str]:
     )
 
 
-def _bounded(rejected: Sequence[Rejected]) -> Iterable[list[Rejected]]:
-    batch: list[Rejected] = []
+def _text_of(raw: bytes) -> tuple[str, int]:
+    # No need to decode what is too large in any case.
+    text = masked(raw[: MAX_KEPT_BYTES + 1].decode("utf-8", errors="backslashreplace"))
+    return text, len(text.encode())
+
+
+def _bounded(rejected: Iterable[Kept]) -> Iterable[list[Kept]]:
+    batch: list[Kept] = []
     size = 0
-    for record in rejected:
-        kept = min(len(record.raw), MAX_KEPT_BYTES)
-        if batch and size + kept > MAX_BATCH_BYTES:
+    for kept in rejected:
+        if batch and size + kept.text_bytes > MAX_BATCH_BYTES:
             yield batch
             batch, size = [], 0
-        batch.append(record)
-        size += kept
+        batch.append(kept)
+        size += kept.text_bytes
     if batch:
         yield batch
 
 
-def _upsert(record: Rejected, *, source: str, run_id: str, now: datetime) -> UpdateOne:
-    kept = record.raw if len(record.raw) <= MAX_KEPT_BYTES else record.raw[:KEPT_HEAD_BYTES]
+def _upsert(kept: Kept, *, source: str, run_id: str, now: datetime) -> UpdateOne:
+    record = kept.record
     is_ignored = {"$eq": ["$state", QuarantineState.IGNORED]}
     values: Document = {
         "run_id": run_id,
         "identity_key": _literal(record.identity_key),
         "position": str(record.position),
-        "raw": _literal(kept.decode("utf-8", errors="backslashreplace")),
+        "raw": _literal(kept.text),
         "raw_bytes": len(record.raw),
-        "errors": _literal([asdict(error) for error in record.errors]),
+        "omitted_bytes": kept.omitted_bytes,
+        "errors": _literal([asdict(error) for error in record.errors[:MAX_KEPT_ERRORS]]),
         "state": {"$cond": [is_ignored, "$state", QuarantineState.OPEN]},
         "seen": {"$add": [{"$ifNull": ["$seen", 0]}, 1]},
         "first_seen_at": {"$ifNull": ["$first_seen_at", now]},

@@ -28,7 +28,10 @@ class QuarantineSummary(BaseModel):
         description="source and id, such as crm:42; null if the record has no valid id"
     )
     position: str = Field(description="number of the record within the run's input, from 1")
-    raw_bytes: int
+    raw_bytes: int = Field(description="size of the record as the source sent it")
+    omitted_bytes: int = Field(
+        0, description="how many of these bytes are not stored, at the end of a huge record"
+    )
     errors: list[QuarantineReason]
     state: QuarantineState
     seen: int = Field(description="how many times it was read")
@@ -37,9 +40,9 @@ class QuarantineSummary(BaseModel):
 
 
 class QuarantineRecord(QuarantineSummary):
-    """A quarantined record with the text that the source sent."""
+    """A quarantined record with its text, in which secrets are masked."""
 
-    raw: str
+    raw: str | None = Field(description="null unless the key has the scope `admin`")
 
 
 class QuarantinePage(BaseModel):
@@ -54,6 +57,7 @@ def shown_summary(stored: Mapping[str, Any]) -> QuarantineSummary:
     return QuarantineSummary.model_validate({**stored, "id": str(stored["_id"])})
 
 
-def shown_record(stored: Mapping[str, Any]) -> QuarantineRecord:
-    """Show a stored record with its text."""
-    return QuarantineRecord.model_validate({**stored, "id": str(stored["_id"])})
+def shown_record(stored: Mapping[str, Any], *, with_raw: bool) -> QuarantineRecord:
+    """Show a stored record, with its text if the caller may read it."""
+    raw = stored["raw"] if with_raw else None
+    return QuarantineRecord.model_validate({**stored, "id": str(stored["_id"]), "raw": raw})

@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.errors import DocustoreError, LeaseLostError, RetryableError
+from docustore.errors import DocustoreError, LeaseLostError, RetryableError, SourceUnavailableError
 from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
@@ -87,7 +87,7 @@ class _Attempt:
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
         try:
-            window = await self._while_leased(self._read_and_store())
+            window = await self._while_leased(self._read_until_stalled())
             watermark = next_watermark(window, self._run.options)
             await ledger.commit(self._database, self._claim, self._progress.checkpoint, watermark=watermark)
         except LeaseLostError:
@@ -107,6 +107,21 @@ class _Attempt:
             log.exception("etl.run_crashed", run_id=str(self._claim.run_id))
             await self._fail(f"unexpected {type(exc).__name__}; see the worker's log for details")
             raise
+
+    async def _read_until_stalled(self) -> Window:
+        """End an attempt without progress, such as a body that comes byte by byte."""
+        limit_s = self._settings.etl_stalled_s
+        loop = asyncio.get_running_loop()
+        deadline = asyncio.timeout(limit_s)
+        self._progress.on_movement = lambda: deadline.reschedule(loop.time() + limit_s)
+        try:
+            async with deadline:
+                return await self._read_and_store()
+        except TimeoutError as exc:
+            if not deadline.expired():
+                raise
+            reason = f"no record was read or stored for {limit_s} seconds"
+            raise SourceUnavailableError(source=self._claim.source, reason=reason) from exc
 
     async def _read_and_store(self) -> Window:
         page_size = self._settings.etl_batch_size
@@ -148,7 +163,8 @@ class _Attempt:
             rules=rules,
             options=self._run.options,
             started_at=self._run.started_at,
-            resumed_since=self._run.started_at if self._run.attempts > 1 else None,
+            # The fence counts all claims; a worker that was told to stop does not use up an attempt.
+            resumed_since=self._run.started_at if self._run.fence > 1 else None,
         )
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
@@ -189,12 +205,18 @@ class _Attempt:
         if self._environment.is_last_resort:
             await self._fail("interrupted")
         else:
-            await self._release(error="interrupted", not_before=None)
+            await self._release(error="interrupted", not_before=None, is_attempt=False)
 
     async def _fail(self, error: str) -> None:
         await ledger.fail(self._database, self._claim, self._progress.checkpoint, error=error)
 
-    async def _release(self, *, error: str, not_before: datetime | None) -> None:
-        checkpoint = self._progress.checkpoint
-        await ledger.release(self._database, self._claim, checkpoint, error=error, not_before=not_before)
+    async def _release(self, *, error: str, not_before: datetime | None, is_attempt: bool = True) -> None:
+        await ledger.release(
+            self._database,
+            self._claim,
+            self._progress.checkpoint,
+            error=error,
+            not_before=not_before,
+            is_attempt=is_attempt,
+        )
         log.info("etl.run_put_off", run_id=str(self._claim.run_id), source=self._claim.source, reason=error)

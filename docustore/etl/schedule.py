@@ -5,7 +5,7 @@ slot.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -17,6 +17,8 @@ from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, Ru
 from docustore.source_settings import SourceSettings
 
 log: Final = structlog.get_logger()
+# During a deployment, a worker with older settings does not know a new source. It must not close its runs.
+REMOVED_AFTER: Final = timedelta(minutes=10)
 
 
 async def create_run(
@@ -52,10 +54,11 @@ def slot_of(now: datetime) -> datetime:
 async def tick(
     database: Database, sources: Mapping[str, SourceSettings], *, now: datetime, max_attempts: int
 ) -> list[EtlRun]:
-    """Bring the ledger up to date and list the due runs, oldest first.
+    """Bring the ledger up to date and list the due runs that can start, oldest first.
 
     Creates the current hour's run of every scheduled source. Supersedes runs of earlier hours that never started,
-    because the window of the new run covers theirs. Makes the runs of silent workers due again.
+    because the window of the new run covers theirs. Makes the runs of silent workers due again. Cancels runs of
+    sources that are no longer configured.
     """
     slot = slot_of(now)
     paused = {row["_id"] async for row in database[SOURCES].find({"paused": True}, {"_id": 1})}
@@ -63,9 +66,12 @@ async def tick(
         if source.schedule == "hourly" and name not in paused:
             await _enter_slot(database, name, slot=slot, now=now)
     await _reap(database, max_attempts=max_attempts)
+    await _close_removed(database, sources, now=now)
+    busy = await database[RUNS].distinct("source", {"state": RunState.RUNNING})
     due = {
         "state": RunState.DUE,
         "is_attended": {"$ne": True},
+        "source": {"$in": sorted(sources.keys() - set(busy))},
         "$or": [{"not_before": None}, {"not_before": {"$lte": now}}],
     }
     return await EtlRun.find(due).sort("created_at").to_list()
@@ -93,7 +99,7 @@ async def _enter_slot(database: Database, source: str, *, slot: datetime, now: d
     if result.upserted_id is None:
         return
     log.info("etl.slot_entered", source=source, slot=slot.isoformat(), run_id=str(result.upserted_id))
-    earlier = {"source": source, "state": RunState.DUE, "attempts": 0, "slot": {"$lt": slot}}
+    earlier = {"source": source, "state": RunState.DUE, "fence": 0, "slot": {"$lt": slot}}
     superseded = {"state": RunState.SUPERSEDED, "finished_at": now, "error": "merged into the run of a later hour"}
     await database[RUNS].update_many(earlier, {"$set": superseded})
 
@@ -112,3 +118,17 @@ async def _reap(database: Database, *, max_attempts: int) -> None:
     result = await database[RUNS].update_many(expired, [{"$set": given_back}])
     if result.modified_count:
         log.warning("etl.runs_given_back", runs=result.modified_count)
+
+
+async def _close_removed(database: Database, sources: Mapping[str, SourceSettings], *, now: datetime) -> None:
+    orphaned = {
+        "state": RunState.DUE,
+        "is_attended": {"$ne": True},
+        "source": {"$nin": sorted(sources)},
+        "created_at": {"$lt": now - REMOVED_AFTER},
+    }
+    reason = {"$concat": ["source ", "$source", " is no longer configured"]}
+    closed = {"state": RunState.CANCELLED, "finished_at": "$$NOW", "counts": "$checkpoint.counts", "error": reason}
+    result = await database[RUNS].update_many(orphaned, [{"$set": closed}])
+    if result.modified_count:
+        log.warning("etl.runs_closed", runs=result.modified_count, reason="their sources are no longer configured")

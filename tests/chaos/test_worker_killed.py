@@ -22,6 +22,8 @@ from tests.waiting import until
 USERS = 100_000
 # The service holds its answers from here until the worker is dead, so that no machine is too fast for the test.
 HELD_FROM = 60_000
+# A job only starts a run. It was 12 hours when a job lasted as long as its run.
+MAX_LOCK_S = 60
 WORKER = ("-m", "arq", "workers.settings.WorkerSettings")
 # A queue database for these tests alone; Valkey has sixteen.
 QUEUE_DATABASE = 9
@@ -73,6 +75,12 @@ def _user(number: int) -> dict[str, Any]:
     }
 
 
+async def _longest_lock_s(settings: Settings) -> float:
+    """Return how long arq's locks hold back the jobs of a dead worker."""
+    async with Redis.from_url(settings.redis_url or "") as queue:
+        return max([await queue.pttl(lock) / 1000 for lock in await queue.keys("arq:in-progress:*")], default=0)
+
+
 async def _has_finished(worker: Program) -> bool:
     assert worker.is_running, worker.output
     run = await EtlRun.find_one()
@@ -107,6 +115,7 @@ async def test_killed_worker_s_run_is_resumed_and_complete(
         async with program(*WORKER, settings=queue_settings, log=log, extra=environment) as victim:
             await until(is_third_done, what="a third of the load")
             await victim.kill()
+        assert await _longest_lock_s(queue_settings) <= MAX_LOCK_S
         is_dead.set()
 
         async with program(*WORKER, settings=queue_settings, log=log, extra=environment) as successor:
@@ -146,7 +155,7 @@ async def test_stopped_worker_gives_its_run_back(
 
     [run] = await EtlRun.find_all().to_list()
     await _check_complete(database, run)
-    assert run.attempts > 1
+    assert (run.attempts, run.fence) == (1, 2), "a stop does not use up an attempt"
 
 
 async def test_two_workers_run_an_hour_once(

@@ -1,30 +1,30 @@
 """Records from a file: NDJSON, a JSON array or CSV, plain or gzip.
 
-The content shows the format, except for CSV, which the file name shows. Every run reads the whole file and holds
-one page in memory. An interrupted run continues after the last finished record if the file has not changed.
+The content shows the format, except for CSV, which the file name or a configured delimiter shows. Every run reads
+the whole file and holds one page in memory. An interrupted run continues after the last finished record if the
+file has not changed.
 """
 
 import asyncio
-import csv
 import gzip
 import io
+import re
 import zlib
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO, ClassVar, Final, Self
 from urllib.parse import unquote, urlsplit
 
-import msgspec
-
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
-from docustore.etl.sources.json_array import ArrayMalformedError, split_array
-from docustore.etl.sources.source import Page, Source
+from docustore.etl.sources.csv_columns import HeaderMalformedError
+from docustore.etl.sources.csv_file import CsvOptions, csv_records, is_wide_text
+from docustore.etl.sources.json_array import ArrayMalformedError, split_array, split_wrapped
+from docustore.etl.sources.source import BadRecord, Page, Source
 from docustore.source_settings import SourceSettings
-from docustore.users.fields import PROFILE_WIRE_NAMES
 
 FILE_SOURCE_NAME: Final = "file"
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -34,7 +34,19 @@ BLOCK_CHARS: Final = 1 << 20
 # Longer lines are cut here, which bounds memory. They are over the size limit of records, so they are quarantined.
 MAX_LINE_BYTES: Final = 16_000_000
 NDJSON_SUFFIXES: Final = frozenset({".ndjson", ".jsonl"})
-CSV_SUFFIX: Final = ".csv"
+KNOWN_SUFFIXES: Final = frozenset({".gz", ".json", ".csv", ".tsv", ".txt", *NDJSON_SUFFIXES})
+MAX_NAME_CHARS: Final = 63
+_NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
+CSV: Final = "csv"
+# A page of an HTTP service, saved as a file. A record has other keys first.
+WRAPPED: Final = "wrapped"
+WRAPPER_KEY: Final = "users"
+_WRAPPER: Final = re.compile(
+    rb'\{\s*(?:"(?:next_cursor|server_time|total)"\s*:\s*(?:"[^"]*"|[\w.-]+)\s*,\s*)*"users"\s*:\s*\['
+)
+CSV_SUFFIXES: Final = frozenset({".csv", ".tsv"})
+
+Record = bytes | BadRecord
 
 
 def path_of(url: str) -> Path:
@@ -48,25 +60,31 @@ class FileSource(Source):
     schemes: ClassVar[frozenset[str]] = frozenset({"", "file"})
     reads_window: ClassVar[bool] = False
 
-    def __init__(self, name: str, path: Path, *, page_size: int) -> None:
+    def __init__(self, name: str, path: Path, *, page_size: int, csv_options: CsvOptions | None = None) -> None:
         self._name = name
         self._path = path
         self._page_size = page_size
+        self._csv_options = csv_options or CsvOptions()
 
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Self]:
         """Describe the file; each reading opens and closes it."""
-        yield cls(name, path_of(settings.url), page_size=page_size)
+        yield cls(name, path_of(settings.url), page_size=page_size, csv_options=CsvOptions.of(settings))
 
     @classmethod
     def name_of(cls, address: str) -> str:
-        """Return one name for all files.
+        """Name a file after itself: `people` for `/exports/People.ndjson.gz`."""
+        stem = path_of(address).name.lower()
+        while (suffix := PurePath(stem).suffix) in KNOWN_SUFFIXES:
+            stem = stem.removesuffix(suffix)
+        name = _NOT_IN_A_NAME.sub("-", stem)[:MAX_NAME_CHARS].strip("-")
+        return FILE_SOURCE_NAME if name in {"", "local"} else name
 
-        Yesterday's and today's export of a system hold the same identities.
-        """
-        del address
-        return FILE_SOURCE_NAME
+    @classmethod
+    def place_of(cls, address: str) -> str:
+        """Return the absolute path, without links."""
+        return str(path_of(address).resolve())
 
     async def clock(self) -> datetime:
         """Return this machine's time, because a file has no clock."""
@@ -86,32 +104,30 @@ class FileSource(Source):
             first = skip + 1
             while page := await asyncio.to_thread(self._take, records):
                 last = first + len(page) - 1
-                yield Page(records=page, first=first, resume=f"{last}@{version}")
+                yield _page(page, first=first, resume=f"{last}@{version}")
                 first = last + 1
         finally:
             # A thread that is still reading cannot be cancelled. It closes the file when it is done.
             with suppress(ValueError):
                 records.close()
 
-    def _take(self, records: Iterator[bytes]) -> list[bytes]:
+    def _take(self, records: Iterator[Record]) -> list[Record]:
         try:
             return list(islice(records, self._page_size))
         except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
             raise self._bad("the gzip data is damaged or cut short; fetch the file again") from exc
         except ArrayMalformedError as exc:
             raise self._bad(f"the JSON array is broken ({exc}); the elements before it were loaded") from exc
-        except csv.Error as exc:
-            raise self._bad(f"not a CSV table: {exc}") from exc
-        except UnicodeDecodeError as exc:
-            raise self._bad("the table is not UTF-8: save it with that encoding") from exc
+        except HeaderMalformedError as exc:
+            raise self._bad(str(exc)) from exc
 
-    def _records(self) -> Generator[bytes, None, None]:
+    def _records(self) -> Generator[Record, None, None]:
         with self._open() as stream:
             kind = self._kind(stream)
-            if kind == CSV_SUFFIX:
-                yield from _csv_records(stream)
-            elif kind == "[":
-                yield from _elements(stream)
+            if kind == CSV:
+                yield from csv_records(stream, self._csv_options, max_line=MAX_LINE_BYTES)
+            elif kind in {"[", WRAPPED}:
+                yield from _elements(stream, is_wrapped=kind == WRAPPED)
             else:
                 yield from _lines(stream)
 
@@ -134,13 +150,16 @@ class FileSource(Source):
         text = head.removeprefix(BOM).lstrip()
         if not text:
             raise self._bad("the file is empty; an export without records is `[]`")
-        if b"\0" in head:
+        suffixes = {suffix.lower() for suffix in self._path.suffixes[-2:]}
+        is_csv = not CSV_SUFFIXES.isdisjoint(suffixes) or self._csv_options.delimiter is not None
+        if b"\0" in head and not (is_csv and is_wide_text(head)):
             raise self._bad("the file is binary or UTF-16, not UTF-8 text: expected NDJSON, a JSON array or CSV")
         if text.startswith(b"<"):
             raise self._bad("the file is HTML or XML, not records: look at what was downloaded")
-        suffixes = self._path.suffixes[-2:]
-        if CSV_SUFFIX in suffixes:
-            return CSV_SUFFIX
+        if is_csv:
+            return CSV
+        if _WRAPPER.match(text):
+            return WRAPPED
         if text[:1] in {b"{", b"["} or NDJSON_SUFFIXES.intersection(suffixes):
             return text[:1].decode(errors="replace")
         raise self._bad("the file starts neither like NDJSON nor like a JSON array, and is not named .csv")
@@ -168,32 +187,25 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
             line = stream.readline(MAX_LINE_BYTES)
 
 
-def _elements(stream: BinaryIO) -> Iterator[bytes]:
+def _elements(stream: BinaryIO, *, is_wrapped: bool) -> Iterator[bytes]:
     with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape") as text:
         blocks = iter(lambda: text.read(BLOCK_CHARS), "")
-        for element in split_array(blocks, max_element_chars=MAX_LINE_BYTES, is_whole_text=True):
+        elements = (
+            split_wrapped(blocks, key=WRAPPER_KEY, max_element_chars=MAX_LINE_BYTES)
+            if is_wrapped
+            else split_array(blocks, max_element_chars=MAX_LINE_BYTES, is_whole_text=True)
+        )
+        for element in elements:
             yield element.encode(errors="surrogateescape")
 
 
-def _csv_records(stream: BinaryIO) -> Iterator[bytes]:
-    with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
-        for row in csv.DictReader(text):
-            yield msgspec.json.encode(_csv_record(row))
+def _page(taken: list[Record], *, first: int, resume: str) -> Page:
+    faults = {
+        number: record.error for number, record in enumerate(taken, start=first) if isinstance(record, BadRecord)
+    }
+    records = [record.raw if isinstance(record, BadRecord) else record for record in taken]
+    return Page(records=records, first=first, resume=resume, faults=faults)
 
 
-def _csv_record(row: Mapping[str | None, str | None]) -> dict[str, object]:
-    record: dict[str, object] = {}
-    profile: dict[str, str] = {}
-    for column, value in row.items():
-        if column is None or value is None or value == "":
-            continue
-        name = column.strip().removeprefix("profile.").removeprefix("preferences.")
-        if name in PROFILE_WIRE_NAMES:
-            profile[name] = value
-        else:
-            record[name] = value
-    return {**record, "profile": profile} if profile else record
-
-
-def _consume(records: Iterator[bytes], count: int) -> None:
+def _consume(records: Iterator[Record], count: int) -> None:
     next(islice(records, count, count), None)

@@ -1,9 +1,9 @@
 """Records from a paged HTTP service.
 
 Protocol: `GET url?modified_since=T&until=T&limit=N&cursor=C` answers `{"users": [...], "next_cursor": C|null,
-"server_time": T}`, ordered by (modified_at, id). 429, 5xx and transport errors are retried with jittered backoff,
-and `Retry-After` is honoured. 401, 403 and all other 4xx are final. A page of another shape is an error, so a run
-never succeeds on an error page.
+"server_time": T, "total": N}`, ordered by (modified_at, id); time and total may be missing. 408, 429, 5xx,
+transport errors and answers that end too early are retried with jittered backoff, and `Retry-After` is honoured.
+401, 403 and all other 4xx are final. A page of another shape is an error: no run succeeds on an error page.
 """
 
 import re
@@ -21,10 +21,12 @@ import stamina
 from docustore.clock import as_utc
 from docustore.errors import SourceContentError, SourceRejectedError, SourceUnavailableError
 from docustore.etl.models import Window
-from docustore.etl.sources.http_page import PageMalformedError, WirePage, parse_page
+from docustore.etl.sources.http_page import PageMalformedError, PageTruncatedError, WirePage, parse_page
+from docustore.etl.sources.page_sequence import PageSequence
 from docustore.etl.sources.source import Page, Source
 from docustore.source_settings import SourceSettings
 
+REQUEST_TIMEOUT: Final = 408
 TOO_MANY_REQUESTS: Final = 429
 SERVER_ERROR: Final = 500
 # A longer `Retry-After` puts the run off, which frees the worker.
@@ -67,6 +69,12 @@ class HttpSource(Source):
         host = urlsplit(address).netloc.rpartition("@")[2]
         return _NOT_IN_A_NAME.sub("-", host.lower()).strip("-")
 
+    @classmethod
+    def place_of(cls, address: str) -> str:
+        """Return scheme, host and path; a query or a user name may contain secrets."""
+        parts = urlsplit(address)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
+
     async def clock(self) -> datetime:
         """Ask for one record and return the time that the answer states."""
         page, response = await self._get({"limit": "1"})
@@ -80,16 +88,17 @@ class HttpSource(Source):
         if cursor == FINISHED:
             return
         first = int(done) + 1
-        seen: set[str] = set()
+        sequence = PageSequence(cursor)
         while True:
             page, _ = await self._get(self._query(window, cursor))
             last = first + len(page.users) - 1
+            try:
+                sequence.add(page, delivered=last)
+            except PageMalformedError as exc:
+                raise self._bad(str(exc)) from exc
             yield Page(records=page.users, first=first, resume=f"{last}@{page.next_cursor or FINISHED}")
             if not page.next_cursor:
                 return
-            if page.next_cursor in seen:
-                raise self._bad("next_cursor came twice; the pages would never end; correct the service")
-            seen.add(page.next_cursor)
             cursor, first = page.next_cursor, last + 1
 
     def _query(self, window: Window, cursor: str) -> dict[str, str]:
@@ -112,8 +121,14 @@ class HttpSource(Source):
         ):
             with attempt:
                 response = await self._request(query)
+                return self._parsed(response), response
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def _parsed(self, response: httpx2.Response) -> WirePage:
         try:
-            return parse_page(response.content, response.headers.get("content-type", "")), response
+            return parse_page(response.content, response.headers.get("content-type", ""))
+        except PageTruncatedError as exc:
+            raise SourceUnavailableError(source=self._name, reason=f"the answer is cut short ({exc})") from exc
         except PageMalformedError as exc:
             raise self._bad(str(exc)) from exc
 
@@ -125,7 +140,7 @@ class HttpSource(Source):
         except (httpx2.TransportError, httpx2.DecodingError) as exc:
             raise SourceUnavailableError(source=self._name, reason=type(exc).__name__) from exc
         status = response.status_code
-        if status == TOO_MANY_REQUESTS or status >= SERVER_ERROR:
+        if status in {REQUEST_TIMEOUT, TOO_MANY_REQUESTS} or status >= SERVER_ERROR:
             wait = _retry_after(response.headers.get("retry-after"))
             raise SourceUnavailableError(source=self._name, reason=f"status {status}", retry_after=wait)
         if not response.is_success:

@@ -33,6 +33,35 @@ def split_array(blocks: Iterator[str], *, max_element_chars: int, is_whole_text:
         ArrayMalformedError: The text is no array, an element cannot be scanned, or the text ends early or late.
     """
     scanner = _Scanner(blocks, max_element_chars)
+    yield from _elements(scanner)
+    if is_whole_text:
+        scanner.take("")
+
+
+def split_wrapped(blocks: Iterator[str], *, key: str, max_element_chars: int) -> Iterator[str]:
+    """Yield the text of each element of the array under one key of a JSON object.
+
+    Raises:
+        ArrayMalformedError: The text is not one object with this key, or one of its parts cannot be scanned.
+    """
+    scanner = _Scanner(blocks, max_element_chars)
+    scanner.take("{")
+    while scanner.element() != f'"{key}"':
+        scanner.take(":")
+        scanner.element()
+        scanner.take(",")
+    scanner.take(":")
+    yield from _elements(scanner)
+    while scanner.peek() == ",":
+        scanner.take(",")
+        scanner.element()
+        scanner.take(":")
+        scanner.element()
+    scanner.take("}")
+    scanner.take("")
+
+
+def _elements(scanner: "_Scanner") -> Iterator[str]:
     scanner.take("[")
     if scanner.peek() != "]":
         yield scanner.element()
@@ -40,8 +69,6 @@ def split_array(blocks: Iterator[str], *, max_element_chars: int, is_whole_text:
             scanner.take(",")
             yield scanner.element()
     scanner.take("]")
-    if is_whole_text:
-        scanner.take("")
 
 
 class _Scanner:

@@ -36,7 +36,7 @@ def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, 
     """Name and describe a source given as a path, a file:// or an http(s):// address.
 
     Returns:
-        The name under which its identities are kept (`file`, or the host of an address), and its settings.
+        The name under which its identities are kept (of the file, or the host), and its settings.
 
     Raises:
         ConfigurationError: No kind reads such addresses, the address names no host, or `required` names an
@@ -48,6 +48,11 @@ def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, 
     except ValidationError as exc:
         raise configuration_error(exc, within="source") from exc
     return SOURCES[kind].name_of(address), settings
+
+
+def place_of(settings: SourceSettings) -> str:
+    """Return the address of a source in one form, without secrets, for comparisons."""
+    return SOURCES[settings.kind].place_of(settings.url)
 
 
 def _kind_of(address: str) -> SourceKind:

@@ -5,27 +5,38 @@ of the contract test in `tests/integration/etl/test_source_contract.py`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
+from docustore.errors import FieldError
 from docustore.etl.models import Window
 from docustore.source_settings import SourceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRecord:
+    """A record that the source cannot read: its bytes, and the reason."""
+
+    raw: bytes
+    error: FieldError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Some records, each as the bytes of one JSON value.
 
-    `first` is the number of the first record within the run's input, from 1 (a line number, for line-based
-    files). `resume` is the mark after this page: a reading that starts from it delivers exactly the rest.
+    `faults` are the records that the source cannot read, by number; their bytes are no JSON value. `first` is the
+    number of the first record within the run's input, from 1 (a line number, for line-based files). `resume` is
+    the mark after this page: a reading that starts from it delivers exactly the rest.
     """
 
     records: Sequence[bytes]
     first: int
     resume: str
+    faults: Mapping[int, FieldError] = field(default_factory=dict)
 
 
 class Source(ABC):
@@ -55,6 +66,11 @@ class Source(ABC):
 
         The name is the first half of its identity keys.
         """
+
+    @classmethod
+    def place_of(cls, address: str) -> str:
+        """Return the address in one comparable form, without secrets."""
+        return address
 
     @abstractmethod
     async def clock(self) -> datetime:

@@ -1,3 +1,4 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -6,8 +7,10 @@ import pytest
 from docustore.api.pagination import Position, encode_cursor
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.etl import ledger
 from docustore.etl.models import EtlRun, QuarantinedRecord, RunTrigger
 from docustore.queue import QUEUE_NAME, open_queue
+from docustore.security.models import Scope
 from tests.integration.api.conftest import Client
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -25,6 +28,41 @@ async def test_trigger_returns_the_path_of_the_run(api: Client, api_settings: Se
         [job] = [job for job in await queue.zrange(QUEUE_NAME, 0, -1) if f"run:{run['id']}:".encode() in job]
         # The queue is shared with other tests, and no worker runs here: remove the job.
         await queue.zrem(QUEUE_NAME, job)
+
+
+async def test_triggers_of_one_source_are_one_run(api: Client, database: Database) -> None:
+    """Ten clicks are one run; a run with other options is another one."""
+    answers = await asyncio.gather(*(api.post("/etl/trigger", json={"source": "crm"}) for _ in range(10)))
+    other = await api.post("/etl/trigger", json={"source": "crm", "full": True})
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert await database["etl_runs"].count_documents({}) == 2
+    assert other.json()["id"] != answers[0].json()["id"]
+
+
+async def test_trigger_starts_a_waiting_run(api: Client, database: Database) -> None:
+    """A run that waits after a transient failure starts when a person asks for it."""
+    run = (await api.post("/etl/trigger", json={"source": "crm"})).json()
+    await database["etl_runs"].update_one({}, {"$set": {"not_before": START + timedelta(days=9999)}})
+
+    again = (await api.post("/etl/trigger", json={"source": "crm"})).json()
+
+    stored = await database["etl_runs"].find_one({})
+    assert again["id"] == run["id"]
+    assert stored is not None
+    assert stored["not_before"] is None
+
+
+async def test_trigger_of_a_busy_source_names_its_run(api: Client, database: Database) -> None:
+    run = (await api.post("/etl/trigger", json={"source": "crm"})).json()
+    await ledger.claim(database, run["id"], owner="w", lease_s=60)
+
+    answer = await api.post("/etl/trigger", json={"source": "crm"})
+
+    assert answer.status_code == 409
+    assert run["id"] in answer.json()["detail"]
+    assert await database["etl_runs"].count_documents({}) == 1
 
 
 async def test_unknown_source_is_404_with_known_sources(api: Client, database: Database) -> None:
@@ -70,7 +108,7 @@ async def test_forged_cursor_is_refused(api: Client) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "cursor_invalid")
 
 
-async def test_quarantine_shows_reasons_and_raw_text(api: Client) -> None:
+async def test_quarantine_shows_reasons_and_raw_text(api: Client, keys: dict[Scope, str]) -> None:
     ids = []
     for number in range(3):
         record = QuarantinedRecord(
@@ -83,12 +121,15 @@ async def test_quarantine_shows_reasons_and_raw_text(api: Client) -> None:
 
     first = (await api.get("/etl/quarantine?limit=2")).json()
     second = (await api.get("/etl/quarantine", params={"limit": 2, "cursor": first["next_cursor"]})).json()
-    one = (await api.get(f"/etl/quarantine/{ids[0]}")).json()
+    admin = {"authorization": f"Bearer {keys[Scope.ADMIN]}"}
+    one = (await api.get(f"/etl/quarantine/{ids[0]}", headers=admin)).json()
+    without_text = (await api.get(f"/etl/quarantine/{ids[0]}")).json()
 
     assert [row["id"] for row in first["items"] + second["items"]] == ids[::-1]
     assert second["next_cursor"] is None
     assert "raw" not in first["items"][0]
     assert (one["raw"], one["errors"][0]["code"], one["state"]) == ("{raw}", "email_malformed", "open")
+    assert without_text == {**one, "raw": None}
     assert (await api.get("/etl/quarantine?state=ignored")).json()["items"] == []
     summary = (await api.get("/dashboard/summary")).json()
     assert summary["quarantine"] == [{"code": "email_malformed", "pointer": "/email", "records": 3}]

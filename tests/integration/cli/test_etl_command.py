@@ -40,6 +40,53 @@ async def test_configured_source_runs_by_its_name(settings: Settings, database: 
     assert stored["identities"][0]["key"] == "crm:1"
 
 
+async def test_two_files_are_two_sources(settings: Settings, database: Database, tmp_path: Path) -> None:
+    """Id 77 of one file is another person than id 77 of the other."""
+    for folder, email in (("a", "ada@example.org"), ("b", "bob@example.org")):
+        (tmp_path / folder).mkdir()
+        write_ndjson(tmp_path / folder / "people.ndjson", [user(77, email=email)])
+    one, same_name = (str(tmp_path / folder / "people.ndjson") for folder in ("a", "b"))
+
+    first = await run_docustore("etl", "run", one, "--json", **addresses(settings))
+    refused = await run_docustore("etl", "run", same_name, "--json", **addresses(settings))
+    named = await run_docustore("etl", "run", same_name, "--as", "others", "--json", **addresses(settings))
+    again = await run_docustore("etl", "run", one, "--json", **addresses(settings))
+
+    assert (first.document["source"], again.document["counts"]["unchanged"]) == ("people", 1)
+    assert refused.exit_code == 1
+    assert f"stands for {one}" in refused.stderr
+    assert (named.exit_code, named.document["source"]) == (0, "others")
+    assert await database.users.count_documents({}) == 2
+    assert await database.etl_runs.count_documents({}) == 3
+
+
+async def test_mistyped_address_does_not_take_the_name(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    del database
+    path = write_ndjson(tmp_path / "people.ndjson", [user(1)])
+
+    missing = await run_docustore("etl", "run", str(tmp_path / "no" / "people.ndjson"), **addresses(settings))
+    found = await run_docustore("etl", "run", str(path), **addresses(settings))
+
+    assert (missing.exit_code, found.exit_code) == (1, 0)
+
+
+async def test_name_of_a_configured_source_is_not_taken(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    path = write_ndjson(tmp_path / "crm.ndjson", [user(1)])
+    sources = json.dumps({"crm": {"kind": "http", "url": "http://127.0.0.1:1/users"}})
+    environment = {"DOCUSTORE_SOURCES": sources, **addresses(settings)}
+
+    refused = await run_docustore("etl", "run", str(path), **environment)
+    insisted = await run_docustore("etl", "run", str(path), "--as", "crm", **environment)
+
+    assert (refused.exit_code, insisted.exit_code) == (1, 0)
+    assert "the name crm stands for http://127.0.0.1:1/users" in refused.stderr
+    assert await database.users.count_documents({}) == 1
+
+
 async def test_failed_run_exits_1_with_its_record(settings: Settings, database: Database, tmp_path: Path) -> None:
     del database
     path = tmp_path / "page.ndjson"
@@ -57,7 +104,8 @@ async def test_people_read_tables(settings: Settings, database: Database, tmp_pa
 
     outcome = await run_docustore("etl", "run", str(path), **addresses(settings))
 
-    assert "file: succeeded" in outcome.stdout
+    assert "users: succeeded" in outcome.stdout
+    assert "Source name: users" in outcome.stderr
     assert "/email email_malformed" in outcome.stdout
 
 
@@ -82,7 +130,7 @@ async def test_database_without_indexes_is_refused(settings: Settings, tmp_path:
 
 async def test_busy_source_leaves_no_run_behind(settings: Settings, database: Database, tmp_path: Path) -> None:
     path = write_ndjson(tmp_path / "users.ndjson", [user(1)])
-    busy = await create_run("file", trigger=RunTrigger.API, options=RunOptions(), now=datetime.now(UTC))
+    busy = await create_run("users", trigger=RunTrigger.API, options=RunOptions(), now=datetime.now(UTC))
     await ledger.claim(database, str(busy.id), owner="somebody", lease_s=60)
 
     outcome = await run_docustore("etl", "run", str(path), **addresses(settings))

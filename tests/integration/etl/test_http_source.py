@@ -1,18 +1,25 @@
 """Runs against an HTTP service, with correct and faulty answers."""
 
+import gzip
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from docustore.database import Database
 from docustore.etl.models import EtlRun, RunState
+from docustore.etl.run import RunEnvironment
 from docustore.source_settings import SourceSettings
 from tests.http_service import Answer, HttpService, Query, http_service
 from tests.integration.etl.conftest import Run, user
 
 SERVER_TIME = "2026-11-01T12:00:00Z"
+GZIPPED = gzip.compress(json.dumps({"users": [{"id": str(uuid4())} for _ in range(99)]}).encode())
 Answering = Callable[[Query], Answer]
 
 
@@ -94,6 +101,9 @@ async def test_full_run_asks_for_everything(run_source: Run) -> None:
         Answer(status=429, headers={"retry-after": "0"}),
         Answer(status=502),
         Answer({"users": [user(1)]}, cut=True),
+        Answer(status=408),
+        Answer(b'{"users": [{"id": 1, "em'),
+        Answer(GZIPPED[: len(GZIPPED) // 2], headers={"content-encoding": "gzip"}),
     ],
 )
 async def test_transient_failure_is_retried(run_source: Run, failure: Answer) -> None:
@@ -154,7 +164,7 @@ async def test_refusal_is_final(run_source: Run, status: int) -> None:
     [
         (Answer(b"<html>Sign in</html>", headers={"content-type": "text/html"}), "HTML"),
         (Answer({"data": []}), '"users"'),
-        (Answer(b'{"users": [{"id": 1}'), "broken JSON"),
+        (Answer(b'{"users": [{"id": 1} {"id": 2}]}'), "broken JSON"),
         (Answer({"users": [], "next_cursor": "same"}), "came twice"),
     ],
 )
@@ -201,3 +211,40 @@ async def test_interrupted_run_resumes_at_its_page(database: Database, run_sourc
 
     assert [query.get("cursor") for query in service.queries] == ["c1"]
     assert (run.attempts, run.counts.read, run.counts.inserted) == (2, 2, 2)
+
+
+async def test_empty_pages_do_not_go_on_for_ever(run_source: Run) -> None:
+    cursors = count()
+
+    run, service = await ran(run_source, lambda _: page(cursor=f"c{next(cursors)}"))
+
+    assert run.state is RunState.FAILED
+    assert "100 empty pages" in (run.error or "")
+    assert len(service.queries) == 101
+
+
+async def test_trickling_body_ends_the_attempt(environment: RunEnvironment, run_source: Run) -> None:
+    """Each byte is an answer in time, so the timeout of a request never ends it."""
+    impatient = replace(
+        environment, settings=environment.settings.model_copy(update={"etl_stalled_s": 1}), is_last_resort=True
+    )
+
+    run, _ = await ran(run_source, lambda _: Answer(b"{", endless=True), with_=impatient)
+
+    assert run.state is RunState.FAILED
+    assert "no record was read or stored for 1 seconds" in (run.error or "")
+
+
+async def test_shrinking_data_is_noticed(database: Database, run_source: Run) -> None:
+    """An offset then skips a record; the watermark must not move over it."""
+
+    def shrinking(query: Query) -> Answer:
+        is_second = query.get("cursor") == "1"
+        users, cursor, total = ([user(3)], None, 2) if is_second else ([user(1)], "1", 3)
+        return Answer({"users": users, "next_cursor": cursor, "server_time": SERVER_TIME, "total": total})
+
+    run, _ = await ran(run_source, shrinking)
+
+    assert run.state is RunState.FAILED
+    assert "had 3 records in all, then 2" in (run.error or "")
+    assert await database.etl_sources.find_one({"_id": "crm"}) is None

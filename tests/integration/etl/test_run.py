@@ -31,6 +31,33 @@ async def test_run_stores_and_counts_every_record(database: Database, run_source
     assert await database.users.count_documents({}) == 3
 
 
+async def test_bad_row_is_quarantined_with_its_line(database: Database, run_source: Run, tmp_path: Path) -> None:
+    path = tmp_path / "UP.CSV"
+    path.write_text("E-Mail;Vorname;Last Name\na@x.org;Ada;May\nb@x.org;Bob;Lee;Jr\n")
+    columns = {"Vorname": "first_name"}
+
+    run = await run_source(file_source(path, columns=columns))
+
+    kept = await database.etl_quarantine.find_one({})
+    assert (run.state, run.counts.inserted, run.quality) == (RunState.SUCCEEDED, 1, {"/ field_count": 1})
+    assert kept is not None
+    assert kept["raw"] == "b@x.org;Bob;Lee;Jr\n"
+    assert kept["errors"][0]["detail"] == "line 3: the row has 4 fields, the header has 3"
+
+
+async def test_huge_bad_line_costs_one_line(database: Database, run_source: Run, tmp_path: Path) -> None:
+    """Invalid bytes are stored as escapes, which once made a document too large."""
+    path = write_ndjson(tmp_path / "a.ndjson", [user(1)])
+    path.write_bytes(path.read_bytes() + b"\xff" * 5_000_000 + b"\n")
+
+    run = await run_source(file_source(path))
+
+    kept = await database.etl_quarantine.find_one({})
+    assert (run.state, run.counts.inserted, run.counts.quarantined) == (RunState.SUCCEEDED, 1, 1)
+    assert kept is not None
+    assert kept["raw_bytes"] - kept["omitted_bytes"] == len(kept["raw"]) // len("\\xff")
+
+
 async def test_stored_user_has_the_whole_shape(database: Database, run_source: Run, tmp_path: Path) -> None:
     await run_source(file_source(write_ndjson(tmp_path / "a.ndjson", [user(1, createdAt="2020-05-01T00:00:00Z")])))
 

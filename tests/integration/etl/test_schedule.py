@@ -8,7 +8,7 @@ import pytest
 from docustore.database import Database
 from docustore.etl import ledger
 from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
-from docustore.etl.schedule import create_run, tick
+from docustore.etl.schedule import REMOVED_AFTER, create_run, tick
 from docustore.source_settings import SourceSettings
 
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -70,4 +70,29 @@ async def test_paused_source_has_no_runs(database: Database) -> None:
 async def test_attended_run_is_not_listed(database: Database, is_attended: bool, woken: int) -> None:
     await create_run("manual", trigger=RunTrigger.CLI, options=RunOptions(), now=NOON, is_attended=is_attended)
 
-    assert len(await tick(database, {}, now=NOON, max_attempts=5)) == woken
+    due = await ticked(database, NOON)
+
+    assert sorted(run.source for run in due) == ["crm"] + ["manual"] * woken
+
+
+async def test_runs_of_a_removed_source_are_closed(database: Database) -> None:
+    """The reason is said, and only later: a worker with older settings may not know a new source yet."""
+    run = await create_run("gone", trigger=RunTrigger.API, options=RunOptions(), now=NOON)
+
+    await ticked(database, NOON + REMOVED_AFTER)
+    before = await ledger.get_run(str(run.id))
+    await ticked(database, NOON + REMOVED_AFTER + timedelta(seconds=1))
+
+    closed = await ledger.get_run(str(run.id))
+    assert before.state is RunState.DUE
+    assert (closed.state, closed.error) == (RunState.CANCELLED, "source gone is no longer configured")
+    assert closed.finished_at is not None
+
+
+async def test_busy_source_is_not_listed(database: Database) -> None:
+    """No worker could take its run."""
+    running = await create_run("manual", trigger=RunTrigger.API, options=RunOptions(), now=NOON)
+    await ledger.claim(database, str(running.id), owner="w", lease_s=3600)
+    await create_run("manual", trigger=RunTrigger.API, options=RunOptions(), now=NOON)
+
+    assert [run.source for run in await ticked(database, NOON)] == ["crm"]

@@ -1,11 +1,33 @@
 import io
+from datetime import UTC, datetime
 
 from bson import ObjectId
 from rich.console import Console
 
 from docustore.cli.etl_tables import runs_table
 from docustore.clock import now_utc
-from docustore.etl.models import EtlRun, RunState, RunTrigger
+from docustore.etl.models import Counts, EtlRun, RunState, RunTrigger
+
+
+def printed(run: EtlRun) -> str:
+    narrow = Console(file=io.StringIO(), width=80)
+    narrow.print(runs_table([run]))
+    return narrow.file.getvalue()
+
+
+def test_runs_show_date_and_quarantine() -> None:
+    """Of a busy run, too: everything fits into 80 columns."""
+    started = datetime(2026, 1, 31, 12, 5, tzinfo=UTC)
+    run = EtlRun.model_construct(
+        id=ObjectId(), source="directory", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=started,
+        started_at=started, finished_at=started, counts=Counts(read=123_456, quarantined=1_234, warnings=5_678),
+    )  # fmt: skip
+
+    shown = printed(run)
+
+    assert all(text in shown for text in ("2026-01-31 12:05", "123,456", "quar.", "1,234", "warn.", "5,678"))
+    assert str(run.id) in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
 
 
 def test_ids_of_runs_are_never_cut() -> None:
@@ -14,11 +36,9 @@ def test_ids_of_runs_are_never_cut() -> None:
         id=ObjectId(), source="a-rather-long-name-of-a-source", trigger=RunTrigger.CLI, state=RunState.SUPERSEDED,
         created_at=now_utc(), started_at=now_utc(), finished_at=None,
     )  # fmt: skip
-    narrow = Console(file=io.StringIO(), width=80)
 
-    narrow.print(runs_table([run]))
+    shown = printed(run)
 
-    shown = narrow.file.getvalue()
     assert str(run.id) in shown
     assert "superseded" in shown
     assert max(len(line) for line in shown.splitlines()) <= 80

@@ -32,9 +32,13 @@ def ids(pages: list[Page]) -> list[int]:
         ("users.ndjson.gz", gzip.compress(NDJSON)),
         ("users.json", json.dumps(RECORDS, indent=2).encode()),
         ("users.json.gz", gzip.compress(json.dumps(RECORDS).encode())),
+        ("page.json", json.dumps({"users": RECORDS, "next_cursor": None}, indent=2).encode()),
+        ("page.json", json.dumps({"total": 7, "server_time": "x", "users": RECORDS}).encode()),
         ("bom.json", b"\xef\xbb\xbf" + json.dumps(RECORDS).encode()),
         ("bom.jsonl", b"\xef\xbb\xbf" + NDJSON),
         ("users.csv", b"id,email\n" + b"".join(b"%d,u%d@example.org\r\n" % (n, n) for n in range(7))),
+        ("UP.CSV", b"ID;E-MAIL\r\n" + b"".join(b"%d;u@example.org\r\n" % n for n in range(7))),
+        ("users.tsv", b"id\temail\n" + b"".join(b"%d\tu@example.org\n" % n for n in range(7))),
         ("users.csv.gz", gzip.compress(b"id,email\n" + b"".join(b"%d,u@example.org\n" % n for n in range(7)))),
     ],
 )
@@ -90,7 +94,13 @@ async def test_csv_columns_find_the_profile(tmp_path: Path) -> None:
         ("a.json", b'[{"id": 1}, {"id"', "array is broken"),
         ("a.json", b'[{"id": 1}]\n[{"id": 2}]\n', "array is broken"),
         ("a.json", b'[{"id": 1}]' + b" " * (BLOCK_CHARS + 1) + b'{"id": 2}', "array is broken"),
-        ("a.csv", b"id,email\n1,J\xf6rg@example.org\n", "UTF-8"),
+        # The second page would be lost silently.
+        ("a.ndjson", b'{"users": [{"id": 1}]}\n{"users": [{"id": 2}]}\n', "array is broken"),
+        ("a.json", b'{"users": [{"id": 1}]', "array is broken"),
+        ("a.csv", b"\xff\xfe\0\0", "first line"),
+        ("a.csv", b"1,ada@example.org\n2,bob@example.org\n", "setting `columns`"),
+        ("a.csv", b"email,E-Mail\na@b.org,c@d.org\n", "several columns give email"),
+        ("a.csv", b'id,"email\n1,a@b.org\n', "the header is not a line"),
     ],
 )
 async def test_bad_file_says_its_fault(tmp_path: Path, name: str, content: bytes, reason: str) -> None:

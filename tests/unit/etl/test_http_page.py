@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from docustore.etl.sources.http_page import PageMalformedError, parse_page
+from docustore.etl.sources.http_page import PageMalformedError, PageTruncatedError, parse_page
 
 
 def test_records_keep_their_bytes() -> None:
@@ -99,3 +99,27 @@ def test_time_of_the_service_is_aware_or_none(users: str) -> None:
 def test_lenient_way_refuses_what_is_no_page(body: bytes, content_type: str, reason: str) -> None:
     with pytest.raises(PageMalformedError, match=reason):
         parse_page(body, content_type)
+
+
+WHOLE = b'{"next_cursor": null, "users": [{"name": "Ada \\"x\\"", "x": -1.5, "y": true}, {"id": 2}], "total": 2}'
+
+
+@pytest.mark.parametrize("size", range(len(WHOLE)))
+def test_body_cut_anywhere_is_truncated(size: int) -> None:
+    """It is retried; a page that is broken in the middle is not."""
+    with pytest.raises(PageTruncatedError):
+        parse_page(WHOLE[:size], "application/json")
+
+
+@pytest.mark.parametrize("body", [b'{"users": [{"id": 1} {"id": 2}]}', b'{"users": [}', b"OK", b"[1, 2"])
+def test_body_broken_in_the_middle_is_not_truncated(body: bytes) -> None:
+    with pytest.raises(PageMalformedError) as raised:
+        parse_page(body, "application/json")
+
+    assert not isinstance(raised.value, PageTruncatedError)
+
+
+@pytest.mark.parametrize(("total", "expected"), [("3", 3), ("0", 0), ("true", None), ('"3"', None), ("{}", None)])
+@pytest.mark.parametrize("users", ['[{"id": 1}]', '[{"id": NaN}]'])
+def test_total_is_read_if_it_is_a_number(users: str, total: str, expected: int | None) -> None:
+    assert parse_page(f'{{"users": {users}, "total": {total}}}'.encode(), "").total == expected

@@ -3,15 +3,18 @@
 import pytest
 
 from docustore.errors import ConfigurationError
-from docustore.etl.sources.registry import source_by_address
-from docustore.source_settings import SourceKind
+from docustore.etl.sources.registry import place_of, source_by_address
+from docustore.source_settings import SOURCE_NAME, SourceKind
 
 
 @pytest.mark.parametrize(
     ("address", "name", "kind"),
     [
-        ("people.csv", "file", SourceKind.FILE),
-        ("file:///data/people.csv", "file", SourceKind.FILE),
+        ("people.csv", "people", SourceKind.FILE),
+        ("file:///data/HR%20Export.2026-11.ndjson.gz", "hr-export-2026-11", SourceKind.FILE),
+        ("/data/local.csv", "file", SourceKind.FILE),
+        ("/data/___.csv.gz", "file", SourceKind.FILE),
+        ("/data/" + "x" * 99 + ".JSON", "x" * 63, SourceKind.FILE),
         ("https://Crm.example.org:8443/users?tenant=5", "crm-example-org-8443", SourceKind.HTTP),
         ("http://reader:secret@127.0.0.1/users", "127-0-0-1", SourceKind.HTTP),
     ],
@@ -20,6 +23,25 @@ def test_source_is_named_after_its_address(address: str, name: str, kind: Source
     found, source = source_by_address(address, required=("email",))
 
     assert (found, source.kind, source.url, source.schedule) == (name, kind, address, "off")
+    assert SOURCE_NAME.fullmatch(found)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("/data/a.csv", "file:///data/a.csv", True),
+        ("/data/../data/a.csv", "/data/a.csv", True),
+        ("/data/a.csv", "/other/a.csv", False),
+        ("http://me:secret@h.test/users?token=x", "http://H.test/users/", True),
+        ("http://h.test/users", "http://h.test/staff", False),
+    ],
+)
+def test_places_are_compared_without_secrets(one: str, other: str, *, is_same: bool) -> None:
+    places = [place_of(source_by_address(address, required=("email",))[1]) for address in (one, other)]
+
+    assert (places[0] == places[1]) is is_same
+    assert "secret" not in places[0]
+    assert "token" not in places[0]
 
 
 @pytest.mark.parametrize(

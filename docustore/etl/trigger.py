@@ -1,0 +1,53 @@
+"""Create a run that the API was asked for, unless it would be a second one."""
+
+from datetime import datetime
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from docustore.database import Database
+from docustore.errors import SourceBusyError
+from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
+
+
+async def trigger_run(database: Database, source: str, *, options: RunOptions, now: datetime) -> EtlRun:
+    """Return a due run of the source with these options; create it if there is none.
+
+    A run that waits after a transient failure is due at once. Of any number of concurrent triggers, one creates a
+    run, and the others return it.
+
+    Raises:
+        SourceBusyError: A run of the source is running; the error names it.
+    """
+
+    async def find_or_create(session: AsyncClientSession) -> EtlRun:
+        # Two transactions that write one document conflict. The second starts over and finds the run of the first.
+        await database[SOURCES].update_one(
+            {"_id": source},
+            {"$inc": {"triggers": 1}, "$setOnInsert": {"paused": False}},
+            upsert=True,
+            session=session,
+        )
+        running = {"source": source, "state": RunState.RUNNING}
+        if (busy := await database[RUNS].find_one(running, {"_id": 1}, session=session)) is not None:
+            raise SourceBusyError(source=source, run_id=str(busy["_id"]))
+        waiting = {
+            "source": source,
+            "state": RunState.DUE,
+            "is_attended": {"$ne": True},
+            **{f"options.{name}": value for name, value in options.model_dump().items()},
+        }
+        found = await database[RUNS].find_one_and_update(
+            waiting, {"$set": {"not_before": None}}, return_document=ReturnDocument.AFTER, session=session
+        )
+        run: EtlRun
+        if found is not None:
+            run = EtlRun.model_validate(found)
+            return run
+        run = EtlRun(source=source, trigger=RunTrigger.API, options=options, created_at=now)
+        await run.insert(session=session)
+        return run
+
+    async with database.client.start_session() as session:
+        run: EtlRun = await session.with_transaction(find_or_create)
+        return run
