@@ -5,6 +5,7 @@ from typing import Final
 from indexes.changes import CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import ETL_QUARANTINE, ETL_RUNS, ETL_SOURCES, ETL_TOMBSTONES
+from indexes.migrations import SCHEMA_MIGRATIONS
 from indexes.security import API_KEYS
 from indexes.users import IDEMPOTENCY_KEYS, USERS
 
@@ -20,4 +21,5 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     ETL_TOMBSTONES,
     API_KEYS,
     IDEMPOTENCY_KEYS,
+    SCHEMA_MIGRATIONS,
 )

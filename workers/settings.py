@@ -20,6 +20,7 @@ from docustore.document_models import open_database
 from docustore.etl.preconditions import require_unique_indexes
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
+from docustore.migrations.precondition import require_known_store
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
 from workers.tasks import run_etl, tick
 
@@ -39,6 +40,7 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     ctx["settings"] = settings
     ctx["owner"] = f"{socket.gethostname()}:{os.getpid()}"
     ctx["database"] = await stack.enter_async_context(open_database(settings, app_name="docustore-worker"))
+    await require_known_store(ctx["database"])
     await require_unique_indexes(ctx["database"])
     await tick(ctx)  # type: ignore[arg-type]  # arq's dict holds the keys of WorkerContext now
 

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
     "indexes": "docustore.cli.indexes:indexes",
+    "migrate": "docustore.cli.migrate:migrate",
     "keys": "docustore.cli.keys:keys",
     "doctor": "docustore.cli.doctor:doctor",
 }

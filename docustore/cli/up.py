@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.deploy import deployed
 from docustore.cli.follow import following_logs
 from docustore.cli.output import notices
 from docustore.config import Settings
@@ -19,7 +20,6 @@ from docustore.embedded.resolve import with_servers
 from docustore.embedded.service import whole_service
 from docustore.embedded.supervisor import running_service
 from docustore.security.api_keys import ensure_bootstrap_key
-from indexes.deploy_step import applied
 
 LEFT_BY_DEMO: Final = (
     "The store holds the generated users of a demonstration. To start without them, stop this process, "
@@ -40,7 +40,7 @@ async def up(invocation: Invocation, *, port: int | None, host: str | None, verb
         async with (
             following_logs(settings.data_dir / "logs", enabled=verbose),
             running_service(
-                settings, plan=whole_service(applied), hurry=invocation.interruption.hurry
+                settings, plan=whole_service(deployed), hurry=invocation.interruption.hurry
             ) as endpoints,
         ):
             admin_key = await _first_admin_key(settings, endpoints)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-ONE_SHOTS = {"mongodb-init", "create-indexes"}
+ONE_SHOTS = {"mongodb-init", "create-indexes", "migrate"}
 PROCESSES = {"api", "worker", "listener"}
 EVERY_SERVICE = pytest.mark.parametrize("name", sorted(SERVICES))
 
@@ -84,7 +84,9 @@ def test_service_waits_for_what_it_needs(name: str) -> None:
         wanted = "service_completed_successfully" if other in ONE_SHOTS else "service_healthy"
         assert need["condition"] == wanted
     if name in PROCESSES:
-        assert set(needs) == {"create-indexes", "valkey"}
+        assert set(needs) == {"migrate", "valkey"}
+    if name == "migrate":
+        assert set(needs) == {"create-indexes"}
 
 
 @EVERY_SERVICE
