@@ -5,6 +5,7 @@ import lzma
 from pathlib import Path
 from typing import Any
 
+from bson import Timestamp
 from bson.json_util import CANONICAL_JSON_OPTIONS, loads
 
 from docustore.database import Database
@@ -43,6 +44,7 @@ async def restore(database: Database) -> None:
     for name, documents in old_documents().items():
         await database[name].insert_many(documents)
     await apply_indexes(database)
-    time = (await database.command("ping"))["operationTime"]
+    last = (await database.command("ping"))["operationTime"]
+    time = Timestamp(last.time, last.inc + 1)
     moved = {"start_at": time, "cluster_time": time, "owner": None, "lease_expires_at": None}
     await database["change_positions"].update_one({"_id": "users"}, {"$set": moved, "$unset": {"token": ""}})
