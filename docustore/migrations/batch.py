@@ -5,6 +5,7 @@ checkpoint with the counts. So a batch counts exactly once, also after SIGKILL. 
 comes first ends the transaction; the batch is read again and has that write.
 """
 
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,9 +49,9 @@ class Slice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """The seconds and the lost races since the last batch."""
+    """What a batch cost: it began at `since`, on the monotonic clock."""
 
-    elapsed_s: float = 0.0
+    since: float
     lost_races: int = 0
 
 
@@ -209,7 +210,7 @@ async def _record(
         "counts.conflicts": len(result.conflicts),
         "changed_in_pass": result.changed,
         "counts.lost_races": spent.lost_races,
-        "duration_s": spent.elapsed_s,
+        "duration_s": time.monotonic() - spent.since,
     }
     listed = [conflict.as_document() for conflict in result.conflicts]
     await database[SCHEMA_MIGRATIONS].update_one(

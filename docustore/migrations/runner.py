@@ -190,7 +190,7 @@ class _Run:
         while True:
             await self._check_health()
             part = Slice(after=after, limit=pace.limit(size), refused=self.refused, only=self.only)
-            spent = Spent(elapsed_s=time.monotonic() - worked_at, lost_races=lost)
+            spent = Spent(since=worked_at, lost_races=lost)
             result = await self._attempt(part, spent)
             if result is None:
                 if time.monotonic() - moved_at > GIVE_UP_AFTER_S:

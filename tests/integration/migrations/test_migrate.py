@@ -302,7 +302,7 @@ async def test_fenced_runner_writes_nothing_more(database: Database) -> None:
         await database[SCHEMA_MIGRATIONS].update_one({"_id": LEASE_ID}, {"$inc": {"fence": 1}})
         part = Slice(after=None, limit=10, refused={})
         with pytest.raises(MigrationFencedError):
-            await migrate_batch(lease, migration, Direction.UP, part, spent=Spent())
+            await migrate_batch(lease, migration, Direction.UP, part, spent=Spent(since=0))
 
     assert await database["users"].count_documents({"identities.hash": DIGEST}) == 1
 

@@ -19,6 +19,26 @@ def test_only_differences_are_written_with_version_and_cause() -> None:
     assert found == {"$set": {"name": "b", "version": 5, "updated_by": "migration:0007"}}
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ([{"k": 1, "h": 1}, {"k": 2, "h": 2}], [{"k": 1, "h": 1}, {"k": 2, "h": 3}], {"name.1.h": 3}),
+        ([{"k": 1, "h": 1}], [{"k": 2, "h": 2}], {"name.0.k": 2, "name.0.h": 2}),
+        # The path of these would mean something else, or would leave a field behind.
+        ([{"k": 1}], [{"k": 2}, {"k": 3}], {"name": [{"k": 2}, {"k": 3}]}),
+        ([{"k": 1, "h": 1}], [{"k": 2}], {"name": [{"k": 2}]}),
+        ([{"a.b": 1}], [{"a.b": 2}], {"name": [{"a.b": 2}]}),
+        ([{"$a": 1}], [{"$a": 2}], {"name": [{"$a": 2}]}),
+        (["x"], ["y"], {"name": ["y"]}),
+        ([{"k": 1}], 5, {"name": 5}),
+    ],
+)
+def test_only_the_changed_fields_of_a_list_are_written(before: Any, after: Any, expected: dict[str, Any]) -> None:
+    found = update({"name": before, "version": 1}, {"name": after, "version": 1})["$set"]
+
+    assert found == {**expected, "version": 2, "updated_by": "migration:0007"}
+
+
 def test_removed_and_added_fields_are_told_apart() -> None:
     found = update({"old": 1, "version": 1}, {"new": None, "version": 1})
 
