@@ -1,4 +1,4 @@
-"""`python -m benchmarks.migrate [USERS]`: rate and memory of `docustore migrate up`.
+"""Rate and memory of `docustore migrate up`: `python -m benchmarks.migrate`.
 
 It fills a store of its own with users of the first shape and runs the command on it. Every user has to be written.
 """
