@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         LostPositionPolicy.SNAPSHOT,
         description="when the oplog no longer reaches back: `snapshot`, `fail` or `reset`",
     )
+    migrate_max_lag_s: float = Field(
+        30.0, ge=0, description="a migration stops when a secondary is more seconds than this behind"
+    )
+    migrate_min_free_mb: int = Field(
+        1000, ge=0, description="a migration stops when MongoDB's disk has fewer free megabytes than this"
+    )
     alert_urls: tuple[str, ...] = Field(
         (),
         description="http(s) URLs (JSON array) that get a POST when a run finally fails or the listener stops",

@@ -24,6 +24,12 @@
     │   ├── SnapshotExpiredError       the snapshot expired before all users were read
     │   └── RecoveryLoopError          the position was lost several times in a row
     ├── SchemaDriftError               indexes or validators differ; a person must decide
+    │   ├── StoreTooNewError           a newer version has migrated the store
+    │   └── MigrationError             a migration cannot start or continue; the message says what to run
+    │       ├── MigrationUnknownError
+    │       ├── MigrationChangedError  the module of an applied migration was changed
+    │       ├── MigrationStoppedError  a secondary is behind, or the disk is nearly full
+    │       └── MigrationFencedError   another runner has taken over
     ├── NotFoundError                  a user, run, source or key does not exist
     ├── UserGoneError                  the user was deleted
     ├── EmailTakenError                another user has the e-mail address
@@ -248,6 +254,60 @@ class RecoveryLoopError(ListenerError):
 
 class SchemaDriftError(DocustoreError):
     """The database differs from the declarations; an automatic change is not safe."""
+
+
+class StoreTooNewError(SchemaDriftError):
+    """A newer version of docustore has migrated the store."""
+
+    def __init__(self, *, found: int, known: int) -> None:
+        super().__init__(
+            f"the store has migration {found}, this version knows migrations up to {known}: start the newer "
+            f"version, or run `docustore migrate down --to {known}` with it"
+        )
+        self.found = found
+        self.known = known
+
+
+class MigrationError(SchemaDriftError):
+    """A migration cannot start or continue; the message names the next step."""
+
+
+class MigrationUnknownError(MigrationError):
+    """There is no migration with this number."""
+
+    def __init__(self, *, number: int, newest: int) -> None:
+        super().__init__(
+            f"there is no migration {number}: the numbers are 0 to {newest}; see `docustore migrate status`"
+        )
+        self.number = number
+
+
+class MigrationChangedError(MigrationError):
+    """The module of an applied migration is not the one that was applied."""
+
+    def __init__(self, *, number: int, name: str) -> None:
+        super().__init__(
+            f"migration {number} ({name}) was applied and its module has changed since: restore the module and "
+            "write a new migration. If the change moves no document differently, run "
+            f"`docustore migrate baseline --to {number}`"
+        )
+        self.number = number
+
+
+class MigrationStoppedError(MigrationError):
+    """The server is not well enough to continue; everything so far is kept."""
+
+    def __init__(self, *, number: int, problem: str) -> None:
+        super().__init__(f"migration {number} stopped: {problem}; then run the command again, it continues")
+        self.number = number
+        self.problem = problem
+
+
+class MigrationFencedError(MigrationError):
+    """Another runner has taken over; the batch in progress was not written."""
+
+    def __init__(self) -> None:
+        super().__init__("another process migrates this store: see `docustore migrate status`")
 
 
 class NotFoundError(DocustoreError):

@@ -5,6 +5,7 @@ from typing import Final
 from indexes.changes import CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import ETL_QUARANTINE, ETL_RUNS, ETL_SOURCES, ETL_TOMBSTONES
+from indexes.migrations import SCHEMA_MIGRATIONS
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, USERS
 
@@ -22,4 +23,5 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     SESSIONS,
     LOGIN_TOKENS,
     IDEMPOTENCY_KEYS,
+    SCHEMA_MIGRATIONS,
 )

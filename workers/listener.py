@@ -25,6 +25,7 @@ from docustore.document_models import open_database
 from docustore.errors import ConfigurationError, DocustoreError
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
+from docustore.migrations.precondition import require_known_store
 
 log = structlog.get_logger()
 # Longer than any batch, shorter than the grace period of a supervisor or container.
@@ -68,6 +69,7 @@ async def _listen(settings: Settings) -> int:
     cut_off = asyncio.create_task(_cut_off_after(stop, grace_s=STOP_GRACE_S))
     try:
         async with open_database(settings, app_name="docustore-listener") as database:
+            await require_known_store(database)
             log.info("listener.started", database=database.name)
             await listen(database, settings, stop=stop)
     except Exception as exc:

@@ -21,6 +21,7 @@ from docustore.etl.preconditions import require_unique_indexes
 from docustore.etl.run import RunEnvironment
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
+from docustore.migrations.precondition import require_known_store
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
 from workers.active_runs import ActiveRuns
 from workers.tasks import run_etl, tick
@@ -43,6 +44,7 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     ctx["settings"] = settings
     owner = f"{socket.gethostname()}:{os.getpid()}"
     database = await stack.enter_async_context(open_database(settings, app_name="docustore-worker"))
+    await require_known_store(database)
     await require_unique_indexes(database)
     environment = RunEnvironment(database=database, settings=settings, owner=owner)
     ctx["database"] = database

@@ -22,6 +22,7 @@ from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
+from docustore.migrations.precondition import require_known_store
 from docustore.queue import open_queue
 from docustore.security.authentication import authorise
 from docustore.security.client_address import networks
@@ -108,6 +109,7 @@ def _lifespan(settings: Settings) -> Lifespan:
     async def connected(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             app.state.database = await stack.enter_async_context(open_database(settings, app_name="docustore-api"))
+            await require_known_store(app.state.database)
             app.state.queue = await stack.enter_async_context(open_queue(settings))
             app.state.user_lookup = UserLookup()
             app.state.limiter = Limiter(app.state.queue, settings)

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from docustore.cli.command import Invocation, command, show_passwords_option
+from docustore.cli.deploy import deployed
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.login_link import LINK_MINUTES, new_login_link, open_in_browser
 from docustore.cli.output import notices
@@ -33,7 +34,6 @@ from docustore.errors import DemoError
 from docustore.security.admin_key import require_strong_admin_key
 from docustore.security.models import Scope
 from docustore.source_settings import SourceKind, SourceSettings
-from indexes.deploy_step import applied
 
 MADE_UP_REQUIRED: Final = ("email", "first_name", "last_name")
 # Real files often hold single names; the demonstration accepts them.
@@ -103,14 +103,14 @@ def _settings(configured: Settings, upstream: Upstream, *, required: tuple[str, 
 
 
 async def _prepare(settings: Settings) -> None:
-    """Empty the database of an earlier demonstration, then apply the indexes."""
+    """Empty the database of an earlier demonstration, then run the deploy step."""
     async with connect(settings, app_name="docustore-demo") as database:
         if not await make_empty(database):
             raise DemoError(
                 "the database holds users that are not from a demonstration: pass another --data-dir, "
                 "or set another DOCUSTORE_MONGODB_DATABASE"
             )
-    await applied(settings)
+    await deployed(settings)
 
 
 async def _played(settings: Settings, endpoints: Endpoints, upstream: Upstream, report: Report) -> Outcome:

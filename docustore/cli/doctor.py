@@ -12,6 +12,7 @@ from docustore.cli.checks.admin_key import admin_key_finding
 from docustore.cli.checks.finding import Finding, FindingStatus, failed, ok
 from docustore.cli.checks.indexes import indexes_finding
 from docustore.cli.checks.machine import data_folder, free_disk, python_version, server_binaries
+from docustore.cli.checks.migrations import migrations_finding
 from docustore.cli.checks.mongodb import mongodb_findings
 from docustore.cli.checks.valkey import valkey_findings
 from docustore.cli.command import Invocation, command
@@ -67,6 +68,7 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
         yield finding
     if is_mongodb_well:
         yield await indexes_finding(settings, are_servers_embedded=are_embedded)
+        yield await migrations_finding(settings, are_servers_embedded=are_embedded)
 
 
 def _table(findings: Sequence[Finding]) -> RenderableType:

@@ -31,6 +31,7 @@ from docustore.etl.schedule import create_run
 from docustore.etl.source_names import remember_address, require_own_name
 from docustore.etl.sources.registry import source_by_address
 from docustore.gc_tuning import tune_gc
+from docustore.migrations.precondition import require_known_store
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 from indexes.deploy_step import applied
 
@@ -184,6 +185,7 @@ async def _executed(run_id: str, source: SourceSettings, environment: RunEnviron
 async def _prepare(database: Database, settings: Settings, *, is_embedded: bool) -> None:
     if is_embedded and not await has_unique_indexes(database):
         await applied(settings)
+    await require_known_store(database)
     await require_unique_indexes(database)
 
 

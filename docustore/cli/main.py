@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "etl": "docustore.cli.etl:etl",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",
+    "migrate": "docustore.cli.migrate:migrate",
     "keys": "docustore.cli.keys:keys",
     "sessions": "docustore.cli.sessions:sessions",
     "limits": "docustore.cli.limits:limits",

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command, show_passwords_option
+from docustore.cli.deploy import deployed
 from docustore.cli.follow import following_logs
 from docustore.cli.login_link import LINK_MINUTES, new_login_link, open_in_browser
 from docustore.cli.output import notices
@@ -22,7 +23,6 @@ from docustore.embedded.supervisor import running_service
 from docustore.security.admin_key import require_strong_admin_key
 from docustore.security.api_keys import ensure_bootstrap_key
 from docustore.security.models import Scope
-from indexes.deploy_step import applied
 
 LEFT_BY_DEMO: Final = (
     "The store holds the generated users of a demonstration. To start without them, stop this process, "
@@ -47,7 +47,7 @@ async def up(
         async with (
             following_logs(settings.data_dir / "logs", enabled=verbose),
             running_service(
-                settings, plan=whole_service(applied), hurry=invocation.interruption.hurry
+                settings, plan=whole_service(deployed), hurry=invocation.interruption.hurry
             ) as endpoints,
         ):
             admin_key, link = await _ways_in(settings, endpoints)

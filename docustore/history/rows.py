@@ -15,6 +15,7 @@ BOOKKEEPING: Final = frozenset(
         "_id",
         "identities",
         "local_roles",
+        "migrated",
         "search_terms",
         "updated_at",
         "updated_by",

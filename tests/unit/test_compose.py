@@ -22,7 +22,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 MEMBERS = {"mongodb-1", "mongodb-2", "mongodb-3"}
 # https://jira.mongodb.org/browse/SERVER-115508
 FIRST_FIXED_VERSION = (7, 0, 28)
-ONE_SHOTS = {"mongodb-init", "create-indexes"}
+ONE_SHOTS = {"mongodb-init", "create-indexes", "migrate"}
 PROCESSES = {"api", "worker", "listener"}
 EVERY_SERVICE = pytest.mark.parametrize("name", sorted(SERVICES))
 
@@ -96,7 +96,9 @@ def test_service_waits_for_what_it_needs(name: str) -> None:
         wanted = "service_completed_successfully" if other in ONE_SHOTS else "service_healthy"
         assert need["condition"] == wanted
     if name in PROCESSES:
-        assert set(needs) == {"create-indexes", "valkey"}
+        assert set(needs) == {"migrate", "valkey"}
+    if name == "migrate":
+        assert set(needs) == {"create-indexes"}
 
 
 @EVERY_SERVICE

@@ -12,6 +12,7 @@ from docustore.etl.models import Counts, RunState
 from docustore.etl.run import RunEnvironment
 from docustore.etl.run_record import run_record
 from docustore.users.fields import completed_fields
+from docustore.users.stored import SCHEMA_VERSION
 from tests.integration.etl.conftest import Run, file_source, user, write_ndjson
 
 LATER = {"modified_at": "2026-02-01T00:00:00Z"}
@@ -75,7 +76,7 @@ async def test_stored_user_has_the_whole_shape(database: Database, run_source: R
         **mapped,
         "local_roles": [],
         "search_terms": ["1", "example", "example.org", "org", "user", "user1", "user1@example.org"],
-        "updated_by": "etl:crm", "deleted_at": None, "version": 1, "schema_version": 1,
+        "updated_by": "etl:crm", "deleted_at": None, "version": 1, "schema_version": SCHEMA_VERSION,
     }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Migrations: move the stored users to the shape of this version, and back."""
