@@ -5,7 +5,8 @@
     │   ├── DatabaseUnavailableError   no primary, no connection
     │   ├── QueueUnavailableError      Valkey does not answer
     │   ├── SourceUnavailableError     an upstream system does not answer, or asks to retry later
-    │   └── UserBusyError              other writers keep changing the user
+    │   ├── UserBusyError              other writers keep changing the user
+    │   └── RecordsBusyError           other writers keep changing the users of a batch
     ├── ConfigurationError             a setting is invalid; the message names it
     ├── EmbeddedServerError            a local server cannot be started; the message says what to do
     │   └── DataDirBusyError           another live process uses the data folder
@@ -90,6 +91,13 @@ class UserBusyError(RetryableError):
             f"other writers keep changing user {user_id}; send the request again", retry_after=timedelta(seconds=1)
         )
         self.user_id = user_id
+
+
+class RecordsBusyError(RetryableError):
+    """Other writers changed the same users first, six times in a row."""
+
+    def __init__(self) -> None:
+        super().__init__("other writers keep changing the users of this run; it continues later")
 
 
 class ConfigurationError(DocustoreError):

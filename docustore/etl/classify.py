@@ -1,8 +1,9 @@
 """Decide how a batch of valid records changes the stored users. Pure.
 
 The records are applied one after another to the users in memory, by the rules of `docustore.users.identities`. The
-plan is the difference between before and after, with at most one write per user. So the size of a batch and the
-order of its records can change the number of writes, but not the result.
+plan is the difference between before and after, with at most one write per user. Users that exchange identities
+are one move, which is written in one transaction. So the size of a batch and the order of its records can change
+the number of writes, but not the result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from docustore.etl.connected import connected
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
 from docustore.users.identities import (
@@ -50,13 +52,27 @@ class UserWrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchPlan:
-    """The writes of a batch, and the outcome of each record after them.
+class Move:
+    """The writes to users that exchange identities; all of them succeed, or none.
 
-    `tombstones` maps the keys of identities that the store does not know to the times of their ends.
+    `records` may have more indexes than the writes: a record may have changed only a user that existed within the
+    batch, before another record moved its identity on.
     """
 
     writes: list[UserWrite]
+    records: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """The writes of a batch, and the outcome of each record after them.
+
+    `writes` change one user each and do not depend on each other. `tombstones` maps the keys of identities that
+    the store does not know to the times of their ends.
+    """
+
+    writes: list[UserWrite]
+    moves: list[Move]
     outcomes: list[Outcome]
     tombstones: dict[str, datetime]
 
@@ -111,13 +127,27 @@ class _Planner:
         self._pending: dict[str, datetime] = dict(tombstones)
         self._new_tombstones: dict[str, datetime] = {}
         self._touched: dict[int, _Group] = {}
+        self._has_moves = False
         for user in users:
             self._add(_Group(user, {entry["key"]: entry for entry in with_values(user)}, user["email"]))
 
     def plan(self, records: Sequence[UserRecord]) -> BatchPlan:
         outcomes = [self._apply(index, record) for index, record in enumerate(records)]
-        writes = [write for group in self._touched.values() if (write := _write_of(group)) is not None]
-        return BatchPlan(writes=writes, outcomes=outcomes, tombstones=self._new_tombstones)
+        apart, together = self._separated()
+        return BatchPlan(
+            writes=_writes_of(apart),
+            moves=[move for groups in together if (move := _move_of(groups)).writes],
+            outcomes=outcomes,
+            tombstones=self._new_tombstones,
+        )
+
+    def _separated(self) -> tuple[list[_Group], list[list[_Group]]]:
+        """Return the groups that changed alone, and those that exchanged identities."""
+        touched = list(self._touched.values())
+        if not self._has_moves:
+            return touched, []
+        parts = [[touched[index] for index in part] for part in connected([group.records for group in touched])]
+        return [part[0] for part in parts if len(part) == 1], [part for part in parts if len(part) > 1]
 
     def _add(self, group: _Group) -> None:
         for key in group.identities:
@@ -202,6 +232,7 @@ class _Planner:
         self._rederive(index, group)
 
     def _take_out(self, index: int, group: _Group, key: str) -> None:
+        self._has_moves = True
         del group.identities[key]
         del self._by_key[key]
         self._rederive(index, group)
@@ -234,6 +265,15 @@ def _entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
 
 # Equal to no value, so that a field without a stored value counts as changed.
 _ABSENT: Final = object()
+
+
+def _move_of(groups: Sequence[_Group]) -> Move:
+    records = frozenset(index for group in groups for index in group.records)
+    return Move(writes=_writes_of(groups), records=records)
+
+
+def _writes_of(groups: Iterable[_Group]) -> list[UserWrite]:
+    return [write for group in groups if (write := _write_of(group)) is not None]
 
 
 def _write_of(group: _Group) -> UserWrite | None:
