@@ -1,4 +1,4 @@
-"""Turn planned writes into operations of the driver, and its refusals into records."""
+"""Turn planned writes into operations of the driver."""
 
 from collections.abc import Iterable
 from datetime import datetime
