@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from docustore.etl.connected import connected
+from docustore.etl.entries import entry_of, with_rivals
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
 from docustore.users.identities import (
@@ -99,10 +100,12 @@ def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
 
     A digest of an older version does not count as known: the record is written again, with all fields of this
     version. A digest of a newer version counts as known: an old process must not remove fields that a newer
-    process has written.
+    process has written. A version without a time is also known if the stored one replaced it.
     """
-    if not record.is_time_observed and identity["modified_at"] != record.modified_at:
+    if record.is_settled or (not record.is_time_observed and identity["modified_at"] != record.modified_at):
         return False
+    if record.is_time_observed and record.hash in identity.get("rivals", ()):
+        return True
     stored: str = identity["hash"]
     return stored == record.hash or (record.values is not None and hash_version(stored) > HASH_VERSION)
 
@@ -160,7 +163,7 @@ class _Planner:
         if record.values is None:
             return self._end_unknown(record) if group is None else self._end(index, record, group)
         if group is None:
-            return self._attach(index, _entry_of(record, self._pending.get(record.key)))
+            return self._attach(index, entry_of(record, self._pending.get(record.key)))
         known = group.identities[record.key]
         if is_known(record, known):
             return Outcome.UNCHANGED
@@ -170,8 +173,13 @@ class _Planner:
             than_modified_at=known["modified_at"],
             than_values=known["values"],
         ):
+            if record.is_time_observed and record.modified_at == known["modified_at"]:
+                self._put(index, group, with_rivals(known, [*known.get("rivals", ()), record.hash]))
             return Outcome.STALE
-        self._replace(index, group, _entry_of(record, known.get("deleted_at")), known)
+        entry = entry_of(record, known.get("deleted_at"))
+        if record.is_time_observed:
+            entry = with_rivals(entry, [*known.get("rivals", ()), known["hash"]])
+        self._replace(index, group, entry, known)
         return Outcome.UPDATED
 
     def _end_unknown(self, record: UserRecord) -> Outcome:
@@ -247,20 +255,6 @@ class _Planner:
         group.email = winner_of(list(group.identities.values()))["values"]["email"]
         if not group.is_deleted:
             self._by_email.setdefault(group.email, group)
-
-
-def _entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
-    if record.values is None:  # pragma: no cover  # callers handle tombstones first
-        raise AssertionError(record.key)
-    entry: IdentityEntry = {
-        "key": record.key,
-        "modified_at": record.modified_at,
-        "hash": record.hash,
-        "values": record.values,
-    }
-    if ended is not None and ended >= record.modified_at:
-        entry["deleted_at"] = ended
-    return entry
 
 
 # Equal to no value, so that a field without a stored value counts as changed.

@@ -31,11 +31,13 @@ ROUNDS_TOGETHER: Final = 2
 ROUNDS_ALONE: Final = 4
 # The outcomes that may have brought an identity into the store.
 ARRIVALS: Final = frozenset({Outcome.INSERTED, Outcome.UPDATED})
-# Everything that `is_known` and `_outcome_of_known` read.
+# Everything that `is_known`, `Observed` and `_outcome_of_known` read.
 _VERSIONS: Final = {
     "identities.key": 1,
     "identities.hash": 1,
     "identities.modified_at": 1,
+    "identities.deleted_at": 1,
+    "identities.rivals": 1,
     "version": 1,
     "updated_at": 1,
 }
@@ -99,6 +101,7 @@ class _Batch:
                 identities[identity["key"]] = (identity, user)
         for index, record in enumerate(self._records):
             found = identities.get(record.key)
+            self._context.observed.note(record, None if found is None else found[0])
             if found is not None and is_known(record, found[0]):
                 self._outcomes[index] = self._outcome_of_known(found[1])
 
