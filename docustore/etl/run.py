@@ -91,7 +91,8 @@ class _Attempt:
         try:
             window = await self._while_leased(self._read_and_store())
             watermark = next_watermark(window, self._run.options)
-            await ledger.commit(self._database, self._claim, self._progress.checkpoint, watermark=watermark)
+            checkpoint, is_full = self._progress.checkpoint, self._run.options.full
+            await ledger.commit(self._database, self._claim, checkpoint, watermark=watermark, is_full=is_full)
         except LeaseLostError:
             raise
         except RetryableError as exc:
@@ -134,7 +135,7 @@ class _Attempt:
         if self._run.window.until is not None:
             return self._run.window
         clock = await source.clock()
-        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
+        max_ahead = timedelta(seconds=self._settings.etl_max_clock_ahead_s)
         check_clock(clock, source=self._claim.source, now=datetime.now(UTC), max_ahead=max_ahead)
         stored = await self._database[SOURCES].find_one({"_id": self._claim.source})
         watermark: datetime | None = (stored or {}).get("watermark")
