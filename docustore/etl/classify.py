@@ -226,13 +226,19 @@ class _Planner:
         # - The address is new and free, and the user has no other upstream identity. The whole user moves. A local
         #   identity never stays behind alone, because it never makes a user of its own.
         # Otherwise the identity leaves its user. It joins the user with the address or becomes a new user. The old
-        # user is derived again. An error here merges two people or splits one person.
+        # user is derived again. If no upstream identity is left there, local identities go along to the new user.
+        # An error here merges two people or splits one person.
         stays = group.is_deleted or (is_free and (is_same_mailbox or not group.has_others(entry["key"])))
         if stays:
             self._put(index, group, entry)
             return
+        is_last = not group.has_others(entry["key"])
         self._take_out(index, group, entry["key"])
         self._attach(index, entry)
+        if is_last:
+            for local in list(group.identities.values()):
+                self._take_out(index, group, local["key"])
+                self._put(index, self._by_key[entry["key"]], local)
 
     def _put(self, index: int, group: _Group, entry: IdentityEntry) -> None:
         group.identities[entry["key"]] = entry

@@ -30,14 +30,13 @@ RawUser = Mapping[str, Any]
 class IdentityEntry(TypedDict):
     """One element of a user's `identities`; times are aware UTC, whole milliseconds.
 
-    `anchor` and `rivals` are described in ADR 0019.
+    `rivals` is described in ADR 0019.
     """
 
     key: str
     modified_at: datetime
     hash: str
     deleted_at: NotRequired[datetime]
-    anchor: NotRequired[str]
     rivals: NotRequired[list[str]]
     values: NotRequired[Values]
 
