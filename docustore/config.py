@@ -96,10 +96,11 @@ class Settings(BaseSettings):
         600, ge=1, description="seconds without a new record after which an attempt at a run ends"
     )
     etl_max_attempts: int = Field(5, ge=1, description="attempts at one run before it fails")
+    etl_max_clock_ahead_s: int = Field(
+        300, ge=0, description="a run fails if the clock of its source is ahead of ours by more seconds"
+    )
     etl_max_future_s: int = Field(
-        86_400,
-        ge=0,
-        description="maximum seconds of a record ahead of its source's clock, and of that clock ahead of ours",
+        86_400, ge=0, description="maximum seconds of a record's time ahead of its source's clock"
     )
     etl_max_record_bytes: int = Field(
         1_000_000, ge=1024, le=8_000_000, description="a record is quarantined above this size in bytes"

@@ -6,6 +6,7 @@
     │   ├── QueueUnavailableError      Valkey does not answer
     │   ├── SourceUnavailableError     an upstream system does not answer, or asks to retry later
     │   ├── UserBusyError              other writers keep changing the user
+    │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
     │   └── TooManyRequestsError       a rate limit is reached
     ├── ConfigurationError             a setting is invalid; the message names it
@@ -122,6 +123,13 @@ class TooManyRequestsError(RetryableError):
         )
         self.policy = policy
         self.quota = quota
+
+
+class RecordsBusyError(RetryableError):
+    """Other writers changed the same users first, six times in a row."""
+
+    def __init__(self) -> None:
+        super().__init__("other writers keep changing the users of this run; it continues later")
 
 
 class ConfigurationError(DocustoreError):

@@ -83,6 +83,8 @@ async def run(  # noqa: PLR0913  # one parameter per option
     name: str | None,
 ) -> int:
     """Run SOURCE now: a configured name, a path, a file:// or http(s):// address."""
+    if since is not None and until is not None and since > until:
+        raise click.BadParameter("the window ends before it starts", param_hint="--until")
     tune_gc()
     settings = invocation.settings()
     source_name, source_settings, default_name = _source(settings, source, required=required, name=name)

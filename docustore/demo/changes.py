@@ -17,7 +17,7 @@ CHANGED_SHARE: Final = 0.03
 MOVED_SHARE: Final = 0.005
 DELETED_SHARE: Final = 0.005
 MIN_OF_EACH: Final = 3
-_MODIFIED_SPELLINGS: Final = ("modified_at", "modifiedAt", "updatedAt")
+_MODIFIED_SPELLINGS: Final = ("modified_at", "modifiedAt", "updated_at", "updatedAt")
 
 Change = Callable[[Fields, Random], Fields]
 

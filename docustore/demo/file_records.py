@@ -24,6 +24,7 @@ class _Head(msgspec.Struct):
     externalId: Any = None  # noqa: N815  # the spelling of the records, here and below
     modified_at: Any = None
     modifiedAt: Any = None  # noqa: N815
+    updated_at: Any = None
     updatedAt: Any = None  # noqa: N815
 
 
@@ -72,7 +73,9 @@ def _entry(line: bytes, number: int, now: datetime) -> Entry | None:
         return None
     record_id = head.id or head.external_id or head.externalId or ""
     latest = milliseconds(now)
-    modified = _milliseconds_of(head.modified_at or head.modifiedAt or head.updatedAt, default=latest)
+    modified = _milliseconds_of(
+        head.modified_at or head.modifiedAt or head.updated_at or head.updatedAt, default=latest
+    )
     return Entry(key=(min(modified, latest), str(record_id), number), raw=line)
 
 

@@ -1,8 +1,9 @@
 """Decide how a batch of valid records changes the stored users. Pure.
 
 The records are applied one after another to the users in memory, by the rules of `docustore.users.identities`. The
-plan is the difference between before and after, with at most one write per user. So the size of a batch and the
-order of its records can change the number of writes, but not the result.
+plan is the difference between before and after, with at most one write per user. Users that exchange identities
+are one move, which is written in one transaction. So the size of a batch and the order of its records can change
+the number of writes, but not the result.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from docustore.etl.connected import connected
+from docustore.etl.entries import entry_of, with_rivals
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
 from docustore.users.identities import (
@@ -50,13 +53,27 @@ class UserWrite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchPlan:
-    """The writes of a batch, and the outcome of each record after them.
+class Move:
+    """The writes to users that exchange identities; all of them succeed, or none.
 
-    `tombstones` maps the keys of identities that the store does not know to the times of their ends.
+    `records` may have more indexes than the writes: a record may have changed only a user that existed within the
+    batch, before another record moved its identity on.
     """
 
     writes: list[UserWrite]
+    records: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """The writes of a batch, and the outcome of each record after them.
+
+    `writes` change one user each and do not depend on each other. `tombstones` maps the keys of identities that
+    the store does not know to the times of their ends.
+    """
+
+    writes: list[UserWrite]
+    moves: list[Move]
     outcomes: list[Outcome]
     tombstones: dict[str, datetime]
 
@@ -83,10 +100,12 @@ def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
 
     A digest of an older version does not count as known: the record is written again, with all fields of this
     version. A digest of a newer version counts as known: an old process must not remove fields that a newer
-    process has written.
+    process has written. A version without a time is also known if the stored one replaced it.
     """
-    if not record.is_time_observed and identity["modified_at"] != record.modified_at:
+    if record.is_settled or (not record.is_time_observed and identity["modified_at"] != record.modified_at):
         return False
+    if record.is_time_observed and record.hash in identity.get("rivals", ()):
+        return True
     stored: str = identity["hash"]
     return stored == record.hash or (record.values is not None and hash_version(stored) > HASH_VERSION)
 
@@ -111,13 +130,27 @@ class _Planner:
         self._pending: dict[str, datetime] = dict(tombstones)
         self._new_tombstones: dict[str, datetime] = {}
         self._touched: dict[int, _Group] = {}
+        self._has_moves = False
         for user in users:
             self._add(_Group(user, {entry["key"]: entry for entry in with_values(user)}, user["email"]))
 
     def plan(self, records: Sequence[UserRecord]) -> BatchPlan:
         outcomes = [self._apply(index, record) for index, record in enumerate(records)]
-        writes = [write for group in self._touched.values() if (write := _write_of(group)) is not None]
-        return BatchPlan(writes=writes, outcomes=outcomes, tombstones=self._new_tombstones)
+        apart, together = self._separated()
+        return BatchPlan(
+            writes=_writes_of(apart),
+            moves=[move for groups in together if (move := _move_of(groups)).writes],
+            outcomes=outcomes,
+            tombstones=self._new_tombstones,
+        )
+
+    def _separated(self) -> tuple[list[_Group], list[list[_Group]]]:
+        """Return the groups that changed alone, and those that exchanged identities."""
+        touched = list(self._touched.values())
+        if not self._has_moves:
+            return touched, []
+        parts = [[touched[index] for index in part] for part in connected([group.records for group in touched])]
+        return [part[0] for part in parts if len(part) == 1], [part for part in parts if len(part) > 1]
 
     def _add(self, group: _Group) -> None:
         for key in group.identities:
@@ -130,7 +163,7 @@ class _Planner:
         if record.values is None:
             return self._end_unknown(record) if group is None else self._end(index, record, group)
         if group is None:
-            return self._attach(index, _entry_of(record, self._pending.get(record.key)))
+            return self._attach(index, entry_of(record, self._pending.get(record.key)))
         known = group.identities[record.key]
         if is_known(record, known):
             return Outcome.UNCHANGED
@@ -140,8 +173,13 @@ class _Planner:
             than_modified_at=known["modified_at"],
             than_values=known["values"],
         ):
+            if record.is_time_observed and record.modified_at == known["modified_at"]:
+                self._put(index, group, with_rivals(known, [*known.get("rivals", ()), record.hash]))
             return Outcome.STALE
-        self._replace(index, group, _entry_of(record, known.get("deleted_at")), known)
+        entry = entry_of(record, known.get("deleted_at"))
+        if record.is_time_observed:
+            entry = with_rivals(entry, [*known.get("rivals", ()), known["hash"]])
+        self._replace(index, group, entry, known)
         return Outcome.UPDATED
 
     def _end_unknown(self, record: UserRecord) -> Outcome:
@@ -188,13 +226,19 @@ class _Planner:
         # - The address is new and free, and the user has no other upstream identity. The whole user moves. A local
         #   identity never stays behind alone, because it never makes a user of its own.
         # Otherwise the identity leaves its user. It joins the user with the address or becomes a new user. The old
-        # user is derived again. An error here merges two people or splits one person.
+        # user is derived again. If no upstream identity is left there, local identities go along to the new user.
+        # An error here merges two people or splits one person.
         stays = group.is_deleted or (is_free and (is_same_mailbox or not group.has_others(entry["key"])))
         if stays:
             self._put(index, group, entry)
             return
+        is_last = not group.has_others(entry["key"])
         self._take_out(index, group, entry["key"])
         self._attach(index, entry)
+        if is_last:
+            for local in list(group.identities.values()):
+                self._take_out(index, group, local["key"])
+                self._put(index, self._by_key[entry["key"]], local)
 
     def _put(self, index: int, group: _Group, entry: IdentityEntry) -> None:
         group.identities[entry["key"]] = entry
@@ -202,6 +246,7 @@ class _Planner:
         self._rederive(index, group)
 
     def _take_out(self, index: int, group: _Group, key: str) -> None:
+        self._has_moves = True
         del group.identities[key]
         del self._by_key[key]
         self._rederive(index, group)
@@ -218,22 +263,17 @@ class _Planner:
             self._by_email.setdefault(group.email, group)
 
 
-def _entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
-    if record.values is None:  # pragma: no cover  # callers handle tombstones first
-        raise AssertionError(record.key)
-    entry: IdentityEntry = {
-        "key": record.key,
-        "modified_at": record.modified_at,
-        "hash": record.hash,
-        "values": record.values,
-    }
-    if ended is not None and ended >= record.modified_at:
-        entry["deleted_at"] = ended
-    return entry
-
-
 # Equal to no value, so that a field without a stored value counts as changed.
 _ABSENT: Final = object()
+
+
+def _move_of(groups: Sequence[_Group]) -> Move:
+    records = frozenset(index for group in groups for index in group.records)
+    return Move(writes=_writes_of(groups), records=records)
+
+
+def _writes_of(groups: Iterable[_Group]) -> list[UserWrite]:
+    return [write for group in groups if (write := _write_of(group)) is not None]
 
 
 def _write_of(group: _Group) -> UserWrite | None:

@@ -1,10 +1,11 @@
 """The facts that all stages of one attempt at a run share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from docustore.database import Database
 from docustore.etl.models import RunOptions
+from docustore.etl.observed import Observed
 from docustore.etl.transform import RecordRules
 
 
@@ -21,5 +22,6 @@ class RunContext:
     run_id: str
     rules: RecordRules
     options: RunOptions
+    observed: Observed = field(default_factory=Observed)
     started_at: datetime | None = None
     resumed_since: datetime | None = None

@@ -100,25 +100,36 @@ async def save_checkpoint(database: Database, claim: Claim, checkpoint: Checkpoi
     await _update(database, claim, [{"$set": renewed}])
 
 
-async def commit(database: Database, claim: Claim, checkpoint: Checkpoint, *, watermark: datetime | None) -> None:
+async def commit(
+    database: Database,
+    claim: Claim,
+    checkpoint: Checkpoint,
+    *,
+    watermark: datetime | None,
+    is_full: bool = False,
+) -> None:
     """Finish a run and move its source's watermark in one transaction.
 
     Args:
         watermark: None keeps the source's watermark (a dry run, or a window given by hand).
+        is_full: The run has read everything, so the watermark may also move back. It does not otherwise.
 
     Raises:
         LeaseLostError: The claim is no longer valid. Nothing was committed.
     """
 
     async def finish_and_advance(session: AsyncClientSession) -> None:
-        await _finish(database, claim, RunState.SUCCEEDED, checkpoint, session=session, watermark=watermark)
+        stored = None
         if watermark is not None:
-            await database[SOURCES].update_one(
+            source = await database[SOURCES].find_one_and_update(
                 {"_id": claim.source},
-                {"$max": {"watermark": watermark}, "$setOnInsert": {"paused": False}},
+                {"$set" if is_full else "$max": {"watermark": watermark}, "$setOnInsert": {"paused": False}},
                 upsert=True,
+                return_document=ReturnDocument.AFTER,
                 session=session,
             )
+            stored = (source or {}).get("watermark")
+        await _finish(database, claim, RunState.SUCCEEDED, checkpoint, session=session, watermark=stored)
 
     async with database.client.start_session() as session:
         await session.with_transaction(finish_and_advance)

@@ -5,7 +5,7 @@ Pages may finish in any order. The checkpoint moves over finished pages in the o
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 
 from docustore.errors import DocustoreError, RunError
 from docustore.etl.batch import BatchResult, store_batch
+from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.models import Checkpoint, Counts
 from docustore.etl.sources.source import Page
@@ -51,6 +52,13 @@ class Progress:
         self.checkpoint = Checkpoint(position=resume, counts=Counts(**counts), quality=dict(quality))
         if self._listener is not None:
             self._listener(self.checkpoint.counts)
+
+    def reclassify(self, outcomes: Iterable[Outcome]) -> None:
+        """Count records as updated that were counted as unchanged before."""
+        updated = Counter(outcomes)[Outcome.UPDATED]
+        counts = self.checkpoint.counts
+        changed = {"unchanged": counts.unchanged - updated, "updated": counts.updated + updated}
+        self.checkpoint = self.checkpoint.model_copy(update={"counts": counts.model_copy(update=changed)})
 
 
 async def store_pages(

@@ -17,7 +17,7 @@ from docustore.users.fields import FIELDS, UserField
 
 # Keys that are not fields of the user. A record may have several of them; the first one listed here wins.
 ID_NAMES: Final = ("id", "external_id", "externalId")
-MODIFIED_NAMES: Final = ("modified_at", "modifiedAt", "updatedAt")
+MODIFIED_NAMES: Final = ("modified_at", "modifiedAt", "updated_at", "updatedAt")
 
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_A_NUMBER: Final = re.compile(rb"[:\[,]\s*-?(?:NaN|Infinity)\b")

@@ -14,6 +14,7 @@ from typing import Final
 import structlog
 from pymongo.errors import PyMongoError
 
+from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import DocustoreError, LeaseLostError, RetryableError, SourceUnavailableError
@@ -25,6 +26,7 @@ from docustore.etl.models import SOURCES, EtlRun, Window
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
+from docustore.etl.store import store_records
 from docustore.etl.transform import RecordRules
 from docustore.etl.window import check_clock, choose_window, next_watermark
 from docustore.source_settings import SourceSettings
@@ -89,7 +91,8 @@ class _Attempt:
         try:
             window = await self._while_leased(self._read_until_stalled())
             watermark = next_watermark(window, self._run.options)
-            await ledger.commit(self._database, self._claim, self._progress.checkpoint, watermark=watermark)
+            checkpoint, is_full = self._progress.checkpoint, self._run.options.full
+            await ledger.commit(self._database, self._claim, checkpoint, watermark=watermark, is_full=is_full)
         except LeaseLostError:
             raise
         except RetryableError as exc:
@@ -129,16 +132,25 @@ class _Attempt:
             window = await self._open_window(source)
             pages = source.pages(window, after=self._run.checkpoint.position)
             in_flight = self._settings.etl_batches_in_flight
-            await store_pages(pages, self._context(window), self._progress, in_flight=in_flight)
+            context = self._context(window)
+            await store_pages(pages, context, self._progress, in_flight=in_flight)
+            await self._settle(context)
         counts = self._progress.checkpoint.counts
         check_counts(counts, window, budget_pct=self._settings.etl_quarantine_budget_pct)
         return window
+
+    async def _settle(self, context: RunContext) -> None:
+        """Store the records without times that only the whole reading could decide."""
+        settled = context.observed.settled()
+        # A resumed run has not seen the pages before its checkpoint. The next run decides.
+        if settled and self._run.attempts == 1 and not self._run.options.dry_run:
+            self._progress.reclassify(await store_records(settled, context, now=now_utc()))
 
     async def _open_window(self, source: Source) -> Window:
         if self._run.window.until is not None:
             return self._run.window
         clock = await source.clock()
-        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
+        max_ahead = timedelta(seconds=self._settings.etl_max_clock_ahead_s)
         check_clock(clock, source=self._claim.source, now=datetime.now(UTC), max_ahead=max_ahead)
         stored = await self._database[SOURCES].find_one({"_id": self._claim.source})
         watermark: datetime | None = (stored or {}).get("watermark")

@@ -4,8 +4,9 @@ Idempotent: a repetition leaves the store as it is. Not atomic: a failure may le
 the repetition then finds that part unchanged. Safe beside any number of other writers: every update carries the
 version it was computed from, every insert meets the unique indexes, and a record that lost a race is reclassified.
 
-A tombstone may arrive before its record, on another page that is stored at the same time. Neither page can find
-what the other has not written yet. So both re-check after their write: the second one sees the first.
+A tombstone may arrive before its record, on another page that is stored at the same time. A tombstone is saved,
+and then its identity is looked for. A record is written, and then its end is looked for. So at least one of them
+finds the other. An identity keeps its end when it moves to another user (`move.py`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,11 +17,13 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from docustore.database import Database, Document
+from docustore.errors import RecordsBusyError
 from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
 from docustore.etl.context import RunContext
 from docustore.etl.models import TOMBSTONES
+from docustore.etl.operations import USERS
 from docustore.etl.transform import UserRecord
-from docustore.etl.write import USERS, write_plan
+from docustore.etl.write import write_plan
 from docustore.users.identities import RawUser
 
 # A lost race is common and is usually won in the second round. A record that loses six in a row would lose more.
@@ -28,11 +31,13 @@ ROUNDS_TOGETHER: Final = 2
 ROUNDS_ALONE: Final = 4
 # The outcomes that may have brought an identity into the store.
 ARRIVALS: Final = frozenset({Outcome.INSERTED, Outcome.UPDATED})
-# Everything that `is_known` and `_outcome_of_known` read.
+# Everything that `is_known`, `Observed` and `_outcome_of_known` read.
 _VERSIONS: Final = {
     "identities.key": 1,
     "identities.hash": 1,
     "identities.modified_at": 1,
+    "identities.deleted_at": 1,
+    "identities.rivals": 1,
     "version": 1,
     "updated_at": 1,
 }
@@ -52,6 +57,7 @@ async def store_records(records: Sequence[UserRecord], context: RunContext, *, n
         writers or the unique e-mail addresses.
 
     Raises:
+        RecordsBusyError: Other writers came first six times in a row, for a user that ended upstream.
         PyMongoError: The store failed. Part of the batch may be written.
     """
     return await _Batch(records, context, now).store()
@@ -74,7 +80,7 @@ class _Batch:
         pending = [index for index in range(len(self._records)) if index not in self._outcomes]
         for _ in range(ROUNDS_TOGETHER):
             pending = await self._store_round(pending)
-        # One by one: users that exchange identities block each other when they are written together.
+        # One by one: two moves that need each other's identities block each other when they are written together.
         for index in pending:
             for _ in range(ROUNDS_ALONE):
                 if not await self._store_round([index]):
@@ -82,7 +88,7 @@ class _Batch:
             else:
                 self._outcomes[index] = Outcome.QUARANTINED
         if not self._context.options.dry_run:
-            await self._apply_late_tombstones()
+            await self._end_arrivals()
         return [self._outcomes[index] for index in range(len(self._records))]
 
     async def _skip_known(self) -> None:
@@ -95,6 +101,7 @@ class _Batch:
                 identities[identity["key"]] = (identity, user)
         for index, record in enumerate(self._records):
             found = identities.get(record.key)
+            self._context.observed.note(record, None if found is None else found[0])
             if found is not None and is_known(record, found[0]):
                 self._outcomes[index] = self._outcome_of_known(found[1])
 
@@ -120,11 +127,12 @@ class _Batch:
 
     async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> set[int]:
         await _save_tombstones(self._database, plan.tombstones)
-        lost = await write_plan(self._database, plan, source=self._context.rules.source, now=self._now)
-        return lost | await _arrived_meanwhile(self._database, batch, plan.tombstones)
+        # The next round looks for their identities again: one may have arrived before its end was saved.
+        saved = {index for index, record in enumerate(batch) if record.key in plan.tombstones}
+        return saved | await write_plan(self._database, plan, source=self._context.rules.source, now=self._now)
 
-    async def _apply_late_tombstones(self) -> None:
-        """End identities whose tombstones were written after this batch read them."""
+    async def _end_arrivals(self) -> None:
+        """End identities whose ends were saved after this batch looked for ends."""
         arrived = [
             record.key
             for index, record in enumerate(self._records)
@@ -135,7 +143,8 @@ class _Batch:
         late = await _find_tombstones(self._database, arrived)
         if late:
             endings = [_ending(key, ended_at) for key, ended_at in late.items()]
-            await store_records(endings, self._context, now=self._now)
+            if Outcome.QUARANTINED in await store_records(endings, self._context, now=self._now):
+                raise RecordsBusyError
 
 
 async def _plan_round(database: Database, records: Sequence[UserRecord]) -> BatchPlan:
@@ -157,17 +166,6 @@ async def _plan_round(database: Database, records: Sequence[UserRecord]) -> Batc
     known = {identity["key"] for user in users.values() for identity in user.get("identities") or ()}
     tombstones = await _find_tombstones(database, [key for key in keys if key not in known])
     return plan_batch(records, users.values(), tombstones)
-
-
-async def _arrived_meanwhile(
-    database: Database, records: Sequence[UserRecord], tombstones: Mapping[str, datetime]
-) -> set[int]:
-    """Find tombstones whose identities were unknown when planned and are stored now."""
-    if not tombstones:
-        return set()
-    users = database[USERS].find({"identities.key": {"$in": list(tombstones)}}, {"identities.key": 1})
-    there = {identity["key"] async for user in users for identity in user["identities"]} & tombstones.keys()
-    return {index for index, record in enumerate(records) if record.key in there}
 
 
 async def _find_tombstones(database: Database, keys: Iterable[str]) -> dict[str, datetime]:

@@ -51,6 +51,7 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One valid record, ready to be classified.
 
     `values` is None for a tombstone. `is_time_observed` is true if the record has no modification time.
+    `is_settled` is true if the whole reading showed that this version counts (`docustore.etl.observed`).
     """
 
     key: str
@@ -58,6 +59,7 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     values: Values | None
     is_time_observed: bool
+    is_settled: bool = False
     warnings: tuple[str, ...] = ()
 
 

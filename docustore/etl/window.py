@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from docustore.errors import SourceContentError
+from docustore.errors import RunError, SourceContentError
 from docustore.etl.models import RunOptions, Window
 
 
@@ -12,12 +12,22 @@ def choose_window(clock: datetime, *, watermark: datetime | None, options: RunOp
     Args:
         clock: The source's present time. It is the upper bound, cut to the milliseconds that BSON keeps.
         lag: The window starts this long before the watermark, because sources publish changes late.
+
+    Raises:
+        RunError: The window would end before it starts. A run that reads nothing must not succeed.
     """
     since = options.since
     if since is None and watermark is not None and not options.full:
         since = watermark - lag
     until = clock.replace(microsecond=clock.microsecond // 1000 * 1000)
-    return Window(since=since, until=options.until or until)
+    window = Window(since=since, until=options.until or until)
+    if window.since is not None and window.until is not None and window.since > window.until:
+        start, end = f"{window.since:%Y-%m-%d %H:%M} UTC", f"{window.until:%Y-%m-%d %H:%M} UTC"
+        raise RunError(
+            f"the window starts at {start}, after its end at {end}: the clock of the source jumped, or a time was "
+            "given wrongly; a full run corrects the watermark"
+        )
+    return window
 
 
 def next_watermark(window: Window, options: RunOptions) -> datetime | None:
@@ -39,5 +49,6 @@ def check_clock(clock: datetime, *, source: str, now: datetime, max_ahead: timed
     """
     ahead = clock - now
     if ahead > max_ahead:
-        problem = f"its clock says {clock:%Y-%m-%d %H:%M} UTC, {ahead.days} days ahead of this machine's clock"
+        said = f"{ahead.days} days" if ahead.days else f"{ahead.seconds // 60} minutes"
+        problem = f"its clock says {clock:%Y-%m-%d %H:%M} UTC, {said} ahead of this machine's clock"
         raise SourceContentError(source=source, problem=f"{problem}; correct the wrong clock, then run again")

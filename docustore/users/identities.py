@@ -28,12 +28,16 @@ RawUser = Mapping[str, Any]
 
 
 class IdentityEntry(TypedDict):
-    """One element of a user's `identities`; times are aware UTC, whole milliseconds."""
+    """One element of a user's `identities`; times are aware UTC, whole milliseconds.
+
+    `rivals` is described in ADR 0019.
+    """
 
     key: str
     modified_at: datetime
     hash: str
     deleted_at: NotRequired[datetime]
+    rivals: NotRequired[list[str]]
     values: NotRequired[Values]
 
 

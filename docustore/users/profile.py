@@ -52,7 +52,9 @@ class Profile(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    avatar: Annotated[Avatar | None, Wire(Reading.URL, names=("avatar_url",), max_chars=MAX_AVATAR_CHARS)] = None
+    avatar: Annotated[
+        Avatar | None, Wire(Reading.URL, names=("avatar_url", "avatarUrl"), max_chars=MAX_AVATAR_CHARS)
+    ] = None
     bio: Annotated[Bio | None, Wire(Reading.TEXT, max_chars=MAX_BIO_CHARS)] = None
     location: Annotated[Location | None, Wire(Reading.WORDS, max_chars=MAX_LOCATION_CHARS)] = None
     preferences: Preferences = Field(default_factory=Preferences)

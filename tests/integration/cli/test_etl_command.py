@@ -98,6 +98,15 @@ async def test_failed_run_exits_1_with_its_record(settings: Settings, database: 
     assert "HTML" in outcome.document["error"]
 
 
+async def test_window_that_ends_before_it_starts_is_wrong_usage(settings: Settings, tmp_path: Path) -> None:
+    path = write_ndjson(tmp_path / "users.ndjson", [user(1)])
+    window = ("--since", "2026-02-01", "--until", "2026-01-01")
+
+    outcome = await run_docustore("etl", "run", str(path), *window, **addresses(settings))
+
+    assert (outcome.exit_code, "ends before it starts" in outcome.stderr) == (2, True)
+
+
 async def test_people_read_tables(settings: Settings, database: Database, tmp_path: Path) -> None:
     del database
     path = write_ndjson(tmp_path / "users.ndjson", [user(1), user(2, email="nobody")])

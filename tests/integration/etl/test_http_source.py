@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -54,6 +54,29 @@ async def test_pages_are_followed_within_one_window(database: Database, run_sour
     ]
     assert run.watermark.after == datetime(2026, 11, 1, 12, tzinfo=UTC)
     assert await database.users.count_documents({}) == 2
+
+
+async def test_clock_twenty_hours_ahead_loses_no_change(database: Database, run_source: Run) -> None:
+    """The next run would start after its own end, read nothing and succeed."""
+    ahead = (datetime.now(UTC) + timedelta(hours=20)).isoformat()
+    jumped = Answer({"users": [user(1)], "next_cursor": None, "server_time": ahead})
+
+    run, _ = await ran(run_source, lambda _: jumped)
+
+    assert (run.state, await database.etl_sources.count_documents({})) == (RunState.FAILED, 0)
+    assert "minutes ahead" in (run.error or "")
+
+
+async def test_full_run_corrects_a_watermark_in_the_future(database: Database, run_source: Run) -> None:
+    ahead = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=20)
+    await database.etl_sources.insert_one({"_id": "crm", "watermark": ahead, "paused": False})
+
+    refused, _ = await ran(run_source, lambda _: page(user(1)))
+    full, _ = await ran(run_source, lambda _: page(user(1)), full=True)
+
+    assert (refused.state, full.state) == (RunState.FAILED, RunState.SUCCEEDED)
+    [source] = await database.etl_sources.find().to_list()
+    assert source["watermark"] == full.watermark.after == full.window.until
 
 
 async def test_clock_far_ahead_moves_no_watermark(database: Database, run_source: Run) -> None:

@@ -80,15 +80,17 @@ async def test_expired_run_is_due_until_its_last_attempt(database: Database) -> 
     assert states == [RunState.DUE, RunState.FAILED]
 
 
-async def test_watermark_never_moves_back(database: Database) -> None:
-    for watermark in (NOW, NOW.replace(hour=3)):
+async def test_watermark_moves_back_only_after_a_full_run(database: Database) -> None:
+    """The record of a run says what was stored."""
+    earlier, stored = NOW.replace(hour=3), []
+    for watermark, is_full in ((NOW, False), (earlier, False), (earlier, True)):
         run = await due_run()
         claim, _ = await ledger.claim(database, str(run.id), owner="w", lease_s=30)
-        await ledger.commit(database, claim, Checkpoint(), watermark=watermark)
+        await ledger.commit(database, claim, Checkpoint(), watermark=watermark, is_full=is_full)
+        [source] = await database.etl_sources.find().to_list()
+        stored.append((source["watermark"], (await ledger.get_run(str(run.id))).watermark.after))
 
-    stored = await database.etl_sources.find_one({"_id": "crm"})
-    assert stored is not None
-    assert stored["watermark"] == NOW
+    assert stored == [(NOW, NOW), (NOW, NOW), (earlier, earlier)]
 
 
 async def test_cancelled_run_stops_its_worker(environment: RunEnvironment, tmp_path: Path) -> None:

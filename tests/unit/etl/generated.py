@@ -1,6 +1,7 @@
 """Hypothesis strategies for upstream records that are hard to merge."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,15 +38,5 @@ def upstream_records(draw: st.DrawFn) -> dict[str, Any]:
 def mapped(record: dict[str, Any]) -> UserRecord:
     """Parse and transform a generated record."""
     fields = {name: value for name, value in record.items() if name != "source"}
-    rules = RULES if record.get("source", "crm") == "crm" else _hr_rules()
+    rules = replace(RULES, source=record.get("source", "crm"))
     return to_user_record(json.dumps(fields).encode(), rules)
-
-
-def _hr_rules() -> Any:
-    return type(RULES)(
-        source="hr",
-        required=RULES.required,
-        observed_at=RULES.observed_at,
-        latest=RULES.latest,
-        max_record_bytes=RULES.max_record_bytes,
-    )

@@ -28,7 +28,7 @@ class MemoryStore:
         plan = plan_batch(records, list(self._touched(records)), self.tombstones)
         for key, ended_at in plan.tombstones.items():
             self.tombstones[key] = max(ended_at, self.tombstones.get(key, ended_at))
-        for write in plan.writes:
+        for write in [*plan.writes, *(write for move in plan.moves for write in move.writes)]:
             self.writes += 1
             if write.fields is None:
                 del self.users[write.before["_id"]]

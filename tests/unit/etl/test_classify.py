@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docustore.etl.classify import Outcome
+from docustore.etl.classify import Outcome, plan_batch
 from tests.unit.etl.generated import mapped, upstream_records
 from tests.unit.etl.memory_store import MemoryStore
 
@@ -127,6 +127,23 @@ def test_moved_address_splits_identities() -> None:
         ("ada@example.org", "Second"),
         ("moved@example.org", "Ada"),
     ]
+
+
+def test_users_of_one_move_are_written_together() -> None:
+    """The identity leaves one user, is for a moment in a second one, and ends in a third one."""
+    holder = {**ADA, "id": 2, "email": "bob@example.org"}
+    second = {**ADA, "id": 3}
+    store, _ = loaded(ADA, second, holder)
+    new, back = {**ADA, **LATER, "email": "new@example.org"}, {**ADA, "modified_at": "2026-01-03T00:00:00Z"}
+    alone = {**second, **LATER, "id": 4, "email": "cyd@example.org"}
+
+    plan = plan_batch(
+        [mapped(new), mapped({**back, "email": holder["email"]}), mapped(alone)], store.users.values(), {}
+    )
+
+    assert [sorted(write.records) for write in plan.writes] == [[2]]
+    [move] = plan.moves
+    assert (len(move.writes), sorted(move.records)) == (2, [0, 1])
 
 
 def test_swapped_addresses_in_one_batch() -> None:

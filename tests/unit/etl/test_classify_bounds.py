@@ -96,6 +96,34 @@ def test_moved_address_keeps_the_user_of_a_lone_identity() -> None:
     assert {user["_id"]: user["email"] for user in store.users.values()} == {1: "moved@example.org"}
 
 
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("is_one_batch", [False, True])
+def test_local_identity_never_stays_behind_alone(order: tuple[int, int], *, is_one_batch: bool) -> None:
+    """Two sources hold one address, the user is edited here, and both move to another address."""
+    store, _ = loaded(ADA, {**ADA, "id": 2})
+    edited_here(store, first_name="Edited")
+    moved = [mapped({**ADA, **LATER, "id": number, "email": "moved@example.org"}) for number in order]
+
+    store.load_all(moved, 2 if is_one_batch else 1)
+
+    [user] = store.content()
+    keys = [entry["key"] for entry in user["identities"]]
+    assert (user["email"], user["first_name"]) == ("ada@example.org", "Edited")
+    assert keys == ["crm:1", "crm:2", "local:1"]
+
+
+def test_deleted_user_keeps_its_identities_and_edits() -> None:
+    """Nothing of a deleted user makes a user of its own, wherever its identities move."""
+    store, _ = loaded(ADA, {**ADA, "id": 2})
+    edited_here(store, first_name="Edited")
+    store.users[1]["deleted_at"] = END
+
+    store.load([mapped({**ADA, **LATER, "id": number, "email": "moved@example.org"}) for number in (1, 2)])
+
+    [user] = store.content()
+    assert [entry["key"] for entry in user["identities"]] == ["crm:1", "crm:2", "local:1"]
+
+
 def test_local_identity_goes_with_a_moved_address() -> None:
     """A user's own upstream record moves; what was edited here stays with it."""
     store, _ = loaded(ADA)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from docustore.errors import SourceContentError
+from docustore.errors import RunError, SourceContentError
 from docustore.etl.models import RunOptions, Window
 from docustore.etl.window import check_clock, choose_window, next_watermark
 
@@ -25,11 +25,32 @@ LAST = datetime(2026, 10, 2, tzinfo=UTC)
         (WATERMARK, RunOptions(dry_run=True), Window(since=WATERMARK - LAG, until=UNTIL)),
         (WATERMARK, RunOptions(since=BY_HAND), Window(since=BY_HAND, until=UNTIL)),
         (WATERMARK, RunOptions(full=True, since=BY_HAND), Window(since=BY_HAND, until=UNTIL)),
-        (WATERMARK, RunOptions(until=LAST), Window(since=WATERMARK - LAG, until=LAST)),
+        (WATERMARK, RunOptions(until=WATERMARK), Window(since=WATERMARK - LAG, until=WATERMARK)),
     ],
 )
 def test_window(watermark: datetime | None, options: RunOptions, window: Window) -> None:
     assert choose_window(CLOCK, watermark=watermark, options=options, lag=LAG) == window
+
+
+@pytest.mark.parametrize(
+    ("watermark", "options"),
+    [
+        (UNTIL + LAG + timedelta(milliseconds=1), RunOptions()),
+        (None, RunOptions(since=UNTIL + timedelta(milliseconds=1))),
+        (WATERMARK, RunOptions(since=LAST, until=BY_HAND)),
+        (WATERMARK, RunOptions(until=LAST)),
+    ],
+)
+def test_window_that_ends_before_it_starts_is_refused(watermark: datetime | None, options: RunOptions) -> None:
+    """A run that reads nothing must not succeed."""
+    with pytest.raises(RunError, match="a full run corrects the watermark"):
+        choose_window(CLOCK, watermark=watermark, options=options, lag=LAG)
+
+
+def test_empty_window_is_accepted() -> None:
+    window = choose_window(CLOCK, watermark=UNTIL + LAG, options=RunOptions(), lag=LAG)
+
+    assert window == Window(since=UNTIL, until=UNTIL)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +75,11 @@ def test_clock_within_the_limit_is_accepted(ahead: timedelta) -> None:
 def test_clock_far_ahead_is_refused() -> None:
     with pytest.raises(SourceContentError, match="3 days ahead"):
         check_clock(CLOCK + timedelta(days=3), source="crm", now=CLOCK, max_ahead=timedelta(days=1))
+
+
+def test_clock_some_minutes_ahead_is_named_in_minutes() -> None:
+    with pytest.raises(SourceContentError, match="10 minutes ahead"):
+        check_clock(CLOCK + timedelta(minutes=10), source="crm", now=CLOCK, max_ahead=timedelta(minutes=5))
 
 
 def test_clock_just_over_the_limit_is_refused() -> None:

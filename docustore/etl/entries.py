@@ -1,0 +1,35 @@
+"""Make the entries of identities from records. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from docustore.etl.transform import UserRecord
+from docustore.users.identities import IdentityEntry
+
+# More versions of one identity in one reading would be written again by every reading.
+MAX_RIVALS: Final = 8
+
+
+def entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
+    """Make the entry of a record; an end that is not older than the record stays."""
+    if record.values is None:  # pragma: no cover  # callers handle tombstones first
+        raise AssertionError(record.key)
+    entry: IdentityEntry = {
+        "key": record.key,
+        "modified_at": record.modified_at,
+        "hash": record.hash,
+        "values": record.values,
+    }
+    if ended is not None and ended >= record.modified_at:
+        entry["deleted_at"] = ended
+    return entry
+
+
+def with_rivals(winner: IdentityEntry, losers: Sequence[str]) -> IdentityEntry:
+    """Remember the digests of replaced versions without a time, newest last."""
+    entry = winner.copy()
+    rivals = [loser for loser in dict.fromkeys(losers) if loser and loser != winner["hash"]][-MAX_RIVALS:]
+    if rivals:
+        entry["rivals"] = rivals
+    return entry

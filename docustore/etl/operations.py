@@ -1,0 +1,71 @@
+"""Turn planned writes into operations of the driver."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from pymongo import DeleteOne, InsertOne, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from docustore.database import Document
+from docustore.etl.classify import UserWrite
+from docustore.users.stored import SCHEMA_VERSION
+
+USERS: Final = "users"
+# DuplicateKey (11000): another user has the identity or the e-mail. DocumentValidationFailure (121): the
+# collection's validator refuses the user. Both concern one user only.
+# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+REFUSALS: Final = frozenset({11000, 121})
+
+
+def stamp_of(source: str, now: datetime) -> Document:
+    """Return the fields that tell who wrote a user, and when."""
+    return {"updated_at": now, "updated_by": f"etl:{source}"}
+
+
+def insertion(write: UserWrite, stamp: Document) -> InsertOne[Document]:
+    """Insert a new user with version 1."""
+    return InsertOne(
+        {
+            "created_at": stamp["updated_at"],
+            **(write.fields or {}),
+            "local_roles": [],
+            **stamp,
+            "deleted_at": None,
+            "version": 1,
+            "schema_version": SCHEMA_VERSION,
+        }
+    )
+
+
+def update(write: UserWrite, stamp: Document) -> UpdateOne:
+    """Update a user if it still has the version that the plan was computed from."""
+    return UpdateOne(_guard(write), {"$set": {**(write.fields or {}), **stamp}, "$inc": {"version": 1}})
+
+
+def deletion(write: UserWrite) -> DeleteOne:
+    """Delete a user of that version.
+
+    A user with a password or a local role is an account in use. An upstream change must not delete it.
+    """
+    unowned = {"password_hash": {"$exists": False}, "local_roles.0": {"$exists": False}}
+    return DeleteOne({**_guard(write), **unowned})
+
+
+def refused(error: BulkWriteError) -> list[int]:
+    """List operations refused because of their own user; raise any other failure."""
+    failures = error.details["writeErrors"]
+    if any(failure["code"] not in REFUSALS for failure in failures) or error.details["writeConcernErrors"]:
+        raise error
+    return [failure["index"] for failure in failures]
+
+
+def records_of(writes: Iterable[UserWrite]) -> set[int]:
+    """Collect the indexes of the records that caused the writes."""
+    return {index for write in writes for index in write.records}
+
+
+def _guard(write: UserWrite) -> Document:
+    before = write.before or {}
+    # A user written by another client may have no version; None matches a missing field.
+    return {"_id": before["_id"], "version": before.get("version")}
