@@ -17,7 +17,7 @@ from docustore.changes.images import Recorded, recorded_states
 from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.history.models import HISTORY, Operation
-from docustore.history.rows import IMAGE_CODEC
+from docustore.history.rows import IMAGE_CODEC, same_value
 
 CHUNK_USERS: Final = 1000
 # No stream resumes from a change that a comparison found.
@@ -163,11 +163,15 @@ async def _deleted(database: Database, found: Comparison, user_ids: list[Any]) -
 
 
 def _is_same(last: Recorded, user: RawBSONDocument) -> bool:
+    """Compare by BSON value and type.
+
+    The stored state is the bytes of the user, unless fields of it were left out.
+    """
     if last.after is None:
         return False
-    if last.after.raw == user.raw:
-        return True
+    if not last.omitted:
+        return last.after.raw == user.raw
     current = bson.decode(user.raw, IMAGE_CODEC)
     for name in last.omitted:
         current.pop(name, None)
-    return bool(bson.decode(last.after.raw, IMAGE_CODEC) == current)
+    return same_value(bson.decode(last.after.raw, IMAGE_CODEC), current)

@@ -1,10 +1,13 @@
 """The difference of two images of a user, and rows that always fit. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import bson
+from bson import ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 
 from docustore.history.models import EXTERNAL_SOURCE, FieldChange, HistoryRow
@@ -35,6 +38,9 @@ IMAGE_CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
 )
 _ABSENT: Final = object()
+# For these types Python and BSON agree on equality. For containers and floats they do not: [1] equals [True], and
+# NaN differs from itself.
+_COMPARED_BY_PYTHON: Final = frozenset({str, int, Int64, bool, type(None), datetime, ObjectId, object})
 
 Image = Mapping[str, Any]
 
@@ -52,12 +58,24 @@ def changed_fields(before: Image | None, after: Image | None) -> dict[str, Field
         return {name: {"before": value} for name, value in before.items() if name not in BOOKKEEPING}
     changes: dict[str, FieldChange] = {}
     for name, value in after.items():
-        if name not in BOOKKEEPING and (previous := before.get(name, _ABSENT)) != value:
+        if name not in BOOKKEEPING and not same_value(previous := before.get(name, _ABSENT), value):
             changes[name] = _change(previous, value)
     if not before.keys() <= after.keys():
         gone = (name for name in before if name not in after and name not in BOOKKEEPING)
         changes |= {name: {"before": before[name]} for name in gone}
     return changes
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Compare by BSON value and type: 1 is not true, and NaN is NaN.
+
+    The order of the fields of a document is part of its value.
+    """
+    if type(one) is not type(other):
+        return False
+    if type(one) in _COMPARED_BY_PYTHON:
+        return bool(one == other)
+    return one is other or bson.encode({"": one}) == bson.encode({"": other})
 
 
 def source_of(before: Image | None, after: Image | None) -> str:
@@ -107,7 +125,7 @@ def _differing(document: dict[str, Any], other: dict[str, Any]) -> dict[str, Any
         if isinstance(value, dict) and isinstance(opposite, dict):
             if nested := _differing(value, opposite):
                 kept[name] = nested
-        elif value != opposite:
+        elif not same_value(value, opposite):
             kept[name] = value
     return kept
 

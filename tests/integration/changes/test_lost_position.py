@@ -69,6 +69,26 @@ async def test_snapshot_policy_recovers_what_differs(database: Database, setting
     assert gap["closed_at"] >= gap["detected_at"]
 
 
+async def test_type_change_in_the_gap_is_recovered(database: Database, settings: Settings) -> None:
+    """1 and true are equal in Python, but not as stored values."""
+    user = make_user(score=1)
+    key = {"_id": user["_id"]}
+    await database["users"].insert_one(user)
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].update_one(key, {"$inc": {"version": 1}})
+        await wait_until_applied(database)
+    await database["users"].update_one(key, {"$set": {"score": True}})
+    await _lose_position(database)
+
+    async with listening(database, settings):
+        await wait_until_applied(database)
+
+    last = (await history_of(database))[-1]
+    assert (last["operation"], last["changes"]) == ("recovered", {"score": {"before": 1, "after": True}})
+    assert last["changes"]["score"]["after"] is True
+
+
 async def test_reset_policy_leaves_a_gap_but_right_marts(database: Database, settings: Settings) -> None:
     await _with_a_gap(database, settings)
     known = await history_of(database)
