@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "worker": "docustore.cli.processes:worker",
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
+    "changes": "docustore.cli.changes:changes",
     "indexes": "docustore.cli.indexes:indexes",
     "keys": "docustore.cli.keys:keys",
     "doctor": "docustore.cli.doctor:doctor",

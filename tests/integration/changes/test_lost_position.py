@@ -154,6 +154,27 @@ async def test_progress_resets_the_count_of_recoveries(database: Database, setti
     assert position["recoveries"] == 0
 
 
+async def test_dropped_again_and_again_goes_on(database: Database, settings: Settings) -> None:
+    """Each end of the collection was read from the stream: that is progress."""
+    async with listening(database, settings) as listener:
+        await wait_until_applied(database)
+        for rounds in range(1, MAX_RECOVERIES + 3):
+            await database["users"].drop()
+            await until(lambda n=rounds: _has_closed_gaps(database, n))  # type: ignore[misc]
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+        assert not listener.done()
+
+    await assert_consistent(database)
+
+
+async def _has_closed_gaps(database: Database, gaps: int) -> bool:
+    # The server may report two drops of an empty collection as one.
+    await database["users"].update_one({"_id": "x"}, {"$set": {"a": 1}}, upsert=True)
+    await database["users"].delete_one({"_id": "x"})
+    return await database["change_gaps"].count_documents({"closed_at": {"$exists": True}}) >= gaps
+
+
 @pytest.mark.parametrize("ending", ["drop", "rename"])
 async def test_collection_that_ends_is_a_gap(database: Database, settings: Settings, ending: str) -> None:
     """The server sends no deletes for a dropped collection; history has them."""
