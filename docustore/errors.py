@@ -23,7 +23,8 @@
     │   ├── ListenerFencedError        another listener holds the lease; this one must stop
     │   ├── PositionLostError          the oplog no longer reaches back to the position
     │   ├── SnapshotExpiredError       the snapshot expired before all users were read
-    │   └── RecoveryLoopError          the position was lost several times in a row
+    │   ├── RecoveryLoopError          the position was lost several times in a row
+    │   └── UnsupportedStoreError      the server or the collection has no changes that can be followed
     ├── SchemaDriftError               indexes or validators differ; a person must decide
     │   ├── StoreTooNewError           a newer version has migrated the store
     │   └── MigrationError             a migration cannot start or continue; the message says what to run
@@ -227,15 +228,24 @@ class ListenerFencedError(ListenerError):
 
 
 class PositionLostError(ListenerError):
-    """The server cannot resume from the stored position."""
+    """The stream cannot resume from the stored position.
 
-    def __init__(self, *, stream: str, code: int | None) -> None:
+    `reason` is `position_lost`, or the operation that ended the collection.
+    """
+
+    def __init__(self, *, stream: str, code: int | None, reason: str = "position_lost") -> None:
+        what = (
+            f"the oplog no longer reaches back to the position (server code {code})"
+            if reason == "position_lost"
+            else f"the collection {stream} ended ({reason})"
+        )
         super().__init__(
-            f"change stream {stream}: the oplog no longer reaches back to the position (server code {code}); "
-            "set DOCUSTORE_CHANGES_ON_LOST_POSITION=snapshot to compare the collection with history and continue"
+            f"change stream {stream}: {what}; run `docustore changes reset --to snapshot`, or set "
+            "DOCUSTORE_CHANGES_ON_LOST_POSITION=snapshot, to compare the collection with history and continue"
         )
         self.stream = stream
         self.code = code
+        self.reason = reason
 
 
 class SnapshotExpiredError(ListenerError):
@@ -244,7 +254,8 @@ class SnapshotExpiredError(ListenerError):
     def __init__(self) -> None:
         super().__init__(
             "the snapshot expired before all users were read: raise the server parameter "
-            "minSnapshotHistoryWindowInSeconds (300 by default), then restart the listener"
+            "minSnapshotHistoryWindowInSeconds (300 by default), then restart the listener; "
+            "it continues where it was"
         )
 
 
@@ -254,10 +265,15 @@ class RecoveryLoopError(ListenerError):
     def __init__(self, *, stream: str, recoveries: int) -> None:
         super().__init__(
             f"change stream {stream}: the position was lost {recoveries} times with no change applied in "
-            "between; enlarge the oplog (replSetResizeOplog) or check the server's log, then restart the listener"
+            "between; enlarge the oplog (replSetResizeOplog) or check the server's log, then run "
+            "`docustore changes reset --to snapshot`, or `--to now` to leave the gap in history"
         )
         self.stream = stream
         self.recoveries = recoveries
+
+
+class UnsupportedStoreError(ListenerError):
+    """The server or the collection has no changes that can be followed."""
 
 
 class SchemaDriftError(DocustoreError):

@@ -1,4 +1,7 @@
-"""The collections of the change listener: history, marts, positions, gaps."""
+"""The collections of the change listener.
+
+They hold history, marts, positions, gaps and dead letters.
+"""
 
 from typing import Final
 
@@ -22,3 +25,13 @@ CHANGE_POSITIONS: Final = CollectionDeclaration(name="change_positions")
 
 # A few documents, one per lost position.
 CHANGE_GAPS: Final = CollectionDeclaration(name="change_gaps")
+
+CHANGE_DEAD_LETTERS: Final = CollectionDeclaration(
+    name="change_dead_letters",
+    indexes=(
+        # changes.dead_letters: the open letters, all or of one user, in the order of their changes.
+        IndexModel(
+            [("state", ASCENDING), ("key", ASCENDING), ("cluster_time", ASCENDING)], name="state_key_cluster_time"
+        ),
+    ),
+)

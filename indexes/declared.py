@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from indexes.changes import CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
+from indexes.audit import AUDIT_LOG
+from indexes.changes import CHANGE_DEAD_LETTERS, CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import ETL_QUARANTINE, ETL_RUNS, ETL_SOURCES, ETL_TOMBSTONES
 from indexes.migrations import SCHEMA_MIGRATIONS
@@ -15,6 +16,7 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     USER_STATS,
     CHANGE_POSITIONS,
     CHANGE_GAPS,
+    CHANGE_DEAD_LETTERS,
     ETL_RUNS,
     ETL_SOURCES,
     ETL_QUARANTINE,
@@ -22,6 +24,7 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     API_KEYS,
     SESSIONS,
     LOGIN_TOKENS,
+    AUDIT_LOG,
     IDEMPOTENCY_KEYS,
     SCHEMA_MIGRATIONS,
 )

@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,6 +19,7 @@ import uvloop
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from docustore.alerts import alert
+from docustore.changes.incidents import take_alert
 from docustore.changes.listener import listen
 from docustore.changes.status import is_heartbeat_fresh
 from docustore.config import Settings, load_settings
@@ -73,12 +75,26 @@ async def _listen(settings: Settings) -> int:
             log.info("listener.started", database=database.name)
             await listen(database, settings, stop=stop)
     except Exception as exc:
-        await alert(settings.alert_urls, "listener.stopped", at=datetime.now(UTC), error=type(exc).__name__)
+        await _alert_once(settings, exc)
         raise
     finally:
         cut_off.cancel()
     log.info("listener.stopped")
     return 0
+
+
+async def _alert_once(settings: Settings, error: Exception) -> None:
+    """Send the alert of an incident once.
+
+    A supervisor may restart the process many times.
+    """
+    now = datetime.now(UTC)
+    is_due = True
+    with suppress(PyMongoError, DocustoreError):
+        async with open_database(settings, app_name="docustore-listener") as database:
+            is_due = await take_alert(database, error, at=now)
+    if is_due:
+        await alert(settings.alert_urls, "listener.stopped", at=now, error=type(error).__name__)
 
 
 async def _cut_off_after(stop: asyncio.Event, *, grace_s: float) -> None:

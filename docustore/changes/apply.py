@@ -11,7 +11,7 @@ from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.effects.batch import BatchEffects
-from docustore.changes.effects.effect import Stamp, Write
+from docustore.changes.effects.effect import Write
 from docustore.changes.events import Token
 from docustore.changes.pipeline import StartPoint
 from docustore.changes.position import ListenerState, Position, hold_position, move_position
@@ -67,7 +67,7 @@ async def apply_effects(
     reached: Reached,
     read_at: Timestamp | None = None,
 ) -> Position:
-    """Commit one batch and return the position after it.
+    """Commit one batch of the stream and return the position after it.
 
     A batch without changes moves the position over changes of other collections, so that an idle position never
     falls off the oplog. Commit it only while no change is in flight: the token must not overtake a change that is
@@ -81,27 +81,56 @@ async def apply_effects(
         ListenerFencedError: Another listener took over; nothing was written.
         PyMongoError: The outcome is unknown; load the position again before the next step.
     """
-    moved = replace(
+    moved = reached_position(position, reached)
+    moved = replace(moved, approximate_until=read_at or position.approximate_until)
+    return await commit(writer, position, moved, effects=effects)
+
+
+def reached_position(position: Position, reached: Reached) -> Position:
+    """Return the position at a place of the stream, before any effect is added.
+
+    While a snapshot is in progress it stays in progress, and the stream counts as no progress of it.
+    """
+    is_snapshotting = position.state is ListenerState.SNAPSHOTTING
+    return replace(
         position,
-        seq=effects.seq,
-        state=ListenerState.STREAMING,
+        state=ListenerState.SNAPSHOTTING if is_snapshotting else ListenerState.STREAMING,
         start=StartPoint(token=reached.token),
         cluster_time=reached.cluster_time,
         is_exact=reached.is_exact,
-        approximate_until=read_at or position.approximate_until,
-        recoveries=0,
+        recoveries=position.recoveries if is_snapshotting else 0,
     )
-    stamp = Stamp(
-        seq=moved.seq,
-        as_of=effects.newest_at or reached.cluster_time.as_datetime(),
-        cluster_time=reached.cluster_time,
-        is_exact=reached.is_exact,
+
+
+async def commit(
+    writer: Writer, position: Position, moved: Position, *, effects: BatchEffects, also: Write | None = None
+) -> Position:
+    """Move the position and write the effects in one transaction.
+
+    Return the moved position.
+
+    Args:
+        moved: The new position; the number of the last row and the count of approximate rows are added here.
+        also: A write that belongs to the same transaction.
+
+    Raises:
+        ListenerFencedError: Another listener took over; nothing was written.
+    """
+    moved = replace(
+        moved, seq=effects.seq, approximate_rows=_plus(position.approximate_rows, effects.approximate_rows)
     )
+    stamp = effects.stamp(moved)
 
     async def write(session: AsyncClientSession) -> None:
         # The position first: it takes the lock that keeps a take-over out until this transaction ends.
         await move_position(writer.database, position, moved, lease_ms=writer.lease_ms, session=session)
         await effects.write(writer.database, stamp, session)
+        if also is not None:
+            await also(session)
 
     await writer.transaction(write)
     return moved
+
+
+def _plus(rows: int | None, more: int) -> int | None:
+    return None if rows is None else rows + more

@@ -1,54 +1,29 @@
 """Where `users`, as of one cluster time, differs from the last states in history.
 
-Reads users and history once each, in batches; memory is flat.
+Users are read in chunks by `_id`, so that a reader can stop and resume after any chunk.
 """
 
-from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, Final
 
 import bson
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
-from docustore.changes.events import Change, Token, decoded, user_key
-from docustore.changes.images import Recorded, recorded_states
+from docustore.changes.events import NO_TOKEN, Change, decoded, user_key
+from docustore.changes.images import Recorded
 from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.history.models import HISTORY, Operation
-from docustore.history.rows import IMAGE_CODEC
+from docustore.history.rows import IMAGE_CODEC, same_value
 
 CHUNK_USERS: Final = 1000
-# No stream resumes from a change that a comparison found.
-NO_TOKEN: Final[Token] = {}
+REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
+_STRING, _DOCUMENT = 0x02, 0x03
+# After the length of the document, the type byte and the name `_id`.
+_ID_START: Final = 9
 _RAW: Final = IMAGE_CODEC.with_options(document_class=RawBSONDocument)
-
-
-async def differing_changes(
-    database: Database, cluster_time: Timestamp, *, seq: int
-) -> AsyncIterator[list[Change]]:
-    """Yield, in batches, one change for every user that differs from history.
-
-    Order: new and changed users by `_id`, then deleted ones. Each user comes once. With an empty history (`seq` 0)
-    every user comes, as `snapshot`; else the operation is `recovered`.
-
-    Args:
-        seq: The number of the last history row; the events are numbered from the next one.
-
-    Raises:
-        OperationFailure: Code 239, the server no longer keeps that state.
-    """
-    found = Comparison(cluster_time=cluster_time, numbers=count(seq + 1))
-    async for users in _read_users_at(database, cluster_time, projection={"password_hash": 0}):
-        if seq == 0:
-            yield [found.first(user) for user in users]
-            continue
-        recorded = await recorded_states(database, [user["_id"] for user in users])
-        yield list(found.changed(users, recorded))
-    if seq:
-        async for user_ids in _recorded_user_ids(database):
-            yield await _deleted(database, found, user_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +53,13 @@ class Comparison:
         """Return the change of a user that no longer exists."""
         return self._change(Operation.RECOVERED, user_id, before=last.after, after=None)
 
+    def all_deleted(self, user_ids: Sequence[Any], recorded: Mapping[Hashable, Recorded]) -> Iterator[Change]:
+        """Yield the deletions that history does not know yet."""
+        for user_id in user_ids:
+            last = recorded.get(user_key(user_id))
+            if last is not None and last.after is not None:
+                yield self.deleted(user_id, last)
+
     def _change(
         self,
         operation: Operation,
@@ -102,36 +84,71 @@ class Comparison:
         )
 
 
-async def _read_users_at(
-    database: Database,
-    cluster_time: Timestamp,
-    *,
-    projection: Mapping[str, int],
-    query: Mapping[str, Any] | None = None,
-) -> AsyncIterator[list[RawBSONDocument]]:
-    # Bare commands: the driver has no call for a read at a given cluster time. One explicit session: the server
-    # ties a cursor to the session that opened it.
+async def read_chunk(database: Database, cluster_time: Timestamp, *, after: bytes | None) -> list[RawBSONDocument]:
+    """Read the next users in the order of `_id`.
+
+    Empty at the end. At most one reply of 16 MB.
+
+    Args:
+        after: The BSON document `{_id: ...}` of the last user of the chunk before; None from the beginning.
+
+    Raises:
+        OperationFailure: Code 239, the server no longer keeps that state.
+    """
+    bounds: dict[str, Any] = {}
+    if after is not None:
+        # `min` compares ids of all types; a comparison operator of a query finds only ids of one type.
+        raw = RawBSONDocument(after)
+        bounds = {"filter": {"$expr": {"$gt": ["$_id", boundary_id(after)]}}, "min": raw}
+    command = {
+        "find": USERS,
+        **bounds,
+        "sort": {"_id": 1},
+        "hint": {"_id": 1},
+        "projection": {"password_hash": 0},
+        "limit": CHUNK_USERS,
+        "batchSize": CHUNK_USERS,
+        "singleBatch": True,
+    }
+    return await _read_at(database, cluster_time, command)
+
+
+def boundary_id(boundary: bytes) -> dict[str, Any]:
+    """Return the aggregation expression for the `_id` of a boundary."""
+    return {"$let": {"vars": {"boundary": {"$literal": RawBSONDocument(boundary)}}, "in": "$$boundary._id"}}
+
+
+async def _read_at(database: Database, cluster_time: Timestamp, command: dict[str, Any]) -> list[RawBSONDocument]:
+    # Bare commands: the driver has no call for a read at a given cluster time.
+    command = {**command, "readConcern": {"level": "snapshot", "atClusterTime": cluster_time}}
     async with database.client.start_session(causal_consistency=False) as session:
-        command: dict[str, Any] = {
-            "find": USERS,
-            "filter": query or {},
-            "sort": {"_id": 1},
-            "projection": projection,
-            "batchSize": CHUNK_USERS,
-            "readConcern": {"level": "snapshot", "atClusterTime": cluster_time},
-        }
         reply = await database.command(command, session=session, codec_options=_RAW)
-        batch = reply["cursor"]["firstBatch"]
-        while batch:
-            yield batch
-            if not (cursor_id := reply["cursor"]["id"]):
-                return
-            command = {"getMore": cursor_id, "collection": USERS, "batchSize": CHUNK_USERS}
-            reply = await database.command(command, session=session, codec_options=_RAW)
-            batch = reply["cursor"]["nextBatch"]
+    found: list[RawBSONDocument] = reply["cursor"]["firstBatch"]
+    return found
 
 
-async def _recorded_user_ids(database: Database) -> AsyncIterator[list[Any]]:
+def boundary_of(user: RawBSONDocument) -> bytes:
+    """Return the BSON document `{_id: ...}` of a user, byte for byte. Pure.
+
+    The id of a string that is not UTF-8 would change if it was decoded and encoded.
+    """
+    raw = bytes(user.raw)
+    size = _id_size(raw)
+    if size is None:
+        return bson.encode({"_id": user["_id"]})
+    element = raw[4 : _ID_START + size]
+    return (4 + len(element) + 1).to_bytes(4, "little") + element + b"\x00"
+
+
+def _id_size(raw: bytes) -> int | None:
+    """Measure the value of the first element if it is `_id` and a string or document."""
+    if raw[5:_ID_START] != b"_id\x00":
+        return None
+    length = int.from_bytes(raw[_ID_START : _ID_START + 4], "little")
+    return {_STRING: 4 + length, _DOCUMENT: length}.get(raw[4])
+
+
+async def recorded_user_ids(database: Database) -> AsyncIterator[list[Any]]:
     """Yield the ids of all users that exist according to history."""
     pipeline: list[dict[str, Any]] = [
         {"$sort": {"user_id": 1, "_id": -1}},
@@ -150,24 +167,36 @@ async def _recorded_user_ids(database: Database) -> AsyncIterator[list[Any]]:
         yield user_ids
 
 
-async def _deleted(database: Database, found: Comparison, user_ids: list[Any]) -> list[Change]:
-    present: set[Hashable] = set()
-    query = {"_id": {"$in": user_ids}}
-    async for users in _read_users_at(database, found.cluster_time, projection={"_id": 1}, query=query):
-        present.update(user_key(user["_id"]) for user in users)
-    absent = [user_id for user_id in user_ids if user_key(user_id) not in present]
-    if not absent:
-        return []
-    recorded = await recorded_states(database, absent)
-    return [found.deleted(user_id, recorded[user_key(user_id)]) for user_id in absent]
+async def absent_users(database: Database, cluster_time: Timestamp, user_ids: list[Any]) -> list[Any]:
+    """List the ids that no user had at that time.
+
+    An id that is not UTF-8 is recorded with replacement characters, so it is never listed.
+    """
+    present = await _read_at(
+        database,
+        cluster_time,
+        {
+            "find": USERS,
+            "filter": {"_id": {"$in": user_ids}},
+            "projection": {"_id": 1},
+            "batchSize": len(user_ids),
+            "singleBatch": True,
+        },
+    )
+    known = {user_key(user["_id"]) for user in present}
+    return [each for each in user_ids if user_key(each) not in known and REPLACEMENT not in str(each)]
 
 
 def _is_same(last: Recorded, user: RawBSONDocument) -> bool:
+    """Compare by BSON value and type.
+
+    The stored state is the bytes of the user, unless fields of it were left out.
+    """
     if last.after is None:
         return False
-    if last.after.raw == user.raw:
-        return True
+    if not last.omitted:
+        return last.after.raw == user.raw
     current = bson.decode(user.raw, IMAGE_CODEC)
     for name in last.omitted:
         current.pop(name, None)
-    return bool(bson.decode(last.after.raw, IMAGE_CODEC) == current)
+    return same_value(bson.decode(last.after.raw, IMAGE_CODEC), current)

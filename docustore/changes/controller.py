@@ -1,29 +1,98 @@
-"""The route that reports the progress of the change listener."""
+"""Routes of the change listener: status, control and dead letters."""
 
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
-from litestar import Controller, get
+from litestar import Controller, get, post
 from litestar.datastructures import State
+from litestar.params import JSONBody, PathParameter, QueryParameter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from docustore.api.problem_details import problems
-from docustore.changes.position import ListenerState
+from docustore.audit.log import record
+from docustore.changes import control
+from docustore.changes.control import ResetTo
+from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
+from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState
 from docustore.changes.status import change_status
+from docustore.changes.verify import verify
+from docustore.security.authentication import AuthorisedRequest, needs
+from docustore.security.models import Scope
+
+LetterId = Annotated[str, PathParameter(description="the `id` of the dead letter")]
+IncludeClosed = Annotated[bool, QueryParameter(description="also replayed, skipped and superseded letters")]
+ADMIN = needs(Scope.ADMIN)
+
+
+class LastErrorView(msgspec.Struct, frozen=True):
+    """The failure that stopped the listener."""
+
+    error: str
+    message: str
+    at: datetime
 
 
 class ChangeStatusView(msgspec.Struct, frozen=True):
     """The status of the listener.
 
-    `applied` counts the changes applied so far. `lag_s` is the age, in seconds, of the oldest change that is not
-    applied yet: 0 if there is none, null if it is unknown. `owner` is null while no listener runs.
+    `owner` is null while no listener runs. `applied` counts the changes applied so far, `snapshot_rows` the rows
+    of history that came from comparisons instead, `approximate_rows` those whose state was read later than the
+    change. `lag_s` is the age, in seconds, of the oldest change that is not applied yet: 0 if there is none, null
+    if it is unknown. `gaps` counts the gaps on record, `dead_letters` the open ones. `oplog_headroom_s` is how far
+    the oplog reaches back before the position. `last_error` is null once the listener has made progress.
     """
 
+    state: ListenerState
+    owner: str | None
     applied: int
+    snapshot_rows: int
     lag_s: float | None
     is_caught_up: bool
-    owner: str | None
-    state: ListenerState
     heartbeat_at: datetime | None
+    gaps: int
+    dead_letters: int
+    approximate_rows: int
+    oplog_headroom_s: float | None
+    last_error: LastErrorView | None
+    warnings: list[str]
+
+
+class VerificationView(msgspec.Struct, frozen=True):
+    """The result of a check.
+
+    With `repaired` a snapshot was started that records what differs.
+    """
+
+    differences: list[str]
+    users: int
+    is_complete: bool
+    repaired: bool
+
+
+class ResetInput(BaseModel):
+    """Where the listener starts anew."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    to: ResetTo = Field(description="`snapshot` compares every user with history first, `now` does not")
+
+
+class SeekInput(BaseModel):
+    """The time from which the listener continues."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    to: AwareDatetime = Field(description="changes up to this time are skipped; at most a few minutes ago")
+
+
+class VerifyInput(BaseModel):
+    """How to check."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    repair: bool = Field(False, description="start a snapshot if there is a difference")
 
 
 class ChangesController(Controller):
@@ -35,12 +104,102 @@ class ChangesController(Controller):
     @get("/status", responses=problems(), operation_id="get_change_status", summary="How far is the listener?")
     async def status(self, state: State) -> ChangeStatusView:
         """Report the owner, the number of applied changes and the lag."""
-        found = await change_status(state.database)
-        return ChangeStatusView(
-            applied=found.applied,
-            lag_s=found.lag_s,
-            is_caught_up=found.is_caught_up,
-            owner=found.owner,
-            state=found.state,
-            heartbeat_at=found.heartbeat_at,
+        return await _status(state)
+
+    @post("/pause", status_code=200, opt=ADMIN, responses=problems(), summary="Pause the listener")
+    async def pause(self, request: AuthorisedRequest, state: State) -> ChangeStatusView:
+        """Let the listener rest until it is resumed.
+
+        The oplog must reach back to the position by then.
+        """
+        await control.pause(state.database, actor=request.auth.actor)
+        return await _status(state)
+
+    @post("/resume", status_code=200, opt=ADMIN, responses=problems(), summary="Resume the listener")
+    async def resume(self, request: AuthorisedRequest, state: State) -> ChangeStatusView:
+        """Let the listener continue where it paused."""
+        await control.resume(state.database, actor=request.auth.actor)
+        return await _status(state)
+
+    @post("/reset", status_code=200, opt=ADMIN, responses=problems(413, 415, 422), summary="Start anew")
+    async def reset(
+        self, request: AuthorisedRequest, state: State, data: JSONBody[ResetInput]
+    ) -> ChangeStatusView:
+        """Leave the position and start anew, with a gap on record.
+
+        It is the way out of every stop.
+        """
+        await control.reset(state.database, data.to, actor=request.auth.actor)
+        return await _status(state)
+
+    @post("/seek", status_code=200, opt=ADMIN, responses=problems(413, 415, 422), summary="Skip changes")
+    async def seek(self, request: AuthorisedRequest, state: State, data: JSONBody[SeekInput]) -> ChangeStatusView:
+        """Skip the changes up to a time, with a gap on record."""
+        await control.seek(state.database, data.to, actor=request.auth.actor)
+        return await _status(state)
+
+    @post("/verify", status_code=200, opt=ADMIN, responses=problems(413, 415, 422), summary="Check all effects")
+    async def verify(
+        self, request: AuthorisedRequest, state: State, data: JSONBody[VerifyInput]
+    ) -> VerificationView:
+        """Compare history and marts with every user.
+
+        With `repair`, start a snapshot if they differ.
+        """
+        found = await verify(state.database, EFFECTS)
+        is_repaired = data.repair and bool(found.differences)
+        await record(
+            state.database,
+            actor=request.auth.actor,
+            action="changes.verify",
+            target=f"{POSITIONS}/{POSITION_ID}",
+            after={"differences": len(found.differences), "repaired": is_repaired},
         )
+        if is_repaired:
+            await control.reset(
+                state.database, ResetTo.SNAPSHOT, actor=request.auth.actor, action="changes.repair"
+            )
+        return VerificationView(
+            differences=found.differences,
+            users=found.users,
+            is_complete=found.is_complete,
+            repaired=is_repaired,
+        )
+
+    @get("/dead-letters", opt=ADMIN, responses=problems(), summary="List dead letters")
+    async def dead_letters(self, state: State, include_closed: IncludeClosed = False) -> list[DeadLetterView]:
+        """List the changes that could not be applied, at most 100, oldest first."""
+        return await list_letters(state.database, include_closed=include_closed)
+
+    @get("/dead-letters/{letter_id:str}", opt=ADMIN, responses=problems(404), summary="Read a dead letter")
+    async def dead_letter(self, state: State, letter_id: LetterId) -> DeadLetterView:
+        """Read why one change could not be applied."""
+        return await find_letter(state.database, letter_id)
+
+    @post(
+        "/dead-letters/{letter_id:str}/replay",
+        status_code=202,
+        opt=ADMIN,
+        responses=problems(404),
+        summary="Replay a dead letter",
+    )
+    async def replay(self, request: AuthorisedRequest, state: State, letter_id: LetterId) -> DeadLetterView:
+        """Let the listener apply a failed change, and the held ones after it."""
+        await control.replay_letter(state.database, letter_id, actor=request.auth.actor)
+        return await find_letter(state.database, letter_id)
+
+    @post(
+        "/dead-letters/{letter_id:str}/skip",
+        status_code=200,
+        opt=ADMIN,
+        responses=problems(404),
+        summary="Skip a dead letter",
+    )
+    async def skip(self, request: AuthorisedRequest, state: State, letter_id: LetterId) -> DeadLetterView:
+        """Give a change up: history will not have it."""
+        await control.skip_letter(state.database, letter_id, actor=request.auth.actor)
+        return await find_letter(state.database, letter_id)
+
+
+async def _status(state: State) -> ChangeStatusView:
+    return msgspec.convert(await change_status(state.database), ChangeStatusView, from_attributes=True)

@@ -19,7 +19,7 @@ from docustore.history.models import Operation
 from docustore.history.rows import IMAGE_CODEC, Image
 
 # Replies stay bytes: an event is decoded once. An after-image that is only stored is not decoded.
-EVENT_CODEC: Final[CodecOptions[RawBSONDocument]] = CodecOptions(document_class=RawBSONDocument)
+EVENT_CODEC: Final[CodecOptions[RawBSONDocument]] = IMAGE_CODEC.with_options(document_class=RawBSONDocument)
 _ID_HEADER: Final = b"\x03_id\x00"
 _AFTER_HEADER: Final = b"\x03after\x00"
 # The server closes the stream after one of these: the collection was dropped or renamed.
@@ -29,6 +29,8 @@ _OPERATIONS: Final = {operation.value: operation for operation in Operation}
 _TIMESTAMP_TYPE: Final = "82"
 
 Token = Mapping[str, Any]
+# No stream resumes from a change that a comparison found.
+NO_TOKEN: Final[Token] = {}
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -40,6 +42,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     `docustore.changes.images` fills those in. `unchecked` names fields in which the images cannot be compared.
     `size_bytes` is at least the size of both images: that of the event, or that of the images where one was read
     elsewhere. `token` is empty for a change that a comparison found: no stream resumes from it.
+    `is_reduced` asks for a row without values that the server may refuse.
 
     A Struct, since ten thousand are made per second: a dataclass costs ten times as much.
     """
@@ -57,6 +60,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     is_before_known: bool = True
     is_after_known: bool = True
     unchecked: frozenset[str] = frozenset()
+    is_reduced: bool = False
 
     @property
     def user_key(self) -> Hashable:
@@ -88,6 +92,30 @@ def parse_change(event: RawBSONDocument) -> Change:
         after_raw=after_raw,
         is_before_known=before is not None or operation is Operation.INSERT,
         is_after_known=after is not None or operation is Operation.DELETE,
+    )
+
+
+def bare_change(event: RawBSONDocument) -> Change:
+    """Parse an event without its images.
+
+    For an event that `parse_change` cannot read: history and the collection replace its images.
+    """
+    # Decoded one by one: the images are what cannot be read.
+    fields = {name: event[name] for name in ("_id", "operation", "user_id", "cluster_time")}
+    operation = _OPERATIONS[fields["operation"]]
+    return Change(
+        event_id=fields["_id"]["_data"],
+        token=bson.decode(fields["_id"].raw),
+        size_bytes=len(event.raw),
+        operation=operation,
+        user_id=fields["user_id"],
+        cluster_time=fields["cluster_time"],
+        wall_time=fields["cluster_time"].as_datetime(),
+        before=None,
+        after=None,
+        after_raw=None,
+        is_before_known=operation is Operation.INSERT,
+        is_after_known=operation is Operation.DELETE,
     )
 
 

@@ -8,15 +8,19 @@ from typing import Final
 import structlog
 from bson.timestamp import Timestamp
 
-from docustore.changes.apply import Reached, Writer, apply_effects
+from docustore.changes.apply import Reached, Writer, apply_effects, reached_position
+from docustore.changes.comparison import boundary_id
 from docustore.changes.cooperative import in_slices
 from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import Effects, fields_of
 from docustore.changes.events import Change, just_before
+from docustore.changes.foreign_rows import set_aside_foreign_rows
 from docustore.changes.images import resolve
+from docustore.changes.isolation import Isolation
 from docustore.changes.pipeline import Images
 from docustore.changes.position import Position
 from docustore.changes.read_ahead import ReadAhead
+from docustore.changes.stopping import stops_the_listener
 from docustore.changes.stream import ChangeReader, EventBatch
 
 log = structlog.get_logger()
@@ -29,13 +33,17 @@ MAX_TRANSACTION_BYTES: Final = 8 * 1024 * 1024
 class FollowOptions:
     """How to follow the stream.
 
-    `idle_save_s` is the longest time between two moves of an idle position.
+    `idle_save_s` is the longest time between two moves of an idle position. `boundary` leaves out the changes of
+    users beyond it; `until` ends the work at an exact position of this time. Both serve a snapshot in progress.
     """
 
     batch_size: int
     images: Images
     effects: Effects
+    isolation: Isolation
     idle_save_s: float
+    boundary: bytes | None = None
+    until: Timestamp | None = None
 
 
 async def follow(
@@ -43,7 +51,7 @@ async def follow(
 ) -> str | None:
     """Apply changes until `is_over`; return the operation that ended the collection.
 
-    Returns None where the collection did not end. With `Images.AFTER` it also returns after one full batch: the
+    Returns None where the collection did not end. With fewer images it also returns after one full batch: the
     event that was too large is applied by then.
 
     Raises:
@@ -57,9 +65,10 @@ async def follow(
         images=options.images,
         fields=fields_of(options.effects),
         batch_size=options.batch_size,
+        up_to=None if options.boundary is None else boundary_id(options.boundary),
     )
     async with reader, ReadAhead(reader, max_events=options.batch_size, is_over=is_over) as ahead:
-        while not is_over() and not follower.is_past_large_event:
+        while not is_over() and not follower.is_done:
             batch = await ahead.take()
             await follower.advance(batch)
             if batch.ending_operation is not None:
@@ -77,8 +86,9 @@ class _Follower:
     is_caught_up: bool = False
 
     @property
-    def is_past_large_event(self) -> bool:
-        return self.options.images is Images.AFTER and self.events >= self.options.batch_size
+    def is_done(self) -> bool:
+        is_past_large_event = self.options.images is not Images.BOTH and self.events >= self.options.batch_size
+        return is_past_large_event or has_reached(self.position, self.options.until)
 
     async def advance(self, batch: EventBatch) -> None:
         if batch.changes:
@@ -89,6 +99,25 @@ class _Follower:
             await self._note_idle(batch)
 
     async def _apply(self, changes: tuple[Change, ...], reached: Reached) -> None:
+        isolation = self.options.isolation
+        if not isolation.concerns(changes):
+            try:
+                await self._apply_together(changes, reached)
+            except Exception as exc:
+                if stops_the_listener(exc):
+                    raise
+                log.warning("listener.batch_failed", events=len(changes), error=type(exc).__name__)
+            else:
+                return
+        # A row of another client may have taken a number.
+        while await set_aside_foreign_rows(self.writer, self.position):
+            pass
+        for change in changes:
+            moved = reached_position(self.position, _reached_with(change))
+            self.position = await isolation.apply(self.position, moved, change)
+        await self._commit(BatchEffects(self.options.effects, seq=self.position.seq), reached=reached)
+
+    async def _apply_together(self, changes: tuple[Change, ...], reached: Reached) -> None:
         position = self.position
         resolved = await resolve(self.writer.database, changes, approximate_until=position.approximate_until)
         effects = BatchEffects(self.options.effects, seq=position.seq)
@@ -101,12 +130,18 @@ class _Follower:
             self.is_caught_up = True
             log.info("listener.caught_up", seq=self.position.seq, events=self.events)
         is_due = time.monotonic() - self.saved_at >= self.options.idle_save_s
-        if is_due or not self.position.is_exact:
+        if is_due or not self.position.is_exact or self.options.until is not None:
             await self._commit(BatchEffects(self.options.effects, seq=self.position.seq), reached=_reached(batch))
 
     async def _commit(self, effects: BatchEffects, *, reached: Reached, read_at: Timestamp | None = None) -> None:
         self.position = await apply_effects(self.writer, self.position, effects, reached=reached, read_at=read_at)
         self.saved_at = time.monotonic()
+
+
+def has_reached(position: Position, until: Timestamp | None) -> bool:
+    """Tell whether a position is exact and not before a time; False without a time."""
+    reached = position.cluster_time
+    return until is not None and position.is_exact and reached is not None and reached >= until
 
 
 def parts(batch: EventBatch, *, max_events: int) -> Iterator[tuple[tuple[Change, ...], Reached]]:

@@ -91,13 +91,19 @@ def resolve_with(
     return tuple(_chained(change, known, current) if change.user_key in known else change for change in changes)
 
 
-async def recorded_states(database: Database, user_ids: Sequence[Any]) -> dict[Hashable, Recorded]:
+async def recorded_states(
+    database: Database, user_ids: Sequence[Any], *, up_to: int | None = None
+) -> dict[Hashable, Recorded]:
     """Read the last state of each user from history, by `user_key`.
 
     A user that was never recorded is absent.
+
+    Args:
+        up_to: The number of the last row to look at; None for all rows.
     """
+    numbers = {} if up_to is None else {"_id": {"$lte": up_to}}
     pipeline: list[dict[str, Any]] = [
-        {"$match": {"user_id": {"$in": list(user_ids)}}},
+        {"$match": {"user_id": {"$in": list(user_ids)}, **numbers}},
         {"$sort": {"user_id": 1, "_id": -1}},
         {"$group": {"_id": "$user_id", "after": {"$first": "$after"}, "omitted": {"$first": "$omitted"}}},
     ]

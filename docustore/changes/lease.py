@@ -26,6 +26,20 @@ log = structlog.get_logger()
 # How often a standby tries: a released lease is taken within half a second, for two small reads a second.
 STANDBY_POLL_S: Final = 0.5
 RELEASE_TIMEOUT_S: Final = 3.0
+# A command that takes the lease away is noticed within this time.
+LONGEST_RENEWAL_S: Final = 1.0
+
+
+# The lease holds, and its last renewal is as old as a lease at most. A time in the future is that of a primary
+# whose clock was ahead: after an election no standby could take such a lease for as long as the clock was wrong.
+_AGE_MS: Final = {"$subtract": ["$$NOW", {"$ifNull": ["$heartbeat_at", "$$NOW"]}]}
+_LEASE_MS: Final = {"$ifNull": ["$lease_ms", {"$subtract": ["$lease_expires_at", "$heartbeat_at"]}]}
+IS_ALIVE: Final[dict[str, Any]] = {
+    "$and": [
+        {"$gt": [{"$ifNull": ["$lease_expires_at", "$$NOW"]}, "$$NOW"]},
+        {"$lte": [{"$abs": _AGE_MS}, {"$ifNull": [_LEASE_MS, 0]}]},
+    ]
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,17 +70,13 @@ async def acquire(
     """
     await ensure_position(database)
     lease_ms = int(lease_s * 1000)
-    is_free = {
-        "$or": [
-            {"$lte": [{"$ifNull": ["$lease_expires_at", "$$NOW"]}, "$$NOW"]},
-            {"$eq": ["$owner", owner]},
-        ]
-    }
+    is_free = {"$or": [{"$not": [IS_ALIVE]}, {"$eq": ["$owner", owner]}]}
     await _end_orphaned_transaction(database, is_free)
     taken = {
         "fence": {"$add": ["$fence", 1]},
         "owner": owner,
         "session": session_id,
+        "lease_ms": lease_ms,
         **lease_renewal(lease_ms),
     }
     before = await database[POSITIONS].find_one_and_update(
@@ -95,9 +105,9 @@ async def wait_for_lease(
 
 @asynccontextmanager
 async def kept(database: Database, lease: Lease) -> AsyncIterator[None]:
-    """Renew the lease at a third of its length, and give it back at the end.
+    """Renew the lease every second or sooner, and give it back at the end.
 
-    A standby then starts at once.
+    A renewal also finds out that a command took the lease away. A standby then starts at once.
     """
     keeper = asyncio.create_task(_renew_forever(database, lease))
     try:
@@ -125,12 +135,20 @@ async def _end_orphaned_transaction(database: Database, is_free: Mapping[str, An
     """
     orphaned = await database[POSITIONS].find_one({"_id": POSITION_ID, "session": {"$ne": None}, "$expr": is_free})
     if orphaned is not None:
-        await database.client.admin.command({"killSessions": [orphaned["session"]]})
+        await end_transaction(database, orphaned["session"])
+
+
+async def end_transaction(database: Database, session_id: Mapping[str, Any]) -> None:
+    """End the transaction of a session, and release its locks.
+
+    The owner's next use of the session fails or starts anew; the fence keeps it from repeating a batch.
+    """
+    await database.client.admin.command({"killSessions": [session_id]})
 
 
 async def _renew_forever(database: Database, lease: Lease) -> None:
     while not lease.is_lost:
-        await asyncio.sleep(lease.lease_ms / 3000)
+        await asyncio.sleep(min(lease.lease_ms / 3000, LONGEST_RENEWAL_S))
         try:
             result = await database[POSITIONS].update_one(_mine(lease), [{"$set": lease_renewal(lease.lease_ms)}])
         except PyMongoError:

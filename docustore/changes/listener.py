@@ -10,21 +10,28 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from bson.timestamp import Timestamp
 from pymongo.errors import PyMongoError
 
 from docustore.changes.apply import Writer
-from docustore.changes.effects.effect import Effects
+from docustore.changes.counts import with_counts
+from docustore.changes.dead_letters import held_users
+from docustore.changes.effects.effect import Effects, chunked
 from docustore.changes.effects.registry import EFFECTS
-from docustore.changes.follow import FollowOptions, follow
+from docustore.changes.follow import FollowOptions, follow, has_reached
+from docustore.changes.incidents import note_failure
+from docustore.changes.isolation import Isolation
 from docustore.changes.lease import Lease, kept, owner_name, pause, wait_for_lease
-from docustore.changes.pipeline import USERS, Images
+from docustore.changes.pipeline import Images
 from docustore.changes.position import ListenerState, Position, fenced, load_position
 from docustore.changes.recovery import Loss, recover
-from docustore.changes.snapshot import synchronise
+from docustore.changes.replay import replay_requested
+from docustore.changes.requirements import require_followable
+from docustore.changes.snapshot import SnapshotRun
 from docustore.changes.stream import EventTooLargeError
-from docustore.config import LostPositionPolicy, Settings
+from docustore.config import Settings
 from docustore.database import Database
-from docustore.errors import ListenerFencedError, PositionLostError
+from docustore.errors import ListenerError, ListenerFencedError, PositionLostError
 from docustore.transient import is_transient
 
 log = structlog.get_logger()
@@ -34,6 +41,8 @@ log = structlog.get_logger()
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 10.0
 HEALTHY_AFTER_S: Final = 10.0
+# How soon a paused listener notices that its lease is lost.
+REST_S: Final = 0.2
 
 
 async def listen(
@@ -46,6 +55,7 @@ async def listen(
     Raises:
         PositionLostError: The position is lost and the policy is `fail`.
         RecoveryLoopError, SnapshotExpiredError: A recovery failed; the message names the next step.
+        UnsupportedStoreError: The server or the collection has no changes that can be followed.
         PyMongoError: A non-retryable failure.
     """
     owner = owner_name()
@@ -78,18 +88,28 @@ async def listen(
 
 
 async def _hold(work: "_Work") -> None:
-    lease = work.lease
-    async with kept(work.writer.database, lease):
-        position = await load_position(work.writer.database, fence=lease.fence)
-        log.info(
-            "listener.lease_taken",
-            owner=lease.owner,
-            fence=lease.fence,
-            previous_owner=lease.previous_owner,
-            seq=position.seq,
-            state=position.state.value,
-        )
-        await work.run(await work.ready(position))
+    lease, database = work.lease, work.writer.database
+    async with kept(database, lease):
+        try:
+            await require_followable(database)
+            position = await load_position(database, fence=lease.fence)
+            log.info(
+                "listener.lease_taken",
+                owner=lease.owner,
+                fence=lease.fence,
+                previous_owner=lease.previous_owner,
+                seq=position.seq,
+                state=position.state.value,
+            )
+            position = await with_counts(work.writer, position)
+            if position.is_paused:
+                await work.rest()
+            else:
+                await work.run(position)
+        except (ListenerError, PyMongoError) as exc:
+            if not isinstance(exc, ListenerFencedError):
+                await note_failure(database, lease, exc)
+            raise
         if lease.is_lost:
             raise fenced(lease.fence)
 
@@ -107,52 +127,78 @@ class _Work:
     def is_over(self) -> bool:
         return self.stop.is_set() or self.lease.is_lost
 
-    async def ready(self, position: Position) -> Position:
-        """Take the first snapshot or finish an interrupted recovery.
+    async def rest(self) -> None:
+        """Keep the lease of a paused listener.
 
-        The stream opens after it.
+        A command that resumes it takes the lease away.
         """
-        if position.state is ListenerState.STREAMING:
-            return position
-        is_recovery = position.start.token is not None or position.start.start_at is not None
-        if is_recovery:
-            return await self._recover(position, Loss(reason="recovery_interrupted"))
-        started = time.monotonic()
-        done = await synchronise(self.writer, position, effects=self.effects)
-        log.info("listener.snapshot_taken", users=done.rows, duration_s=round(time.monotonic() - started, 2))
-        return done.position
+        log.warning("listener.paused", fence=self.lease.fence)
+        while not self.is_over():
+            await pause(REST_S, self.stop)
 
     async def run(self, position: Position) -> None:
-        images = Images.BOTH
+        isolation = Isolation(
+            writer=self.writer, effects=self.effects, held=await held_users(self.writer.database)
+        )
+        snapshot = SnapshotRun(writer=self.writer, effects=self.effects, isolation=isolation)
+        if position.state is ListenerState.STREAMING:
+            position = await replay_requested(isolation, position)
+        images, until = Images.BOTH, None
         while not self.is_over():
             loss = None
             try:
-                ended_by = await follow(self.writer, position, self._options(images), is_over=self.is_over)
-                images = Images.BOTH
-                if ended_by is not None:
-                    loss = Loss(reason=ended_by)
+                if position.state is ListenerState.STREAMING or snapshot.needs_stream(position):
+                    options = await self._options(position, isolation, images)
+                    until = options.until
+                    ended_by = await follow(self.writer, position, options, is_over=self.is_over)
+                    images = Images.BOTH
+                    loss = None if ended_by is None else Loss(reason=ended_by)
+                else:
+                    position = await self._synchronise(snapshot, position)
+                    continue
             except EventTooLargeError:
-                log.warning("listener.large_event_met")
-                images = Images.AFTER
+                images = Images.AFTER if images is Images.BOTH else Images.NONE
+                log.warning("listener.large_event_met", images=images.value)
             except PositionLostError as exc:
                 loss = Loss(reason="position_lost", code=exc.code)
             position = await load_position(self.writer.database, fence=self.lease.fence)
+            if has_reached(position, until):
+                snapshot.note_fresh()
             if loss is not None:
+                await require_followable(self.writer.database)
                 position = await self._recover(position, loss)
 
-    async def _recover(self, position: Position, loss: Loss) -> Position:
-        policy = self.settings.changes_on_lost_position
-        if policy is LostPositionPolicy.FAIL:
-            raise PositionLostError(stream=USERS, code=loss.code)
-        return await recover(self.writer, position, loss, policy=policy, effects=self.effects)
+    async def _synchronise(self, snapshot: SnapshotRun, position: Position) -> Position:
+        """Continue a snapshot.
 
-    def _options(self, images: Images) -> FollowOptions:
+        One that an older release left in a recovery is a gap first.
+        """
+        has_start = position.start.token is not None or position.start.start_at is not None
+        if position.snapshot is None and has_start:
+            position = await self._recover(position, Loss(reason="recovery_interrupted"))
+        return await snapshot.advance(position, is_over=self.is_over)
+
+    async def _recover(self, position: Position, loss: Loss) -> Position:
+        return await recover(self.writer, position, loss, policy=self.settings.changes_on_lost_position)
+
+    async def _options(self, position: Position, isolation: Isolation, images: Images) -> FollowOptions:
+        snapshot = position.snapshot
+        is_streaming = snapshot is None
+        boundary = None if snapshot is None or snapshot.is_users_read else snapshot.after
         return FollowOptions(
             batch_size=self.settings.changes_batch_size,
             images=images,
-            effects=self.effects,
+            effects=self.effects if is_streaming else chunked(self.effects),
+            isolation=isolation,
             idle_save_s=self.lease.lease_ms / 3000,
+            boundary=boundary,
+            until=None if is_streaming else await _present(self.writer.database),
         )
+
+
+async def _present(database: Database) -> Timestamp:
+    present: Timestamp = (await database.command("ping"))["operationTime"]
+    return present
 
 
 def _code(error: PyMongoError) -> int | None:

@@ -15,11 +15,15 @@ CHANGE_OPERATIONS: Final = ("insert", "update", "replace", "delete", *sorted(END
 
 
 class Images(StrEnum):
-    """Which images the server adds to each event."""
+    """Which images the server adds to each event.
+
+    `both` is the rule; an event then also repeats the declared fields of an insert. `after` and `none` are for an
+    event that would exceed 16 MB: history knows the state before, the collection the present state.
+    """
 
     BOTH = "both"
-    # For an event that would not fit into 16 MB with both; history knows the state before.
     AFTER = "after"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,9 @@ class StartPoint:
     start_at: Timestamp | None = None
 
 
-def change_pipeline(start: StartPoint, *, images: Images, fields: ImageFields) -> list[dict[str, Any]]:
+def change_pipeline(
+    start: StartPoint, *, images: Images, fields: ImageFields, up_to: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """Select and reshape the changes of one collection.
 
     Shape: `{_id: token, after, before, operation, user_id, cluster_time, wall_time, head}`. Images are null where
@@ -43,8 +49,11 @@ def change_pipeline(start: StartPoint, *, images: Images, fields: ImageFields) -
 
     Args:
         fields: What the effects declare, combined.
+        up_to: The expression of the greatest `_id` whose changes are wanted; None for every user.
     """
-    options: dict[str, Any] = {"fullDocument": "whenAvailable"}
+    options: dict[str, Any] = {}
+    if images is not Images.NONE:
+        options["fullDocument"] = "whenAvailable"
     if images is Images.BOTH:
         options["fullDocumentBeforeChange"] = "whenAvailable"
     if start.token is not None:
@@ -53,20 +62,33 @@ def change_pipeline(start: StartPoint, *, images: Images, fields: ImageFields) -
         options["startAtOperationTime"] = start.start_at
     return [
         {"$changeStream": options},
-        {"$match": {"operationType": {"$in": list(CHANGE_OPERATIONS)}}},
+        {"$match": {"operationType": {"$in": list(CHANGE_OPERATIONS)}, **_wanted(up_to)}},
         {
             "$project": {
-                "after": "$fullDocument",
-                "before": "$fullDocumentBeforeChange",
+                **_images(images),
                 "operation": "$operationType",
                 "user_id": "$documentKey._id",
                 "cluster_time": "$clusterTime",
                 "wall_time": "$wallTime",
-                **_head(fields),
+                **(_head(fields) if images is Images.BOTH else {}),
             }
         },
         {"$project": {"after.password_hash": 0, **{f"before.{name}": 0 for name in _dropped(fields)}}},
     ]
+
+
+def _images(images: Images) -> dict[str, Any]:
+    if images is Images.NONE:
+        return {}
+    # First, so that `docustore.changes.events` finds the bytes of `after`.
+    return {"after": "$fullDocument", "before": "$fullDocumentBeforeChange"}
+
+
+def _wanted(up_to: dict[str, Any] | None) -> dict[str, Any]:
+    if up_to is None:
+        return {}
+    is_ending = {"operationType": {"$in": sorted(ENDING_OPERATIONS)}}
+    return {"$or": [is_ending, {"$expr": {"$lte": ["$documentKey._id", up_to]}}]}
 
 
 def _head(fields: ImageFields) -> dict[str, Any]:

@@ -6,10 +6,11 @@ effects were made for. So a batch is applied once, even if it is repeated. See d
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from bson.binary import Binary
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -26,15 +27,36 @@ POSITION_ID: Final = "users"
 class ListenerState(StrEnum):
     """What the position stands for.
 
-    `new`: nothing was read yet. `snapshotting`: a comparison of the collection with history is in progress; rows
-    beyond `seq` belong to it. `streaming`: the stream resumes from here. `lost` is never stored: a status reports
-    it where the stream cannot resume.
+    `new`: nothing was read yet. `snapshotting`: a comparison of the collection with history is in progress.
+    `streaming`: the stream resumes from here. `paused` and `lost` are never stored as a state: a status reports
+    them where an operator paused the listener and where the stream cannot resume.
     """
 
     NEW = "new"
     SNAPSHOTTING = "snapshotting"
     STREAMING = "streaming"
+    PAUSED = "paused"
     LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The checkpoint of a snapshot or recovery.
+
+    `after` is the BSON document `{_id: ...}` of the last compared user: bytes, since other clients may write ids
+    that cannot be decoded. With `is_users_read` every user is compared and only deleted users are left. `rows`
+    counts the rows so far. `is_first` says that history was empty. `compares` is False where history stays as it
+    is (policy `reset`). `gap_id` names the gap that ends with this snapshot. `is_begun` is False until a listener
+    has chosen the first cluster time.
+    """
+
+    is_begun: bool = False
+    is_first: bool = False
+    compares: bool = True
+    gap_id: str | None = None
+    rows: int = 0
+    after: bytes | None = None
+    is_users_read: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +65,9 @@ class Position:
 
     `seq` is the number of the last history row. Every change at or before `cluster_time` is applied; with
     `is_exact` no later change is. Images that were read in place of missing ones are not newer than
-    `approximate_until`. `recoveries` counts recoveries since the last progress.
+    `approximate_until`. `recoveries` counts losses of the position since the last progress. `snapshot` is set
+    while a snapshot or recovery is in progress. `snapshot_rows` counts the rows that a comparison wrote,
+    `approximate_rows` those whose state was read later than the change; None in a store of an older release.
     """
 
     seq: int
@@ -54,11 +78,16 @@ class Position:
     is_exact: bool
     approximate_until: Timestamp | None
     recoveries: int
+    snapshot: Snapshot | None = None
+    snapshot_rows: int | None = None
+    approximate_rows: int | None = None
+    is_paused: bool = False
 
 
 async def ensure_position(database: Database) -> None:
     """Create the document if it is missing; safe when two listeners do so at once."""
-    fresh = {"seq": Int64(0), "fence": 0, "state": ListenerState.NEW.value, "recoveries": 0}
+    fresh: dict[str, Any] = {"seq": Int64(0), "fence": 0, "state": ListenerState.NEW.value, "recoveries": 0}
+    fresh |= {"snapshot_rows": 0, "approximate_rows": 0}
     try:
         await database[POSITIONS].update_one({"_id": POSITION_ID}, {"$setOnInsert": fresh}, upsert=True)
     except DuplicateKeyError:
@@ -88,6 +117,10 @@ def position_of(document: Document) -> Position:
         is_exact=document.get("is_exact", False),
         approximate_until=document.get("approximate_until"),
         recoveries=document.get("recoveries", 0),
+        snapshot=Snapshot(**document["snapshot"]) if document.get("snapshot") is not None else None,
+        snapshot_rows=document.get("snapshot_rows"),
+        approximate_rows=document.get("approximate_rows"),
+        is_paused=document.get("paused_at") is not None,
     )
 
 
@@ -143,9 +176,9 @@ async def _update(
 
 
 def _stored(position: Position) -> dict[str, Any]:
-    """Assign every field but the fence, which only a take-over sets.
+    """Assign every field but the fence and the pause.
 
-    A field whose value is None is removed.
+    Only a take-over and a command set those. A field whose value is None is removed.
     """
     values = {
         "seq": Int64(position.seq),
@@ -156,5 +189,18 @@ def _stored(position: Position) -> dict[str, Any]:
         "is_exact": position.is_exact,
         "approximate_until": position.approximate_until,
         "recoveries": position.recoveries,
+        "snapshot": stored_snapshot(position.snapshot),
+        "snapshot_rows": position.snapshot_rows,
+        "approximate_rows": position.approximate_rows,
+        # A move is progress: it ends the incident.
+        "last_error": None,
     }
     return {name: "$$REMOVE" if value is None else {"$literal": value} for name, value in values.items()}
+
+
+def stored_snapshot(snapshot: Snapshot | None) -> Document | None:
+    """Return the stored form of a checkpoint."""
+    if snapshot is None:
+        return None
+    after = None if snapshot.after is None else Binary(snapshot.after)
+    return {**asdict(snapshot), "after": after}

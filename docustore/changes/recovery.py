@@ -1,28 +1,25 @@
-"""Recover from a position that the stream cannot resume from.
+"""Leave a position that the stream cannot resume from.
 
-A gap is never silent.
-The policy decides: `snapshot` compares the collection with history and continues, `reset` continues and leaves the
-gap in history, `fail` stops. A gap is one document of `change_gaps`. It is opened before the recovery and closed
-with its result.
+A gap is never silent. The policy decides: `snapshot` compares the collection with history and continues, `reset`
+continues and leaves the gap in history, `fail` stops. In each case the gap is recorded first.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import structlog
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.apply import Writer
-from docustore.changes.effects.effect import Effects
+from docustore.changes.gaps import gap_id_of, open_gap
 from docustore.changes.pipeline import USERS
-from docustore.changes.position import Position, move_position
-from docustore.changes.snapshot import Synchronised, synchronise
+from docustore.changes.position import ListenerState, Position, Snapshot, hold_position, move_position
 from docustore.config import LostPositionPolicy
-from docustore.errors import RecoveryLoopError
+from docustore.errors import PositionLostError, RecoveryLoopError
 
 log = structlog.get_logger()
 
-GAPS: Final = "change_gaps"
-# More recoveries without one change applied mean that the oplog is shorter than a recovery, or a defect.
+# More losses without one change applied mean that the oplog is shorter than a recovery, or a defect.
 MAX_RECOVERIES: Final = 3
 
 
@@ -34,49 +31,45 @@ class Loss:
     code: int | None = None
 
 
-async def recover(
-    writer: Writer, position: Position, loss: Loss, *, policy: LostPositionPolicy, effects: Effects
-) -> Position:
-    """Record the gap, close it as the policy says, and return the new position.
+async def recover(writer: Writer, position: Position, loss: Loss, *, policy: LostPositionPolicy) -> Position:
+    """Record the gap and return the position of a recovery that has not begun.
 
-    Args:
-        policy: `snapshot` or `reset`.
+    The end of a collection is read from the stream, so it is progress. An interrupted recovery continues and is
+    not counted again.
 
     Raises:
-        RecoveryLoopError: Three recoveries in a row made no progress.
+        PositionLostError: The policy is `fail`.
+        RecoveryLoopError: The position was lost three times in a row without progress.
         ListenerFencedError: Another listener took over.
     """
-    if position.recoveries >= MAX_RECOVERIES:
+    is_counted = loss.code is not None
+    if is_counted and position.recoveries >= MAX_RECOVERIES:
         raise RecoveryLoopError(stream=USERS, recoveries=position.recoveries)
-    gap_id = await _open_gap(writer, position, loss, policy=policy)
+    gap_id = gap_id_of(position)
+    moved = replace(
+        position,
+        state=ListenerState.SNAPSHOTTING,
+        recoveries=position.recoveries + 1 if is_counted else 0,
+        snapshot=Snapshot(gap_id=gap_id, compares=policy is LostPositionPolicy.SNAPSHOT),
+    )
+
+    async def write(session: AsyncClientSession) -> None:
+        if policy is LostPositionPolicy.FAIL:
+            await hold_position(writer.database, position, lease_ms=writer.lease_ms, session=session)
+        else:
+            await move_position(writer.database, position, moved, lease_ms=writer.lease_ms, session=session)
+        await open_gap(
+            writer.database,
+            position,
+            gap_id=gap_id,
+            reason=loss.reason,
+            code=loss.code,
+            policy=policy.value,
+            session=session,
+        )
+
+    await writer.transaction(write)
     log.error("listener.position_lost", reason=loss.reason, code=loss.code, policy=policy.value, gap=gap_id)
-    counted = replace(position, recoveries=position.recoveries + 1)
-    await move_position(writer.database, position, counted, lease_ms=writer.lease_ms)
-    compare_users = policy is LostPositionPolicy.SNAPSHOT
-    done = await synchronise(writer, counted, effects=effects, compare_users=compare_users)
-    await _close_gap(writer, gap_id, done)
-    log.warning("listener.position_recovered", gap=gap_id, rows=done.rows, policy=policy.value)
-    return done.position
-
-
-async def _open_gap(writer: Writer, position: Position, loss: Loss, *, policy: LostPositionPolicy) -> str:
-    # Named after the position, so that an interrupted and repeated recovery stays one gap.
-    token = (position.start.token or {}).get("_data")
-    gap_id = f"{USERS}:{position.seq}:{token or position.start.start_at}"
-    opened: dict[str, Any] = {
-        "stream": USERS,
-        "reason": loss.reason,
-        "code": loss.code,
-        "policy": policy.value,
-        "seq": position.seq,
-        "lost_after": position.cluster_time,
-        "detected_at": "$$NOW",
-    }
-    keep_first = {name: {"$ifNull": [f"${name}", value]} for name, value in opened.items()}
-    await writer.database[GAPS].update_one({"_id": gap_id}, [{"$set": keep_first}], upsert=True)
-    return gap_id
-
-
-async def _close_gap(writer: Writer, gap_id: str, done: Synchronised) -> None:
-    closed = {"closed_at": "$$NOW", "rows": done.rows, "resumed_at": done.cluster_time}
-    await writer.database[GAPS].update_one({"_id": gap_id}, [{"$set": closed}])
+    if policy is LostPositionPolicy.FAIL:
+        raise PositionLostError(stream=USERS, code=loss.code, reason=loss.reason)
+    return moved

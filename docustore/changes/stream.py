@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import bson
+import structlog
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -21,6 +22,7 @@ from docustore.changes.events import (
     EVENT_CODEC,
     Change,
     Token,
+    bare_change,
     just_before,
     parse_change,
     token_time,
@@ -31,6 +33,8 @@ from docustore.database import Database
 from docustore.errors import ListenerError, PositionLostError
 from docustore.transient import BSON_OBJECT_TOO_LARGE
 
+log = structlog.get_logger()
+
 # How long the server holds an empty read open. It bounds the delay of a stop; an event ends the read at once.
 MAX_AWAIT_MS: Final = 500
 # A reply ends below 16 MB; a reply larger than this may end in the middle of a transaction.
@@ -40,7 +44,7 @@ MAX_ENDING_EVENTS: Final = 2
 
 
 class EventTooLargeError(ListenerError):
-    """An event with both images exceeds 16 MB: reopen the stream with `Images.AFTER`."""
+    """An event exceeds 16 MB with these images: reopen the stream with fewer of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +68,17 @@ class ChangeReader:
     """One open change stream. Reads must not overlap."""
 
     def __init__(
-        self, database: Database, *, start: StartPoint, images: Images, fields: ImageFields, batch_size: int
+        self,
+        database: Database,
+        *,
+        start: StartPoint,
+        images: Images,
+        fields: ImageFields,
+        batch_size: int,
+        up_to: dict[str, Any] | None = None,
     ) -> None:
         self._database = database
+        self._up_to = up_to
         self._start = start
         self._fields = fields
         self._images = images
@@ -83,7 +95,7 @@ class ChangeReader:
         """
         # Explicit: the server ties a cursor to the session that opened it (else error 50738).
         self._session = self._database.client.start_session(causal_consistency=False)
-        pipeline = change_pipeline(self._start, images=self._images, fields=self._fields)
+        pipeline = change_pipeline(self._start, images=self._images, fields=self._fields, up_to=self._up_to)
         # An empty first batch: filling one would scan the oplog before anything is returned.
         command = {"aggregate": USERS, "pipeline": pipeline, "cursor": {"batchSize": 0}}
         try:
@@ -125,7 +137,7 @@ class ChangeReader:
         ending = _first_ending(events)
         changes: list[Change] = []
         async for slice_ in in_slices(events[:ending]):
-            changes.extend(map(parse_change, slice_))
+            changes.extend(_parsed(slice_))
         return to_batch(
             changes,
             token=bson.decode(cursor["postBatchResumeToken"].raw),
@@ -139,9 +151,24 @@ class ChangeReader:
         except OperationFailure as exc:
             if is_position_lost(exc, while_opening=while_opening):
                 raise PositionLostError(stream=USERS, code=exc.code) from exc
-            if exc.code == BSON_OBJECT_TOO_LARGE and self._images is Images.BOTH:
+            if exc.code == BSON_OBJECT_TOO_LARGE and self._images is not Images.NONE:
                 raise EventTooLargeError(str(exc.code)) from exc
             raise
+
+
+def _parsed(events: Sequence[RawBSONDocument]) -> list[Change]:
+    try:
+        return list(map(parse_change, events))
+    except Exception as exc:  # noqa: BLE001  # whatever one event contains, the others are read
+        log.warning("listener.unreadable_event", error=type(exc).__name__)
+        return [_parsed_alone(event) for event in events]
+
+
+def _parsed_alone(event: RawBSONDocument) -> Change:
+    try:
+        return parse_change(event)
+    except Exception:  # noqa: BLE001  # see `_parsed`
+        return bare_change(event)
 
 
 def to_batch(

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.checks.admin_key import admin_key_finding
+from docustore.cli.checks.changes import changes_findings
 from docustore.cli.checks.finding import Finding, FindingStatus, failed, ok
 from docustore.cli.checks.indexes import indexes_finding
 from docustore.cli.checks.machine import data_folder, free_disk, python_version, server_binaries
@@ -69,6 +70,8 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
     if is_mongodb_well:
         yield await indexes_finding(settings, are_servers_embedded=are_embedded)
         yield await migrations_finding(settings, are_servers_embedded=are_embedded)
+        for finding in await changes_findings(settings):
+            yield finding
 
 
 def _table(findings: Sequence[Finding]) -> RenderableType:

@@ -1,10 +1,13 @@
 """The difference of two images of a user, and rows that always fit. Pure."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 import bson
+from bson import ObjectId
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 
 from docustore.history.models import EXTERNAL_SOURCE, FieldChange, HistoryRow
@@ -29,6 +32,8 @@ MAX_ROW_BYTES: Final = 16 * 1024 * 1024 - 4096
 # The limit of a reduced `after`: enough for every field docustore knows, far from the limit of a row.
 REDUCED_AFTER_BYTES: Final = 8 * 1024 * 1024
 REDUCED_CHANGES_BYTES: Final = 4 * 1024 * 1024
+# Half of the server's limit of 180 nested levels, so that a reduced row is far from it.
+MAX_DEPTH: Final = 90
 LARGE_VALUE_BYTES: Final = 64 * 1024
 # Any client writes images: a date of year 20000 or broken UTF-8 must not stop the stream. Times are naive, in UTC:
 # they are only stored again or compared with each other, and an aware one takes three times as long to make.
@@ -36,6 +41,9 @@ IMAGE_CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
 )
 _ABSENT: Final = object()
+# For these types Python and BSON agree on equality. For containers and floats they do not: [1] equals [True], and
+# NaN differs from itself.
+_COMPARED_BY_PYTHON: Final = frozenset({str, int, Int64, bool, type(None), datetime, ObjectId, object})
 
 Image = Mapping[str, Any]
 
@@ -53,12 +61,24 @@ def changed_fields(before: Image | None, after: Image | None) -> dict[str, Field
         return {name: {"before": value} for name, value in before.items() if name not in BOOKKEEPING}
     changes: dict[str, FieldChange] = {}
     for name, value in after.items():
-        if name not in BOOKKEEPING and (previous := before.get(name, _ABSENT)) != value:
+        if name not in BOOKKEEPING and not same_value(previous := before.get(name, _ABSENT), value):
             changes[name] = _change(previous, value)
     if not before.keys() <= after.keys():
         gone = (name for name in before if name not in after and name not in BOOKKEEPING)
         changes |= {name: {"before": before[name]} for name in gone}
     return changes
+
+
+def same_value(one: Any, other: Any) -> bool:
+    """Compare by BSON value and type: 1 is not true, and NaN is NaN.
+
+    The order of the fields of a document is part of its value.
+    """
+    if type(one) is not type(other):
+        return False
+    if type(one) in _COMPARED_BY_PYTHON:
+        return bool(one == other)
+    return one is other or bson.encode({"": one}) == bson.encode({"": other})
 
 
 def source_of(before: Image | None, after: Image | None) -> str:
@@ -84,12 +104,43 @@ def fitted(row: HistoryRow) -> HistoryRow:
     """
     if _row_size(row) <= MAX_ROW_BYTES:
         return row
-    reduced: HistoryRow = {**row, "changes": _reduced_changes(row["changes"])}
-    if _row_size(reduced) <= MAX_ROW_BYTES:
-        return reduced
+    slim: HistoryRow = {**row, "changes": _reduced_changes(row["changes"])}
+    if _row_size(slim) <= MAX_ROW_BYTES:
+        return slim
     # Not `or`: a raw image is decoded to tell whether it is empty, and not every date can be decoded.
     after, omitted = _smallest_fields({} if row["after"] is None else row["after"])
-    return {**reduced, "after": after, "omitted": omitted}
+    return {**slim, "after": after, "omitted": [*row.get("omitted", ()), *omitted]}
+
+
+def reduced(row: HistoryRow) -> HistoryRow:
+    """Return the row without deeply nested values.
+
+    `omitted` names their fields. The server refuses a document that is nested too deeply. A row nests the values
+    of a user by up to four levels more.
+    """
+    after, omitted = row["after"], list(row.get("omitted", ()))
+    if after is not None:
+        plain = _plain(after)
+        deep = [name for name, value in plain.items() if _depth(value) > MAX_DEPTH]
+        after, omitted = {n: v for n, v in plain.items() if n not in deep}, omitted + deep
+    changes: dict[str, FieldChange] = {
+        name: {"omitted": True} if _depth(change) > MAX_DEPTH else change
+        for name, change in row["changes"].items()
+    }
+    return fitted({**row, "after": after, "changes": changes, "omitted": omitted})
+
+
+def _depth(value: Any) -> int:
+    """Measure how deep a value is nested, without recursion."""
+    depth, level = 0, [value]
+    while level := [
+        child
+        for each in level
+        if isinstance(each, dict | list)
+        for child in (each.values() if isinstance(each, dict) else each)
+    ]:
+        depth += 1
+    return depth
 
 
 def _change(previous: Any, value: Any) -> FieldChange:
@@ -108,7 +159,7 @@ def _differing(document: dict[str, Any], other: dict[str, Any]) -> dict[str, Any
         if isinstance(value, dict) and isinstance(opposite, dict):
             if nested := _differing(value, opposite):
                 kept[name] = nested
-        elif value != opposite:
+        elif not same_value(value, opposite):
             kept[name] = value
     return kept
 
@@ -133,9 +184,13 @@ def _reduced_changes(changes: dict[str, FieldChange]) -> dict[str, FieldChange]:
 
 
 def _smallest_fields(after: Image) -> tuple[dict[str, Any], list[str]]:
-    plain = bson.decode(after.raw, IMAGE_CODEC) if isinstance(after, RawBSONDocument) else dict(after)
+    plain = _plain(after)
     kept = _smallest({n: _size({n: v}) for n, v in plain.items()}, limit_bytes=REDUCED_AFTER_BYTES)
     return {n: v for n, v in plain.items() if n in kept}, [n for n in plain if n not in kept]
+
+
+def _plain(after: Image) -> dict[str, Any]:
+    return bson.decode(after.raw, IMAGE_CODEC) if isinstance(after, RawBSONDocument) else dict(after)
 
 
 def _smallest(sizes: Mapping[str, int], *, limit_bytes: int) -> frozenset[str]:

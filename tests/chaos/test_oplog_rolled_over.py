@@ -9,14 +9,18 @@ from pathlib import Path
 import pytest
 from bson.timestamp import Timestamp
 
-from docustore.changes.position import POSITION_ID, POSITIONS
+from docustore.changes.effects.fields import ImageFields
+from docustore.changes.pipeline import Images
+from docustore.changes.position import POSITION_ID, POSITIONS, position_of
 from docustore.changes.status import change_status, wait_until_applied
+from docustore.changes.stream import ChangeReader
 from docustore.config import Settings
 from docustore.database import Database, connect
 from docustore.embedded.binaries import SearchPlaces, find_mongod
 from docustore.embedded.credentials import Credentials
 from docustore.embedded.local_server import start_server, stop_server
 from docustore.embedded.mongod import Mongod
+from docustore.errors import PositionLostError
 from indexes.apply import apply_indexes
 from tests.listening import assert_consistent, history_of, listening, make_user
 from tests.waiting import until
@@ -97,3 +101,31 @@ async def test_nothing_is_lost_silently(database: Database, settings: Settings) 
     (gap,) = await database["change_gaps"].find().to_list()
     assert (gap["code"], gap["rows"]) == (CHANGE_STREAM_HISTORY_LOST, 3)
     await assert_consistent(database)
+
+
+async def test_overtaken_cursor_is_a_lost_position(database: Database, settings: Settings) -> None:
+    """The oplog rolls over an open stream that is not read; the listener of it would exit with code 136."""
+    await database["users"].insert_one(make_user())
+    async with listening(database, settings):
+        await wait_until_applied(database)
+    position = await database[POSITIONS].find_one({"_id": POSITION_ID})
+    assert position is not None
+    reader = ChangeReader(
+        database,
+        start=position_of(position).start,
+        images=Images.BOTH,
+        fields=ImageFields(),
+        batch_size=10,
+    )
+    async with reader:
+        await database["users"].insert_one(make_user())
+        await _roll_over(database)
+
+        with pytest.raises(PositionLostError):
+            await _read_on(reader)
+
+
+async def _read_on(reader: ChangeReader) -> None:
+    """Read what the server has buffered, up to the failure."""
+    for _ in range(100):
+        await reader.fetch()

@@ -10,6 +10,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.effects.effect import Effects, Stamp
 from docustore.changes.events import Change
+from docustore.changes.position import Position
 from docustore.database import Database
 
 
@@ -17,11 +18,13 @@ class BatchEffects:
     """The effects of the changes that follow the change with number `seq`.
 
     `seq` grows with each change added. `newest_at` is the wall time of the last one, None while there is none.
+    `approximate_rows` counts the changes whose state after was read later.
     """
 
     def __init__(self, effects: Effects, *, seq: int) -> None:
         self.seq = seq
         self.newest_at: datetime | None = None
+        self.approximate_rows = 0
         self._effects = tuple(effect(seq=seq) for effect in effects)
 
     def add(self, changes: Sequence[Change]) -> None:
@@ -34,8 +37,21 @@ class BatchEffects:
         if changes:
             self.seq += len(changes)
             self.newest_at = changes[-1].wall_time
+            self.approximate_rows += sum(not change.is_after_known for change in changes)
 
     async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
         """Write every effect, in the order of the registry."""
         for effect in self._effects:
             await effect.write(database, stamp, session)
+
+    def stamp(self, position: Position) -> Stamp:
+        """Return the stamp of the marts for a position that these effects lead to."""
+        if position.cluster_time is None:
+            msg = "a position that effects are written for has a cluster time"
+            raise ValueError(msg)
+        return Stamp(
+            seq=self.seq,
+            as_of=self.newest_at or position.cluster_time.as_datetime(),
+            cluster_time=position.cluster_time,
+            is_exact=position.is_exact,
+        )

@@ -45,29 +45,19 @@ async def write_nothing(_database: Database, _stamp: Stamp, _session: AsyncClien
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuild:
-    """One snapshot: read `users` as of `cluster_time` and derive the effect from it.
-
-    `seq` is the committed sequence number. `guarded` runs writes in a transaction that is conditional on the
-    fence; everything that is written before the final transaction must go through it. With `compare_users` off
-    (policy `reset`) no new history rows are written.
-    """
+    """The end of a snapshot: derive the effect from `users` as of `cluster_time`."""
 
     database: Database
-    seq: int
     cluster_time: Timestamp
-    compare_users: bool
-    guarded: Guarded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
     """The result of a rebuild.
 
-    `rows` counts the numbered rows written beyond `seq`; the position moves over them. `write` belongs to the
-    final transaction, after the position has moved.
+    `write` belongs to the final transaction, after the position has moved.
     """
 
-    rows: int = 0
     write: FinalWrite = write_nothing
 
 
@@ -75,10 +65,13 @@ class Effect(ABC):
     """One effect; an instance holds what one batch of changes does.
 
     `fields` declares what the effect reads from `Change.before` and `Change.after`. `Change.after_raw` always
-    holds the whole image as bytes.
+    holds the whole image as bytes. A snapshot reads the users in chunks and follows the stream in between. An
+    effect with `is_built_by_chunks` gets the changes of both. Any other effect gets nothing until the end of the
+    snapshot and is then rebuilt.
     """
 
     fields: ClassVar[ImageFields]
+    is_built_by_chunks: ClassVar[bool] = False
 
     def __init__(self, *, seq: int) -> None:
         """Start an empty batch after the change with number `seq`."""
@@ -104,7 +97,7 @@ class Effect(ABC):
     async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:
         """Derive the effect from `users` as of one cluster time.
 
-        Called at the first start and after a lost position.
+        Called at the end of every snapshot. Writes only in the final transaction.
 
         Raises:
             OperationFailure: Code 239, the server no longer keeps that state.
@@ -123,10 +116,7 @@ class Effect(ABC):
 
     @classmethod  # noqa: B027  # optional
     async def discard_unfinished(cls, database: Database, seq: int, guarded: Guarded) -> None:
-        """Remove what an interrupted rebuild wrote beyond `seq`.
-
-        By default a rebuild writes only in the final transaction, and nothing is left.
-        """
+        """Remove what an interrupted snapshot of an older release wrote beyond `seq`."""
 
 
 Effects = tuple[type[Effect], ...]
@@ -135,3 +125,8 @@ Effects = tuple[type[Effect], ...]
 def fields_of(effects: Iterable[type[Effect]]) -> ImageFields:
     """Combine the declared fields: what the stream must deliver."""
     return union(effect.fields for effect in effects)
+
+
+def chunked(effects: Effects) -> Effects:
+    """Select the effects that the chunks of a snapshot build."""
+    return tuple(effect for effect in effects if effect.is_built_by_chunks)

@@ -2,27 +2,22 @@
 
 from typing import Any, ClassVar, Final
 
-import structlog
 from bson.int64 import Int64
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure
 
-from docustore.changes.comparison import differing_changes
 from docustore.changes.effects.effect import Effect, Guarded, Rebuild, Rebuilt, Stamp, Write
 from docustore.changes.effects.fields import ImageFields
 from docustore.changes.events import Change
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.database import Database
 from docustore.history.models import HISTORY, HistoryRow
-from docustore.history.rows import changed_fields, fitted, source_of
-
-log = structlog.get_logger()
+from docustore.history.rows import changed_fields, fitted, reduced, source_of
 
 # A row holds at most four times its images: the after-image as bytes, and both images decoded, where each broken
 # UTF-8 byte becomes three. Below this size a row or a command always fits into 16 MB without being measured;
 # measuring every row would make a batch a third slower.
 UNMEASURED_IMAGE_BYTES: Final = 3 * 1024 * 1024
-PROGRESS_EVERY_ROWS: Final = 100_000
 # Bounds the transaction that removes leftover rows.
 DISCARDED_ROWS: Final = 5_000
 
@@ -31,6 +26,7 @@ class HistoryEffect(Effect):
     """Rows of a batch, dense from `seq`."""
 
     # An update is compared in every field but the bookkeeping; beyond that only `source_of` reads images.
+    is_built_by_chunks: ClassVar[bool] = True
     fields: ClassVar[ImageFields] = ImageFields(
         before=frozenset({"version"}), after=frozenset({"updated_by", "version"})
     )
@@ -51,9 +47,6 @@ class HistoryEffect(Effect):
         Raises:
             OperationFailure: A number is taken: another client wrote to history.
         """
-        await self._insert(database, session)
-
-    async def _insert(self, database: Database, session: AsyncClientSession) -> None:
         if not self.rows:
             return
         if self._image_bytes > UNMEASURED_IMAGE_BYTES:
@@ -66,32 +59,9 @@ class HistoryEffect(Effect):
             raise OperationFailure(error["errmsg"], error["code"], reply)
 
     @classmethod
-    async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:
-        """Record every user whose state differs from its last row.
-
-        Rows are written in chunks beyond the committed number.
-        """
-        if not rebuild.compare_users:
-            return Rebuilt()
-        seq = announced = rebuild.seq
-        async for changes in differing_changes(rebuild.database, rebuild.cluster_time, seq=rebuild.seq):
-            await rebuild.guarded(cls._chunk(rebuild.database, changes, seq=seq))
-            seq += len(changes)
-            if seq - announced >= PROGRESS_EVERY_ROWS:
-                announced = seq
-                log.info("listener.snapshot_progressed", rows=seq - rebuild.seq)
-        return Rebuilt(rows=seq - rebuild.seq)
-
-    @classmethod
-    def _chunk(cls, database: Database, changes: list[Change], *, seq: int) -> Write:
-        chunk = cls(seq=seq)
-        for change in changes:
-            chunk.add(change)
-
-        async def insert(session: AsyncClientSession) -> None:
-            await chunk._insert(database, session)
-
-        return insert
+    async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:  # noqa: ARG003  # its chunks are complete
+        """Do nothing: the chunks of a snapshot have written every row."""
+        return Rebuilt()
 
     @classmethod
     async def reconcile(cls, database: Database, *, timeout_s: float) -> list[str]:  # noqa: ARG003  # never waits
@@ -103,7 +73,10 @@ class HistoryEffect(Effect):
 
     @classmethod
     async def discard_unfinished(cls, database: Database, seq: int, guarded: Guarded) -> None:
-        """Delete the rows beyond the committed number: an interrupted rebuild wrote them."""
+        """Delete the rows beyond the committed number, in bounded ranges.
+
+        Each range is one transaction that takes the fence.
+        """
         last = await database[HISTORY].find_one({"_id": {"$gt": seq}}, {"_id": 1}, sort=[("_id", -1)])
         end = seq if last is None else last["_id"]
         for start in range(seq, end, DISCARDED_ROWS):
@@ -138,4 +111,6 @@ def history_row(number: int, change: Change) -> HistoryRow:
         row["changes"].pop(name, None)
     if not change.is_after_known:
         row["approximate"] = True
+    if change.is_reduced:
+        return reduced(row)
     return fitted(row) if change.size_bytes > UNMEASURED_IMAGE_BYTES else row

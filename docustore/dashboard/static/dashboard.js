@@ -76,6 +76,7 @@ function showListener(changes, now) {
   facts(byId("listener-facts"), [
     ["State", isRunning ? changes.state : "no listener holds the lease"],
     ["Changes applied", whole.format(changes.applied)],
+    ["Gaps, dead letters", `${whole.format(changes.gaps)}, ${whole.format(changes.dead_letters)}`],
     ["Heartbeat", ago(changes.heartbeat_at, now)],
   ]);
 }

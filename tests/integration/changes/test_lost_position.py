@@ -69,6 +69,26 @@ async def test_snapshot_policy_recovers_what_differs(database: Database, setting
     assert gap["closed_at"] >= gap["detected_at"]
 
 
+async def test_type_change_in_the_gap_is_recovered(database: Database, settings: Settings) -> None:
+    """1 and true are equal in Python, but not as stored values."""
+    user = make_user(score=1)
+    key = {"_id": user["_id"]}
+    await database["users"].insert_one(user)
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].update_one(key, {"$inc": {"version": 1}})
+        await wait_until_applied(database)
+    await database["users"].update_one(key, {"$set": {"score": True}})
+    await _lose_position(database)
+
+    async with listening(database, settings):
+        await wait_until_applied(database)
+
+    last = (await history_of(database))[-1]
+    assert (last["operation"], last["changes"]) == ("recovered", {"score": {"before": 1, "after": True}})
+    assert last["changes"]["score"]["after"] is True
+
+
 async def test_reset_policy_leaves_a_gap_but_right_marts(database: Database, settings: Settings) -> None:
     await _with_a_gap(database, settings)
     known = await history_of(database)
@@ -132,6 +152,27 @@ async def test_progress_resets_the_count_of_recoveries(database: Database, setti
 
     assert position is not None
     assert position["recoveries"] == 0
+
+
+async def test_dropped_again_and_again_goes_on(database: Database, settings: Settings) -> None:
+    """Each end of the collection was read from the stream: that is progress."""
+    async with listening(database, settings) as listener:
+        await wait_until_applied(database)
+        for rounds in range(1, MAX_RECOVERIES + 3):
+            await database["users"].drop()
+            await until(lambda n=rounds: _has_closed_gaps(database, n))  # type: ignore[misc]
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+        assert not listener.done()
+
+    await assert_consistent(database)
+
+
+async def _has_closed_gaps(database: Database, gaps: int) -> bool:
+    # The server may report two drops of an empty collection as one.
+    await database["users"].update_one({"_id": "x"}, {"$set": {"a": 1}}, upsert=True)
+    await database["users"].delete_one({"_id": "x"})
+    return await database["change_gaps"].count_documents({"closed_at": {"$exists": True}}) >= gaps
 
 
 @pytest.mark.parametrize("ending", ["drop", "rename"])

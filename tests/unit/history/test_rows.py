@@ -2,12 +2,13 @@ from typing import Any
 
 import bson
 import pytest
+from bson import Int64
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.history.models import HistoryRow
-from docustore.history.rows import MAX_ROW_BYTES, changed_fields, fitted, source_of
+from docustore.history.rows import MAX_ROW_BYTES, changed_fields, fitted, same_value, source_of
 
 
 def test_first_image_has_no_changes() -> None:
@@ -221,3 +222,40 @@ def test_changes_stay_up_to_4_mib(others: int, omitted: int) -> None:
     row = fitted(_row(changes=changes, after={"_id": 1, "blob": "x" * LARGEST_ROW_BYTES}))
 
     assert sum(change == {"omitted": True} for change in row["changes"].values()) == omitted
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (1, True),
+        (0, False),
+        (1, 1.0),
+        (1, Int64(1)),
+        ("1", 1),
+        ([1], [True]),
+        ({"a": 0}, {"a": False}),
+        ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+        (None, False),
+    ],
+)
+def test_change_of_type_or_order_is_a_change(before: Any, after: Any) -> None:
+    assert not same_value(before, after)
+    assert "score" in changed_fields({"score": before}, {"score": after})
+
+
+@pytest.mark.parametrize("value", [NAN, [NAN], {"a": {"b": NAN}}, 1, "x", None, Int64(1), {"a": [1, {"b": 2}]}])
+def test_equal_bson_is_no_change(value: Any) -> None:
+    """NaN differs from itself in Python, but not as a stored value."""
+    before, after = bson.decode(bson.encode({"v": value})), bson.decode(bson.encode({"v": value}))
+
+    assert same_value(before["v"], after["v"])
+    assert changed_fields(before, after) == {}
+
+
+def test_type_is_compared_in_nested_documents() -> None:
+    changes = changed_fields({"profile": {"a": 1, "n": NAN}}, {"profile": {"a": True, "n": float("nan")}})
+
+    assert changes == {"profile": {"before": {"a": 1}, "after": {"a": True}}}

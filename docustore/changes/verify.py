@@ -1,0 +1,77 @@
+"""Check history and marts against the collection, user by user."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from itertools import count
+from typing import Final
+
+from docustore.changes.comparison import Comparison, absent_users, boundary_of, read_chunk, recorded_user_ids
+from docustore.changes.effects.check import differences
+from docustore.changes.effects.effect import Effects
+from docustore.changes.images import recorded_states
+from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState, Position, position_of
+from docustore.database import Database
+
+_POLL_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """The result of a check: `differences` are sentences, empty when all is right.
+
+    `users` counts the compared users. `is_complete` is False where the listener had a backlog or a snapshot in
+    progress, so that no single state could be compared.
+    """
+
+    differences: list[str]
+    users: int
+    is_complete: bool
+
+
+async def verify(database: Database, effects: Effects, *, timeout_s: float = 10.0) -> Verification:
+    """Compare every effect and every user, as of one cluster time.
+
+    A user is compared with its last row. Correct while writers and the listener work. Reads everything, changes
+    nothing.
+
+    Args:
+        timeout_s: The longest wait for a position that belongs to one cluster time.
+    """
+    position = await _exact_position(database, timeout_s=timeout_s)
+    if position is None:
+        return Verification(differences=[], users=0, is_complete=False)
+    found = await differences(database, effects, timeout_s=timeout_s)
+    users, differing = await _compare(database, position)
+    if differing:
+        found.append(f"{differing} users differ from their last row of history")
+    return Verification(differences=found, users=users, is_complete=True)
+
+
+async def _compare(database: Database, position: Position) -> tuple[int, int]:
+    at = position.cluster_time
+    if at is None:
+        return 0, 0
+    users, differing, after = 0, 0, None
+    comparison = Comparison(cluster_time=at, numbers=count())
+    while chunk := await read_chunk(database, at, after=after):
+        recorded = await recorded_states(database, [user["_id"] for user in chunk], up_to=position.seq)
+        differing += len(list(comparison.changed(chunk, recorded)))
+        users, after = users + len(chunk), boundary_of(chunk[-1])
+    async for user_ids in recorded_user_ids(database):
+        absent = await absent_users(database, at, user_ids)
+        recorded = await recorded_states(database, absent, up_to=position.seq) if absent else {}
+        differing += len(list(comparison.all_deleted(absent, recorded)))
+    return users, differing
+
+
+async def _exact_position(database: Database, *, timeout_s: float) -> Position | None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        document = await database[POSITIONS].find_one({"_id": POSITION_ID})
+        position = None if document is None else position_of(document)
+        if position is not None and position.state is ListenerState.STREAMING and position.is_exact:
+            return position
+        if position is None or time.monotonic() >= deadline:
+            return None
+        await asyncio.sleep(_POLL_S)

@@ -1,0 +1,195 @@
+"""`docustore changes`: watch and steer the change listener while it runs."""
+
+import getpass
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Any, Final
+
+import click
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from docustore.audit.log import record
+from docustore.changes import control
+from docustore.changes.control import ResetTo
+from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
+from docustore.changes.position import POSITION_ID, POSITIONS
+from docustore.changes.status import ChangeStatus, change_status
+from docustore.changes.verify import Verification, verify
+from docustore.cli.command import Invocation, command
+from docustore.cli.failures import DONE, FAILED
+from docustore.cli.store import command_database
+from docustore.database import Database
+
+RFC_3339: Final = ["%Y-%m-%dT%H:%M:%S%z"]
+
+
+@click.group("changes", epilog="Example: docustore changes status")
+def changes() -> None:
+    """Watch and steer the change listener: no command needs a restart."""
+
+
+@command("status", example="docustore changes status --json")
+async def status(invocation: Invocation) -> None:
+    """Show how far the listener is, and what an operator should know."""
+    async with command_database(invocation) as database:
+        await _show_status(invocation, database)
+
+
+@command("pause", example="docustore changes pause")
+async def pause(invocation: Invocation) -> None:
+    """Let the listener rest.
+
+    The oplog must reach back to its position until `resume`.
+    """
+    async with command_database(invocation) as database:
+        await control.pause(database, actor=_actor())
+        await _show_status(invocation, database)
+
+
+@command("resume", example="docustore changes resume")
+async def resume(invocation: Invocation) -> None:
+    """Let the listener continue where it paused."""
+    async with command_database(invocation) as database:
+        await control.resume(database, actor=_actor())
+        await _show_status(invocation, database)
+
+
+@command("seek", example="docustore changes seek --to 2026-01-31T12:00:00Z")
+@click.option(
+    "--to", required=True, type=click.DateTime(RFC_3339), help="Skip the changes up to this time (RFC 3339)."
+)
+async def seek(invocation: Invocation, *, to: datetime) -> None:
+    """Skip the changes up to a time; the gap is recorded and the marts are rebuilt."""
+    async with command_database(invocation) as database:
+        await control.seek(database, to, actor=_actor())
+        await _show_status(invocation, database)
+
+
+@command("reset", example="docustore changes reset --to snapshot")
+@click.option(
+    "--to",
+    required=True,
+    type=click.Choice([to.value for to in ResetTo]),
+    help="snapshot: compare every user with history first. now: leave history as it is.",
+)
+async def reset(invocation: Invocation, *, to: str) -> None:
+    """Leave the position and start anew, with a gap on record.
+
+    It is the way out of every stop.
+    """
+    async with command_database(invocation) as database:
+        await control.reset(database, ResetTo(to), actor=_actor())
+        await _show_status(invocation, database)
+
+
+@command("verify", example="docustore changes verify --repair")
+@click.option("--repair", is_flag=True, help="Start a snapshot if there is a difference.")
+async def verify_(invocation: Invocation, *, repair: bool) -> int:
+    """Compare history and marts with every user: exit 0 equal, 1 different."""
+    async with command_database(invocation) as database:
+        found = await verify(database, EFFECTS)
+        is_repaired = repair and bool(found.differences)
+        await record(
+            database,
+            actor=_actor(),
+            action="changes.verify",
+            target=f"{POSITIONS}/{POSITION_ID}",
+            after={"differences": len(found.differences), "repaired": is_repaired},
+        )
+        if is_repaired:
+            await control.reset(database, ResetTo.SNAPSHOT, actor=_actor(), action="changes.repair")
+    document = {
+        "differences": found.differences,
+        "users": found.users,
+        "is_complete": found.is_complete,
+        "repaired": is_repaired,
+    }
+    invocation.show(document, table=_verification(found, is_repaired=is_repaired))
+    return DONE if found.is_complete and not found.differences else FAILED
+
+
+@command("dead-letters", example="docustore changes dead-letters --replay ID")
+@click.option("--show", metavar="ID", help="Show one dead letter.")
+@click.option("--replay", metavar="ID", help="Apply a failed change again, then the held ones after it.")
+@click.option("--skip", metavar="ID", help="Give a change up: history will not have it.")
+@click.option("--all", "include_closed", is_flag=True, help="Also list closed ones.")
+async def dead_letters(
+    invocation: Invocation, *, show: str | None, replay: str | None, skip: str | None, include_closed: bool
+) -> None:
+    """List, show, replay or skip changes that could not be applied."""
+    if sum(option is not None for option in (show, replay, skip)) > 1:
+        raise click.UsageError("use one of --show, --replay and --skip")
+    async with command_database(invocation) as database:
+        if replay is not None:
+            await control.replay_letter(database, replay, actor=_actor())
+        if skip is not None:
+            await control.skip_letter(database, skip, actor=_actor())
+        chosen = show or replay or skip
+        shown: Awaitable[Any] = (
+            list_letters(database, include_closed=include_closed)
+            if chosen is None
+            else find_letter(database, chosen)
+        )
+        found = await shown
+    letters = found if isinstance(found, list) else [found]
+    documents = [_document(letter) for letter in letters]
+    invocation.show(documents if isinstance(found, list) else documents[0], table=_letters_table(letters))
+
+
+for part in (status, pause, resume, seek, reset, verify_, dead_letters):
+    changes.add_command(part)
+
+
+def _actor() -> str:
+    return f"cli:{getpass.getuser()}"
+
+
+async def _show_status(invocation: Invocation, database: Database) -> None:
+    found = await change_status(database)
+    invocation.show(found, table=_status_table(found))
+
+
+def _status_table(found: ChangeStatus) -> RenderableType:
+    table = Table(show_header=False, box=None)
+    lag = "unknown" if found.lag_s is None else "none" if found.is_caught_up else f"{found.lag_s:.1f} s"
+    rows = {
+        "state": found.state.value,
+        "listener": found.owner or "none holds the lease",
+        "changes applied": f"{found.applied:,}",
+        "rows of snapshots": f"{found.snapshot_rows:,}",
+        "lag": lag,
+        "gaps on record": str(found.gaps),
+        "open dead letters": str(found.dead_letters),
+        "approximate rows": str(found.approximate_rows),
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    notes = [Text(f"Warning: {sentence}", style="yellow") for sentence in found.warnings]
+    if found.last_error is not None:
+        notes.append(Text(f"Last error: {found.last_error.message}", style="red"))
+    return Group(table, *notes)
+
+
+def _verification(found: Verification, *, is_repaired: bool) -> RenderableType:
+    if not found.is_complete:
+        return Text("Not compared: the listener has a backlog, is in a snapshot, or has never run.")
+    lines = [Text(f"Difference: {sentence}", style="red") for sentence in found.differences]
+    if is_repaired:
+        lines.append(Text("A snapshot was started; it records what differs and rebuilds the marts."))
+    return Group(*lines, Text(f"{found.users:,} users compared, {len(found.differences)} differences."))
+
+
+def _letters_table(letters: list[DeadLetterView]) -> RenderableType:
+    if not letters:
+        return Text("No dead letters.")
+    table = Table("id", "user", "change", "state", "reason", box=None, header_style="bold")
+    for letter in letters:
+        table.add_row(letter.id, letter.user_id, letter.operation, letter.state.value, letter.reason or "")
+    return table
+
+
+def _document(letter: DeadLetterView) -> dict[str, Any]:
+    return {name: getattr(letter, name) for name in letter.__struct_fields__}

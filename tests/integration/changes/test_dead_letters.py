@@ -1,0 +1,174 @@
+"""No change stops the listener: reduced, or set aside for one user only."""
+
+from typing import Any
+
+import bson
+import pytest
+from bson.datetime_ms import DatetimeMS
+from bson.raw_bson import RawBSONDocument
+
+from docustore.changes.dead_letters import LETTERS
+from docustore.changes.status import wait_until_applied
+from docustore.config import Settings
+from docustore.database import Database
+from tests.listening import assert_consistent, history_of, listening, make_user
+
+MIB = 1024 * 1024
+
+
+def _set(**fields: Any) -> dict[str, Any]:
+    return {"$set": fields, "$inc": {"version": 1}}
+
+
+def _nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+async def _accept_anything(database: Database) -> None:
+    await database.command({"collMod": "users", "validator": {}})
+
+
+async def _refuse_rows(database: Database, **query: Any) -> None:
+    await database.command({"collMod": "user_history", "validator": query})
+
+
+async def test_large_user_that_is_sliced_is_followed(database: Database, settings: Settings) -> None:
+    """The event of the update does not fit into 16 MB, not even with one image."""
+    await _accept_anything(database)
+    user = make_user(parts=["x" * MIB for _ in range(15)] + ["y" * (MIB - 150_000)])
+    key = {"_id": user["_id"]}
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_one(user)
+        await database["users"].update_one(
+            key, {"$push": {"parts": {"$each": ["z"], "$slice": -15}}, "$inc": {"version": 1}}
+        )
+        await database["users"].update_one(key, _set(status="inactive"))
+        await wait_until_applied(database)
+
+    rows = await history_of(database)
+    assert [row["operation"] for row in rows] == ["insert", "update", "update"]
+    assert rows[-1]["after"]["status"] == "inactive"
+    assert await database[LETTERS].count_documents({}) == 0
+
+
+async def test_deep_user_is_recorded_without_its_deep_field(database: Database, settings: Settings) -> None:
+    """The server stores 179 levels of a field in a user, but not in a row around it."""
+    await _accept_anything(database)
+    user = make_user()
+    key = {"_id": user["_id"]}
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_one(user)
+        await database["users"].update_one(key, _set(deep=_nested(179)))
+        await database["users"].update_one(key, _set(status="inactive"))
+        await wait_until_applied(database)
+
+    rows = await history_of(database)
+    assert rows[1]["changes"] == {"deep": {"omitted": True}}
+    assert (rows[1]["omitted"], rows[2]["omitted"]) == (["deep"], ["deep"])
+    assert rows[2]["changes"]["status"] == {"before": "active", "after": "inactive"}
+
+
+async def test_replaced_large_fields_are_reduced(database: Database, settings: Settings) -> None:
+    """500 fields of 30 KB before and after make a row of 38 MB."""
+    await _accept_anything(database)
+    user = make_user()
+    names = [f"field_{n}" for n in range(500)]
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_one(user | dict.fromkeys(names, "x" * 30_000))
+        await database["users"].replace_one({"_id": user["_id"]}, user | dict.fromkeys(names, "y" * 30_000))
+        await wait_until_applied(database)
+
+    rows = await history_of(database)
+    assert [row["operation"] for row in rows] == ["insert", "replace"]
+    assert set(rows[1]["changes"]) == set(names)
+    assert {"omitted": True} in rows[1]["changes"].values()
+
+
+async def test_huge_status_is_followed(database: Database, settings: Settings) -> None:
+    await _accept_anything(database)
+    user = make_user(status="s" * 9_000_000)
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_one(user)
+        await database["users"].update_one({"_id": user["_id"]}, _set(status="t" * 9_000_000))
+        await wait_until_applied(database)
+
+    rows = await history_of(database)
+    assert rows[1]["changes"] == {"status": {"omitted": True}}
+    assert rows[1]["after"]["status"] == "t" * 9_000_000
+
+
+@pytest.mark.parametrize("user_id", [DatetimeMS(10**15), b"broken"])
+@pytest.mark.parametrize("is_snapshot", [False, True])
+async def test_strange_ids_are_followed(
+    database: Database, settings: Settings, user_id: Any, *, is_snapshot: bool
+) -> None:
+    """A date of the year 33658, and a text that is not UTF-8."""
+    await _accept_anything(database)
+    raw = bson.encode(make_user(_id="xxxx" if isinstance(user_id, bytes) else user_id))
+    strange = RawBSONDocument(raw.replace(b"_id\x00\x05\x00\x00\x00xxxx", b"_id\x00\x05\x00\x00\x00\xff\xfexx"))
+    if is_snapshot:
+        await database["users"].insert_one(strange)
+    async with listening(database, settings) as listener:
+        await wait_until_applied(database)
+        if not is_snapshot:
+            await database["users"].insert_one(strange)
+        await database["users"].update_many({}, _set(status="inactive"))
+        await database["users"].delete_many({})
+        await wait_until_applied(database)
+        assert not listener.done()
+
+    assert await database["user_history"].count_documents({}) == 3
+    assert await database["user_history"].count_documents({"changes.status.before": "inactive"}) == 1
+
+
+async def test_foreign_row_is_set_aside(database: Database, settings: Settings) -> None:
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+        await database["user_history"].insert_one({"_id": 2, "note": "not ours"})
+        await database["users"].insert_many([make_user(), make_user()])
+        await wait_until_applied(database)
+
+    (letter,) = await database[LETTERS].find().to_list()
+    assert (letter["_id"], letter["state"]) == ("foreign:2", "foreign")
+    assert bson.decode(letter["row"]) == {"_id": 2, "note": "not ours"}
+    await assert_consistent(database)
+
+
+async def test_dead_letter_holds_back_only_its_user(database: Database, settings: Settings) -> None:
+    """The server refuses every row of one user."""
+    poison, other = make_user(), make_user()
+    await _refuse_rows(database, user_id={"$ne": poison["_id"]})
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_many([poison, other])
+        await database["users"].update_one({"_id": poison["_id"]}, _set(status="inactive"))
+        await database["users"].update_one({"_id": other["_id"]}, _set(status="inactive"))
+        await wait_until_applied(database)
+
+    rows = await history_of(database)
+    assert [row["user_id"] for row in rows] == [other["_id"]] * 2
+    letters = await database[LETTERS].find().sort("cluster_time", 1).to_list()
+    assert [(each["operation"], each["state"]) for each in letters] == [("insert", "failed"), ("update", "held")]
+    assert (letters[0]["code"], letters[0]["user_id"]) == (121, str(poison["_id"]))
+
+
+async def test_refused_user_of_a_snapshot_is_a_letter(database: Database, settings: Settings) -> None:
+    users = [make_user() for _ in range(5)]
+    await database["users"].insert_many(users)
+    await _refuse_rows(database, user_id={"$ne": users[2]["_id"]})
+
+    async with listening(database, settings):
+        await wait_until_applied(database)
+
+    assert [row["_id"] for row in await history_of(database)] == [1, 2, 3, 4]
+    (letter,) = await database[LETTERS].find().to_list()
+    assert (letter["operation"], letter["user_id"]) == ("snapshot", str(users[2]["_id"]))

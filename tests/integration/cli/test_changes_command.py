@@ -1,0 +1,57 @@
+"""`docustore changes` and the checks of `docustore doctor`."""
+
+from pathlib import Path
+
+import pytest
+
+from docustore.changes import control
+from docustore.cli.checks.changes import changes_findings
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.document_models import open_database
+from docustore.embedded.servers import embedded_servers
+from docustore.errors import UnsupportedStoreError
+from tests.integration.cli.docustore_command import addresses, run_docustore
+from tests.listening import listening
+
+
+async def test_commands_steer_the_listener(settings: Settings, database: Database) -> None:
+    variables = addresses(settings)
+
+    paused = await run_docustore("changes", "pause", "--json", **variables)
+    resumed = await run_docustore("changes", "resume", "--json", **variables)
+    letters = await run_docustore("changes", "dead-letters", "--json", **variables)
+    missing = await run_docustore("changes", "dead-letters", "--skip", "none", "--json", **variables)
+
+    assert (paused.document["state"], resumed.document["state"]) == ("paused", "new")
+    assert letters.document == []
+    assert (missing.exit_code, missing.document["error"]["type"]) == (1, "NotFoundError")
+    entries = await database["audit_log"].find().sort("_id", 1).to_list()
+    assert [entry["action"] for entry in entries] == ["changes.pause", "changes.resume"]
+    assert all(entry["actor"].startswith("cli:") for entry in entries)
+
+
+async def test_doctor_looks_at_listener_position_and_letters(settings: Settings, database: Database) -> None:
+    await control.pause(database, actor="cli:ada")
+    await database["change_dead_letters"].insert_one({"_id": "82AB", "key": b"", "state": "failed"})
+
+    found = {finding.check: finding for finding in await changes_findings(settings)}
+
+    assert (found["listener"].status, found["listener"].seen) == ("warning", "paused")
+    assert found["change position"].status == "ok"
+    assert found["dead letters"].seen == "1 open"
+    assert found["feature compatibility"].status == "ok"
+
+
+async def test_old_compatibility_version_is_refused(tmp_path: Path) -> None:
+    """Set on a real server; its events would have no wall time and no images."""
+    async with embedded_servers(tmp_path) as own:
+        settings = Settings(mongodb_url=own.mongodb_url, redis_url=own.redis_url, data_dir=tmp_path)
+        async with open_database(settings, app_name="docustore-tests") as database:
+            await database.client.admin.command({"setFeatureCompatibilityVersion": "5.0"})
+            findings = await changes_findings(settings)
+            async with listening(database, settings) as listener:
+                with pytest.raises(UnsupportedStoreError, match=r"version 5.0.*needs 6.0"):
+                    await listener
+
+    assert [(finding.check, finding.status) for finding in findings] == [("feature compatibility", "failed")]
