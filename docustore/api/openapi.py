@@ -22,6 +22,7 @@ from docustore.api.openapi_30 import to_openapi_30
 from docustore.api.openapi_document import finished
 from docustore.api.parameters import refuse_invalid_query
 from docustore.api.static_files import static_files
+from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
 from docustore.security.authentication import PUBLIC
@@ -129,7 +130,10 @@ class _FinishedConfig(OpenAPIConfig):
 
 def _body_schemas() -> dict[str, Any]:
     """Make the JSON Schemas of all request bodies, by component name."""
-    models = [(model, "validation") for model in (UserInput, BulkStatusInput, TriggerInput)]
+    models = [
+        (model, "validation")
+        for model in (UserInput, BulkStatusInput, TriggerInput, ResetInput, SeekInput, VerifyInput)
+    ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     found: dict[str, Any] = schemas["$defs"]
     return found

@@ -43,6 +43,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "precondition-required": "Send `If-Match` with the `ETag` of the version that you change.",
     "quarantine-budget-exceeded": "Read the reasons at `/etl/quarantine`, and correct the source.",
     "queue-unavailable": "Send the request again after `Retry-After` seconds.",
+    "records-busy": "Wait: the run continues by itself.",
     "request-entity-too-large": "Send a body of at most 1 MB.",
     "retryable": "Send the request again after `Retry-After` seconds.",
     "run": "Read the state of the run at `/etl/runs`, then start a new one.",

@@ -7,8 +7,9 @@ import msgspec
 from litestar import Controller, get, post
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
+from docustore.api.body_types import RequestTime
 from docustore.api.problem_details import problems
 from docustore.audit.log import record
 from docustore.changes import control
@@ -84,7 +85,7 @@ class SeekInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    to: AwareDatetime = Field(description="changes up to this time are skipped; at most a few minutes ago")
+    to: RequestTime = Field(description="changes up to this time are skipped; at most a few minutes ago")
 
 
 class VerifyInput(BaseModel):
@@ -92,7 +93,7 @@ class VerifyInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    repair: bool = Field(False, description="start a snapshot if there is a difference")
+    repair: Annotated[bool, Strict()] = Field(False, description="start a snapshot if there is a difference")
 
 
 class ChangesController(Controller):
@@ -106,7 +107,14 @@ class ChangesController(Controller):
         """Report the owner, the number of applied changes and the lag."""
         return await _status(state)
 
-    @post("/pause", status_code=200, opt=ADMIN, responses=problems(), summary="Pause the listener")
+    @post(
+        "/pause",
+        status_code=200,
+        opt=ADMIN,
+        responses=problems(),
+        operation_id="pause_listener",
+        summary="Pause the listener",
+    )
     async def pause(self, request: AuthorisedRequest, state: State) -> ChangeStatusView:
         """Let the listener rest until it is resumed.
 
@@ -115,13 +123,27 @@ class ChangesController(Controller):
         await control.pause(state.database, actor=request.auth.actor)
         return await _status(state)
 
-    @post("/resume", status_code=200, opt=ADMIN, responses=problems(), summary="Resume the listener")
+    @post(
+        "/resume",
+        status_code=200,
+        opt=ADMIN,
+        responses=problems(),
+        operation_id="resume_listener",
+        summary="Resume the listener",
+    )
     async def resume(self, request: AuthorisedRequest, state: State) -> ChangeStatusView:
         """Let the listener continue where it paused."""
         await control.resume(state.database, actor=request.auth.actor)
         return await _status(state)
 
-    @post("/reset", status_code=200, opt=ADMIN, responses=problems(413, 415, 422), summary="Start anew")
+    @post(
+        "/reset",
+        status_code=200,
+        opt=ADMIN,
+        responses=problems(413, 415, 422),
+        operation_id="reset_listener",
+        summary="Start anew",
+    )
     async def reset(
         self, request: AuthorisedRequest, state: State, data: JSONBody[ResetInput]
     ) -> ChangeStatusView:
@@ -132,13 +154,27 @@ class ChangesController(Controller):
         await control.reset(state.database, data.to, actor=request.auth.actor)
         return await _status(state)
 
-    @post("/seek", status_code=200, opt=ADMIN, responses=problems(413, 415, 422), summary="Skip changes")
+    @post(
+        "/seek",
+        status_code=200,
+        opt=ADMIN,
+        responses=problems(413, 415, 422),
+        operation_id="seek_listener",
+        summary="Skip changes",
+    )
     async def seek(self, request: AuthorisedRequest, state: State, data: JSONBody[SeekInput]) -> ChangeStatusView:
         """Skip the changes up to a time, with a gap on record."""
         await control.seek(state.database, data.to, actor=request.auth.actor)
         return await _status(state)
 
-    @post("/verify", status_code=200, opt=ADMIN, responses=problems(413, 415, 422), summary="Check all effects")
+    @post(
+        "/verify",
+        status_code=200,
+        opt=ADMIN,
+        responses=problems(413, 415, 422),
+        operation_id="verify_changes",
+        summary="Check all effects",
+    )
     async def verify(
         self, request: AuthorisedRequest, state: State, data: JSONBody[VerifyInput]
     ) -> VerificationView:
@@ -166,12 +202,24 @@ class ChangesController(Controller):
             repaired=is_repaired,
         )
 
-    @get("/dead-letters", opt=ADMIN, responses=problems(), summary="List dead letters")
+    @get(
+        "/dead-letters",
+        opt=ADMIN,
+        responses=problems(),
+        operation_id="list_dead_letters",
+        summary="List dead letters",
+    )
     async def dead_letters(self, state: State, include_closed: IncludeClosed = False) -> list[DeadLetterView]:
         """List the changes that could not be applied, at most 100, oldest first."""
         return await list_letters(state.database, include_closed=include_closed)
 
-    @get("/dead-letters/{letter_id:str}", opt=ADMIN, responses=problems(404), summary="Read a dead letter")
+    @get(
+        "/dead-letters/{letter_id:str}",
+        opt=ADMIN,
+        responses=problems(404),
+        operation_id="get_dead_letter",
+        summary="Read a dead letter",
+    )
     async def dead_letter(self, state: State, letter_id: LetterId) -> DeadLetterView:
         """Read why one change could not be applied."""
         return await find_letter(state.database, letter_id)
@@ -181,6 +229,7 @@ class ChangesController(Controller):
         status_code=202,
         opt=ADMIN,
         responses=problems(404),
+        operation_id="replay_dead_letter",
         summary="Replay a dead letter",
     )
     async def replay(self, request: AuthorisedRequest, state: State, letter_id: LetterId) -> DeadLetterView:
@@ -193,6 +242,7 @@ class ChangesController(Controller):
         status_code=200,
         opt=ADMIN,
         responses=problems(404),
+        operation_id="skip_dead_letter",
         summary="Skip a dead letter",
     )
     async def skip(self, request: AuthorisedRequest, state: State, letter_id: LetterId) -> DeadLetterView:

@@ -5,9 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
-    AwareDatetime,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -17,8 +15,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from docustore.api.body_types import RequestTime
 from docustore.api.field_errors import field_errors
-from docustore.clock import as_utc, time_form_error
 from docustore.errors import InvalidInputError
 from docustore.users.email import EmailMalformedError, normalise_email
 from docustore.users.field_types import MAX_LABELS, Label
@@ -39,14 +37,6 @@ def _email(raw: str) -> str:
 
 def _unique(labels: list[str]) -> list[str]:
     return list(dict.fromkeys(labels))
-
-
-def _time(given: object) -> object:
-    # Pydantic alone would also take a number, a date, and other forms.
-    problem = time_form_error(given) if isinstance(given, str) else "time_malformed"
-    if problem is not None:
-        raise PydanticCustomError(problem, "not a time in RFC 3339")
-    return given
 
 
 Email = Annotated[str, AfterValidator(_email)]
@@ -79,7 +69,7 @@ class BulkStatusInput(BaseModel):
 
     current_status: UserStatus
     new_status: UserStatus
-    updated_before: Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)] | None = Field(
+    updated_before: RequestTime | None = Field(
         None, description="only users whose last change was before this time"
     )
     dry_run: Annotated[bool, Strict()] = Field(False, description="only count the users")

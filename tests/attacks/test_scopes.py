@@ -6,12 +6,15 @@ from tests.integration.api.conftest import Client
 from tests.integration.api.test_access import is_public, routes
 
 # Routes that do not follow the rule: safe methods need `read`, other methods need `write`.
-NEEDS = {("POST", "/logout"): Scope.READ}
+ADMIN_PREFIXES = ("/changes/",)
+OPEN_TO_READERS = {("GET", "/changes/status")}
 SAFE = {"GET"}
 
 
 def needed(method: str, path: str) -> Scope:
-    return NEEDS.get((method, path), Scope.READ if method in SAFE else Scope.WRITE)
+    if path.startswith(ADMIN_PREFIXES) and (method, path) not in OPEN_TO_READERS:
+        return Scope.ADMIN
+    return Scope.READ if method in SAFE else Scope.WRITE
 
 
 async def test_key_below_the_needed_scope_is_403(

@@ -42,7 +42,7 @@ async def restore(database: Database) -> None:
     does when a store is upgraded in place.
     """
     for name, documents in old_documents().items():
-        await database[name].insert_many(documents)
+        await database[name].insert_many(documents, bypass_document_validation=True)
     await apply_indexes(database)
     last = (await database.command("ping"))["operationTime"]
     time = Timestamp(last.time, last.inc + 1)

@@ -1,0 +1,20 @@
+"""Types of members of request bodies. Pure."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from docustore.clock import as_utc, time_form_error
+
+
+def _time(given: object) -> object:
+    # Pydantic alone would also take a number, a date, and other forms.
+    problem = time_form_error(given) if isinstance(given, str) else "time_malformed"
+    if problem is not None:
+        raise PydanticCustomError(problem, "not a time in RFC 3339")
+    return given
+
+
+# A time in RFC 3339 with a zone, as UTC.
+RequestTime = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)]
