@@ -182,7 +182,8 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     headers = {key.lower(): str(value) for key, value in (exc.headers or {}).items()}
     if "allow" in headers:
         headers["allow"] = allow_header(headers["allow"].split(", "))
-    # Without a message of its own, the framework repeats the title as detail. Its 404 of a static file quotes the path.
+    # Without a message of its own, the framework repeats the title as detail. Its 404 of a static file quotes the
+    # path.
     is_own = exc.detail not in {"", status.phrase} and status is not HTTPStatus.NOT_FOUND
     detail = exc.detail if is_own else _NEXT_STEPS.get(status, status.description)
     return _answer(request, status, name=name, detail=detail, headers=headers)

@@ -135,8 +135,10 @@ class _Attempt:
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             await self._settle(context)
+            is_full_read = window.since is None or not source.reads_window
         counts = self._progress.checkpoint.counts
-        check_counts(counts, window, budget_pct=self._settings.etl_quarantine_budget_pct)
+        budget_pct = self._settings.etl_quarantine_budget_pct
+        check_counts(counts, is_full_read=is_full_read, budget_pct=budget_pct)
         return window
 
     async def _settle(self, context: RunContext) -> None:

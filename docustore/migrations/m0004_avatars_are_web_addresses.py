@@ -1,8 +1,8 @@
 """Avatars that are no http(s) URL become null. Pure.
 
-The model refuses other avatars, such as `javascript:...`: a page could run them. Until such a user is migrated, the
-API refuses each change of it. The values of its identities are migrated too: the user may be derived from them again.
-The avatars as they were are kept in `migrated.0004`; `down` puts them back.
+The model refuses other avatars, such as `javascript:...`: a page could run them. Until such a user is migrated,
+the API refuses each change of it. The values of its identities are migrated too: the user may be derived from them
+again. The avatars as they were are kept in `migrated.0004`; `down` puts them back.
 """
 
 from typing import Any, Final

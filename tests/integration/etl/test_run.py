@@ -153,6 +153,16 @@ async def test_too_many_bad_records_fail_the_run(database: Database, run_source:
     assert await database.etl_sources.find_one({"_id": "crm"}) is None
 
 
+async def test_small_file_of_bad_records_fails_every_run(run_source: Run, tmp_path: Path) -> None:
+    """A file is read whole every time, so the budget counts also after the first run."""
+    path = tmp_path / "a.ndjson"
+    await run_source(file_source(write_ndjson(path, [user(1)])))
+
+    run = await run_source(file_source(write_ndjson(path, [user(n, email="bad") for n in range(8)])))
+
+    assert (run.state, run.counts.quarantined) == (RunState.FAILED, 8)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"), [(b"", "empty"), (b"<html>502</html>", "HTML"), (b"\x7fELF\0\0", "binary")]
 )
