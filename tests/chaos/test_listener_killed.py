@@ -149,33 +149,6 @@ async def test_killed_in_the_first_snapshot(database: Database, settings: Settin
     await assert_consistent(database)
 
 
-async def test_killed_three_times_in_a_recovery(database: Database, settings: Settings, tmp_path: Path) -> None:
-    """An interrupted recovery is not a lost position: the next start continues it."""
-    await database["users"].insert_many([make_user() for _ in range(2000)])
-    log = tmp_path / "listener.log"
-    async with program(*LISTENER, settings=settings, log=log, extra=SHORT_LEASE) as running:
-        await wait_until_applied(database)
-        assert await running.stop() == 0
-    await database["users"].update_many({}, {"$set": {"status": "inactive"}, "$inc": {"version": 1}})
-    lost = {"token": {"_data": "8200000001000000012B022C0100296E5A1004"}}
-    await database[POSITIONS].update_one({}, {"$set": lost, "$unset": {"start_at": 1}})
-
-    async with _marts_locked(database):
-        for _ in range(3):
-            async with program(*LISTENER, settings=settings, log=log, extra=SHORT_LEASE) as killed:
-                fence = await _fence(database)
-                # The transaction that holds it up lives for a minute: on a slow machine the recovery may end.
-                is_at_work = {"fence": {"$gt": fence}, "$or": [{"state": "snapshotting"}, {"recoveries": 0}]}
-                await until(lambda q=is_at_work: database[POSITIONS].find_one(q))  # type: ignore[misc]
-                await killed.kill()
-    async with program(*LISTENER, settings=settings, log=log, extra=SHORT_LEASE) as last:
-        await wait_until_applied(database)
-        assert await last.stop() == 0
-
-    assert await database["change_gaps"].count_documents({}) == 1
-    await assert_consistent(database)
-
-
 async def test_stop_and_check_from_outside(database: Database, settings: Settings, tmp_path: Path) -> None:
     """SIGTERM: the lease is given back, exit 0.
 
