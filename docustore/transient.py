@@ -14,6 +14,7 @@ from docustore.errors import DatabaseUnavailableError
 UNAUTHORIZED: Final = 13
 MAX_TIME_EXPIRED: Final = 50
 SNAPSHOT_TOO_OLD: Final = 239
+SNAPSHOT_UNAVAILABLE: Final = 246
 BSON_OBJECT_TOO_LARGE: Final = 10334
 
 # Labels of the driver and the server: the same command, transaction or stream can be retried.

@@ -23,7 +23,9 @@ _ERROR_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
     "503": {"Retry-After": "seconds after which the same request may succeed"},
 }
 # Only on some answers with the status.
-_OPTIONAL_HEADERS: Final = frozenset({"Link", "Idempotent-Replayed", "Preference-Applied"})
+_OPTIONAL_HEADERS: Final = frozenset(
+    {"Link", "Idempotent-Replayed", "Preference-Applied", "RateLimit", "RateLimit-Policy"}
+)
 
 
 def finished(document: Mapping[str, Any], bodies: Mapping[str, Node]) -> Node:

@@ -25,6 +25,8 @@ _ELSEWHERE: Final = frozenset({"header", "cookie", "path"})
 # Nineteen digits: every 64-bit number. A longer text would be slow to convert.
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 
+_FLAGS: Final = ("true", "false")
+
 # Returns a kind of `docustore.api.field_errors` and its context; None if the value is allowed.
 Problem = tuple[str, dict[str, Any]]
 Check = Callable[[str], Problem | None]
@@ -95,6 +97,8 @@ def check_of(definition: FieldDefinition) -> Check:
         return lambda value: None if value in words else ("enum", {"expected": one_of(words)})
     if issubclass(kind, datetime):
         return _time_problem
+    if issubclass(kind, bool):
+        return lambda value: None if value in _FLAGS else ("enum", {"expected": one_of(_FLAGS)})
     if issubclass(kind, int):
         return lambda value: _number_problem(value, getattr(limits, "ge", None), getattr(limits, "le", None))
     return lambda value: _text_problem(value, getattr(limits, "max_length", None))

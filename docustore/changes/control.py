@@ -36,7 +36,7 @@ from docustore.changes.position import (
 )
 from docustore.database import Database, Document
 from docustore.errors import FieldError, InvalidInputError, NotFoundError
-from docustore.transient import SNAPSHOT_TOO_OLD
+from docustore.transient import SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE
 
 log = structlog.get_logger()
 
@@ -240,7 +240,7 @@ async def _reachable(database: Database, seconds: int) -> Timestamp:
     try:
         await read_chunk(database, at, after=None)
     except OperationFailure as exc:
-        if exc.code != SNAPSHOT_TOO_OLD:
+        if exc.code not in {SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE}:
             raise
         raise _refused("is older than the states that the server keeps; use reset --to now") from exc
     return at

@@ -25,6 +25,8 @@ from docustore.security.models import Scope
 LetterId = Annotated[str, PathParameter(description="the `id` of the dead letter")]
 IncludeClosed = Annotated[bool, QueryParameter(description="also replayed, skipped and superseded letters")]
 ADMIN = needs(Scope.ADMIN)
+# A client waits for the answer. The command line waits longer.
+VERIFY_TIMEOUT_S = 4.0
 
 
 class LastErrorView(msgspec.Struct, frozen=True):
@@ -182,7 +184,7 @@ class ChangesController(Controller):
 
         With `repair`, start a snapshot if they differ.
         """
-        found = await verify(state.database, EFFECTS)
+        found = await verify(state.database, EFFECTS, timeout_s=VERIFY_TIMEOUT_S)
         is_repaired = data.repair and bool(found.differences)
         await record(
             state.database,

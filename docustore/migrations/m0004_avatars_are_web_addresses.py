@@ -17,7 +17,7 @@ _OTHER: Final = {"$type": "string", "$not": {"$regex": _PLAIN_ADDRESS}}
 
 
 def up(user: RawDocument) -> RawDocument | None:
-    """Set each avatar that is no http(s) URL to null, in the user and in its identities."""
+    """Set each avatar that is no http(s) URL to null, also in identities."""
     before: dict[str, Any] = {}
     changed = dict(user)
     if _is_other(avatar := _avatar(user)):
