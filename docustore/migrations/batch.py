@@ -91,7 +91,7 @@ async def migrate_batch(
         batch = await _read(lease.database, migration, direction, part, session)
         result, updates = await _planned(lease.database, migration, direction, part, batch, session)
         if updates:
-            await _write(lease.database, updates, session)
+            await _write(lease.database, direction, updates, session)
         await _record(lease.database, migration, result, session, spent=spent)
     return result
 
@@ -190,11 +190,12 @@ async def _taken(
     return conflicts
 
 
-async def _write(database: Database, updates: _Updates, session: AsyncClientSession) -> None:
+async def _write(database: Database, direction: Direction, updates: _Updates, session: AsyncClientSession) -> None:
+    # The way back leads to shapes that the present validator refuses.
+    is_back = direction is Direction.DOWN
     try:
-        # A way back leads to shapes that the present validator refuses.
         await database[USERS].bulk_write(
-            list(updates.values()), ordered=True, session=session, bypass_document_validation=True
+            list(updates.values()), ordered=True, session=session, bypass_document_validation=is_back
         )
     except BulkWriteError as exc:
         failure = exc.details["writeErrors"][0] if exc.details["writeErrors"] else None
