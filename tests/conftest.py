@@ -63,7 +63,11 @@ class DatabasePool:
 
     async def give_back(self, name: str) -> None:
         database = self._client[name]
-        for collection in await database.list_collection_names():
+        for view in await database.list_collection_names(filter={"type": "view"}):
+            await database[view].drop()
+        for collection in await database.list_collection_names(filter={"type": "collection"}):
+            if collection.startswith("system."):
+                continue
             if set(await database[collection].index_information()) == OUR_INDEXES.get(collection):
                 await database[collection].delete_many({})
             else:
