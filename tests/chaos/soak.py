@@ -54,7 +54,7 @@ class Soak:
     _numbers: Any = field(default_factory=count)
 
     async def run(self, *, duration_s: float, requests_per_s: float) -> None:
-        """Start `duration_s * requests_per_s` requests at a steady rate; half of them are writes."""
+        """Start requests for this time, at this rate if the machine can; half of them are writes."""
         slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -62,6 +62,8 @@ class Soak:
             for number in range(int(duration_s * requests_per_s)):
                 await asyncio.sleep(started + number / requests_per_s - loop.time())
                 await slots.acquire()
+                if loop.time() > started + duration_s:
+                    break
                 request = self._write() if number % 2 else self._read()
                 tasks.create_task(request).add_done_callback(lambda _: slots.release())
 
