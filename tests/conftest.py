@@ -35,6 +35,7 @@ for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).
 OUR_INDEXES = {
     collection.name: {"_id_", *(index.document["name"] for index in collection.indexes)} for collection in DECLARED
 }
+WITH_VALIDATOR = {collection.name for collection in DECLARED if collection.validator}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,17 +64,22 @@ class DatabasePool:
 
     async def give_back(self, name: str) -> None:
         database = self._client[name]
-        for view in await database.list_collection_names(filter={"type": "view"}):
+        found = [each async for each in await database.list_collections()]
+        # A view first: the server's own collection of views goes with the last one.
+        for view in (each["name"] for each in found if each["type"] == "view"):
             await database[view].drop()
-        for collection in await database.list_collection_names(filter={"type": "collection"}):
-            if collection.startswith("system."):
+        for collection in (each for each in found if each["type"] == "collection"):
+            own, options = collection["name"], collection["options"]
+            if own.startswith("system."):
                 continue
-            if set(await database[collection].index_information()) == OUR_INDEXES.get(collection):
-                await database[collection].delete_many({})
+            has_own_validator = options.get("validator") and own not in WITH_VALIDATOR
+            indexes = set(await database[own].index_information())
+            if indexes == OUR_INDEXES.get(own) and not has_own_validator:
+                await database[own].delete_many({})
             else:
-                # The collection is not declared, or a test added or changed an index of it. Such an index can
-                # survive under another name, so drop the collection.
-                await database[collection].drop()
+                # The collection is not declared, or a test added or changed an index or a validator of it. Such an
+                # index can survive under another name, so drop the collection.
+                await database[own].drop()
         self._free.append(name)
 
     async def drop_all(self) -> None:
