@@ -83,6 +83,19 @@ QUERIES = [
         index="created_at_expiry",
         filter={"created_at": {"$lt": START + timedelta(hours=5)}},
     ),
+    *(
+        Query(
+            collection=name, index="expires_at_expiry", filter={"expires_at": {"$lt": START + timedelta(hours=5)}}
+        )
+        for name in ("sessions", "login_tokens")
+    ),
+    Query(collection="audit_log", index="at", filter={}, sort={"at": -1, "_id": -1}),
+    Query(
+        collection="change_dead_letters",
+        index="state_key_cluster_time",
+        filter={"state": "failed", "key": "k5"},
+        sort={"cluster_time": 1},
+    ),
 ]
 
 
@@ -120,6 +133,10 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "created_at": at,
                 "lease_expires_at": at,
             }
+        case "sessions" | "login_tokens" | "audit_log":
+            return {"expires_at": at, "at": at}
+        case "change_dead_letters":
+            return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
         case _:
             return {"source": "crm" if n % 10 == 0 else "idp", "fingerprint": f"f{n}", "state": "open"} | {
                 "hash": f"h{n}",
