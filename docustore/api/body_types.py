@@ -16,5 +16,20 @@ def _time(given: object) -> object:
     return given
 
 
+def _flag(given: object) -> object:
+    if not isinstance(given, bool):
+        raise PydanticCustomError("bool_type", "not true or false")
+    return given
+
+
+def _whole_number(given: object) -> object:
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise PydanticCustomError("int_type", "not a whole number")
+    return given
+
+
+# Not pydantic's `Strict`: the framework validates with `strict=False`, which switches that off.
+Flag = Annotated[bool, BeforeValidator(_flag)]
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 # A time in RFC 3339 with a zone, as UTC.
 RequestTime = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)]

@@ -7,9 +7,9 @@ import msgspec
 from litestar import Controller, get, post
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field
 
-from docustore.api.body_types import RequestTime
+from docustore.api.body_types import Flag, RequestTime
 from docustore.api.problem_details import problems
 from docustore.audit.log import record
 from docustore.changes import control
@@ -95,7 +95,7 @@ class VerifyInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    repair: Annotated[bool, Strict()] = Field(False, description="start a snapshot if there is a difference")
+    repair: Flag = Field(False, description="start a snapshot if there is a difference")
 
 
 class ChangesController(Controller):

@@ -5,8 +5,9 @@ from typing import Annotated
 from litestar import Controller, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field
 
+from docustore.api.body_types import Flag
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
@@ -47,10 +48,8 @@ class TriggerInput(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     source: str = Field(description="a source's name in the settings")
-    full: Annotated[bool, Strict()] = Field(
-        False, description="read everything, not only what changed since the last run"
-    )
-    dry_run: Annotated[bool, Strict()] = Field(False, description="read, check and count; write nothing")
+    full: Flag = Field(False, description="read everything, not only what changed since the last run")
+    dry_run: Flag = Field(False, description="read, check and count; write nothing")
 
 
 class EtlController(Controller):

@@ -3,8 +3,9 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field
 
+from docustore.api.body_types import Flag
 from docustore.users.field_types import (
     MAX_AVATAR_CHARS,
     MAX_BIO_CHARS,
@@ -38,7 +39,7 @@ class Preferences(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    notifications: Annotated[bool, Strict(), Wire(Reading.FLAG, is_requirable=False)] = True
+    notifications: Annotated[Flag, Wire(Reading.FLAG, is_requirable=False)] = True
     theme: Annotated[Theme, Wire(Reading.THEME, is_requirable=False)] = Theme.LIGHT
     language: Annotated[
         str,

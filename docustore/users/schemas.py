@@ -9,13 +9,12 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
-    Strict,
     ValidationError,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from docustore.api.body_types import RequestTime
+from docustore.api.body_types import Flag, RequestTime, WholeNumber
 from docustore.api.field_errors import field_errors
 from docustore.errors import InvalidInputError
 from docustore.users.email import EmailMalformedError, normalise_email
@@ -72,8 +71,8 @@ class BulkStatusInput(BaseModel):
     updated_before: RequestTime | None = Field(
         None, description="only users whose last change was before this time"
     )
-    dry_run: Annotated[bool, Strict()] = Field(False, description="only count the users")
-    max_affected: Annotated[int, Strict()] | None = Field(
+    dry_run: Flag = Field(False, description="only count the users")
+    max_affected: WholeNumber | None = Field(
         None, ge=0, description="refuse the request and change nothing if more users match"
     )
 

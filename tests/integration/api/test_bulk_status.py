@@ -116,3 +116,15 @@ async def test_invalid_order_is_422(api: Client, body: dict[str, Any], pointer: 
 
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("dry_run", 0), ("dry_run", "yes"), ("max_affected", "1"), ("max_affected", True)]
+)
+async def test_value_of_another_type_is_422(api: Client, name: str, value: Any) -> None:
+    body = {"current_status": "active", "new_status": "inactive", name: value}
+
+    response = await api.post("/users/bulk-status", json=body)
+
+    assert response.status_code == 422
+    assert [error["code"] for error in response.json()["errors"]] == ["wrong_type"]
