@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from pymongo import AsyncMongoClient
 
 from docustore.changes import control
 from docustore.cli.checks.changes import changes_findings
 from docustore.config import Settings
-from docustore.database import Database
+from docustore.database import Client, Database
 from docustore.document_models import open_database
 from docustore.embedded.servers import embedded_servers
 from docustore.errors import UnsupportedStoreError
@@ -48,7 +49,9 @@ async def test_old_compatibility_version_is_refused(tmp_path: Path) -> None:
     async with embedded_servers(tmp_path) as own:
         settings = Settings(mongodb_url=own.mongodb_url, redis_url=own.redis_url, data_dir=tmp_path)
         async with open_database(settings, app_name="docustore-tests") as database:
-            await database.client.admin.command({"setFeatureCompatibilityVersion": "5.0"})
+            root: Client = AsyncMongoClient(own.mongodb_root_url)
+            async with root:
+                await root.admin.command({"setFeatureCompatibilityVersion": "5.0"})
             findings = await changes_findings(settings)
             async with listening(database, settings) as listener:
                 with pytest.raises(UnsupportedStoreError, match=r"version 5.0.*needs 6.0"):
