@@ -1,4 +1,6 @@
-"""Attacks on the API by strangers, by clients with too small a scope, and by broken clients.
+"""Attacks on the API.
+
+They come from strangers, from keys with too small a scope, and from broken clients.
 
 A class of attack that concerns one feature is tested beside it, in `tests/integration/api`: generated requests
 (`test_openapi_conformance`), brute force and sessions, bodies that stop or trickle, addresses of other clients,
@@ -36,7 +38,7 @@ class Attacked:
 
 @pytest.fixture(scope="session")
 async def attacked(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Attacked]:
-    """The real server: attacks on HTTP itself must pass its parser. A session starts it once."""
+    """The real server, started once: attacks on HTTP must pass its parser."""
     folder = tmp_path_factory.mktemp("attacked")
     settings = Settings(
         mongodb_url=servers.mongodb_url,
@@ -77,5 +79,5 @@ async def writer(writers: list[AsyncClient]) -> AsyncClient:
 
 @pytest.fixture
 def email() -> str:
-    """An address that no other test uses: all tests share the database of the processes."""
+    """A new address, because all tests share one database."""
     return f"{uuid4().hex}@example.org"

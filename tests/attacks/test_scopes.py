@@ -20,7 +20,7 @@ def needed(method: str, path: str) -> Scope:
 async def test_key_below_the_needed_scope_is_403(
     anonymous: Client, keys: dict[Scope, str], api_settings: Settings
 ) -> None:
-    """A key of the needed scope passes the guard: the answer is about the request, not about the key."""
+    """A key with the needed scope passes; others get 403."""
     differing = []
     for method, path in routes(api_settings):
         if is_public(path):

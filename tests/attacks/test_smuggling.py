@@ -34,14 +34,13 @@ async def test_ambiguous_request_is_refused_or_closes(process: ApiProcess, head:
     assert all(400 <= status < 500 for status in answered)
 
 
-async def test_chunked_wins_over_a_length_and_closes(process: ApiProcess) -> None:
-    """RFC 9112, section 6.3: such a message is read as chunked, and the connection is closed or it is refused."""
+async def test_length_beside_chunks_hides_no_request(process: ApiProcess) -> None:
+    """RFC 9112, section 6.3: the message is refused, or read as chunked."""
     head = b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n"
-
+    # By the length, the body would end in the middle of the last chunk.
     answered = statuses(await exchange(process, ACTION + head + b"0\r\n\r\n" + SECOND))
 
-    assert 200 not in answered[:1]
-    assert len(answered) <= 2
+    assert answered in ([400], [400, 200])
 
 
 async def test_two_requests_in_one_packet_are_two(process: ApiProcess) -> None:

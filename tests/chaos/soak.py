@@ -54,7 +54,10 @@ class Soak:
     _numbers: Any = field(default_factory=count)
 
     async def run(self, *, duration_s: float, requests_per_s: float) -> None:
-        """Start requests for this time, at this rate if the machine can; half of them are writes."""
+        """Send requests at this rate; half of them are writes.
+
+        A machine that is too slow sends fewer.
+        """
         slots = asyncio.Semaphore(MAX_IN_FLIGHT)
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -158,7 +161,7 @@ class Soak:
         self._versions[user["id"]] = max(self._versions.get(user["id"], 0), user["version"])
 
     async def _send(self, method: str, template: str, *, user_id: str = "", **request: Any) -> Response | None:
-        """Send a request to one of the processes; None if the process ended before it answered."""
+        """Send a request to a random process; None if it is killed first."""
         path = template.format(user_id=user_id, role="soaker")
         try:
             answer = await self.random.choice(self.clients).request(method, path, **request)

@@ -1,4 +1,4 @@
-"""A store of an older version is upgraded while the service runs; the runner is killed."""
+"""An older store is upgraded while the service runs and the runner is killed."""
 
 import asyncio
 import json
