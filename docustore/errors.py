@@ -24,6 +24,7 @@
     │   ├── PositionLostError          the oplog no longer reaches back to the position
     │   ├── SnapshotExpiredError       the snapshot expired before all users were read
     │   ├── RecoveryLoopError          the position was lost several times in a row
+    │   ├── EffectsFailingError        change after change cannot be applied
     │   └── UnsupportedStoreError      the server or the collection has no changes that can be followed
     ├── SchemaDriftError               indexes or validators differ; a person must decide
     │   ├── StoreTooNewError           a newer version has migrated the store
@@ -270,6 +271,18 @@ class RecoveryLoopError(ListenerError):
         )
         self.stream = stream
         self.recoveries = recoveries
+
+
+class EffectsFailingError(ListenerError):
+    """Many changes in a row cannot be applied, so the fault is not in the changes."""
+
+    def __init__(self, *, failures: int) -> None:
+        super().__init__(
+            f"{failures} changes in a row could not be applied: the fault is in the store or in docustore; "
+            "read the reasons with `docustore changes dead-letters`, correct the fault, start the listener, "
+            "then replay the letters"
+        )
+        self.failures = failures
 
 
 class UnsupportedStoreError(ListenerError):

@@ -108,6 +108,7 @@ class _Follower:
                     raise
                 log.warning("listener.batch_failed", events=len(changes), error=type(exc).__name__)
             else:
+                isolation.note_success()
                 return
         # A row of another client may have taken a number.
         while await set_aside_foreign_rows(self.writer, self.position):

@@ -7,7 +7,7 @@ all.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
@@ -22,9 +22,13 @@ from docustore.changes.events import Change
 from docustore.changes.images import resolve
 from docustore.changes.position import ListenerState, Position
 from docustore.changes.stopping import stops_the_listener
+from docustore.errors import EffectsFailingError
 
 log = structlog.get_logger()
 
+# A fault in the store or in an effect would make a letter of every change. So many changes that cannot be stored,
+# with no other change between them, are rare.
+MAX_FAILURES_IN_A_ROW: Final = 20
 _NO_EFFECTS: Final[Effects] = ()
 
 
@@ -35,6 +39,11 @@ class Isolation:
     writer: Writer
     effects: Effects
     held: set[Hashable]
+    failures_in_a_row: int = field(default=0, init=False)
+
+    def note_success(self) -> None:
+        """Note that a change was applied: a failure concerns its change only."""
+        self.failures_in_a_row = 0
 
     def concerns(self, changes: Sequence[Change]) -> bool:
         """Tell whether a batch contains changes of a held user."""
@@ -52,20 +61,28 @@ class Isolation:
 
         Args:
             moved: The position after the change.
+
+        Raises:
+            EffectsFailingError: The last `MAX_FAILURES_IN_A_ROW` changes failed; this one has no letter.
         """
         if change.user_key in self.held:
             return await self._set_aside(position, moved, change, state=LetterState.HELD, error=None)
         try:
-            return await self.attempt(position, moved, change)
+            position_after = await self.attempt(position, moved, change)
         except Exception as exc:
             if stops_the_listener(exc):
                 raise
+            self.failures_in_a_row += 1
+            if self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
+                raise EffectsFailingError(failures=self.failures_in_a_row) from exc
             position_after = await self._set_aside(position, moved, change, state=LetterState.FAILED, error=exc)
             self.held.add(change.user_key)
             log.error(  # noqa: TRY400  # the letter holds the reason
                 "listener.dead_letter", operation=change.operation.value, error=type(exc).__name__
             )
-            return position_after
+        else:
+            self.note_success()
+        return position_after
 
     async def attempt(
         self,

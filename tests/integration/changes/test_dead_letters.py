@@ -8,9 +8,11 @@ from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 
 from docustore.changes.dead_letters import LETTERS
+from docustore.changes.isolation import MAX_FAILURES_IN_A_ROW
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.errors import EffectsFailingError
 from tests.listening import assert_consistent, history_of, listening, make_user
 
 MIB = 1024 * 1024
@@ -172,3 +174,23 @@ async def test_refused_user_of_a_snapshot_is_a_letter(database: Database, settin
     assert [row["_id"] for row in await history_of(database)] == [1, 2, 3, 4]
     (letter,) = await database[LETTERS].find().to_list()
     assert (letter["operation"], letter["user_id"]) == ("snapshot", str(users[2]["_id"]))
+
+
+async def test_fault_of_every_change_stops_the_listener(database: Database, settings: Settings) -> None:
+    """Otherwise a fault in the store or the code would set aside all changes, one after another."""
+    users = [make_user() for _ in range(MAX_FAILURES_IN_A_ROW + 5)]
+    async with listening(database, settings) as listener:
+        await wait_until_applied(database)
+        await _refuse_rows(database, operation={"$ne": "insert"})
+        await database["users"].insert_many(users)
+        with pytest.raises(EffectsFailingError):
+            await listener
+    assert await database[LETTERS].count_documents({"state": "failed"}) == MAX_FAILURES_IN_A_ROW - 1
+
+    await database.command({"collMod": "user_history", "validator": {}})
+    async with listening(database, settings):
+        await wait_until_applied(database)
+
+    # The change that stopped it was not lost.
+    rows = await history_of(database)
+    assert [row["user_id"] for row in rows] == [user["_id"] for user in users[MAX_FAILURES_IN_A_ROW - 1 :]]
