@@ -154,8 +154,8 @@ async def test_failures_are_logged_without_the_key(limited: Settings) -> None:
 async def test_api_works_while_valkey_is_away(limited: Settings) -> None:
     key = (await create_key(name="steady", scope=Scope.READ)).key
     app = create_app(limited)
-    async with started(app):
-        app.state.limiter = Limiter(Redis.from_url("redis://127.0.0.1:1"), limited)
+    async with started(app), Redis.from_url("redis://127.0.0.1:1") as away:
+        app.state.limiter = Limiter(away, limited)
         async with AsyncClient(transport=ASGITransport(app=app), base_url="http://api.test") as client:
             search = await client.get("/users/search?q=ada", headers={"authorization": f"Bearer {key}"})
             statuses = await guess(client, QUOTA + 3)

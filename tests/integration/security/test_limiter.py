@@ -12,9 +12,12 @@ from docustore.database import Database
 from docustore.security.limiter import LOCAL_SUBJECTS, PAUSE_S, Limiter
 from docustore.security.rate_limits import Policy
 from tests.tcp_proxy import tcp_proxy
+from tests.waiting import until
 
 QUOTA = 5
 ADDRESS = "192.0.2.7"
+# Nothing listens there.
+NOWHERE = "redis://127.0.0.1:1"
 
 
 class Clock:
@@ -89,7 +92,8 @@ async def test_given_back_requests_leave_nothing(limited: Settings, valkey: Redi
 async def test_policy_that_is_off_asks_nobody(limited: Settings, valkey: Redis) -> None:
     off = limited.model_copy(update={"auth_failures_per_min": 0})
 
-    assert await Limiter(Redis.from_url("redis://127.0.0.1:1"), off).take(Policy.AUTH, ADDRESS) is None
+    async with Redis.from_url(NOWHERE) as away:
+        assert await Limiter(away, off).take(Policy.AUTH, ADDRESS) is None
 
 
 async def test_blocked_subject_is_listed_and_cleared(limited: Settings, valkey: Redis) -> None:
@@ -107,23 +111,28 @@ async def test_blocked_subject_is_listed_and_cleared(limited: Settings, valkey: 
 
 
 async def test_each_process_counts_while_valkey_is_away(limited: Settings) -> None:
-    limiter = Limiter(Redis.from_url("redis://127.0.0.1:1"), limited)
-
-    with capture_logs() as logs:
-        assert await allowed(limiter, times=QUOTA * 3) == QUOTA
+    async with Redis.from_url(NOWHERE) as away:
+        limiter = Limiter(away, limited)
+        with capture_logs() as logs:
+            assert await allowed(limiter, times=QUOTA * 3) == QUOTA
 
     assert {entry["event"] for entry in logs} == {"limits.counted_locally"}
 
 
 async def test_frozen_valkey_delays_one_request_per_pause(limited: Settings) -> None:
     """A server that accepts connections and never answers."""
-    waiting = 0
+    waiting = closed = 0
 
     async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal waiting
+        nonlocal waiting, closed
         waiting += 1
         await reader.read()
         writer.close()
+        await writer.wait_closed()
+        closed += 1
+
+    async def are_all_closed() -> bool:
+        return closed == waiting
 
     clock = Clock()
     server = await asyncio.start_server(never, "127.0.0.1", 0)
@@ -136,6 +145,7 @@ async def test_frozen_valkey_delays_one_request_per_pause(limited: Settings) -> 
         clock.now_s += PAUSE_S
         await allowed(limiter, times=10)
         await frozen.aclose()
+        await until(are_all_closed, what="the end of each connection")
 
     assert (first, sum(later)) == (1, QUOTA - 1)
     assert connections == 1
@@ -165,8 +175,9 @@ async def limiter_usages(valkey: Redis, settings: Settings) -> list[str]:
 
 
 async def test_local_counters_are_bounded(limited: Settings) -> None:
-    limiter = Limiter(Redis.from_url("redis://127.0.0.1:1"), limited)
-    for number in range(LOCAL_SUBJECTS + 10):
-        await limiter.take(Policy.AUTH, str(number))
+    async with Redis.from_url(NOWHERE) as away:
+        limiter = Limiter(away, limited)
+        for number in range(LOCAL_SUBJECTS + 10):
+            await limiter.take(Policy.AUTH, str(number))
 
     assert len(limiter._local) == LOCAL_SUBJECTS
