@@ -13,7 +13,9 @@ from docustore.api.app import create_app, settings_state
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.security.api_keys import create_key
+from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.models import Scope
+from docustore.security.sessions import start_session
 from docustore.source_settings import SourceSettings
 
 Client = AsyncClient
@@ -93,3 +95,8 @@ def make_user(api: Client) -> Any:
         return await create(api, email, **fields)
 
     return made
+
+
+async def signed_in(key: str, *, ring: KeyRing) -> str:
+    principal = await ring.principal_of(Credential(key, is_session=False))
+    return (await start_session(key=key, principal=principal)).token
