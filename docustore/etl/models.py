@@ -58,7 +58,11 @@ class WatermarkChange(BaseModel):
 
 
 class Counts(BaseModel):
-    """The outcomes of the records; `read` is the sum of all others but `warnings`."""
+    """The outcomes of the records; `read` is the sum of all others but `warnings`.
+
+    `read` is counted where a page is read, the outcomes where its records are stored. Each outcome is that of the
+    write that succeeded: `inserted` counts an identity that was not known and became a user, once.
+    """
 
     read: int = 0
     inserted: int = 0
@@ -89,10 +93,12 @@ class RunOptions(BaseModel):
 class Checkpoint(BaseModel):
     """The progress of a run: every record before `position` is stored and counted.
 
-    `position` is the source's own mark, such as a page's cursor or a record number.
+    `position` is the source's own mark, such as a page's cursor or a record number. `stamp` is the time that the
+    last page's writes carry (`docustore.etl.stamps`).
     """
 
     position: str | None = None
+    stamp: datetime | None = None
     counts: Counts = Field(default_factory=Counts)
     quality: dict[str, int] = Field(default_factory=dict)
 

@@ -23,9 +23,11 @@ from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
 from docustore.etl.models import SOURCES, EtlRun, Window
+from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
+from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
 from docustore.etl.transform import RecordRules
 from docustore.etl.window import check_clock, choose_window, next_watermark
@@ -94,6 +96,7 @@ class _Attempt:
             checkpoint, is_full = self._progress.checkpoint, self._run.options.full
             await ledger.commit(self._database, self._claim, checkpoint, watermark=watermark, is_full=is_full)
         except LeaseLostError:
+            await ledger.count_cancelled(self._database, self._claim, self._progress.checkpoint)
             raise
         except RetryableError as exc:
             await self._put_off(exc)
@@ -145,8 +148,9 @@ class _Attempt:
         """Store the records without times that only the whole reading could decide."""
         settled = context.observed.settled()
         # A resumed run has not seen the pages before its checkpoint. The next run decides.
-        if settled and self._run.attempts == 1 and not self._run.options.dry_run:
-            self._progress.reclassify(await store_records(settled, context, now=now_utc()))
+        if settled and not context.stamps.is_resumed and not self._run.options.dry_run:
+            stamp = context.stamps.next(now_utc())
+            self._progress.reclassify(await store_records(settled, context, now=stamp))
 
     async def _open_window(self, source: Source) -> Window:
         if self._run.window.until is not None:
@@ -176,10 +180,12 @@ class _Attempt:
             run_id=str(self._claim.run_id),
             rules=rules,
             options=self._run.options,
-            started_at=self._run.started_at,
-            # The fence counts all claims; a worker that was told to stop does not use up an attempt.
-            resumed_since=self._run.started_at if self._run.fence > 1 else None,
+            stamps=Stamps(writer_of(self._claim.source), counted_until=self._counted_until()),
         )
+
+    def _counted_until(self) -> datetime | None:
+        # The fence counts all claims; a worker that was told to stop does not use up an attempt.
+        return None if self._run.fence == 1 else self._run.checkpoint.stamp or self._run.started_at
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)

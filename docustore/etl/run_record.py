@@ -19,7 +19,10 @@ class RunRecord(BaseModel):
     window: Window
     watermark: WatermarkChange
     counts: Counts
-    quality: dict[str, int] = Field(description="number of records by the reason of their quarantine or warning")
+    quality: dict[str, int] = Field(
+        description="number of records by the reason of their quarantine or warning; `outside_window`: records "
+        "that the source delivered outside the window given by hand, which do not count as read"
+    )
     options: RunOptions
     created_at: datetime
     started_at: datetime | None

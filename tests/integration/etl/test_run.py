@@ -247,7 +247,7 @@ async def test_merged_away_user_with_a_password_stays(
         file_source(write_ndjson(tmp_path / "b.ndjson", [moved])), with_=replace(environment, settings=lenient)
     )
 
-    assert run.counts.quarantined == 1
+    assert (run.counts.quarantined, run.quality) == (1, {"/ account_in_use": 1})
     assert await database.users.count_documents({"password_hash": "secret"}) == 1
 
 
