@@ -1,11 +1,11 @@
 """Take one page through parsing, transformation, the store and the quarantine."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from docustore.clock import now_utc
 from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.models import RunOptions
@@ -49,21 +49,36 @@ async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> Ba
             position=sorted_page.numbers[index],
             errors=(error,),
             identity_key=records[index].key,
+            modified_at=None if records[index].is_time_observed else records[index].modified_at,
         )
         for index, error in stored.refusals.items()
     ]
     # A refused record has its outcome from the store.
     outcomes = Counter([*stored.outcomes, *[Outcome.QUARANTINED] * (len(rejected) - len(stored.refusals))])
-    if rejected and not context.options.dry_run:
-        await quarantine(
-            context.database, rejected, source=context.rules.source, run_id=context.run_id, now=now_utc()
-        )
+    if not context.options.dry_run:
+        await _update_quarantine(page, sorted_page, stored.outcomes, context, stamp=stamp)
     return BatchResult(
         outcomes=outcomes,
         reasons=count_reasons(rejected),
         warnings=Counter(warning for record in records for warning in record.warnings),
         outside_window=sorted_page.outside_window,
     )
+
+
+async def _update_quarantine(
+    page: Page, sorted_page: "SortedPage", outcomes: Sequence[Outcome], context: RunContext, *, stamp: datetime
+) -> None:
+    """Keep the page's rejected records; close the entries of those that loaded."""
+    entries, rules = context.open_entries, context.rules
+    facts: Any = {"source": rules.source, "run_id": context.run_id, "now": stamp}
+    if sorted_page.rejected:
+        await quarantine(context.database, sorted_page.rejected, observed_at=rules.observed_at, **facts)
+        await entries.add(context.database, sorted_page.rejected, **facts)
+    loaded = (
+        (page.records[number - page.first], record, outcome)
+        for number, record, outcome in zip(sorted_page.numbers, sorted_page.records, outcomes, strict=True)
+    )
+    await entries.close_loaded(context.database, loaded, **facts)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -81,12 +96,20 @@ def transform_page(page: Page, context: RunContext) -> SortedPage:
     found = SortedPage()
     for number, raw in enumerate(page.records, start=page.first):
         if (fault := page.faults.get(number)) is not None:
-            found.rejected.append(Rejected(raw=raw, position=number, errors=(fault,)))
+            found.rejected.append(Rejected(raw=raw, position=number, errors=(fault,), is_row=True))
             continue
         try:
             record = to_user_record(raw, context.rules)
         except RecordRejectedError as exc:
-            found.rejected.append(Rejected(raw=raw, position=number, errors=exc.errors))
+            found.rejected.append(
+                Rejected(
+                    raw=raw,
+                    position=number,
+                    errors=exc.errors,
+                    identity_key=exc.identity_key,
+                    modified_at=exc.modified_at,
+                )
+            )
             continue
         if _is_wanted(record.modified_at, context.options):
             found.numbers.append(number)

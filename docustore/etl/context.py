@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from docustore.database import Database
 from docustore.etl.models import RunOptions
 from docustore.etl.observed import Observed
+from docustore.etl.open_entries import OpenEntries
 from docustore.etl.stamps import Stamps
 from docustore.etl.transform import RecordRules
 
@@ -22,6 +23,7 @@ class RunContext:
     options: RunOptions
     stamps: Stamps
     observed: Observed = field(default_factory=Observed)
+    open_entries: OpenEntries = field(default_factory=OpenEntries)
     is_repeated: bool = False
 
     @property

@@ -1,6 +1,6 @@
 """The times that pages are written with. Pure.
 
-They tell which earlier writes are not counted yet. Every page has a stamp: its writes carry it as `updated_at`. The stamps of an attempt increase in the order of the
+Every page has a stamp: its writes carry it as `updated_at`. The stamps of an attempt increase in the order of the
 pages, and the checkpoint keeps the stamp of its last page. So a user shows whether the page that wrote it is
 counted. A page that is stored again counts the writes of its earlier try. A resumed run counts the writes of pages
 that were stored after the checkpoint, each identity once. It cannot see a write that a later write has replaced:
