@@ -6,6 +6,7 @@ from docustore.database import Database
 from docustore.etl.models import RunOptions
 from docustore.etl.observed import Observed
 from docustore.etl.open_entries import OpenEntries
+from docustore.etl.rehearsal import Rehearsal
 from docustore.etl.stamps import Stamps
 from docustore.etl.transform import RecordRules
 
@@ -24,6 +25,7 @@ class RunContext:
     stamps: Stamps
     observed: Observed = field(default_factory=Observed)
     open_entries: OpenEntries = field(default_factory=OpenEntries)
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
     is_repeated: bool = False
 
     @property

@@ -25,11 +25,11 @@ from docustore.etl.ledger import Claim
 from docustore.etl.models import SOURCES, EtlRun, Window
 from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
+from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
 from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
-from docustore.etl.transform import RecordRules
 from docustore.etl.window import check_clock, choose_window, next_watermark
 from docustore.source_settings import SourceSettings
 from docustore.transient import is_transient, unavailability
@@ -72,7 +72,8 @@ async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvir
     await _Attempt(claim, run, source, environment).finish()
     run = await ledger.get_run(run_id)
     if run.finished_at is not None:
-        log.info("etl.run_finished", run_id=run_id, source=run.source, state=run.state, **run.counts.model_dump())
+        facts = {"source": run.source, "state": run.state, "dry_run": run.options.dry_run}
+        log.info("etl.run_finished", run_id=run_id, **facts, **run.counts.model_dump())
     return run
 
 
@@ -167,14 +168,7 @@ class _Attempt:
 
     def _context(self, window: Window) -> RunContext:
         observed_at = window.until or datetime.now(UTC)
-        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
-        rules = RecordRules(
-            source=self._claim.source,
-            required=self._source.required,
-            observed_at=observed_at,
-            latest=max(observed_at, datetime.now(UTC)) + max_ahead,
-            max_record_bytes=self._settings.etl_max_record_bytes,
-        )
+        rules = record_rules(self._claim.source, self._source, self._settings, observed_at=observed_at)
         return RunContext(
             database=self._database,
             run_id=str(self._claim.run_id),

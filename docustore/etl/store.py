@@ -107,6 +107,8 @@ class _Batch:
         if not self._context.options.dry_run:
             await self._end_arrivals()
         outcomes = [self._outcomes[index] for index in range(len(self._records))]
+        if self._context.options.dry_run:
+            outcomes = self._context.rehearsal.corrected(self._records, outcomes)
         return Stored(outcomes=outcomes, refusals=self._refusals)
 
     async def _store_alone(self, index: int) -> None:

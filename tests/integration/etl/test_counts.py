@@ -62,6 +62,16 @@ async def test_same_ids_in_the_second_half_are_not_inserted_again(
     assert await database.users.count_documents(newest) == 150
 
 
+async def test_dry_run_counts_like_the_run(run_source: Run, small_pages: RunEnvironment, tmp_path: Path) -> None:
+    records = [user(number) for number in range(150)] + [user(number, **LATER) for number in range(150)]
+
+    run = await run_source(
+        file_source(write_ndjson(tmp_path / "a.ndjson", records)), with_=small_pages, dry_run=True
+    )
+
+    assert run.counts == Counts(read=300, inserted=150, updated=150)
+
+
 async def test_record_outside_a_given_window_is_not_read(run_source: Run, tmp_path: Path) -> None:
     """A file ignores the window. What it delivers beside it is shown, and not counted as read."""
     path = write_ndjson(tmp_path / "a.ndjson", [user(1), user(2, **LATER), user(3, **LATER, email="bad")])

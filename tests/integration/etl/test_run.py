@@ -183,6 +183,7 @@ async def test_dry_run_counts_and_writes_nothing(database: Database, run_source:
     run = await run_source(file_source(path), dry_run=True)
 
     assert (run.counts.inserted, run.counts.quarantined) == (1, 1)
+    assert run_record(run)["dry_run"] is True
     assert run.watermark.after is None
     for collection in ("users", "etl_quarantine", "etl_sources"):
         assert await database[collection].count_documents({}) == 0
