@@ -22,6 +22,7 @@ from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
+from docustore.etl.mapping.prepare import mapping_of
 from docustore.etl.models import SOURCES, EtlRun, Window
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.sources.registry import open_source
@@ -170,6 +171,7 @@ class _Attempt:
             observed_at=observed_at,
             latest=max(observed_at, datetime.now(UTC)) + max_ahead,
             max_record_bytes=self._settings.etl_max_record_bytes,
+            mapping=mapping_of(self._claim.source, self._source),
         )
         return RunContext(
             database=self._database,
