@@ -22,6 +22,7 @@ from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
 from docustore.errors import ConfigurationError, SourceBusyError
 from docustore.etl import ledger
+from docustore.etl.mapping_state import changed_mapping
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.preconditions import has_unique_indexes, require_unique_indexes
 from docustore.etl.queries import RunQuery, list_runs
@@ -110,6 +111,8 @@ async def run(  # noqa: PLR0913  # one parameter per option
                 on_progress=on_progress,
             )
             finished = await _executed(str(entered.id), source_settings, environment)
+        if (advice := await changed_mapping(database, source_name, source_settings)) is not None:
+            click.echo(f"Notice: {advice}", err=True)
         # Later than the run: a mistyped address must not take the name.
         if default_name is not None and finished.counts.read and not dry_run:
             await remember_address(database, source_name, source_settings, default_name=default_name)

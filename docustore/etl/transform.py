@@ -5,7 +5,7 @@ Status words are mapped; an unknown word means active, with a warning. Missing p
 errors of a record are found. `docustore.users.fields` declares the fields and how each one is read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -86,16 +86,15 @@ def to_user_record(raw: bytes, rules: RecordRules) -> UserRecord:
 def _through_mapping(record: dict[str, Any], rules: RecordRules, mapping: RecordMapping) -> UserRecord:
     mapped = mapping.apply(record)
     try:
-        checked = _checked(wire_of(mapped.record), rules)
+        checked = _checked(wire_of(mapped.record), rules, mapped.warnings, mapping.digest)
     except RecordRejectedError as exc:
         raise RecordRejectedError(*mapping.explained([*mapped.errors, *exc.errors])) from exc
     if mapped.errors:
         raise RecordRejectedError(*mapping.explained(mapped.errors))
-    warnings = (*mapped.warnings, *checked.warnings)
-    return msgspec.structs.replace(checked, warnings=warnings, mapping=mapping.digest)
+    return checked
 
 
-def _checked(wire: Any, rules: RecordRules) -> UserRecord:
+def _checked(wire: Any, rules: RecordRules, warnings: Sequence[str] = (), mapping: str = "") -> UserRecord:
     findings = Findings(latest=rules.latest)
     given = _given(_GET_MODIFIED(wire), 0, len(MODIFIED_NAMES))
     modified_at = read_time(findings, "/modified_at", given) or rules.observed_at
@@ -114,7 +113,8 @@ def _checked(wire: Any, rules: RecordRules) -> UserRecord:
         hash="" if values is None else content_hash(values),
         values=values,
         is_time_observed=given is None,
-        warnings=tuple(findings.warnings),
+        warnings=(*warnings, *findings.warnings),
+        mapping=mapping,
     )
 
 

@@ -15,7 +15,7 @@ from docustore.etl.coerce import coerce
 from docustore.etl.mapping.conversions import Converter, UnreadableError, converter_of
 from docustore.etl.mapping.full_names import NameOrder, split_name
 from docustore.etl.mapping.hooks import FieldRejectedError, Hook, ReadRecord
-from docustore.etl.mapping.key_path import Lookup, lookup_of
+from docustore.etl.mapping.key_path import Lookup, lookup_of, parts_of
 from docustore.etl.mapping.settings import FieldMap, keys_read
 from docustore.etl.mapping.targets import FIRST_NAME, FULL_NAME, LAST_NAME, TARGETS, Target
 from docustore.etl.records import WireRecord
@@ -49,6 +49,8 @@ class RecordMapping:
         self.digest = _digest(fields, hook_version)
         self.keys = keys_read(*fields.values())
         self._hook = hook
+        # Names and keys of the fields that need nothing else: calls would cost several times as much.
+        self._plain: list[tuple[str, str]] = []
         self._top: list[_Step] = []
         self._profile: list[_Step] = []
         self._preferences: list[_Step] = []
@@ -59,7 +61,10 @@ class RecordMapping:
             for given in _NAME_TARGETS if name == FULL_NAME else (target,):
                 self._upstream[given.pointer] = " or ".join(field.source) or "a constant"
                 replaced.update(given.names)
-            self._steps_at(target).append(_Step(target, field))
+            if len(target.path) == 1 and (key := plain_key(target, field)) is not None:
+                self._plain.append((name, key))
+            else:
+                self._steps_at(target).append(_Step(target, field))
         self._replaced = frozenset(replaced)
 
     def apply(self, record: Record) -> Mapped:
@@ -68,8 +73,12 @@ class RecordMapping:
         mapped = Mapped(
             record={key: value for key, value in record.items() if key not in replaced}, errors=[], warnings=[]
         )
+        into, get = mapped.record, record.get
+        for name, key in self._plain:
+            if (value := get(key)) is not None and value != "":
+                into[name] = value
         for step in self._top:
-            step.apply(record, mapped.record, mapped)
+            step.apply(record, into, mapped)
         if self._profile or self._preferences:
             self._map_profile(record, mapped)
         if self._hook is not None:
@@ -126,6 +135,14 @@ class RecordMapping:
                 return
             detail = f"the hook returned {type(returned).__name__}, not a dict"
             mapped.errors.append(FieldError(pointer="", code="hook_failed", detail=detail))
+
+
+def plain_key(target: Target, field: FieldMap) -> str | None:
+    """Return the only key that a field needs; None if it needs more."""
+    if len(field.source) != 1 or field.default is not None or target.name == FULL_NAME:
+        return None
+    parts = parts_of(field.source[0])
+    return parts[0] if len(parts) == 1 and converter_of(target, field) is None else None
 
 
 def wire_of(record: Record) -> Any:
