@@ -40,7 +40,7 @@ class RecordMapping:
     """The mapping of one source, ready to be applied to its records.
 
     `digest` changes with the settings and with the version of the hook's package. `keys` are the keys at the top
-    of a record that the mapping reads.
+    of a record that the mapping reads. `replaced` are the default keys that no longer count.
     """
 
     def __init__(
@@ -65,11 +65,16 @@ class RecordMapping:
                 self._plain.append((name, key))
             else:
                 self._steps_at(target).append(_Step(target, field))
-        self._replaced = frozenset(replaced)
+        self.replaced = frozenset(replaced)
+
+    @property
+    def has_hook(self) -> bool:
+        """Tell whether a function of another package finishes the records."""
+        return self._hook is not None
 
     def apply(self, record: Record) -> Mapped:
         """Map one record; the given one stays as it is."""
-        replaced = self._replaced
+        replaced = self.replaced
         mapped = Mapped(
             record={key: value for key, value in record.items() if key not in replaced}, errors=[], warnings=[]
         )
@@ -114,7 +119,7 @@ class RecordMapping:
     def _kept(self, given: object) -> dict[str, Any]:
         if not isinstance(given, Mapping):
             return {}
-        return {key: value for key, value in given.items() if key not in self._replaced}
+        return {key: value for key, value in given.items() if key not in self.replaced}
 
     def _call_hook(self, hook: Hook, mapped: Mapped) -> None:
         given = ReadRecord(mapped.record)
