@@ -58,7 +58,7 @@ class FileSource(Source):
     """One file, opened again for every reading."""
 
     schemes: ClassVar[frozenset[str]] = frozenset({"", "file"})
-    reads_window: ClassVar[bool] = False
+    reads_window = False
 
     def __init__(self, name: str, path: Path, *, page_size: int, csv_options: CsvOptions | None = None) -> None:
         self._name = name

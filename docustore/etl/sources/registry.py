@@ -11,7 +11,8 @@ from docustore.errors import ConfigurationError
 from docustore.etl.sources.file import FileSource
 from docustore.etl.sources.http import HttpSource
 from docustore.etl.sources.source import Source
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 
 # Every kind has a contract test: tests/integration/etl/test_source_contract.py.
 SOURCES: Final[Mapping[SourceKind, type[Source]]] = {

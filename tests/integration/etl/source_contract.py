@@ -12,7 +12,8 @@ from docustore.errors import DocustoreError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.registry import SOURCES, open_source
 from docustore.etl.sources.source import Page
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 from tests.integration.etl.conftest import user
 
 PAGE_SIZE = 3

@@ -11,7 +11,8 @@ import pytest
 
 from docustore.errors import ConfigurationError, DocustoreError, RetryableError
 from docustore.etl.sources.registry import SOURCES
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 from tests.http_service import Answer, Query, http_service
 from tests.integration.etl.conftest import file_source
 from tests.integration.etl.source_contract import PAGE_SIZE, SourceContract

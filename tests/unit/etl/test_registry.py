@@ -4,7 +4,8 @@ import pytest
 
 from docustore.errors import ConfigurationError
 from docustore.etl.sources.registry import place_of, source_by_address
-from docustore.source_settings import SOURCE_NAME, SourceKind
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SOURCE_NAME
 
 
 @pytest.mark.parametrize(
