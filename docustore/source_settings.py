@@ -16,6 +16,7 @@ from docustore.source_options.http import HttpOptions
 from docustore.source_options.kind import SourceAddress, SourceKind
 from docustore.source_options.secret import is_reference
 from docustore.source_options.service import ServiceOptions
+from docustore.source_options.stored import SqlOptions, StoredOptions
 from docustore.users.fields import REQUIRABLE
 
 # The name is the first part of every identity key (`crm:42`), so it must not contain the separator.
@@ -23,12 +24,14 @@ SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 # The kinds that have the settings of a group. All other settings belong to every kind.
 GROUPS: Final[Mapping[type[SourceAddress], frozenset[SourceKind]]] = {
     FileOptions: frozenset({SourceKind.FILE}),
-    ServiceOptions: frozenset({SourceKind.HTTP}),
+    ServiceOptions: frozenset({SourceKind.HTTP, SourceKind.SCIM}),
     HttpOptions: frozenset({SourceKind.HTTP}),
+    StoredOptions: frozenset({SourceKind.MONGODB, SourceKind.SQL}),
+    SqlOptions: frozenset({SourceKind.SQL}),
 }
 
 
-class SourceSettings(FileOptions, ServiceOptions, HttpOptions):
+class SourceSettings(FileOptions, ServiceOptions, HttpOptions, StoredOptions, SqlOptions):
     """One upstream system: a table `[sources.NAME]` in `docustore.toml`."""
 
     schedule: Literal["hourly", "off"] = Field("hourly", description="`hourly`, or `off` for manual runs only")

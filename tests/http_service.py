@@ -45,6 +45,7 @@ class HttpService:
     url: str
     queries: list[Query]
     requests: list[Request] = field(default_factory=list)
+    port: int = 0
 
 
 @asynccontextmanager
@@ -53,8 +54,9 @@ async def http_service(
     *,
     hold: Callable[[Query], Awaitable[object]] | None = None,
     by_request: bool = False,
+    port: int = 0,
 ) -> AsyncIterator[HttpService]:
-    """Serve on a free loopback port and record the received queries in order.
+    """Serve on a loopback port, a free one by default, and record the received queries in order.
 
     Args:
         answer: Gets the query of a request, or the whole request if `by_request`.
@@ -78,10 +80,10 @@ async def http_service(
                 await asyncio.sleep(TRICKLE_S)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
     async with server:
-        port = server.sockets[0].getsockname()[1]
-        service.url = f"http://127.0.0.1:{port}/users"
+        service.port = server.sockets[0].getsockname()[1]
+        service.url = f"http://127.0.0.1:{service.port}/users"
         yield service
 
 

@@ -10,6 +10,9 @@ class SourceKind(StrEnum):
 
     FILE = "file"
     HTTP = "http"
+    MONGODB = "mongodb"
+    SCIM = "scim"
+    SQL = "sql"
 
 
 class SourceAddress(BaseModel):
@@ -18,7 +21,7 @@ class SourceAddress(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     kind: SourceKind = Field(
-        description="how the source is read: `file` or `http`",
+        description="how the source is read: `file`, `http`, `mongodb`, `scim` or `sql`",
     )
     # It may contain a password, so it is no part of the representation.
     url: str = Field(min_length=1, repr=False, description="address of the source, or `env:NAME` or `file:PATH`")

@@ -108,6 +108,8 @@ def test_file_source_takes_a_path_or_an_address(url: str) -> None:
     [
         ({"delimiter": ";"}, "delimiter is a setting of the kind file, not of http"),
         ({"kind": "file", "url": "a.csv", "page_size": 7}, "page_size is a setting of the kind .*, not of file"),
+        ({"table": "people"}, "table is a setting of the kind sql, not of http"),
+        ({"kind": "scim", "since_param": "x"}, "since_param is a setting of the kind http, not of scim"),
         ({"kind": "file", "url": "a.csv", "token": "hunter2"}, "token is a setting of the kind .*, not of file"),
     ],
 )
@@ -129,6 +131,13 @@ def test_setting_of_another_kind_is_refused(given: dict[str, Any], reason: str) 
         ({"body": {"q": "{since}"}}, 'body needs method = "POST"'),
         ({"paging": "scroll"}, "'cursor', 'link', 'page', 'offset' or 'none'"),
         ({"redirects": "all"}, "'same-origin', 'any' or 'none'"),
+        ({"kind": "sql", "url": "sqlite:///a"}, "name the rows by one of table, query"),
+        ({"kind": "sql", "url": "sqlite:///a#t", "table": "t"}, "name the rows by one of table, query"),
+        ({"kind": "sql", "url": "sqlite:///a", "query": "SELECT 1"}, "query needs key"),
+        ({"kind": "sql", "url": "a.db", "table": "t"}, "address of SQLAlchemy"),
+        ({"kind": "sql", "url": "sqlite:///a#t", "zone": "Europe/Nowhere"}, "there is no time zone"),
+        ({"kind": "mongodb", "url": "mongodb://host/a"}, "DATABASE.COLLECTION"),
+        ({"kind": "scim", "url": "ftp://host"}, "url must start with http"),
     ],
 )
 def test_settings_that_do_not_belong_together(given: dict[str, Any], reason: str) -> None:

@@ -5,18 +5,17 @@ C|null, "server_time": T, "total": N}`, ordered by (modified_at, id); time and t
 the way of paging can be configured. A page of another shape is an error: no run succeeds on an error page.
 """
 
-import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Self
-from urllib.parse import urlsplit
 
 import httpx2
 
 from docustore.clock import as_utc
 from docustore.errors import SourceContentError
 from docustore.etl.models import Window
+from docustore.etl.sources.addresses import host_name, place_without_secrets
 from docustore.etl.sources.http_client import NOT_MODIFIED, Answer, Question, ServiceClient, service_client
 from docustore.etl.sources.http_page import PageNames, WirePage, parse_page
 from docustore.etl.sources.http_questions import PageQuestions
@@ -28,7 +27,6 @@ from docustore.source_settings import SourceSettings
 
 # The mark after the last page: the run has read everything and only its commit is missing.
 FINISHED: Final = "!"
-_NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 # RFC 9110, 13.1: what the service said of its answer, and how the next request asks for a newer one.
 _CONDITIONS: Final = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
@@ -163,15 +161,3 @@ class HttpSource(Source):
 
     def _bad(self, problem: str) -> SourceContentError:
         return SourceContentError(source=self._name, problem=problem)
-
-
-def host_name(address: str) -> str:
-    """Name a system after its host and port: `crm-example-org-8443`."""
-    host = urlsplit(address).netloc.rpartition("@")[2]
-    return _NOT_IN_A_NAME.sub("-", host.lower()).strip("-")
-
-
-def place_without_secrets(address: str) -> str:
-    """Return scheme, host and path of an address."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"

@@ -102,7 +102,7 @@ def _split_leniently(body: bytes, cause: Exception, names: PageNames) -> WirePag
         raise PageMalformedError(f"answered with broken JSON: {exc}") from exc
     if not keys:
         return _page(users, _Parts(users))
-    parts = _Parts(*(value_at(envelope, path) for path in _paths(names)))
+    parts = _Parts(*(value_at(envelope, path) if path else None for path in _paths(names)))
     try:
         return _page(users, parts._replace(time=msgspec.convert(parts.time, datetime | None)))
     except msgspec.ValidationError as exc:
