@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from docustore.source_limits import ChangeLimits
 from docustore.users.fields import REQUIRABLE
 
 # The name is the first part of every identity key (`crm:42`), so it must not contain the separator.
@@ -25,6 +26,14 @@ class SourceKind(StrEnum):
 
     FILE = "file"
     HTTP = "http"
+
+
+class NewFields(StrEnum):
+    """What happens when a source sends fields that it did not send before."""
+
+    EVOLVE = "evolve"
+    WARN = "warn"
+    FREEZE = "freeze"
 
 
 class SourceSettings(BaseModel):
@@ -50,6 +59,20 @@ class SourceSettings(BaseModel):
         description='CSV: fields by the names of their columns, `{ "Dienst-Mail" = "email" }`',
     )
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="HTTP headers, such as Authorization")
+    new_fields: NewFields = Field(
+        NewFields.WARN,
+        description="fields that the source did not have before: `evolve` takes them, `warn` reports those that "
+        "nothing reads, `freeze` holds the run until it is approved",
+    )
+    max_missing_pct: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="a run fails if a required field is missing in more percent of its records; unset = no limit",
+    )
+    limits: ChangeLimits = Field(
+        default_factory=ChangeLimits, description="how much one run may change without approval"
+    )
     page_size: int = Field(1000, ge=1, le=10_000, description="records requested in one HTTP page")
     timeout_s: float = Field(30.0, gt=0, description="seconds without an answer before an HTTP request is retried")
     max_retries: int = Field(5, ge=0, le=20, description="retries of one HTTP page before the run is postponed")

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.etl_approve import approve, approved_waiting_run
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
@@ -63,6 +64,7 @@ def etl() -> None:
 @click.option("--dry-run", is_flag=True, help="Classify and count; write nothing.")
 @click.option("--since", type=UtcTime(), help="Only records modified at or after this time.")
 @click.option("--until", type=UtcTime(), help="Only records modified before this time.")
+@click.option("--approve", "is_approved", is_flag=True, help="Let the change of the run that waits through.")
 @click.option(
     "--required", multiple=True, help="Field that a record must have; repeatable. [SOURCE given by address]"
 )
@@ -79,12 +81,15 @@ async def run(  # noqa: PLR0913  # one parameter per option
     dry_run: bool,
     since: datetime | None,
     until: datetime | None,
+    is_approved: bool,
     required: tuple[str, ...],
     name: str | None,
 ) -> int:
     """Run SOURCE now: a configured name, a path, a file:// or http(s):// address."""
     if since is not None and until is not None and since > until:
         raise click.BadParameter("the window ends before it starts", param_hint="--until")
+    if is_approved and (full or dry_run or since is not None or until is not None):
+        raise click.BadParameter("it repeats the run that waits, without other options", param_hint="--approve")
     tune_gc()
     settings = invocation.settings()
     source_name, source_settings, default_name = _source(settings, source, required=required, name=name)
@@ -98,9 +103,12 @@ async def run(  # noqa: PLR0913  # one parameter per option
         await _prepare(database, located, is_embedded=settings.mongodb_url is None)
         if is_named_by_address:
             await require_own_name(database, source_name, source_settings, configured=settings.sources)
-        entered = await create_run(
-            source_name, trigger=RunTrigger.CLI, options=options, now=datetime.now(UTC), is_attended=True
-        )
+        if is_approved:
+            entered = await approved_waiting_run(database, source_name)
+        else:
+            entered = await create_run(
+                source_name, trigger=RunTrigger.CLI, options=options, now=datetime.now(UTC), is_attended=True
+            )
         with _progress(source_name, is_shown=not invocation.as_json) as on_progress:
             environment = RunEnvironment(
                 database=database,
@@ -148,7 +156,7 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel):
+for _command in (run, runs, show, cancel, approve):
     etl.add_command(_command)
 
 

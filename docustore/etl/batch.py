@@ -9,6 +9,7 @@ from docustore.clock import now_utc
 from docustore.errors import FieldError
 from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
+from docustore.etl.guards.brake import PageHeldError
 from docustore.etl.models import RunOptions
 from docustore.etl.quarantine import Rejected, count_reasons, quarantine
 from docustore.etl.records import RecordRejectedError
@@ -21,8 +22,12 @@ CONFLICT: Final = FieldError(pointer="", code="conflict", detail="gave up after 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """What became of one page's records; the outcomes sum to `read`."""
+    """What became of one page's records; the outcomes sum to `read`.
 
+    A held page was counted by the guards only, and nothing of it was stored.
+    """
+
+    is_held: bool = False
     read: int = 0
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -36,7 +41,13 @@ async def store_batch(page: Page, context: RunContext) -> BatchResult:
     """
     now = now_utc()
     numbers, records, rejected = _transform_page(page, context)
-    outcomes = await store_records(records, context, now=now) if records else []
+    is_held = context.guards.refuses(page.records)
+    try:
+        outcomes = await store_records(records, context, now=now) if records else []
+    except PageHeldError:
+        is_held = True
+    if is_held:
+        return BatchResult(is_held=True)
     refused = [
         Rejected(
             raw=page.records[number - page.first], position=number, errors=(CONFLICT,), identity_key=record.key

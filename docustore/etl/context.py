@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from docustore.database import Database
+from docustore.etl.guards.guards import Guards
 from docustore.etl.models import RunOptions
 from docustore.etl.observed import Observed
 from docustore.etl.transform import RecordRules
@@ -23,5 +24,6 @@ class RunContext:
     rules: RecordRules
     options: RunOptions
     observed: Observed = field(default_factory=Observed)
+    guards: Guards = field(default_factory=Guards)
     started_at: datetime | None = None
     resumed_since: datetime | None = None

@@ -6,6 +6,7 @@ worker's later writes are refused. A unique index on `source` among running runs
 source.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -107,12 +108,16 @@ async def commit(
     *,
     watermark: datetime | None,
     is_full: bool = False,
+    run_facts: Mapping[str, Any] | None = None,
+    source_facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Finish a run and move its source's watermark in one transaction.
 
     Args:
         watermark: None keeps the source's watermark (a dry run, or a window given by hand).
         is_full: The run has read everything, so the watermark may also move back. It does not otherwise.
+        run_facts: More fields of the run.
+        source_facts: More fields of the source, set together with its watermark.
 
     Raises:
         LeaseLostError: The claim is no longer valid. Nothing was committed.
@@ -121,27 +126,56 @@ async def commit(
     async def finish_and_advance(session: AsyncClientSession) -> None:
         stored = None
         if watermark is not None:
+            moved: Document = {"$setOnInsert": {"paused": False}, "$set": dict(source_facts or {})}
+            if await _is_watermark_kept(database, claim, session):
+                moved.setdefault("$set" if is_full else "$max", {})["watermark"] = watermark
             source = await database[SOURCES].find_one_and_update(
                 {"_id": claim.source},
-                {"$set" if is_full else "$max": {"watermark": watermark}, "$setOnInsert": {"paused": False}},
+                {operator: fields for operator, fields in moved.items() if fields},
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
                 session=session,
             )
             stored = (source or {}).get("watermark")
-        await _finish(database, claim, RunState.SUCCEEDED, checkpoint, session=session, watermark=stored)
+        await _finish(
+            database,
+            claim,
+            RunState.SUCCEEDED,
+            checkpoint,
+            session=session,
+            watermark=stored,
+            facts=run_facts or {},
+        )
 
     async with database.client.start_session() as session:
         await session.with_transaction(finish_and_advance)
 
 
-async def fail(database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str) -> None:
+async def _is_watermark_kept(database: Database, claim: Claim, session: AsyncClientSession) -> bool:
+    """Tell whether the watermark is the one from which the run chose its window.
+
+    Another one was set by a person meanwhile, or by another run of the same window, and it counts.
+    """
+    run = await database[RUNS].find_one({"_id": claim.run_id}, {"watermark.before": 1}, session=session) or {}
+    source = await database[SOURCES].find_one({"_id": claim.source}, {"watermark": 1}, session=session) or {}
+    before = (run.get("watermark") or {}).get("before")
+    return bool(source.get("watermark") == before)
+
+
+async def fail(
+    database: Database,
+    claim: Claim,
+    checkpoint: Checkpoint,
+    *,
+    error: str,
+    run_facts: Mapping[str, Any] | None = None,
+) -> None:
     """Finish a run as failed; the watermark does not move.
 
     Raises:
         LeaseLostError: The claim is no longer valid.
     """
-    await _finish(database, claim, RunState.FAILED, checkpoint, error=error)
+    await _finish(database, claim, RunState.FAILED, checkpoint, facts={**(run_facts or {}), "error": error})
 
 
 async def release(
@@ -194,7 +228,7 @@ async def _finish(
     state: RunState,
     checkpoint: Checkpoint,
     *,
-    error: str | None = None,
+    facts: Mapping[str, Any],
     watermark: datetime | None = None,
     session: AsyncClientSession | None = None,
 ) -> None:
@@ -210,7 +244,8 @@ async def _finish(
         "duration_s": duration_s,
         "records_per_s": {"$cond": [{"$gt": [duration_s, 0]}, {"$divide": [counts["read"], duration_s]}, None]},
         "lease_expires_at": None,
-        "error": {"$literal": error},
+        "error": None,
+        **{name: {"$literal": fact} for name, fact in facts.items()},
     }
     await _update(database, claim, [{"$set": finished}], session=session)
 

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final
 from beanie import Document
 from pydantic import BaseModel, Field
 
+from docustore.etl.guards.hold import Approval, Hold, SourceHold
+
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
 QUARANTINE: Final = "etl_quarantine"
@@ -124,6 +126,12 @@ class EtlRun(Document):
     not_before: datetime | None = None
     alerted_at: datetime | None = None
     error: str | None = None
+    # See `docustore.etl.guards`.
+    needs_approval: bool = False
+    hold: Hold | None = None
+    approval: Approval | None = None
+    approved_run_id: str | None = None
+    new_fields: list[str] = Field(default_factory=list)
 
     class Settings:
         """Beanie's own settings."""
@@ -142,6 +150,9 @@ class EtlSource(Document):
     triggers: int = 0
     # What the name stands for, if it was given by an address and not by the settings.
     addresses: list[str] = Field(default_factory=list)
+    # The fields that its records had so far; None before the first successful run.
+    fields: list[str] | None = None
+    held: SourceHold | None = None
 
     class Settings:
         """Beanie's own settings."""

@@ -19,8 +19,12 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import DocustoreError, LeaseLostError, RetryableError, SourceUnavailableError
 from docustore.etl import ledger
-from docustore.etl.budget import check_counts
+from docustore.etl.budget import check_counts, check_required
 from docustore.etl.context import RunContext
+from docustore.etl.guards.brake import PageHeldError
+from docustore.etl.guards.guards import Guards
+from docustore.etl.guards.opening import open_guards
+from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
 from docustore.etl.ledger import Claim
 from docustore.etl.models import SOURCES, EtlRun, Window
 from docustore.etl.pages import Progress, ProgressListener, store_pages
@@ -85,14 +89,21 @@ class _Attempt:
         self._database = environment.database
         self._settings = environment.settings
         self._progress = Progress(run.checkpoint, environment.on_progress)
+        self._guards = Guards()
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
         try:
             window = await self._while_leased(self._read_until_stalled())
-            watermark = next_watermark(window, self._run.options)
-            checkpoint, is_full = self._progress.checkpoint, self._run.options.full
-            await ledger.commit(self._database, self._claim, checkpoint, watermark=watermark, is_full=is_full)
+            await ledger.commit(
+                self._database,
+                self._claim,
+                self._progress.checkpoint,
+                watermark=next_watermark(window, self._run.options),
+                is_full=self._run.options.full,
+                run_facts=run_facts(self._guards),
+                source_facts=source_facts(self._guards),
+            )
         except LeaseLostError:
             raise
         except RetryableError as exc:
@@ -130,23 +141,34 @@ class _Attempt:
         page_size = self._settings.etl_batch_size
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
             window = await self._open_window(source)
+            self._guards = await open_guards(self._database, self._run, self._source)
             pages = source.pages(window, after=self._run.checkpoint.position)
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
+            refuse_if_held(self._guards, self._run)
             await self._settle(context)
             is_full_read = window.since is None or not source.reads_window
-        counts = self._progress.checkpoint.counts
-        budget_pct = self._settings.etl_quarantine_budget_pct
-        check_counts(counts, is_full_read=is_full_read, budget_pct=budget_pct)
+        self._check(is_full_read=is_full_read)
         return window
+
+    def _check(self, *, is_full_read: bool) -> None:
+        checkpoint, settings = self._progress.checkpoint, self._source
+        check_required(
+            checkpoint, settings.required, is_full_read=is_full_read, max_missing_pct=settings.max_missing_pct
+        )
+        budget_pct = self._settings.etl_quarantine_budget_pct
+        check_counts(checkpoint.counts, is_full_read=is_full_read, budget_pct=budget_pct)
 
     async def _settle(self, context: RunContext) -> None:
         """Store the records without times that only the whole reading could decide."""
         settled = context.observed.settled()
         # A resumed run has not seen the pages before its checkpoint. The next run decides.
         if settled and self._run.attempts == 1 and not self._run.options.dry_run:
-            self._progress.reclassify(await store_records(settled, context, now=now_utc()))
+            try:
+                self._progress.reclassify(await store_records(settled, context, now=now_utc()))
+            except PageHeldError:
+                refuse_if_held(self._guards, self._run)
 
     async def _open_window(self, source: Source) -> Window:
         if self._run.window.until is not None:
@@ -176,6 +198,7 @@ class _Attempt:
             run_id=str(self._claim.run_id),
             rules=rules,
             options=self._run.options,
+            guards=self._guards,
             started_at=self._run.started_at,
             # The fence counts all claims; a worker that was told to stop does not use up an attempt.
             resumed_since=self._run.started_at if self._run.fence > 1 else None,
@@ -222,7 +245,9 @@ class _Attempt:
             await self._release(error="interrupted", not_before=None, is_attempt=False)
 
     async def _fail(self, error: str) -> None:
-        await ledger.fail(self._database, self._claim, self._progress.checkpoint, error=error)
+        await remember_hold(self._database, self._run, self._guards, now=now_utc())
+        facts = run_facts(self._guards)
+        await ledger.fail(self._database, self._claim, self._progress.final, error=error, run_facts=facts)
 
     async def _release(self, *, error: str, not_before: datetime | None, is_attempt: bool = True) -> None:
         await ledger.release(

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from docustore.etl.guards.hold import Approval, Hold
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
 
 
@@ -28,6 +29,13 @@ class RunRecord(BaseModel):
     records_per_s: float | None
     attempts: int
     error: str | None
+    needs_approval: bool = Field(description="the run was held; `POST /etl/runs/{id}/approve` lets it through")
+    hold: Hold | None = Field(description="why the run was held, and what it would have changed")
+    approval: Approval | None = Field(
+        description="the approval of an earlier, held run, with which this run works"
+    )
+    approved_run_id: str | None = Field(description="the run that the approval of this run has started")
+    new_fields: list[str] = Field(description="fields that appeared for the first time and that nothing reads")
 
 
 class RunPage(BaseModel):

@@ -9,17 +9,22 @@ and then its identity is looked for. A record is written, and then its end is lo
 finds the other. An identity keeps its end when it moves to another user (`move.py`).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from bson import ObjectId
 from pymongo import UpdateOne
+from pymongo.errors import PyMongoError
 
 from docustore.database import Database, Document
 from docustore.errors import RecordsBusyError
 from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
 from docustore.etl.context import RunContext
+from docustore.etl.guards.brake import Changes, changes_of
+from docustore.etl.guards.guards import Guards
 from docustore.etl.models import TOMBSTONES
 from docustore.etl.operations import USERS
 from docustore.etl.transform import UserRecord
@@ -57,6 +62,7 @@ async def store_records(records: Sequence[UserRecord], context: RunContext, *, n
         writers or the unique e-mail addresses.
 
     Raises:
+        PageHeldError: A limit would be passed. Nothing of the batch is written.
         RecordsBusyError: Other writers came first six times in a row, for a user that ended upstream.
         PyMongoError: The store failed. Part of the batch may be written.
     """
@@ -66,9 +72,11 @@ async def store_records(records: Sequence[UserRecord], context: RunContext, *, n
 class _Batch:
     """The records of one batch, with the outcomes found so far by index."""
 
-    __slots__ = ("_context", "_database", "_now", "_outcomes", "_records")
+    __slots__ = ("_admitted", "_context", "_database", "_now", "_outcomes", "_records")
 
     def __init__(self, records: Sequence[UserRecord], context: RunContext, now: datetime) -> None:
+        # The changes of the first round, which the brake has admitted. Later rounds repeat a part of them.
+        self._admitted: Changes | None = None
         self._records = records
         self._context = context
         self._database = context.database
@@ -76,6 +84,14 @@ class _Batch:
         self._outcomes: dict[int, Outcome] = {}
 
     async def store(self) -> list[Outcome]:
+        try:
+            return await self._store()
+        except PyMongoError:
+            # The page is stored again, and asks again.
+            self._context.guards.brake.withdraw(self._admitted or Counter())
+            raise
+
+    async def _store(self) -> list[Outcome]:
         await self._skip_known()
         pending = [index for index in range(len(self._records)) if index not in self._outcomes]
         for _ in range(ROUNDS_TOGETHER):
@@ -117,6 +133,7 @@ class _Batch:
             return []
         batch = [self._records[index] for index in pending]
         plan = await _plan_round(self._database, batch)
+        await self._ask(plan)
         lost = set() if self._context.options.dry_run else await self._write(plan, batch)
         for index, outcome in zip(pending, plan.outcomes, strict=True):
             # A record that an earlier round wrote in part is unchanged in the next one; its first outcome counts.
@@ -124,6 +141,14 @@ class _Batch:
                 self._outcomes[index] = outcome
             self._outcomes.setdefault(index, Outcome.UNCHANGED)
         return [pending[position] for position in sorted(lost)]
+
+    async def _ask(self, plan: BatchPlan) -> None:
+        """Ask the guards before the first write of the batch."""
+        guards = self._context.guards
+        if self._admitted is None and not self._context.options.dry_run:
+            changes = changes_of(plan)
+            await guards.brake.admit(changes)
+            self._admitted = changes
 
     async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> set[int]:
         await _save_tombstones(self._database, plan.tombstones)
@@ -143,7 +168,9 @@ class _Batch:
         late = await _find_tombstones(self._database, arrived)
         if late:
             endings = [_ending(key, ended_at) for key, ended_at in late.items()]
-            if Outcome.QUARANTINED in await store_records(endings, self._context, now=self._now):
+            # The records of these endings are written, so the batch cannot be held any more.
+            unguarded = replace(self._context, guards=Guards())
+            if Outcome.QUARANTINED in await store_records(endings, unguarded, now=self._now):
                 raise RecordsBusyError
 
 

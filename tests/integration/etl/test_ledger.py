@@ -9,7 +9,7 @@ import pytest
 from docustore.database import Database
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
 from docustore.etl import ledger, schedule
-from docustore.etl.models import Checkpoint, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.models import Checkpoint, EtlRun, RunOptions, RunState, RunTrigger, Window
 from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.schedule import create_run
 from tests.integration.etl.conftest import file_source, user, write_ndjson
@@ -86,6 +86,8 @@ async def test_watermark_moves_back_only_after_a_full_run(database: Database) ->
     for watermark, is_full in ((NOW, False), (earlier, False), (earlier, True)):
         run = await due_run()
         claim, _ = await ledger.claim(database, str(run.id), owner="w", lease_s=30)
+        before = stored[-1][0] if stored else None
+        await ledger.open_window(database, claim, Window(until=watermark), before=before)
         await ledger.commit(database, claim, Checkpoint(), watermark=watermark, is_full=is_full)
         [source] = await database.etl_sources.find().to_list()
         stored.append((source["watermark"], (await ledger.get_run(str(run.id))).watermark.after))

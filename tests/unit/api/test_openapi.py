@@ -21,6 +21,7 @@ OPERATIONS = {
 # Generated clients name their methods after these.
 OPERATION_IDS = {
     "activate_user",
+    "approve_run",
     "check_liveness",
     "check_readiness",
     "create_user",

@@ -1,0 +1,15 @@
+"""What the guards of a run have found, as rows of its table."""
+
+from collections.abc import Iterator
+
+from docustore.etl.models import EtlRun
+
+
+def guard_rows(run: EtlRun) -> Iterator[tuple[str, str]]:
+    """List the label and the text of each finding."""
+    if run.hold is not None:
+        yield "held", f"{run.hold}; {'waits for approval' if run.needs_approval else 'approved'}"
+    if run.approval is not None:
+        yield "approval", f"of run {run.approval.run_id}, by {run.approval.by}"
+    if run.new_fields:
+        yield "new fields", f"{', '.join(run.new_fields)} (nothing reads them)"

@@ -1,0 +1,22 @@
+"""The guards of one attempt at a run, as its pages see them. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from docustore.etl.guards.brake import Brake
+from docustore.etl.guards.fields import FieldWatch
+
+
+@dataclass(slots=True, kw_only=True)
+class Guards:
+    """What watches the pages of a run; without arguments, nothing."""
+
+    brake: Brake = field(default_factory=Brake)
+    fields: FieldWatch | None = None
+
+    def refuses(self, records: Sequence[bytes]) -> bool:
+        """Look at the records of a page; true if they must not be stored."""
+        if self.fields is None or not (refused := self.fields.refused(records)):
+            return False
+        self.brake.hold_for_fields(refused)
+        return True

@@ -1,0 +1,31 @@
+"""Commands of held runs, as a person and as a script use them."""
+
+import json
+from pathlib import Path
+
+from docustore.config import Settings
+from docustore.database import Database
+from tests.integration.cli.docustore_command import addresses, run_docustore
+from tests.integration.etl.conftest import user, write_ndjson
+
+LATER = {"modified_at": "2026-02-01T00:00:00Z"}
+
+
+async def test_held_run_is_approved_by_its_source(settings: Settings, database: Database, tmp_path: Path) -> None:
+    path = write_ndjson(tmp_path / "users.ndjson", [user(n) for n in range(20)])
+    sources = json.dumps({"crm": {"kind": "file", "url": str(path)}})
+    environment = {"DOCUSTORE_SOURCES": sources, **addresses(settings)}
+    await run_docustore("etl", "run", "crm", **environment)
+    write_ndjson(path, [user(n, status="disabled", **LATER) for n in range(20)])
+
+    held = await run_docustore("etl", "run", "crm", **environment)
+    before = await database.users.count_documents({"status": "inactive"})
+    queued = await run_docustore("etl", "runs", "--json", **environment)
+    approved = await run_docustore("etl", "run", "crm", "--approve", "--json", **environment)
+    nothing = await run_docustore("etl", "approve", queued.document[0]["id"], **environment)
+
+    assert (held.exit_code, before, approved.exit_code) == (1, 0, 0)
+    assert "20 deactivated (limit 10)" in held.stdout.replace("\n", " ")
+    assert approved.document["counts"]["updated"] == 20
+    assert approved.document["approval"]["by"].startswith("cli:")
+    assert (nothing.exit_code, "has made its change" in nothing.stderr) == (1, True)
