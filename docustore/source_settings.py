@@ -59,6 +59,10 @@ class SourceSettings(BaseModel):
         description='CSV: fields by the names of their columns, `{ "Dienst-Mail" = "email" }`',
     )
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="HTTP headers, such as Authorization")
+    deletes: Literal["off", "snapshot"] = Field(
+        "off",
+        description="`snapshot`: a record that is missing in two full readings in a row was deleted upstream",
+    )
     new_fields: NewFields = Field(
         NewFields.WARN,
         description="fields that the source did not have before: `evolve` takes them, `warn` reports those that "

@@ -5,7 +5,16 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from docustore.etl.models import QUARANTINE, RUNS, SOURCES, TOMBSTONES, EtlRun, EtlSource, QuarantinedRecord
+from docustore.etl.models import (
+    QUARANTINE,
+    RUNS,
+    SNAPSHOTS,
+    SOURCES,
+    TOMBSTONES,
+    EtlRun,
+    EtlSource,
+    QuarantinedRecord,
+)
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
 
@@ -60,6 +69,14 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
         ),
     ),
     validator=validator_of(QuarantinedRecord),
+)
+
+ETL_SNAPSHOTS: Final = CollectionDeclaration(
+    name=SNAPSHOTS,
+    indexes=(
+        # etl.guards: the keys that one run has seen, or found absent.
+        IndexModel([("source", ASCENDING), ("run_id", ASCENDING)], name="source_run_id"),
+    ),
 )
 
 # etl.store: read and written by `_id`, the identity's key.

@@ -11,5 +11,7 @@ def guard_rows(run: EtlRun) -> Iterator[tuple[str, str]]:
         yield "held", f"{run.hold}; {'waits for approval' if run.needs_approval else 'approved'}"
     if run.approval is not None:
         yield "approval", f"of run {run.approval.run_id}, by {run.approval.by}"
+    if run.snapshot is not None:
+        yield "snapshot", str(run.snapshot)
     if run.new_fields:
         yield "new fields", f"{', '.join(run.new_fields)} (nothing reads them)"

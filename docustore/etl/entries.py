@@ -26,6 +26,14 @@ def entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
     return entry
 
 
+def present(entry: IdentityEntry) -> IdentityEntry:
+    """Return an entry without the end that was concluded from its absence."""
+    copy = entry.copy()
+    if copy.pop("absent", False):
+        copy.pop("deleted_at", None)
+    return copy
+
+
 def with_rivals(winner: IdentityEntry, losers: Sequence[str]) -> IdentityEntry:
     """Remember the digests of replaced versions without a time, newest last."""
     entry = winner.copy()

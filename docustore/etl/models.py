@@ -8,11 +8,13 @@ from beanie import Document
 from pydantic import BaseModel, Field
 
 from docustore.etl.guards.hold import Approval, Hold, SourceHold
+from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
 
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
 QUARANTINE: Final = "etl_quarantine"
 TOMBSTONES: Final = "etl_tombstones"
+SNAPSHOTS: Final = "etl_snapshots"
 
 
 class RunState(StrEnum):
@@ -132,6 +134,7 @@ class EtlRun(Document):
     approval: Approval | None = None
     approved_run_id: str | None = None
     new_fields: list[str] = Field(default_factory=list)
+    snapshot: SnapshotResult | None = None
 
     class Settings:
         """Beanie's own settings."""
@@ -153,6 +156,7 @@ class EtlSource(Document):
     # The fields that its records had so far; None before the first successful run.
     fields: list[str] | None = None
     held: SourceHold | None = None
+    snapshot: SourceSnapshot | None = None
 
     class Settings:
         """Beanie's own settings."""

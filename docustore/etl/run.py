@@ -21,6 +21,7 @@ from docustore.errors import DocustoreError, LeaseLostError, RetryableError, Sou
 from docustore.etl import ledger
 from docustore.etl.budget import check_counts, check_required
 from docustore.etl.context import RunContext
+from docustore.etl.guards.absences import end_absent, forget_readings
 from docustore.etl.guards.brake import PageHeldError
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.opening import open_guards
@@ -102,8 +103,9 @@ class _Attempt:
                 watermark=next_watermark(window, self._run.options),
                 is_full=self._run.options.full,
                 run_facts=run_facts(self._guards),
-                source_facts=source_facts(self._guards),
+                source_facts=source_facts(self._guards, self._run),
             )
+            await forget_readings(self._database, self._run, self._guards)
         except LeaseLostError:
             raise
         except RetryableError as exc:
@@ -141,15 +143,17 @@ class _Attempt:
         page_size = self._settings.etl_batch_size
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
             window = await self._open_window(source)
-            self._guards = await open_guards(self._database, self._run, self._source)
+            is_full_read = window.since is None or not source.reads_window
+            self._guards = await open_guards(self._database, self._run, self._source, is_full_read=is_full_read)
             pages = source.pages(window, after=self._run.checkpoint.position)
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             refuse_if_held(self._guards, self._run)
             await self._settle(context)
-            is_full_read = window.since is None or not source.reads_window
         self._check(is_full_read=is_full_read)
+        # Last: a reading that fails its checks says nothing about what it lacks.
+        await end_absent(context, self._run, window)
         return window
 
     def _check(self, *, is_full_read: bool) -> None:

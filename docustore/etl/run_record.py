@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from docustore.etl.guards.hold import Approval, Hold
+from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
 
 
@@ -36,6 +37,7 @@ class RunRecord(BaseModel):
     )
     approved_run_id: str | None = Field(description="the run that the approval of this run has started")
     new_fields: list[str] = Field(description="fields that appeared for the first time and that nothing reads")
+    snapshot: SnapshotResult | None = Field(description="what a full reading lacked, with `deletes = snapshot`")
 
 
 class RunPage(BaseModel):

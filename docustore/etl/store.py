@@ -42,6 +42,7 @@ _VERSIONS: Final = {
     "identities.hash": 1,
     "identities.modified_at": 1,
     "identities.deleted_at": 1,
+    "identities.absent": 1,
     "identities.rivals": 1,
     "version": 1,
     "updated_at": 1,

@@ -52,6 +52,7 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `values` is None for a tombstone. `is_time_observed` is true if the record has no modification time.
     `is_settled` is true if the whole reading showed that this version counts (`docustore.etl.observed`).
+    `is_absence` is true for an end that was concluded from full readings without the record.
     """
 
     key: str
@@ -60,6 +61,7 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     values: Values | None
     is_time_observed: bool
     is_settled: bool = False
+    is_absence: bool = False
     warnings: tuple[str, ...] = ()
 
 

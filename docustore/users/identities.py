@@ -30,13 +30,14 @@ RawUser = Mapping[str, Any]
 class IdentityEntry(TypedDict):
     """One element of a user's `identities`; times are aware UTC, whole milliseconds.
 
-    `rivals` is described in ADR 0019.
+    `rivals` is described in ADR 0019, `absent` in ADR 0031: the end was concluded from full readings.
     """
 
     key: str
     modified_at: datetime
     hash: str
     deleted_at: NotRequired[datetime]
+    absent: NotRequired[bool]
     rivals: NotRequired[list[str]]
     values: NotRequired[Values]
 

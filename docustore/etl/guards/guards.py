@@ -1,10 +1,12 @@
-"""The guards of one attempt at a run, as its pages see them. Pure."""
+"""The guards of one attempt at a run, as its pages see them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from docustore.etl.guards.brake import Brake
 from docustore.etl.guards.fields import FieldWatch
+from docustore.etl.guards.seen import Seen
+from docustore.etl.guards.snapshot_result import SnapshotResult
 
 
 @dataclass(slots=True, kw_only=True)
@@ -13,6 +15,8 @@ class Guards:
 
     brake: Brake = field(default_factory=Brake)
     fields: FieldWatch | None = None
+    seen: Seen | None = None
+    snapshot: SnapshotResult | None = None
 
     def refuses(self, records: Sequence[bytes]) -> bool:
         """Look at the records of a page; true if they must not be stored."""

@@ -9,15 +9,21 @@ from docustore.etl.guards.brake import KINDS, Brake
 from docustore.etl.guards.fields import FieldWatch
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.known import count_known
+from docustore.etl.guards.seen import Seen
 from docustore.etl.models import SOURCES, EtlRun
 from docustore.etl.window import moves_watermark
 from docustore.source_settings import SourceSettings
 
 
-async def open_guards(database: Database, run: EtlRun, settings: SourceSettings) -> Guards:
-    """Make the guards of an attempt at a run."""
+async def open_guards(database: Database, run: EtlRun, settings: SourceSettings, *, is_full_read: bool) -> Guards:
+    """Make the guards of an attempt at a run.
+
+    Args:
+        is_full_read: The run reads everything that the source has.
+    """
     stored = await database[SOURCES].find_one({"_id": run.source}) or {}
     approval = run.approval
+    is_by_hand = run.options.since is not None or run.options.until is not None
     return Guards(
         brake=Brake(
             settings.limits,
@@ -30,6 +36,7 @@ async def open_guards(database: Database, run: EtlRun, settings: SourceSettings)
             known=stored.get("fields"),
             approved=() if approval is None else approval.new_fields,
         ),
+        seen=Seen(database, run) if settings.deletes == "snapshot" and is_full_read and not is_by_hand else None,
     )
 
 

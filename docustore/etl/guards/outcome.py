@@ -7,6 +7,7 @@ from docustore.database import Database
 from docustore.errors import ApprovalNeededError
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.hold import SourceHold
+from docustore.etl.guards.snapshot_result import SourceSnapshot
 from docustore.etl.models import SOURCES, EtlRun
 from docustore.etl.window import moves_watermark
 
@@ -24,14 +25,19 @@ def refuse_if_held(guards: Guards, run: EtlRun) -> None:
 def run_facts(guards: Guards) -> dict[str, Any]:
     """Return the fields of the run that the guards have found, as they are stored."""
     facts: dict[str, Any] = {"new_fields": [] if guards.fields is None else guards.fields.unread}
+    if guards.snapshot is not None:
+        facts["snapshot"] = guards.snapshot.model_dump()
     if guards.brake.is_held:
         facts |= {"needs_approval": True, "hold": guards.brake.hold().model_dump()}
     return facts
 
 
-def source_facts(guards: Guards) -> dict[str, Any]:
+def source_facts(guards: Guards, run: EtlRun) -> dict[str, Any]:
     """Return the fields of the source that a successful run sets."""
-    return {"held": None, "fields": [] if guards.fields is None else guards.fields.known}
+    facts: dict[str, Any] = {"held": None, "fields": [] if guards.fields is None else guards.fields.known}
+    if guards.snapshot is not None and guards.snapshot.is_complete:
+        facts["snapshot"] = SourceSnapshot(run_id=str(run.id), absent=guards.snapshot.absent).model_dump()
+    return facts
 
 
 async def remember_hold(database: Database, run: EtlRun, guards: Guards, *, now: datetime) -> None:

@@ -77,6 +77,7 @@ QUERIES = [
         filter={"state": "open"},
         sort={"last_seen_at": -1, "_id": -1},
     ),
+    Query(collection="etl_snapshots", index="source_run_id", filter={"source": "crm", "run_id": "r5"}),
     Query(collection="api_keys", index="hash_unique", filter={"hash": "h5"}),
     Query(
         collection="idempotency_keys",
@@ -140,6 +141,7 @@ def _document(collection: str, n: int) -> dict[str, Any]:
         case _:
             return {"source": "crm" if n % 10 == 0 else "idp", "fingerprint": f"f{n}", "state": "open"} | {
                 "hash": f"h{n}",
+                "run_id": f"r{n}",
                 "last_seen_at": at,
             }
 
