@@ -13,16 +13,21 @@ from rich.text import Text
 
 from docustore.cli.command import Invocation, command
 from docustore.cli.etl_approve import approve, approved_waiting_run
+from docustore.cli.etl_backfill import backfill
+from docustore.cli.etl_diff import diff, diff_table
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
+from docustore.cli.etl_watermark import watermark
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
 from docustore.cli.store import command_database
+from docustore.cli.utc_time import UtcTime
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
 from docustore.errors import ConfigurationError, SourceBusyError
 from docustore.etl import ledger
+from docustore.etl.guards.diffs import find_diff
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.preconditions import has_unique_indexes, require_unique_indexes
 from docustore.etl.queries import RunQuery, list_runs
@@ -37,20 +42,6 @@ from docustore.source_settings import SOURCE_NAME, SourceSettings
 from indexes.deploy_step import applied
 
 DEFAULT_REQUIRED: Final = ("email", "first_name", "last_name")
-
-
-class UtcTime(click.ParamType[datetime]):
-    """A time in RFC 3339, or a date; without a zone it is UTC."""
-
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Parse the given text."""
-        try:
-            given = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-01-31T12:00:00Z", param, ctx)
-        return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
 
 
 @click.group("etl", epilog="Example: docustore etl run users.ndjson --required email")
@@ -121,7 +112,10 @@ async def run(  # noqa: PLR0913  # one parameter per option
         # Later than the run: a mistyped address must not take the name.
         if default_name is not None and finished.counts.read and not dry_run:
             await remember_address(database, source_name, source_settings, default_name=default_name)
-    invocation.show(run_record(finished), table=_summary(finished))
+        found = await find_diff(database, str(finished.id)) if _has_diff(finished) else None
+    document = run_record(finished) | ({"diff": found} if found is not None else {})
+    parts = [_summary(finished), *([diff_table(found)] if found is not None else [])]
+    invocation.show(document, table=Group(*parts))
     return DONE if finished.state is RunState.SUCCEEDED else FAILED
 
 
@@ -156,7 +150,7 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel, approve):
+for _command in (run, runs, show, cancel, approve, backfill, diff, watermark):
     etl.add_command(_command)
 
 
@@ -181,6 +175,10 @@ def _source(
     if name is not None and (not SOURCE_NAME.fullmatch(name) or name == "local"):
         raise ConfigurationError(setting="--as", problem="use a-z, 0-9, - and _, and not `local`")
     return name or default_name, source, default_name
+
+
+def _has_diff(run: EtlRun) -> bool:
+    return run.options.dry_run and run.state is RunState.SUCCEEDED
 
 
 async def _executed(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:

@@ -2,8 +2,8 @@
 
 A worker claims a run by a lease with a fence number, on the server's clock. Every later write to the run carries
 the fence. If a worker is silent for longer than its lease, the next claim gets a higher fence, and the first
-worker's later writes are refused. A unique index on `source` among running runs lets one run at a time read a
-source.
+worker's later writes are refused. A unique index on `source` and `lane` among running runs lets one live run and
+one backfill at a time read a source.
 """
 
 from collections.abc import Mapping
@@ -72,7 +72,8 @@ async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) ->
             {"_id": run.id, "state": RunState.DUE}, [{"$set": taken}], return_document=ReturnDocument.AFTER
         )
     except DuplicateKeyError as exc:
-        busy = await database[RUNS].find_one({"source": run.source, "state": RunState.RUNNING}, {"_id": 1})
+        same_lane = {"source": run.source, "lane": run.lane}
+        busy = await database[RUNS].find_one({**same_lane, "state": RunState.RUNNING}, {"_id": 1})
         raise SourceBusyError(source=run.source, run_id=str((busy or {}).get("_id"))) from exc
     if document is None:
         run = await get_run(run_id)

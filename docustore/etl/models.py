@@ -15,6 +15,9 @@ SOURCES: Final = "etl_sources"
 QUARANTINE: Final = "etl_quarantine"
 TOMBSTONES: Final = "etl_tombstones"
 SNAPSHOTS: Final = "etl_snapshots"
+DIFFS: Final = "etl_diffs"
+# The lane of runs beside the live run of a source; the lane of live runs is None.
+BACKFILL: Final = "backfill"
 
 
 class RunState(StrEnum):
@@ -110,6 +113,7 @@ class EtlRun(Document):
     options: RunOptions = Field(default_factory=RunOptions)
     # The process that created the run, such as a command, works on it. Workers do not claim it.
     is_attended: bool = False
+    lane: str | None = None
     state: RunState = RunState.DUE
     window: Window = Field(default_factory=Window)
     watermark: WatermarkChange = Field(default_factory=WatermarkChange)

@@ -23,11 +23,12 @@ from docustore.etl.budget import check_counts, check_required
 from docustore.etl.context import RunContext
 from docustore.etl.guards.absences import end_absent, forget_readings
 from docustore.etl.guards.brake import PageHeldError
+from docustore.etl.guards.diffs import save_diff
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.opening import open_guards
 from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
 from docustore.etl.ledger import Claim
-from docustore.etl.models import SOURCES, EtlRun, Window
+from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
@@ -89,7 +90,9 @@ class _Attempt:
         self._environment = environment
         self._database = environment.database
         self._settings = environment.settings
-        self._progress = Progress(run.checkpoint, environment.on_progress)
+        # A dry run has written nothing, so it starts anew; its difference must be whole.
+        start = Checkpoint() if run.options.dry_run else run.checkpoint
+        self._progress = Progress(start, environment.on_progress)
         self._guards = Guards()
 
     async def finish(self) -> None:
@@ -145,7 +148,7 @@ class _Attempt:
             window = await self._open_window(source)
             is_full_read = window.since is None or not source.reads_window
             self._guards = await open_guards(self._database, self._run, self._source, is_full_read=is_full_read)
-            pages = source.pages(window, after=self._run.checkpoint.position)
+            pages = source.pages(window, after=self._progress.checkpoint.position)
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
@@ -154,6 +157,8 @@ class _Attempt:
         self._check(is_full_read=is_full_read)
         # Last: a reading that fails its checks says nothing about what it lacks.
         await end_absent(context, self._run, window)
+        if self._guards.diff is not None:
+            await save_diff(self._database, self._run, self._guards.diff, now=now_utc())
         return window
 
     def _check(self, *, is_full_read: bool) -> None:

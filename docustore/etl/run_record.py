@@ -17,6 +17,7 @@ class RunRecord(BaseModel):
     source: str
     slot: datetime | None = Field(description="the hour of a scheduled run; null for a manual run")
     trigger: RunTrigger
+    lane: str | None = Field(description="`backfill` for a run beside the live run; null for a live run")
     state: RunState
     window: Window
     watermark: WatermarkChange

@@ -144,9 +144,11 @@ class _Batch:
         return [pending[position] for position in sorted(lost)]
 
     async def _ask(self, plan: BatchPlan) -> None:
-        """Ask the guards before the first write of the batch."""
+        """Ask the guards before the first write of the batch; in a dry run, tell them."""
         guards = self._context.guards
-        if self._admitted is None and not self._context.options.dry_run:
+        if guards.diff is not None:
+            guards.diff.note(plan)
+        elif self._admitted is None and not self._context.options.dry_run:
             changes = changes_of(plan)
             await guards.brake.admit(changes)
             self._admitted = changes

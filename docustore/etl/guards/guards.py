@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from docustore.etl.guards.brake import Brake
+from docustore.etl.guards.diff import Diff
 from docustore.etl.guards.fields import FieldWatch
 from docustore.etl.guards.seen import Seen
 from docustore.etl.guards.snapshot_result import SnapshotResult
@@ -15,6 +16,8 @@ class Guards:
 
     brake: Brake = field(default_factory=Brake)
     fields: FieldWatch | None = None
+    # Only of a dry run.
+    diff: Diff | None = None
     seen: Seen | None = None
     snapshot: SnapshotResult | None = None
 

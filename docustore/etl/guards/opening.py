@@ -6,6 +6,7 @@ from typing import Any
 
 from docustore.database import Database
 from docustore.etl.guards.brake import KINDS, Brake
+from docustore.etl.guards.diff import Diff
 from docustore.etl.guards.fields import FieldWatch
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.known import count_known
@@ -36,6 +37,7 @@ async def open_guards(database: Database, run: EtlRun, settings: SourceSettings,
             known=stored.get("fields"),
             approved=() if approval is None else approval.new_fields,
         ),
+        diff=Diff() if run.options.dry_run else None,
         seen=Seen(database, run) if settings.deletes == "snapshot" and is_full_read and not is_by_hand else None,
     )
 

@@ -45,3 +45,32 @@ async def test_run_that_does_not_wait_is_409(api: Client, keys: dict[Scope, str]
     answer = await api.post(f"/etl/runs/{run.id}/approve", headers=admin)
 
     assert (answer.status_code, "waits for nothing" in answer.json()["detail"]) == (409, True)
+
+
+async def test_watermark_is_shown_and_set(api: Client, database: Database, keys: dict[Scope, str]) -> None:
+    admin = {"authorization": f"Bearer {keys[Scope.ADMIN]}"}
+    path, body = "/etl/sources/crm/watermark", {"watermark": "2026-01-01T00:00:00Z"}
+
+    empty = await api.get(path)
+    refused = await api.put(path, json=body)
+    answer = await api.put(path, json=body, headers=admin)
+    future = await api.put(path, json={"watermark": "2096-01-01T00:00:00Z"}, headers=admin)
+
+    assert empty.json() == {"source": "crm", "watermark": None}
+    assert (refused.status_code, answer.status_code, future.status_code) == (403, 200, 422)
+    assert (await api.get(path)).json() == {"source": "crm", "watermark": "2026-01-01T00:00:00Z"}
+    assert (await api.get("/etl/sources/hr/watermark")).status_code == 404
+    assert await database["audit_log"].count_documents({"action": "etl.set_watermark"}) == 1
+
+
+async def test_backfill_is_a_run_of_its_own_lane(api: Client, keys: dict[Scope, str]) -> None:
+    admin = {"authorization": f"Bearer {keys[Scope.ADMIN]}"}
+    body = {"since": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z"}
+
+    answer = await api.post("/etl/sources/crm/backfill", json=body, headers=admin)
+    empty = await api.post("/etl/sources/crm/backfill", json={**body, "until": body["since"]}, headers=admin)
+
+    run = answer.json()
+    assert (answer.status_code, empty.status_code) == (202, 422)
+    assert (run["lane"], run["options"]["since"], run["state"]) == ("backfill", body["since"], "due")
+    assert (await api.get(f"/etl/runs/{run['id']}/diff")).status_code == 404

@@ -29,3 +29,23 @@ async def test_held_run_is_approved_by_its_source(settings: Settings, database: 
     assert approved.document["counts"]["updated"] == 20
     assert approved.document["approval"]["by"].startswith("cli:")
     assert (nothing.exit_code, "has made its change" in nothing.stderr) == (1, True)
+
+
+async def test_window_is_read_again_and_the_watermark_stays(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    path = write_ndjson(tmp_path / "users.ndjson", [user(1), user(2, **LATER)])
+    sources = json.dumps({"crm": {"kind": "file", "url": str(path)}})
+    environment = {"DOCUSTORE_SOURCES": sources, **addresses(settings)}
+    window = ("--since", "2026-01-01", "--until", "2026-01-15")
+
+    dry = await run_docustore("etl", "backfill", "crm", *window, "--dry-run", **environment)
+    run = await run_docustore("etl", "backfill", "crm", *window, "--json", **environment)
+    moved = await run_docustore("etl", "watermark", "crm", "--set", "2026-01-20", "--json", **environment)
+    preview = await run_docustore("etl", "run", "crm", "--dry-run", "--json", **environment)
+
+    assert (dry.exit_code, "user1@example.org" in dry.stdout) == (0, True)
+    assert (run.document["counts"]["inserted"], run.document["watermark"]["after"]) == (1, None)
+    assert moved.document == {"source": "crm", "watermark": "2026-01-20T00:00:00Z"}
+    assert preview.document["diff"]["users"] == {"inserted": 1}
+    assert await database.users.count_documents({}) == 1

@@ -9,6 +9,7 @@ from pymongo.errors import AutoReconnect
 
 from docustore.database import Database
 from docustore.etl.guards.approval import approve_run
+from docustore.etl.guards.diffs import find_diff
 from docustore.etl.models import Counts, RunState, RunTrigger
 from docustore.etl.run import RunEnvironment
 from docustore.source_settings import SourceSettings
@@ -118,6 +119,8 @@ async def test_dry_run_says_who_would_go(database: Database, run_source: Run, tm
     assert dry.snapshot is not None
     assert (dry.snapshot.absent, dry.snapshot.deactivated) == (0, 1)
     assert await active(database) == ["1", "2"]
+    found = await find_diff(database, str(dry.id))
+    assert [(sample.outcome, sample.identities) for sample in found.samples] == [("deactivated", ["crm:2"])]
 
 
 async def test_resumed_reading_has_seen_its_first_pages(

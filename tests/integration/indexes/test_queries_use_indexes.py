@@ -84,6 +84,11 @@ QUERIES = [
         index="created_at_expiry",
         filter={"created_at": {"$lt": START + timedelta(hours=5)}},
     ),
+    Query(
+        collection="etl_diffs",
+        index="created_at_expiry",
+        filter={"created_at": {"$lt": START + timedelta(hours=5)}},
+    ),
     *(
         Query(
             collection=name, index="expires_at_expiry", filter={"expires_at": {"$lt": START + timedelta(hours=5)}}
@@ -142,6 +147,7 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             return {"source": "crm" if n % 10 == 0 else "idp", "fingerprint": f"f{n}", "state": "open"} | {
                 "hash": f"h{n}",
                 "run_id": f"r{n}",
+                "created_at": at,
                 "last_seen_at": at,
             }
 
