@@ -19,6 +19,7 @@
     │   ├── QuarantineBudgetExceededError
     │   ├── ApprovalNeededError        the run would change too much; a person must decide
     │   ├── ContractBrokenError        a required field is missing in too many records
+    │   ├── VerificationFailedError    a record is not stored as the run meant it
     │   ├── SourceBusyError            another run holds the source
     │   └── LeaseLostError             another process took the run over
     ├── ListenerError
@@ -226,6 +227,17 @@ class ContractBrokenError(RunError):
             f"({max_missing_pct:g} %): look at what the source sends, and correct it or the settings of the source"
         )
         self.field = field
+
+
+class VerificationFailedError(RunError):
+    """Records that a run has written are not stored as they were meant to be."""
+
+    def __init__(self, *, differing: int, sampled: int, first: str, fields: list[str]) -> None:
+        super().__init__(
+            f"{differing} of {sampled} records that were read back differ from what was written, first {first} in "
+            f"{', '.join(fields)}: see `verification` of the run and who writes these users, then run again"
+        )
+        self.differing = differing
 
 
 class SourceBusyError(RunError):

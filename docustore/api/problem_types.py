@@ -58,6 +58,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "unsupported-media-type": "Send the body as one of the types that `detail` lists.",
     "user-busy": "Send the request again after `Retry-After` seconds.",
     "user-gone": "Restore the user with `POST /users/{id}/restore`, or stop using its id.",
+    "verification-failed": "Read `verification` of the run, and find out who changed these users.",
     "version-conflict": "Read the user again, apply your change to it, and send the new `ETag`.",
 }
 _NOT_ANSWERED: Final = {HTTPStatus.INTERNAL_SERVER_ERROR, CLIENT_CLOSED_REQUEST}

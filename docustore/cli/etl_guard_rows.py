@@ -13,5 +13,7 @@ def guard_rows(run: EtlRun) -> Iterator[tuple[str, str]]:
         yield "approval", f"of run {run.approval.run_id}, by {run.approval.by}"
     if run.snapshot is not None:
         yield "snapshot", str(run.snapshot)
+    if run.verification is not None and run.verification.differences:
+        yield "verification", str(run.verification)
     if run.new_fields:
         yield "new fields", f"{', '.join(run.new_fields)} (nothing reads them)"

@@ -61,6 +61,8 @@ async def store_batch(page: Page, context: RunContext) -> BatchResult:
     counted[Outcome.QUARANTINED] = len(rejected)
     if rejected and not context.options.dry_run:
         await quarantine(context.database, rejected, source=context.rules.source, run_id=context.run_id, now=now)
+    if context.guards.sample is not None:
+        context.guards.sample.add(records, outcomes)
     if context.guards.seen is not None:
         # After the page is stored, and before the checkpoint moves over it.
         await context.guards.seen.note(page.first, records, rejected, source=context.rules.source)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from docustore.etl.guards.hold import Approval, Hold, SourceHold
 from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
+from docustore.etl.guards.verified import Verification
 
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
@@ -139,6 +140,7 @@ class EtlRun(Document):
     approved_run_id: str | None = None
     new_fields: list[str] = Field(default_factory=list)
     snapshot: SnapshotResult | None = None
+    verification: Verification | None = None
 
     class Settings:
         """Beanie's own settings."""

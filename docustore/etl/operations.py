@@ -18,9 +18,14 @@ USERS: Final = "users"
 REFUSALS: Final = frozenset({11000, 121})
 
 
+def writer_of(source: str) -> str:
+    """Name the runs of a source as a writer of users."""
+    return f"etl:{source}"
+
+
 def stamp_of(source: str, now: datetime) -> Document:
     """Return the fields that tell who wrote a user, and when."""
-    return {"updated_at": now, "updated_by": f"etl:{source}"}
+    return {"updated_at": now, "updated_by": writer_of(source)}
 
 
 def insertion(write: UserWrite, stamp: Document) -> InsertOne[Document]:

@@ -27,6 +27,7 @@ from docustore.etl.guards.diffs import save_diff
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.opening import open_guards
 from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
+from docustore.etl.guards.verification import verify
 from docustore.etl.ledger import Claim
 from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
 from docustore.etl.pages import Progress, ProgressListener, store_pages
@@ -147,7 +148,13 @@ class _Attempt:
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
             window = await self._open_window(source)
             is_full_read = window.since is None or not source.reads_window
-            self._guards = await open_guards(self._database, self._run, self._source, is_full_read=is_full_read)
+            self._guards = await open_guards(
+                self._database,
+                self._run,
+                self._source,
+                is_full_read=is_full_read,
+                sample_size=self._settings.etl_verify_sample,
+            )
             pages = source.pages(window, after=self._progress.checkpoint.position)
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
@@ -157,6 +164,7 @@ class _Attempt:
         self._check(is_full_read=is_full_read)
         # Last: a reading that fails its checks says nothing about what it lacks.
         await end_absent(context, self._run, window)
+        await verify(self._database, self._claim.source, self._guards)
         if self._guards.diff is not None:
             await save_diff(self._database, self._run, self._guards.diff, now=now_utc())
         return window

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from docustore.etl.guards.hold import Approval, Hold
 from docustore.etl.guards.snapshot_result import SnapshotResult
+from docustore.etl.guards.verified import Verification
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
 
 
@@ -38,6 +39,7 @@ class RunRecord(BaseModel):
     )
     approved_run_id: str | None = Field(description="the run that the approval of this run has started")
     new_fields: list[str] = Field(description="fields that appeared for the first time and that nothing reads")
+    verification: Verification | None = Field(description="a sample of the written records, read back")
     snapshot: SnapshotResult | None = Field(description="what a full reading lacked, with `deletes = snapshot`")
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from docustore.etl.guards.brake import Brake
 from docustore.etl.guards.diff import Diff
 from docustore.etl.guards.fields import FieldWatch
+from docustore.etl.guards.sample import Sample
 from docustore.etl.guards.seen import Seen
 from docustore.etl.guards.snapshot_result import SnapshotResult
+from docustore.etl.guards.verified import Verification
 
 
 @dataclass(slots=True, kw_only=True)
@@ -20,6 +22,8 @@ class Guards:
     diff: Diff | None = None
     seen: Seen | None = None
     snapshot: SnapshotResult | None = None
+    sample: Sample | None = None
+    verification: Verification | None = None
 
     def refuses(self, records: Sequence[bytes]) -> bool:
         """Look at the records of a page; true if they must not be stored."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from random import Random
 from typing import Any
 
 from docustore.database import Database
@@ -10,17 +11,21 @@ from docustore.etl.guards.diff import Diff
 from docustore.etl.guards.fields import FieldWatch
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.known import count_known
+from docustore.etl.guards.sample import Sample
 from docustore.etl.guards.seen import Seen
 from docustore.etl.models import SOURCES, EtlRun
 from docustore.etl.window import moves_watermark
 from docustore.source_settings import SourceSettings
 
 
-async def open_guards(database: Database, run: EtlRun, settings: SourceSettings, *, is_full_read: bool) -> Guards:
+async def open_guards(
+    database: Database, run: EtlRun, settings: SourceSettings, *, is_full_read: bool, sample_size: int
+) -> Guards:
     """Make the guards of an attempt at a run.
 
     Args:
         is_full_read: The run reads everything that the source has.
+        sample_size: Written records that are read back at the end.
     """
     stored = await database[SOURCES].find_one({"_id": run.source}) or {}
     approval = run.approval
@@ -37,6 +42,7 @@ async def open_guards(database: Database, run: EtlRun, settings: SourceSettings,
             known=stored.get("fields"),
             approved=() if approval is None else approval.new_fields,
         ),
+        sample=None if run.options.dry_run else Sample(sample_size, Random()),  # noqa: S311  # no secret
         diff=Diff() if run.options.dry_run else None,
         seen=Seen(database, run) if settings.deletes == "snapshot" and is_full_read and not is_by_hand else None,
     )

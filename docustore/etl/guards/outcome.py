@@ -27,6 +27,8 @@ def run_facts(guards: Guards) -> dict[str, Any]:
     facts: dict[str, Any] = {"new_fields": [] if guards.fields is None else guards.fields.unread}
     if guards.snapshot is not None:
         facts["snapshot"] = guards.snapshot.model_dump()
+    if guards.verification is not None:
+        facts["verification"] = guards.verification.model_dump()
     if guards.brake.is_held:
         facts |= {"needs_approval": True, "hold": guards.brake.hold().model_dump()}
     return facts
