@@ -15,6 +15,7 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.etl_approve import approve, approved_waiting_run
 from docustore.cli.etl_backfill import backfill
 from docustore.cli.etl_diff import diff, diff_table
+from docustore.cli.etl_reconcile import reconcile_command
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
 from docustore.cli.etl_watermark import watermark
 from docustore.cli.failures import DONE, FAILED
@@ -150,7 +151,7 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel, approve, backfill, diff, watermark):
+for _command in (run, runs, show, cancel, approve, backfill, diff, reconcile_command, watermark):
     etl.add_command(_command)
 
 

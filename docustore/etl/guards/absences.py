@@ -47,7 +47,7 @@ async def end_absent(context: RunContext, run: EtlRun, window: Window) -> None:
         guards.snapshot = SnapshotResult(seen=count, problem=problem)
         return
     before = await _absent_before(context.database, run.source)
-    absent = [key async for key in _absent(context.database, run.source, seen, until=window.until)]
+    absent = [key async for key in absent_keys(context.database, run.source, seen, until=window.until)]
     twice = [key for key in absent if key in before]
     await _ask(guards, run, len(twice))
     ended = await _end(context, twice, at=window.until)
@@ -72,7 +72,7 @@ def _problem(count: int, unreadable: int) -> str | None:
     return None
 
 
-async def _absent(database: Database, source: str, seen: KeySet, *, until: datetime) -> AsyncIterator[str]:
+async def absent_keys(database: Database, source: str, seen: KeySet, *, until: datetime) -> AsyncIterator[str]:
     """List the live identities of a source that a reading lacks."""
     fields = {"identities.key": 1, "identities.modified_at": 1, "identities.deleted_at": 1}
     prefix = f"{source}:"

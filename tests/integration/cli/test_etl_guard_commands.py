@@ -49,3 +49,22 @@ async def test_window_is_read_again_and_the_watermark_stays(
     assert moved.document == {"source": "crm", "watermark": "2026-01-20T00:00:00Z"}
     assert preview.document["diff"]["users"] == {"inserted": 1}
     assert await database.users.count_documents({}) == 1
+
+
+async def test_comparison_finds_and_repairs_a_lost_user(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    path = write_ndjson(tmp_path / "users.ndjson", [user(1), user(2)])
+    sources = json.dumps({"crm": {"kind": "file", "url": str(path)}})
+    environment = {"DOCUSTORE_SOURCES": sources, **addresses(settings)}
+    await run_docustore("etl", "run", "crm", **environment)
+    await database.users.delete_one({"email": "user2@example.org"})
+
+    found = await run_docustore("etl", "reconcile", "crm", **environment)
+    repaired = await run_docustore("etl", "reconcile", "crm", "--repair", "--json", **environment)
+    equal = await run_docustore("etl", "reconcile", "crm", "--json", **environment)
+
+    assert (found.exit_code, "crm:2" in found.stdout) == (2, True)
+    assert (repaired.exit_code, repaired.document["run"]["counts"]["inserted"]) == (0, 1)
+    assert (repaired.document["is_equal"], repaired.document["after"]["is_equal"]) == (False, True)
+    assert (equal.exit_code, equal.document["findings"]) == (0, {"same": 2})
