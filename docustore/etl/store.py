@@ -23,7 +23,7 @@ from docustore.database import Database, Document
 from docustore.errors import RecordsBusyError
 from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
 from docustore.etl.context import RunContext
-from docustore.etl.guards.brake import Changes, changes_of
+from docustore.etl.guards.brake import Changes, PageHeldError, changes_of
 from docustore.etl.guards.guards import Guards
 from docustore.etl.models import TOMBSTONES
 from docustore.etl.operations import USERS
@@ -148,10 +148,15 @@ class _Batch:
         guards = self._context.guards
         if guards.diff is not None:
             guards.diff.note(plan)
-        elif self._admitted is None and not self._context.options.dry_run:
+        if self._admitted is None:
             changes = changes_of(plan)
-            await guards.brake.admit(changes)
-            self._admitted = changes
+            try:
+                await guards.brake.admit(changes)
+                self._admitted = changes
+            except PageHeldError:
+                # A dry run goes on: it says whether the run would be held.
+                if not self._context.options.dry_run:
+                    raise
 
     async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> set[int]:
         await _save_tombstones(self._database, plan.tombstones)

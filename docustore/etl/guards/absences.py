@@ -100,6 +100,7 @@ async def _ask(guards: Guards, run: EtlRun, count: int) -> None:
     """Ask for all ends together, before the first one."""
     changes = Counter(deactivated=count)
     if run.options.dry_run:
+        # Its batches ask for themselves, and nothing ends.
         return
     try:
         await guards.brake.admit(changes)

@@ -93,7 +93,7 @@ async def approve_run(
 
 def refusal(held: EtlRun, source: Mapping[str, Any], *, now: datetime) -> str | None:
     """Tell why a run cannot be approved; None if it can."""
-    if held.hold is None or held.finished_at is None:
+    if held.hold is None or held.finished_at is None or held.options.dry_run:
         return f"it is {held.state} and waits for nothing"
     if now - held.finished_at > APPROVABLE_FOR:
         return f"it ended more than {APPROVABLE_FOR.days} days ago; start a new run and look at what it finds"

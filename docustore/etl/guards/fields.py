@@ -46,6 +46,7 @@ class FieldWatch:
     Args:
         known: The fields of earlier runs; None if there was none.
         approved: New fields that a person approved.
+        mapped: Keys that the mapping of the source reads, beside the declared names.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class FieldWatch:
         *,
         known: Iterable[str] | None = None,
         approved: Iterable[str] = (),
+        mapped: Iterable[str] = (),
     ) -> None:
         self._mode = mode
         self._is_first = known is None
+        self._mapped = frozenset(mapped)
         self._known = frozenset((*(known or ()), *approved))
         self._found: dict[str, None] = {}
 
@@ -73,7 +76,10 @@ class FieldWatch:
     @property
     def unread(self) -> list[str]:
         """Those of `found` that nothing reads; none with `evolve`."""
-        return [] if self._mode is NewFields.EVOLVE else [name for name in self.found if name not in _READ]
+        return [] if self._mode is NewFields.EVOLVE else [name for name in self.found if not self._is_read(name)]
+
+    def _is_read(self, name: str) -> bool:
+        return name in _READ or name.partition(".")[0] in self._mapped
 
     def refused(self, records: Sequence[bytes]) -> tuple[str, ...]:
         """Look at a page; return its new fields if they must not be loaded."""

@@ -30,4 +30,5 @@ class Guards:
         if self.fields is None or not (refused := self.fields.refused(records)):
             return False
         self.brake.hold_for_fields(refused)
-        return True
+        # A dry run goes on: it says whether the run would be held.
+        return self.diff is None

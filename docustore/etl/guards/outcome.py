@@ -13,12 +13,12 @@ from docustore.etl.window import moves_watermark
 
 
 def refuse_if_held(guards: Guards, run: EtlRun) -> None:
-    """End a held run.
+    """End a held run; a dry run only says that it would be held.
 
     Raises:
         ApprovalNeededError: A page of the run was held.
     """
-    if guards.brake.is_held:
+    if guards.brake.is_held and not run.options.dry_run:
         raise ApprovalNeededError(source=run.source, run_id=str(run.id), reason=str(guards.brake.hold()))
 
 
@@ -30,7 +30,7 @@ def run_facts(guards: Guards) -> dict[str, Any]:
     if guards.verification is not None:
         facts["verification"] = guards.verification.model_dump()
     if guards.brake.is_held:
-        facts |= {"needs_approval": True, "hold": guards.brake.hold().model_dump()}
+        facts |= {"needs_approval": guards.diff is None, "hold": guards.brake.hold().model_dump()}
     return facts
 
 

@@ -202,3 +202,19 @@ async def test_held_run_that_is_resumed_stays_held(
     assert resumed.hold is not None
     assert resumed.hold.total["updated"] == 12
     assert await database.users.count_documents({"first_name": "New"}) == 4
+
+
+async def test_dry_run_says_that_the_run_would_be_held(
+    database: Database, run_source: Run, tmp_path: Path, small_pages: RunEnvironment
+) -> None:
+    path = write_ndjson(tmp_path / "a.ndjson", [user(n) for n in range(12)])
+    await run_source(source(path, new_fields="freeze"), with_=small_pages)
+    write_ndjson(path, [{**record, "shoe": 40} for record in changed(12)])
+
+    dry = await run_source(source(path, new_fields="freeze"), with_=small_pages, dry_run=True)
+
+    assert (dry.state, dry.needs_approval, dry.counts.updated) == (RunState.SUCCEEDED, False, 12)
+    assert dry.hold is not None
+    assert (dry.hold.codes, dry.hold.total["updated"]) == (["new_fields", "mass_update"], 12)
+    with pytest.raises(RunError, match="waits for nothing"):
+        await approved(database, dry)

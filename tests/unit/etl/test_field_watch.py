@@ -76,3 +76,11 @@ def test_keys_that_are_data_are_bounded() -> None:
         watch.refused([raw(**{f"{page}-{number}": 1 for number in range(300)})])
 
     assert len(watch.known) == MAX_FIELDS
+
+
+def test_mapped_keys_are_read() -> None:
+    """A mapping reads the parts of a key too."""
+    watch = FieldWatch(NewFields.WARN, known=KNOWN, mapped=["Dienst-Mail", "profile"])
+    watch.refused([raw(**{"Dienst-Mail": "x", "profile": {"pet": 1}, "shoe": 1})])
+
+    assert watch.unread == ["shoe"]
