@@ -23,6 +23,7 @@ from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
 from docustore.etl.guards.controller import EtlGuardsController
+from docustore.etl.quarantine_controller import QuarantineController
 from docustore.migrations.precondition import require_known_store
 from docustore.queue import open_queue
 from docustore.security.authentication import authorise
@@ -63,6 +64,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             AnalyticsController,
             EtlController,
             EtlGuardsController,
+            QuarantineController,
             ChangesController,
             OperationController,
             ProblemTypesController,

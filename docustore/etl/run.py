@@ -30,11 +30,13 @@ from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_fact
 from docustore.etl.guards.verification import verify
 from docustore.etl.ledger import Claim
 from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
+from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
+from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
+from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
-from docustore.etl.transform import RecordRules
 from docustore.etl.window import check_clock, choose_window, next_watermark
 from docustore.source_settings import SourceSettings
 from docustore.transient import is_transient, unavailability
@@ -77,7 +79,8 @@ async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvir
     await _Attempt(claim, run, source, environment).finish()
     run = await ledger.get_run(run_id)
     if run.finished_at is not None:
-        log.info("etl.run_finished", run_id=run_id, source=run.source, state=run.state, **run.counts.model_dump())
+        facts = {"source": run.source, "state": run.state, "dry_run": run.options.dry_run}
+        log.info("etl.run_finished", run_id=run_id, **facts, **run.counts.model_dump())
     return run
 
 
@@ -111,6 +114,7 @@ class _Attempt:
             )
             await forget_readings(self._database, self._run, self._guards)
         except LeaseLostError:
+            await ledger.count_cancelled(self._database, self._claim, self._progress.final)
             raise
         except RetryableError as exc:
             await self._put_off(exc)
@@ -181,9 +185,10 @@ class _Attempt:
         """Store the records without times that only the whole reading could decide."""
         settled = context.observed.settled()
         # A resumed run has not seen the pages before its checkpoint. The next run decides.
-        if settled and self._run.attempts == 1 and not self._run.options.dry_run:
+        if settled and not context.stamps.is_resumed and not self._run.options.dry_run:
+            stamp = context.stamps.next(now_utc())
             try:
-                self._progress.reclassify(await store_records(settled, context, now=now_utc()))
+                self._progress.reclassify(await store_records(settled, context, now=stamp))
             except PageHeldError:
                 refuse_if_held(self._guards, self._run)
 
@@ -202,24 +207,20 @@ class _Attempt:
 
     def _context(self, window: Window) -> RunContext:
         observed_at = window.until or datetime.now(UTC)
-        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
-        rules = RecordRules(
-            source=self._claim.source,
-            required=self._source.required,
-            observed_at=observed_at,
-            latest=max(observed_at, datetime.now(UTC)) + max_ahead,
-            max_record_bytes=self._settings.etl_max_record_bytes,
-        )
+        rules = record_rules(self._claim.source, self._source, self._settings, observed_at=observed_at)
         return RunContext(
             database=self._database,
             run_id=str(self._claim.run_id),
             rules=rules,
             options=self._run.options,
             guards=self._guards,
-            started_at=self._run.started_at,
-            # The fence counts all claims; a worker that was told to stop does not use up an attempt.
-            resumed_since=self._run.started_at if self._run.fence > 1 else None,
+            stamps=Stamps(writer_of(self._claim.source), counted_until=self._counted_until()),
         )
+
+    def _counted_until(self) -> datetime | None:
+        # The fence counts all claims; a worker that was told to stop does not use up an attempt.
+        is_first = self._run.fence == 1 or self._run.options.dry_run
+        return None if is_first else self._run.checkpoint.stamp or self._run.started_at
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)

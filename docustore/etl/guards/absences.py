@@ -117,7 +117,7 @@ async def _end(context: RunContext, keys: Sequence[str], *, at: datetime) -> int
             UserRecord(key=key, modified_at=at, hash="", values=None, is_time_observed=False, is_absence=True)
             for key in batch
         ]
-        outcomes = await store_records(endings, context, now=now_utc())
+        outcomes = await store_records(endings, context, now=context.stamps.next(now_utc()))
         ended += Counter(outcomes)[Outcome.DEACTIVATED]
     return ended
 

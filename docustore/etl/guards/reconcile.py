@@ -23,12 +23,14 @@ from docustore.etl.guards.keys import KeySet, digests_of
 from docustore.etl.guards.seen import key_in
 from docustore.etl.guards.watermark import read_watermark
 from docustore.etl.models import RunOptions, Window
-from docustore.etl.operations import USERS
+from docustore.etl.operations import USERS, writer_of
 from docustore.etl.records import RecordRejectedError
+from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Page
+from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
-from docustore.etl.transform import RecordRules, UserRecord, to_user_record
+from docustore.etl.transform import UserRecord, to_user_record
 from docustore.etl.window import check_clock
 from docustore.source_settings import SourceSettings
 
@@ -165,12 +167,6 @@ class _Comparison:
 def _context(
     database: Database, name: str, source_settings: SourceSettings, settings: Settings, *, clock: datetime
 ) -> RunContext:
-    max_ahead = timedelta(seconds=settings.etl_max_future_s)
-    rules = RecordRules(
-        source=name,
-        required=source_settings.required,
-        observed_at=clock,
-        latest=max(clock, datetime.now(UTC)) + max_ahead,
-        max_record_bytes=settings.etl_max_record_bytes,
-    )
-    return RunContext(database=database, run_id="", rules=rules, options=RunOptions(dry_run=True))
+    rules = record_rules(name, source_settings, settings, observed_at=clock)
+    options = RunOptions(dry_run=True)
+    return RunContext(database=database, run_id="", rules=rules, options=options, stamps=Stamps(writer_of(name)))

@@ -73,6 +73,11 @@ QUERIES = [
     ),
     Query(
         collection="etl_quarantine",
+        index="source_state_identity_key",
+        filter={"source": "crm", "state": "open", "identity_key": "crm:5"},
+    ),
+    Query(
+        collection="etl_quarantine",
         index="state_last_seen_at",
         filter={"state": "open"},
         sort={"last_seen_at": -1, "_id": -1},
@@ -148,6 +153,7 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "hash": f"h{n}",
                 "run_id": f"r{n}",
                 "created_at": at,
+                "identity_key": f"crm:{n}",
                 "last_seen_at": at,
             }
 
