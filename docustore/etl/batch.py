@@ -70,7 +70,7 @@ async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> Ba
         context.guards.sample.add(records, stored.outcomes)
     if context.guards.seen is not None:
         # After the page is stored, and before the checkpoint moves over it.
-        await context.guards.seen.note(page.first, records, rejected, source=context.rules.source)
+        await context.guards.seen.note(page.first, records, rejected, rules=context.rules)
     return BatchResult(
         outcomes=outcomes,
         reasons=count_reasons(rejected),

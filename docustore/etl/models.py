@@ -170,6 +170,8 @@ class EtlSource(Document):
     fields: list[str] | None = None
     held: SourceHold | None = None
     snapshot: SourceSnapshot | None = None
+    # The digest of the mapping of the last full read; empty without a mapping.
+    mapping: str = ""
 
     class Settings:
         """Beanie's own settings."""

@@ -29,6 +29,7 @@ from docustore.etl.guards.opening import open_guards
 from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
 from docustore.etl.guards.verification import verify
 from docustore.etl.ledger import Claim
+from docustore.etl.mapping_state import note_mapping
 from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
 from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
@@ -98,6 +99,7 @@ class _Attempt:
         start = Checkpoint() if run.options.dry_run else run.checkpoint
         self._progress = Progress(start, environment.on_progress)
         self._guards = Guards()
+        self._is_full_read = False
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
@@ -113,6 +115,13 @@ class _Attempt:
                 source_facts=source_facts(self._guards, self._run),
             )
             await forget_readings(self._database, self._run, self._guards)
+            await note_mapping(
+                self._database,
+                self._claim.source,
+                self._source,
+                options=self._run.options,
+                is_whole_reading=self._is_full_read and self._run.fence == 1,
+            )
         except LeaseLostError:
             await ledger.count_cancelled(self._database, self._claim, self._progress.final)
             raise
@@ -151,12 +160,12 @@ class _Attempt:
         page_size = self._settings.etl_batch_size
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
             window = await self._open_window(source)
-            is_full_read = window.since is None or not source.reads_window
+            self._is_full_read = window.since is None or not source.reads_window
             self._guards = await open_guards(
                 self._database,
                 self._run,
                 self._source,
-                is_full_read=is_full_read,
+                is_full_read=self._is_full_read,
                 sample_size=self._settings.etl_verify_sample,
             )
             pages = source.pages(window, after=self._progress.checkpoint.position)
@@ -165,7 +174,7 @@ class _Attempt:
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             refuse_if_held(self._guards, self._run)
             await self._settle(context)
-        self._check(is_full_read=is_full_read)
+        self._check()
         # Last: a reading that fails its checks says nothing about what it lacks.
         await end_absent(context, self._run, window)
         await verify(self._database, self._claim.source, self._guards)
@@ -173,8 +182,8 @@ class _Attempt:
             await save_diff(self._database, self._run, self._guards.diff, now=now_utc())
         return window
 
-    def _check(self, *, is_full_read: bool) -> None:
-        checkpoint, settings = self._progress.checkpoint, self._source
+    def _check(self) -> None:
+        checkpoint, settings, is_full_read = self._progress.checkpoint, self._source, self._is_full_read
         check_required(
             checkpoint, settings.required, is_full_read=is_full_read, max_missing_pct=settings.max_missing_pct
         )

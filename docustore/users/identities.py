@@ -30,7 +30,7 @@ RawUser = Mapping[str, Any]
 class IdentityEntry(TypedDict):
     """One element of a user's `identities`; times are aware UTC, whole milliseconds.
 
-    `rivals` is described in ADR 0019, `absent` in ADR 0031: the end was concluded from full readings.
+    `rivals` is described in ADR 0019, `mapping` in ADR 0024, `absent` in ADR 0031.
     """
 
     key: str
@@ -39,6 +39,7 @@ class IdentityEntry(TypedDict):
     deleted_at: NotRequired[datetime]
     absent: NotRequired[bool]
     rivals: NotRequired[list[str]]
+    mapping: NotRequired[str]
     values: NotRequired[Values]
 
 

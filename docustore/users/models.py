@@ -21,6 +21,7 @@ class Identity(BaseModel):
     deleted_at: datetime | None = None
     absent: bool = False
     rivals: list[str] = Field(default_factory=list)
+    mapping: str = ""
     values: dict[str, Any] | None = None
 
 

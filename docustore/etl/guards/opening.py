@@ -13,6 +13,7 @@ from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.known import count_known
 from docustore.etl.guards.sample import Sample
 from docustore.etl.guards.seen import Seen
+from docustore.etl.mapping.settings import keys_read
 from docustore.etl.models import SOURCES, EtlRun
 from docustore.etl.window import moves_watermark
 from docustore.source_settings import SourceSettings
@@ -41,6 +42,7 @@ async def open_guards(
             settings.new_fields,
             known=stored.get("fields"),
             approved=() if approval is None else approval.new_fields,
+            mapped=keys_read(*settings.map.values()),
         ),
         sample=None if run.options.dry_run else Sample(sample_size, Random()),  # noqa: S311  # no secret
         diff=Diff() if run.options.dry_run else None,

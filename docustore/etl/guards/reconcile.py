@@ -20,10 +20,10 @@ from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.guards.absences import absent_keys
 from docustore.etl.guards.keys import KeySet, digests_of
-from docustore.etl.guards.seen import key_in
 from docustore.etl.guards.watermark import read_watermark
 from docustore.etl.models import RunOptions, Window
 from docustore.etl.operations import USERS, writer_of
+from docustore.etl.recognise import recognise
 from docustore.etl.records import RecordRejectedError
 from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
@@ -132,7 +132,8 @@ class _Comparison:
                     continue
             except RecordRejectedError:
                 pass
-            key = key_in(raw, self.context.rules.source)
+            rules = self.context.rules
+            key = recognise(raw, source=rules.source, mapping=rules.mapping).identity_key
             if key is not None:
                 self.seen.add(digests_of((key,)))
             self._note(Finding.REJECTED, key or f"record {number}")

@@ -3,10 +3,9 @@
 The keys of a page are stored before the checkpoint moves over the page, so a resumed run has all of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
 from bson import Binary
 
 from docustore.clock import now_utc
@@ -14,13 +13,10 @@ from docustore.database import Database
 from docustore.etl.guards.keys import KeySet, digests_of
 from docustore.etl.models import SNAPSHOTS, EtlRun
 from docustore.etl.quarantine import Rejected
-from docustore.etl.records import ID_NAMES
-from docustore.etl.transform import UserRecord
-from docustore.users.email import EmailMalformedError, normalise_email
-from docustore.users.identities import identity_key
+from docustore.etl.recognise import recognise
+from docustore.etl.transform import RecordRules, UserRecord
 
 SEEN: Final = "seen"
-_decoder: Final = msgspec.json.Decoder()
 
 
 class Seen:
@@ -38,14 +34,19 @@ class Seen:
         self._unreadable = 0
 
     async def note(
-        self, first: int, records: Sequence[UserRecord], rejected: Sequence[Rejected], *, source: str
+        self, first: int, records: Sequence[UserRecord], rejected: Sequence[Rejected], *, rules: RecordRules
     ) -> None:
         """Remember the keys of one page, also those of rejected records.
+
+        A record with an unreadable name still shows that its person is not gone.
 
         Args:
             first: The number of the page's first record.
         """
-        of_rejected = [record.identity_key or key_in(record.raw, source) for record in rejected]
+        of_rejected = [
+            record.identity_key or recognise(record.raw, source=rules.source, mapping=rules.mapping).identity_key
+            for record in rejected
+        ]
         keys = [*(record.key for record in records), *(key for key in of_rejected if key is not None)]
         digests, unreadable = digests_of(keys), of_rejected.count(None)
         if not self._is_stored:
@@ -77,30 +78,3 @@ def chunks(source: str, run_id: str, role: str) -> dict[str, Any]:
 def chunk_of(run: EtlRun, role: str, digests: bytes) -> dict[str, Any]:
     """Make a document of keys."""
     return {**chunks(run.source, str(run.id), role), "keys": Binary(digests), "created_at": now_utc()}
-
-
-def key_in(raw: bytes, source: str) -> str | None:
-    """Find the identity of a record that cannot be loaded; None if it shows none.
-
-    A record with an unreadable name still shows that its person is not gone.
-    """
-    try:
-        record = _decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    if not isinstance(record, dict):
-        return None
-    external_id = _first_id(record.get(name) for name in ID_NAMES) or _email(record.get("email"))
-    return identity_key(source, external_id) if external_id else None
-
-
-def _first_id(given: Iterable[object]) -> str:
-    ids = (str(value).strip() for value in given if isinstance(value, str | int) and not isinstance(value, bool))
-    return next((text for text in ids if text), "")
-
-
-def _email(given: object) -> str:
-    try:
-        return normalise_email(given) if isinstance(given, str) and given.strip() else ""
-    except EmailMalformedError:
-        return ""
