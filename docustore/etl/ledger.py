@@ -107,10 +107,10 @@ async def save_checkpoint(database: Database, claim: Claim, checkpoint: Checkpoi
 class RunResult:
     """What a successful run leaves.
 
-    `watermark` is None if the source keeps its own (a dry run, or a window given by hand). `is_full` means that the
-    run has read everything, so the watermark may also move back. `memory` is what the next run of the source may
-    leave out; None keeps what is stored. `run_facts` and `source_facts` are more fields of the run and the source;
-    those of the source are set together with its watermark.
+    `watermark` is None if the source keeps its own: in a dry run, or with a window given by hand. `is_full` means
+    that the run has read everything, so the watermark may also move back. `memory` is what the next run of the
+    source may leave out; None keeps what is stored. `run_facts` and `source_facts` are more fields of the run and
+    the source; those of the source are set together with its watermark.
     """
 
     watermark: datetime | None
