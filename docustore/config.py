@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from docustore.errors import ConfigurationError
+from docustore.source_order import require_possible_order
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 CONFIG_FILE_VARIABLE: Final = "DOCUSTORE_CONFIG"
@@ -135,6 +136,12 @@ class Settings(BaseSettings):
                     f"source name {name!r}: use a-z, 0-9, - and _; `local` is reserved for writes through the API"
                 )
                 raise ValueError(msg)
+        return sources
+
+    @field_validator("sources")
+    @classmethod
+    def _order_is_possible(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        require_possible_order(sources)
         return sources
 
     @field_validator("trusted_proxies")

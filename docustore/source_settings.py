@@ -7,11 +7,12 @@ system are found here.
 import codecs
 import re
 from enum import StrEnum
-from typing import Final, Literal, Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from docustore.recurrence import Recurrence, parse_recurrence, parse_zone
 from docustore.users.fields import REQUIRABLE
 
 # The name is the first part of every identity key (`crm:42`), so it must not contain the separator.
@@ -34,7 +35,20 @@ class SourceSettings(BaseModel):
 
     kind: SourceKind = Field(description="how the source is read: `file` or `http`")
     url: str = Field(min_length=1, description="http(s) URL; for `file`, a path or a file:// URL")
-    schedule: Literal["hourly", "off"] = Field("hourly", description="`hourly`, or `off` for manual runs only")
+    schedule: str = Field(
+        "hourly",
+        description="`hourly`, `daily`, `weekly`, `monthly`, `every 15m`, a cron expression, or `off`",
+    )
+    timezone: str = Field("UTC", description="zone of cron expressions, such as `Europe/Amsterdam`")
+    full: str | None = Field(
+        None, description="when the next run reads everything, such as `weekly`; a value like those of `schedule`"
+    )
+    after: tuple[str, ...] = Field(
+        (), description="sources whose run of the same or a later slot must succeed first"
+    )
+    overdue_after_s: int | None = Field(
+        None, ge=60, description="seconds without a success before an alert; unset = derived from `schedule`"
+    )
     required: tuple[str, ...] = Field(
         ("email", "first_name", "last_name"),
         description="fields that a record must contain; others may be missing",
@@ -93,6 +107,33 @@ class SourceSettings(BaseModel):
                 msg = f"header {name!r} cannot be sent; use printable ASCII, and no space in its name"
                 raise ValueError(msg)
         return headers
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, timezone: str) -> str:
+        parse_zone(timezone)
+        return timezone
+
+    @model_validator(mode="after")
+    def _schedules_are_valid(self) -> Self:
+        schedule = self.recurrence
+        if self.full is not None and (schedule is None or self.full_recurrence is None):
+            msg = "`full` needs a schedule: it marks scheduled runs; start others with `docustore etl run --full`"
+            raise ValueError(msg)
+        if self.after and schedule is None:
+            msg = "`after` needs a schedule: runs that people start do not wait"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """Return when the source is read; None if only people start its runs."""
+        return parse_recurrence(self.schedule, timezone=self.timezone)
+
+    @property
+    def full_recurrence(self) -> Recurrence | None:
+        """Return when the source is read completely; None if never by itself."""
+        return None if self.full is None else parse_recurrence(self.full, timezone=self.timezone)
 
     @model_validator(mode="after")
     def _url_fits_kind(self) -> Self:

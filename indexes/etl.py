@@ -12,7 +12,7 @@ from indexes.validators import validator_of
 ETL_RUNS: Final = CollectionDeclaration(
     name=RUNS,
     indexes=(
-        # etl.schedule: one run per source and hour. Manual runs have no slot.
+        # etl.slots: one run per source and slot. Manual runs have no slot.
         IndexModel(
             [("source", ASCENDING), ("slot", ASCENDING)],
             name="source_slot_unique",
@@ -32,6 +32,12 @@ ETL_RUNS: Final = CollectionDeclaration(
         # etl.queries: the runs of one source, newest first.
         IndexModel(
             [("source", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="source_created_at"
+        ),
+        # etl.source_status, etl.order, etl.slots: the successes of one source, latest first.
+        IndexModel(
+            [("source", ASCENDING), ("finished_at", DESCENDING)],
+            name="source_succeeded_finished_at",
+            partialFilterExpression={"state": "succeeded", "options.dry_run": False},
         ),
         # etl.queries: all runs, newest first.
         IndexModel([("created_at", DESCENDING), ("_id", DESCENDING)], name="created_at"),

@@ -25,6 +25,7 @@ from docustore.api.static_files import static_files
 from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
+from docustore.etl.sources_controller import PauseInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
@@ -132,7 +133,15 @@ def _body_schemas() -> dict[str, Any]:
     """Make the JSON Schemas of all request bodies, by component name."""
     models = [
         (model, "validation")
-        for model in (UserInput, BulkStatusInput, TriggerInput, ResetInput, SeekInput, VerifyInput)
+        for model in (
+            UserInput,
+            BulkStatusInput,
+            TriggerInput,
+            PauseInput,
+            ResetInput,
+            SeekInput,
+            VerifyInput,
+        )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     found: dict[str, Any] = schemas["$defs"]

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.etl_sources import pause, release, resume, sources
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
@@ -148,7 +149,7 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel):
+for _command in (run, runs, show, cancel, sources, pause, resume, release):
     etl.add_command(_command)
 
 

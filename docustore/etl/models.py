@@ -102,6 +102,12 @@ class EtlRun(Document):
 
     source: str
     slot: datetime | None = None
+    # The oldest of the slots that were merged into this run.
+    first_slot: datetime | None = None
+    # The sources of `after` without a success yet.
+    waits_for: list[str] = Field(default_factory=list)
+    # A person asked for it: the run waits neither for other sources nor for a resume.
+    starts_anyway: bool = False
     trigger: RunTrigger
     options: RunOptions = Field(default_factory=RunOptions)
     # The process that created the run, such as a command, works on it. Workers do not claim it.
@@ -138,6 +144,13 @@ class EtlSource(Document):
     id: str  # type: ignore[assignment]  # the source's name
     watermark: datetime | None = None
     paused: bool = False
+    paused_at: datetime | None = None
+    paused_by: str | None = None
+    pause_reason: str | None = None
+    resumed_at: datetime | None = None
+    # The schedule that a worker last saw, and the time from which it has slots.
+    schedule: str | None = None
+    schedule_since: datetime | None = None
     # Every trigger writes it, so that two triggers at the same time see each other.
     triggers: int = 0
     # What the name stands for, if it was given by an address and not by the settings.

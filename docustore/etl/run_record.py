@@ -13,7 +13,10 @@ class RunRecord(BaseModel):
 
     id: str
     source: str
-    slot: datetime | None = Field(description="the hour of a scheduled run; null for a manual run")
+    slot: datetime | None = Field(description="the time of a scheduled run; null for a manual run")
+    waits_for: list[str] = Field(
+        description="the sources of `after` that have no success yet; empty once it starts"
+    )
     trigger: RunTrigger
     state: RunState
     window: Window

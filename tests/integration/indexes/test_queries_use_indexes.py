@@ -59,6 +59,12 @@ QUERIES = [
         filter={"state": "running", "lease_expires_at": {"$lt": START + timedelta(hours=5)}},
     ),
     Query(collection="etl_runs", index="source_created_at", filter={"source": "crm"}, sort={"created_at": -1}),
+    Query(
+        collection="etl_runs",
+        index="source_succeeded_finished_at",
+        filter={"source": "idp", "state": "succeeded", "options.dry_run": False},
+        sort={"finished_at": -1},
+    ),
     Query(collection="etl_runs", index="created_at", filter={}, sort={"created_at": -1, "_id": -1}),
     Query(
         collection="etl_quarantine",
@@ -132,6 +138,8 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "state": state,
                 "created_at": at,
                 "lease_expires_at": at,
+                "options": {"dry_run": False},
+                "finished_at": at,
             }
         case "sessions" | "login_tokens" | "audit_log":
             return {"expires_at": at, "at": at}
