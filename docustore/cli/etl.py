@@ -14,6 +14,7 @@ from rich.text import Text
 from docustore.cli.command import Invocation, command
 from docustore.cli.etl_sources import pause, release, resume, sources
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
+from docustore.cli.etl_test import test
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
 from docustore.cli.store import command_database
@@ -149,7 +150,7 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel, sources, pause, resume, release):
+for _command in (run, runs, show, cancel, sources, pause, resume, release, test):
     etl.add_command(_command)
 
 

@@ -24,10 +24,10 @@ from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
 from docustore.etl.models import SOURCES, EtlRun, Window
 from docustore.etl.pages import Progress, ProgressListener, store_pages
+from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
 from docustore.etl.store import store_records
-from docustore.etl.transform import RecordRules
 from docustore.etl.window import check_clock, choose_window, next_watermark
 from docustore.source_settings import SourceSettings
 from docustore.transient import is_transient, unavailability
@@ -162,14 +162,9 @@ class _Attempt:
         return window
 
     def _context(self, window: Window) -> RunContext:
-        observed_at = window.until or datetime.now(UTC)
-        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
-        rules = RecordRules(
-            source=self._claim.source,
-            required=self._source.required,
-            observed_at=observed_at,
-            latest=max(observed_at, datetime.now(UTC)) + max_ahead,
-            max_record_bytes=self._settings.etl_max_record_bytes,
+        now = datetime.now(UTC)
+        rules = record_rules(
+            self._claim.source, self._source, self._settings, observed_at=window.until or now, now=now
         )
         return RunContext(
             database=self._database,
