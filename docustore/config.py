@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     )
     alert_urls: tuple[str, ...] = Field(
         (),
-        description="http(s) URLs (JSON array) that get a POST when a run finally fails or the listener stops",
+        description="addresses (JSON array) of alerts: http(s) URLs get a POST, others are apprise's",
     )
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="upstream systems by name")
 

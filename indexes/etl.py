@@ -5,6 +5,8 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.etl.alert_outbox import KEPT_FOR, MESSAGES
+from docustore.etl.incidents import INCIDENTS
 from docustore.etl.models import QUARANTINE, RUNS, SOURCES, TOMBSTONES, EtlRun, EtlSource, QuarantinedRecord
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
@@ -26,6 +28,12 @@ ETL_RUNS: Final = CollectionDeclaration(
             name="source_running_unique",
             unique=True,
             partialFilterExpression={"state": "running"},
+        ),
+        # etl.watch: failed runs of which no incident was made yet.
+        IndexModel(
+            [("finished_at", ASCENDING)],
+            name="failed_unnoted",
+            partialFilterExpression={"state": "failed", "alerted_at": None},
         ),
         # etl.schedule: due runs, and running runs with an expired lease.
         IndexModel([("state", ASCENDING), ("lease_expires_at", ASCENDING)], name="state_lease_expires_at"),
@@ -70,3 +78,25 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
 
 # etl.store: read and written by `_id`, the identity's key.
 ETL_TOMBSTONES: Final = CollectionDeclaration(name=TOMBSTONES)
+
+ETL_INCIDENTS: Final = CollectionDeclaration(
+    name=INCIDENTS,
+    indexes=(
+        # etl.incidents: one open incident of each kind and source.
+        IndexModel(
+            [("kind", ASCENDING), ("source", ASCENDING)],
+            name="open_kind_source_unique",
+            unique=True,
+            partialFilterExpression={"is_open": True},
+        ),
+    ),
+)
+
+ALERT_MESSAGES: Final = CollectionDeclaration(
+    name=MESSAGES,
+    indexes=(
+        # etl.alert_outbox: the messages that are due, oldest first.
+        IndexModel([("state", ASCENDING), ("next_attempt_at", ASCENDING)], name="state_next_attempt_at"),
+        IndexModel([("at", ASCENDING)], name="at_expiry", expireAfterSeconds=int(KEPT_FOR.total_seconds())),
+    ),
+)

@@ -129,19 +129,26 @@ async def commit(
                 session=session,
             )
             stored = (source or {}).get("watermark")
-        await _finish(database, claim, RunState.SUCCEEDED, checkpoint, session=session, watermark=stored)
+        outcome = {"watermark.after": stored, "error": None, "failure": None}
+        await _finish(database, claim, RunState.SUCCEEDED, checkpoint, outcome, session=session)
 
     async with database.client.start_session() as session:
         await session.with_transaction(finish_and_advance)
 
 
-async def fail(database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str) -> None:
+async def fail(
+    database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str, failure: str | None = None
+) -> None:
     """Finish a run as failed; the watermark does not move.
+
+    Args:
+        failure: The name of the error's class; None where there was none.
 
     Raises:
         LeaseLostError: The claim is no longer valid.
     """
-    await _finish(database, claim, RunState.FAILED, checkpoint, error=error)
+    outcome = {"watermark.after": None, "error": {"$literal": error}, "failure": failure}
+    await _finish(database, claim, RunState.FAILED, checkpoint, outcome)
 
 
 async def release(
@@ -193,9 +200,8 @@ async def _finish(
     claim: Claim,
     state: RunState,
     checkpoint: Checkpoint,
+    outcome: Document,
     *,
-    error: str | None = None,
-    watermark: datetime | None = None,
     session: AsyncClientSession | None = None,
 ) -> None:
     duration_s = {"$divide": [{"$subtract": ["$$NOW", "$started_at"]}, 1000]}
@@ -205,12 +211,11 @@ async def _finish(
         "counts": {"$literal": counts},
         "quality": {"$literal": checkpoint.quality},
         "checkpoint": {"$literal": checkpoint.model_dump()},
-        "watermark.after": watermark,
+        **outcome,
         "finished_at": "$$NOW",
         "duration_s": duration_s,
         "records_per_s": {"$cond": [{"$gt": [duration_s, 0]}, {"$divide": [counts["read"], duration_s]}, None]},
         "lease_expires_at": None,
-        "error": {"$literal": error},
     }
     await _update(database, claim, [{"$set": finished}], session=session)
 

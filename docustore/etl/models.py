@@ -130,6 +130,8 @@ class EtlRun(Document):
     not_before: datetime | None = None
     alerted_at: datetime | None = None
     error: str | None = None
+    # The class of the error that failed the run.
+    failure: str | None = None
 
     class Settings:
         """Beanie's own settings."""

@@ -98,7 +98,7 @@ class _Attempt:
         except RetryableError as exc:
             await self._put_off(exc)
         except DocustoreError as exc:
-            await self._fail(str(exc))
+            await self._fail(exc)
         except asyncio.CancelledError:
             # The worker was told to stop. The run is due again at once, for any other worker.
             await asyncio.shield(self._give_back())
@@ -205,7 +205,7 @@ class _Attempt:
     async def _put_off(self, error: RetryableError) -> None:
         is_last = self._run.attempts >= self._settings.etl_max_attempts or self._environment.is_last_resort
         if is_last:
-            await self._fail(str(error))
+            await self._fail(error)
             return
         wait = error.retry_after or PUT_OFF * self._run.attempts
         await self._release(error=str(error), not_before=datetime.now(UTC) + wait)
@@ -216,8 +216,10 @@ class _Attempt:
         else:
             await self._release(error="interrupted", not_before=None, is_attempt=False)
 
-    async def _fail(self, error: str) -> None:
-        await ledger.fail(self._database, self._claim, self._progress.checkpoint, error=error)
+    async def _fail(self, error: Exception | str) -> None:
+        failure = type(error).__name__ if isinstance(error, Exception) else None
+        checkpoint = self._progress.checkpoint
+        await ledger.fail(self._database, self._claim, checkpoint, error=str(error), failure=failure)
 
     async def _release(self, *, error: str, not_before: datetime | None, is_attempt: bool = True) -> None:
         await ledger.release(

@@ -71,16 +71,6 @@ async def tick(
     return await in_order(database, await without_paused(database, found), sources)
 
 
-async def take_unannounced_failure(database: Database, *, now: datetime) -> EtlRun | None:
-    """Claim one failed run that was not alerted yet; None if there is none.
-
-    Each failed run is returned to one caller only.
-    """
-    unannounced = {"state": RunState.FAILED, "is_attended": {"$ne": True}, "alerted_at": None}
-    run = await database[RUNS].find_one_and_update(unannounced, {"$set": {"alerted_at": now}})
-    return None if run is None else EtlRun.model_validate(run)
-
-
 async def _reap(database: Database, *, max_attempts: int) -> None:
     expired = {"state": RunState.RUNNING, "$expr": {"$lt": ["$lease_expires_at", "$$NOW"]}}
     is_last = {"$or": [{"$eq": ["$is_attended", True]}, {"$gte": ["$attempts", max_attempts]}]}

@@ -65,6 +65,23 @@ QUERIES = [
         filter={"source": "idp", "state": "succeeded", "options.dry_run": False},
         sort={"finished_at": -1},
     ),
+    Query(
+        collection="etl_runs",
+        index="failed_unnoted",
+        filter={"state": "failed", "alerted_at": None},
+        sort={"finished_at": 1},
+    ),
+    Query(
+        collection="etl_incidents",
+        index="open_kind_source_unique",
+        filter={"kind": "overdue", "source": "crm", "is_open": True},
+    ),
+    Query(
+        collection="alert_messages",
+        index="state_next_attempt_at",
+        filter={"state": "pending", "next_attempt_at": {"$lt": START + timedelta(hours=5)}},
+    ),
+    Query(collection="alert_messages", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(collection="etl_runs", index="created_at", filter={}, sort={"created_at": -1, "_id": -1}),
     Query(
         collection="etl_quarantine",
@@ -128,6 +145,23 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             }
         case "user_history":
             return {"_id": n, "user_id": n % 60}
+        case "etl_runs" | "etl_incidents" | "alert_messages":
+            return _operation(collection, n)
+        case "sessions" | "login_tokens" | "audit_log":
+            return {"expires_at": at, "at": at}
+        case "change_dead_letters":
+            return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
+        case _:
+            return {"source": "crm" if n % 10 == 0 else "idp", "fingerprint": f"f{n}", "state": "open"} | {
+                "hash": f"h{n}",
+                "last_seen_at": at,
+            }
+
+
+def _operation(collection: str, n: int) -> dict[str, Any]:
+    at = START + timedelta(hours=n)
+    is_rare = n % 100 == 0
+    match collection:
         case "etl_runs":
             state = "running" if n < len(("crm", "idp")) else "succeeded"
             source = "crm" if n % 10 == 0 else "idp"
@@ -141,15 +175,10 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "options": {"dry_run": False},
                 "finished_at": at,
             }
-        case "sessions" | "login_tokens" | "audit_log":
-            return {"expires_at": at, "at": at}
-        case "change_dead_letters":
-            return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
+        case "etl_incidents":
+            return {"kind": f"k{n}", "source": "crm", "is_open": is_rare}
         case _:
-            return {"source": "crm" if n % 10 == 0 else "idp", "fingerprint": f"f{n}", "state": "open"} | {
-                "hash": f"h{n}",
-                "last_seen_at": at,
-            }
+            return {"state": "pending" if is_rare else "delivered", "next_attempt_at": at, "at": at}
 
 
 def stages(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
