@@ -22,6 +22,7 @@ from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
+from docustore.etl.run_events import EventReaders
 from docustore.etl.sources_controller import SourcesController
 from docustore.migrations.precondition import require_known_store
 from docustore.queue import open_queue
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             {
                 "settings": settings,
                 "request_metrics": metrics,
+                "event_readers": EventReaders(),
                 "trusted_proxies": networks(settings.trusted_proxies),
             }
         ),

@@ -26,6 +26,8 @@ def run_table(run: EtlRun) -> Table:
     counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
     table = Table(show_header=False, title=f"{run.source}: {run.state}", title_justify="left")
     table.add_row("run", str(run.id))
+    if run.waits_for:
+        table.add_row("waits for", ", ".join(run.waits_for))
     since, until = _moment(run.window.since, "the beginning"), _moment(run.window.until, "not fixed yet")
     table.add_row("window", f"{since} .. {until}")
     for name in OUTCOMES:

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "worker": "docustore.cli.processes:worker",
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
+    "alerts": "docustore.cli.alerts:alerts",
     "changes": "docustore.cli.changes:changes",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",

@@ -6,7 +6,8 @@ the claim is valid. An interrupted run continues at its last checkpoint.
 """
 
 import asyncio
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,7 +23,8 @@ from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
-from docustore.etl.models import SOURCES, EtlRun, Window
+from docustore.etl.meter import Meter
+from docustore.etl.models import SOURCES, EtlRun, RunPhase, RunProgress, Window
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
@@ -42,7 +44,8 @@ PUT_OFF: Final = timedelta(minutes=1)
 class RunEnvironment:
     """What a process brings to a run.
 
-    `is_last_resort`: a transient failure fails the run, because no other process would resume it.
+    `is_last_resort`: a transient failure fails the run, because no other process would resume it. `on_step`
+    gets the progress once a second.
     """
 
     database: Database
@@ -50,6 +53,7 @@ class RunEnvironment:
     owner: str
     is_last_resort: bool = False
     on_progress: ProgressListener | None = None
+    on_step: Callable[[RunProgress], None] | None = None
 
 
 async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:
@@ -85,11 +89,13 @@ class _Attempt:
         self._database = environment.database
         self._settings = environment.settings
         self._progress = Progress(run.checkpoint, environment.on_progress)
+        self._meter = Meter(time.monotonic)
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
         try:
             window = await self._while_leased(self._read_until_stalled())
+            self._meter.enter(RunPhase.COMMITTING)
             watermark = next_watermark(window, self._run.options)
             checkpoint, is_full = self._progress.checkpoint, self._run.options.full
             await ledger.commit(self._database, self._claim, checkpoint, watermark=watermark, is_full=is_full)
@@ -130,11 +136,12 @@ class _Attempt:
         page_size = self._settings.etl_batch_size
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
             window = await self._open_window(source)
-            pages = source.pages(window, after=self._run.checkpoint.position)
+            pages = self._meter.watched(source.pages(window, after=self._run.checkpoint.position))
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             await self._settle(context)
+            self._meter.enter(RunPhase.VERIFYING)
             is_full_read = window.since is None or not source.reads_window
         counts = self._progress.checkpoint.counts
         budget_pct = self._settings.etl_quarantine_budget_pct
@@ -193,10 +200,11 @@ class _Attempt:
         lease_s = self._settings.etl_lease_s
         while True:
             await asyncio.sleep(min(lease_s / 3, CHECKPOINT_S))
+            checkpoint = self._meter.stamped(self._progress.checkpoint)
+            if self._environment.on_step is not None and checkpoint.progress is not None:
+                self._environment.on_step(checkpoint.progress)
             try:
-                await ledger.save_checkpoint(
-                    self._database, self._claim, self._progress.checkpoint, lease_s=lease_s
-                )
+                await ledger.save_checkpoint(self._database, self._claim, checkpoint, lease_s=lease_s)
             except PyMongoError as exc:
                 # A lease that is not renewed in time expires. The fence then refuses the commit.
                 if not is_transient(exc):

@@ -5,7 +5,16 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
+from docustore.etl.models import (
+    Counts,
+    EtlRun,
+    RunOptions,
+    RunProgress,
+    RunState,
+    RunTrigger,
+    WatermarkChange,
+    Window,
+)
 
 
 class RunRecord(BaseModel):
@@ -30,6 +39,7 @@ class RunRecord(BaseModel):
     duration_s: float | None
     records_per_s: float | None
     attempts: int
+    progress: RunProgress | None = Field(description="null unless the run is running")
     error: str | None
 
 
@@ -43,8 +53,12 @@ class RunPage(BaseModel):
 def shown_run(run: EtlRun) -> RunRecord:
     """Show a run."""
     progress = run if run.finished_at is not None else run.checkpoint
-    same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - {"id", "counts", "quality"}}
-    return RunRecord(id=str(run.id), counts=progress.counts, quality=progress.quality, **same)
+    same = {
+        name: getattr(run, name)
+        for name in RunRecord.model_fields.keys() - {"id", "counts", "quality", "progress"}
+    }
+    step = run.checkpoint.progress if run.state is RunState.RUNNING else None
+    return RunRecord(id=str(run.id), counts=progress.counts, quality=progress.quality, progress=step, **same)
 
 
 def run_record(run: EtlRun) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from docustore.errors import SourceContentError, SourceRejectedError, SourceUnav
 from docustore.etl.models import Window
 from docustore.etl.sources.http_page import PageMalformedError, PageTruncatedError, WirePage, parse_page
 from docustore.etl.sources.page_sequence import PageSequence
-from docustore.etl.sources.source import Page, Source
+from docustore.etl.sources.source import Extent, Page, Source
 from docustore.source_settings import SourceSettings
 
 REQUEST_TIMEOUT: Final = 408
@@ -96,7 +96,9 @@ class HttpSource(Source):
                 sequence.add(page, delivered=last)
             except PageMalformedError as exc:
                 raise self._bad(str(exc)) from exc
-            yield Page(records=page.users, first=first, resume=f"{last}@{page.next_cursor or FINISHED}")
+            extent = None if page.total is None else Extent(done=last, total=page.total, unit="records")
+            resume = f"{last}@{page.next_cursor or FINISHED}"
+            yield Page(records=page.users, first=first, resume=resume, extent=extent)
             if not page.next_cursor:
                 return
             cursor, first = page.next_cursor, last + 1

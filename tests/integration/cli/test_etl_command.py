@@ -96,6 +96,9 @@ async def test_failed_run_exits_1_with_its_record(settings: Settings, database: 
 
     assert (outcome.exit_code, outcome.document["state"]) == (1, "failed")
     assert "HTML" in outcome.document["error"]
+    run_id = outcome.document["id"]
+    followed = await run_docustore("etl", "show", run_id, "--follow", "--json", **addresses(settings))
+    assert (followed.exit_code, followed.document["state"]) == (0, "failed")
 
 
 async def test_window_that_ends_before_it_starts_is_wrong_usage(settings: Settings, tmp_path: Path) -> None:
