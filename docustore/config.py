@@ -125,6 +125,11 @@ class Settings(BaseSettings):
         (),
         description="addresses (JSON array) of alerts: http(s) URLs get a POST, others are apprise's",
     )
+    lineage_url: str | None = Field(
+        None, description="receiver of OpenLineage events: an http(s) URL, or a path to append to"
+    )
+    lineage_token: SecretStr | None = Field(None, description="bearer token for `LINEAGE_URL`")
+    lineage_namespace: str = Field("docustore", min_length=1, description="OpenLineage namespace of the jobs")
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="upstream systems by name")
 
     @field_validator("sources")

@@ -29,6 +29,12 @@ ETL_RUNS: Final = CollectionDeclaration(
             unique=True,
             partialFilterExpression={"state": "running"},
         ),
+        # etl.lineage_outbox: runs with pending lineage events. A comparison excludes null.
+        IndexModel(
+            [("lineage.next_attempt_at", ASCENDING)],
+            name="lineage_next_attempt_at",
+            partialFilterExpression={"lineage.next_attempt_at": {"$gte": datetime.fromtimestamp(0, UTC)}},
+        ),
         # etl.watch: failed runs of which no incident was made yet.
         IndexModel(
             [("finished_at", ASCENDING)],

@@ -10,6 +10,7 @@ from docustore.database import Database
 from docustore.errors import NotFoundError
 from docustore.etl import ledger, schedule
 from docustore.etl.alert_outbox import deliver_messages
+from docustore.etl.lineage_outbox import deliver_lineage
 from docustore.etl.watch import watch
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
 from workers.active_runs import ActiveRuns
@@ -27,7 +28,7 @@ class WorkerContext(TypedDict):
 
 
 async def tick(ctx: WorkerContext) -> int:
-    """Update the ledger, wake workers, clean the queue, send alerts.
+    """Update the ledger, wake workers, clean the queue, send alerts and lineage.
 
     Returns:
         The number of wake-ups.
@@ -42,6 +43,7 @@ async def tick(ctx: WorkerContext) -> int:
     await remove_jobs(ctx["redis"], stale_jobs(job_ids, due=fences, now=now))
     await watch(ctx["database"], settings.sources, now=now, is_told=bool(settings.alert_urls))
     await deliver_messages(ctx["database"], settings.alert_urls, now=now)
+    await deliver_lineage(ctx["database"], settings, now=now)
     return sum(sent)
 
 

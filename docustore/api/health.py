@@ -106,6 +106,7 @@ class OperationController(Controller):
         store.sources(freshness_s=etl.freshness_s, watermark_lag_s=etl.watermark_lag_s)
         store.runs_by_state(etl.runs_by_state)
         store.alerts(messages=etl.messages_by_state, incidents=etl.incidents_by_kind)
+        store.lineage(pending=etl.lineage_pending, oldest_s=etl.lineage_oldest_s)
         store.listener(is_running=changes.owner is not None, lag_s=changes.lag_s)
         exposition: bytes = state.request_metrics.exposition()
         return exposition + store.exposition()

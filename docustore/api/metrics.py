@@ -159,6 +159,12 @@ class StoreMetrics:
         for kind, count in incidents.items():
             is_open.labels(kind).set(count)
 
+    def lineage(self, *, pending: int, oldest_s: float | None) -> None:
+        """Set the number of runs with undelivered events, and the oldest age."""
+        self._gauge("docustore_lineage_pending_runs", "Runs with undelivered lineage events").set(pending)
+        if oldest_s is not None:
+            self._gauge("docustore_lineage_oldest_seconds", "Age of the oldest such event").set(oldest_s)
+
     def listener(self, *, is_running: bool, lag_s: float | None) -> None:
         """Set whether a listener holds the lease, and its lag in seconds."""
         self._gauge("docustore_changes_listener_running", "1 while a listener holds the lease").set(is_running)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.etl_lineage import lineage
 from docustore.cli.etl_progress import follow_run, run_bar
 from docustore.cli.etl_sources import pause, release, resume, sources
 from docustore.cli.etl_tables import run_table, runs_table
@@ -153,7 +154,7 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel, sources, pause, resume, release, test):
+for _command in (run, runs, show, cancel, sources, pause, resume, release, test, lineage):
     etl.add_command(_command)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from docustore.database import Database
 from docustore.etl.alert_outbox import messages_by_state
 from docustore.etl.incidents import IncidentKind, open_incidents
+from docustore.etl.lineage_outbox import lineage_backlog
 from docustore.etl.models import RUNS, RunState
 from docustore.etl.source_status import source_statuses
 from docustore.source_settings import SourceSettings
@@ -26,15 +27,18 @@ class EtlFigures:
     runs_by_state: Mapping[str, int]
     messages_by_state: Mapping[str, int]
     incidents_by_kind: Mapping[str, int]
+    lineage_pending: int
+    lineage_oldest_s: float | None
 
 
 async def etl_figures(database: Database, sources: Mapping[str, SourceSettings], *, now: datetime) -> EtlFigures:
     """Read all figures; each one comes from an index."""
-    statuses, runs, messages, incidents = await asyncio.gather(
+    statuses, runs, messages, incidents, lineage = await asyncio.gather(
         source_statuses(database, sources, now=now),
         _runs_by_state(database, now=now),
         messages_by_state(database),
         open_incidents(database),
+        lineage_backlog(database, now=now),
     )
     kinds = Counter(incident["kind"] for incident in incidents)
     return EtlFigures(
@@ -43,6 +47,8 @@ async def etl_figures(database: Database, sources: Mapping[str, SourceSettings],
         runs_by_state=runs,
         messages_by_state=messages,
         incidents_by_kind={kind.value: kinds[kind.value] for kind in IncidentKind},
+        lineage_pending=lineage.runs,
+        lineage_oldest_s=lineage.oldest_s,
     )
 
 

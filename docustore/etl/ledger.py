@@ -18,7 +18,8 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.database import Database, Document
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
-from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, RunState, Window
+from docustore.etl.lineage import Dataset, ended, started
+from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, LineageType, RunState, Window
 
 _OPEN: Final = [RunState.DUE, RunState.RUNNING]
 
@@ -49,8 +50,13 @@ async def get_run(run_id: str) -> EtlRun:
     return run
 
 
-async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) -> tuple[Claim, EtlRun]:
+async def claim(
+    database: Database, run_id: str, *, owner: str, lease_s: int, dataset: Dataset | None = None
+) -> tuple[Claim, EtlRun]:
     """Claim a due run: set it running, with a new fence and a lease on server time.
+
+    Args:
+        dataset: What the run reads, if its lineage is told to someone.
 
     Raises:
         NotFoundError: No run has this id.
@@ -66,6 +72,8 @@ async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) ->
         "lease_owner": owner,
         "lease_expires_at": _lease_end(lease_s),
     }
+    if dataset is not None and not run.options.dry_run:
+        taken |= started(dataset)
     try:
         document = await database[RUNS].find_one_and_update(
             {"_id": run.id, "state": RunState.DUE}, [{"$set": taken}], return_document=ReturnDocument.AFTER
@@ -189,6 +197,7 @@ async def cancel(database: Database, run_id: str) -> EtlRun:
     """
     run = await get_run(run_id)
     cancelled = {"state": RunState.CANCELLED, "finished_at": "$$NOW", "error": "cancelled"}
+    cancelled |= ended(LineageType.ABORT)
     result = await database[RUNS].update_one({"_id": run.id, "state": {"$in": _OPEN}}, [{"$set": cancelled}])
     if not result.matched_count:
         raise RunError(f"run {run_id} is {run.state} and cannot be cancelled")
@@ -212,6 +221,7 @@ async def _finish(
         "quality": {"$literal": checkpoint.quality},
         "checkpoint": {"$literal": checkpoint.model_dump()},
         **outcome,
+        **ended(LineageType.COMPLETE if state is RunState.SUCCEEDED else LineageType.FAIL),
         "finished_at": "$$NOW",
         "duration_s": duration_s,
         "records_per_s": {"$cond": [{"$gt": [duration_s, 0]}, {"$divide": [counts["read"], duration_s]}, None]},

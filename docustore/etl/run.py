@@ -23,11 +23,12 @@ from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
+from docustore.etl.lineage import input_dataset
 from docustore.etl.meter import Meter
 from docustore.etl.models import SOURCES, EtlRun, RunPhase, RunProgress, Window
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.rules import record_rules
-from docustore.etl.sources.registry import open_source
+from docustore.etl.sources.registry import open_source, place_of
 from docustore.etl.sources.source import Source
 from docustore.etl.store import store_records
 from docustore.etl.window import check_clock, choose_window, next_watermark
@@ -69,7 +70,10 @@ async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvir
         LeaseLostError: The run was cancelled or taken over. Nothing was committed.
     """
     lease_s = environment.settings.etl_lease_s
-    claim, run = await ledger.claim(environment.database, run_id, owner=environment.owner, lease_s=lease_s)
+    dataset = None if environment.settings.lineage_url is None else input_dataset(place_of(source))
+    claim, run = await ledger.claim(
+        environment.database, run_id, owner=environment.owner, lease_s=lease_s, dataset=dataset
+    )
     log.info("etl.run_started", run_id=run_id, source=run.source, attempt=run.attempts)
     await _Attempt(claim, run, source, environment).finish()
     run = await ledger.get_run(run_id)

@@ -12,7 +12,8 @@ import structlog
 
 from docustore.database import Database
 from docustore.errors import NotFoundError
-from docustore.etl.models import RUNS, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.lineage import ended
+from docustore.etl.models import RUNS, EtlRun, LineageType, RunOptions, RunState, RunTrigger
 from docustore.etl.order import in_order
 from docustore.etl.pause import without_paused
 from docustore.etl.slots import enter_slots
@@ -79,6 +80,7 @@ async def _reap(database: Database, *, max_attempts: int) -> None:
         "finished_at": {"$cond": [is_last, "$$NOW", None]},
         "counts": {"$cond": [is_last, "$checkpoint.counts", "$counts"]},
         "error": {"$concat": ["worker ", {"$ifNull": ["$lease_owner", "?"]}, " stopped renewing its lease"]},
+        "lineage": {"$cond": [is_last, ended(LineageType.FAIL)["lineage"], "$lineage"]},
         "lease_owner": None,
         "lease_expires_at": None,
     }
@@ -96,6 +98,7 @@ async def _close_removed(database: Database, sources: Mapping[str, SourceSetting
     }
     reason = {"$concat": ["source ", "$source", " is no longer configured"]}
     closed = {"state": RunState.CANCELLED, "finished_at": "$$NOW", "counts": "$checkpoint.counts", "error": reason}
+    closed |= ended(LineageType.ABORT)
     result = await database[RUNS].update_many(orphaned, [{"$set": closed}])
     if result.modified_count:
         log.warning("etl.runs_closed", runs=result.modified_count, reason="their sources are no longer configured")

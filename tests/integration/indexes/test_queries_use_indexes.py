@@ -82,6 +82,12 @@ QUERIES = [
         filter={"state": "pending", "next_attempt_at": {"$lt": START + timedelta(hours=5)}},
     ),
     Query(collection="alert_messages", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
+    Query(
+        collection="etl_runs",
+        index="lineage_next_attempt_at",
+        filter={"lineage.next_attempt_at": {"$lt": START + timedelta(hours=5), "$gte": START}},
+        sort={"lineage.next_attempt_at": 1},
+    ),
     Query(collection="etl_runs", index="created_at", filter={}, sort={"created_at": -1, "_id": -1}),
     Query(
         collection="etl_quarantine",
@@ -173,6 +179,7 @@ def _operation(collection: str, n: int) -> dict[str, Any]:
                 "created_at": at,
                 "lease_expires_at": at,
                 "options": {"dry_run": False},
+                "lineage": {"next_attempt_at": at},
                 "finished_at": at,
             }
         case "etl_incidents":
