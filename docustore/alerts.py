@@ -54,7 +54,7 @@ async def send(url: str, body: Mapping[str, Any]) -> None:
     Raises:
         UndeliveredError: The address did not take it.
     """
-    if urlsplit(url).scheme in {"http", "https"}:
+    if is_http(url):
         await _post(url, body)
     else:
         await _in_child({"url": url, "title": f"docustore: {body['event']}", "body": text_of(body)})
@@ -66,10 +66,9 @@ async def check_address(url: str) -> None:
     Raises:
         UndeliveredError: No kind of delivery has such addresses.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
+    if not is_http(url):
         await _in_child({"url": url})
-    elif not parts.hostname:
+    elif _host_of(url) is None:
         raise UndeliveredError("the address names no host")
 
 
@@ -80,12 +79,21 @@ def text_of(body: Mapping[str, Any]) -> str:
 
 def place_of(url: str) -> str:
     """Return scheme and host; the rest of an alert address is often a secret."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "a malformed address"
+    scheme = url.partition("://")[0]
     # The host of an apprise address may be a token: `slack://TokenA/TokenB/TokenC`.
-    return f"{parts.scheme}://{parts.hostname}" if parts.scheme in {"http", "https"} else f"{parts.scheme}://..."
+    return f"{scheme}://{_host_of(url) or '...'}" if is_http(url) else f"{scheme}://..."
+
+
+def is_http(url: str) -> bool:
+    """Tell whether an address is a plain http(s) URL, however malformed its rest is."""
+    return url.lower().startswith(("http://", "https://"))
+
+
+def _host_of(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
 
 
 async def _deliver(url: str, body: Mapping[str, Any]) -> bool:

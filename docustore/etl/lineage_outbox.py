@@ -18,6 +18,7 @@ from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from docustore.alerts import is_http
 from docustore.audit.log import record
 from docustore.config import Settings
 from docustore.database import Database, Document
@@ -190,7 +191,7 @@ async def _give_back(
 async def _send(settings: Settings, body: Mapping[str, Any]) -> None:
     url = settings.lineage_url or ""
     line = msgspec.json.encode(body)
-    if urlsplit(url).scheme not in {"http", "https"}:
+    if not is_http(url):
         path = unquote(urlsplit(url).path) if url.startswith("file:") else url
         await asyncio.to_thread(_append, path, line)
         return

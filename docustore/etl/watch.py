@@ -30,7 +30,7 @@ async def watch(
         is_told: Someone receives alerts.
     """
     await _note_failures(database, now=now, is_told=is_told)
-    statuses = await source_statuses(database, sources, now=now)
+    statuses = await source_statuses(database, sources, now=now, counts_quarantine=False)
     for status in statuses:
         await _note_overdue(database, status, now=now, is_told=is_told)
         await _note_emptiness(database, status.name, now=now, is_told=is_told)

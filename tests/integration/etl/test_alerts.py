@@ -196,6 +196,12 @@ async def test_unreachable_address_stops_nothing() -> None:
     assert await alert([CLOSED], "etl.run_failed", at=datetime.now(UTC)) == 0
 
 
+@pytest.mark.parametrize("url", ["http://[::1", "http://", "https://\x00", "http://a b/", "HTTP://127.0.0.1:1/x"])
+async def test_malformed_address_stops_nothing(url: str) -> None:
+    with pytest.raises(UndeliveredError):
+        await send(url, {"event": "etl.overdue", "at": "now"})
+
+
 async def test_other_addresses_go_through_apprise() -> None:
     """`json://` is apprise's own way to send a POST."""
     async with receiver() as (url, bodies):
