@@ -8,6 +8,7 @@ from indexes.declaration import CollectionDeclaration
 from indexes.etl import (
     ALERT_MESSAGES,
     ETL_INCIDENTS,
+    ETL_MEMORIES,
     ETL_QUARANTINE,
     ETL_RUNS,
     ETL_SOURCES,
@@ -28,6 +29,7 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     ETL_SOURCES,
     ETL_QUARANTINE,
     ETL_TOMBSTONES,
+    ETL_MEMORIES,
     ETL_INCIDENTS,
     ALERT_MESSAGES,
     API_KEYS,

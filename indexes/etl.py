@@ -7,6 +7,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from docustore.etl.alert_outbox import KEPT_FOR, MESSAGES
 from docustore.etl.incidents import INCIDENTS
+from docustore.etl.memory import MEMORIES
 from docustore.etl.models import QUARANTINE, RUNS, SOURCES, TOMBSTONES, EtlRun, EtlSource, QuarantinedRecord
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
@@ -62,6 +63,9 @@ ETL_RUNS: Final = CollectionDeclaration(
 # Read and written by `_id`, the source's name.
 ETL_SOURCES: Final = CollectionDeclaration(name=SOURCES, validator=validator_of(EtlSource))
 
+# etl.memory: read and written by `_id`, the source's name.
+ETL_MEMORIES: Final = CollectionDeclaration(name=MEMORIES)
+
 ETL_QUARANTINE: Final = CollectionDeclaration(
     name=QUARANTINE,
     indexes=(
@@ -73,6 +77,16 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
         IndexModel(
             [("source", ASCENDING), ("state", ASCENDING), ("last_seen_at", DESCENDING), ("_id", DESCENDING)],
             name="source_state_last_seen_at",
+        ),
+        # etl.open_entries: the open records of one source by identity; a run reads all of them from the index.
+        IndexModel(
+            [
+                ("source", ASCENDING),
+                ("state", ASCENDING),
+                ("identity_key", ASCENDING),
+                ("fingerprint", ASCENDING),
+            ],
+            name="source_state_identity_key",
         ),
         # etl.queries: the records of all sources by state, for the API and the dashboard.
         IndexModel(

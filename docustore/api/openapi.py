@@ -25,6 +25,7 @@ from docustore.api.static_files import static_files
 from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
+from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.etl.sources_controller import PauseInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
@@ -97,7 +98,8 @@ def openapi_config() -> OpenAPIConfig:
             ),
             Tag(name="user roles", description="Grant a role to a user or take it away."),
             Tag(name="analytics", description="Figures about users, updated with every change."),
-            Tag(name="etl", description="ETL runs of the upstream systems, and quarantined records."),
+            Tag(name="etl", description="ETL runs of the upstream systems."),
+            Tag(name="quarantine", description="Records that could not be loaded: read, replay, ignore, export."),
             Tag(
                 name="changes",
                 description="Status of the listener, which writes history and figures from changes.",
@@ -138,6 +140,9 @@ def _body_schemas() -> dict[str, Any]:
             BulkStatusInput,
             TriggerInput,
             PauseInput,
+            ReplayInput,
+            IgnoreInput,
+            IgnoreReasonInput,
             ResetInput,
             SeekInput,
             VerifyInput,

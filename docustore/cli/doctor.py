@@ -13,6 +13,7 @@ from docustore.cli.checks.changes import changes_findings
 from docustore.cli.checks.finding import Finding, FindingStatus, failed, ok
 from docustore.cli.checks.indexes import indexes_finding
 from docustore.cli.checks.machine import data_folder, free_disk, python_version, server_binaries
+from docustore.cli.checks.mappings import mapping_findings
 from docustore.cli.checks.migrations import migrations_finding
 from docustore.cli.checks.mongodb import mongodb_findings
 from docustore.cli.checks.operation import operation_findings
@@ -83,6 +84,8 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
         for finding in await changes_findings(settings):
             yield finding
         for finding in await operation_findings(settings):
+            yield finding
+        for finding in await mapping_findings(settings):
             yield finding
 
 

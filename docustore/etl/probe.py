@@ -95,7 +95,7 @@ async def _walk(name: str, source: SourceSettings, settings: Settings, trace: _T
             trace.passed("no records yet", then="records")
             return
         trace.passed(f"{len(page.records)} records", then="records")
-        rules = record_rules(name, source, settings, observed_at=clock, now=now)
+        rules = record_rules(name, source, settings, observed_at=clock)
         trace.steps.append(_records_step(page, rules))
 
 
@@ -122,9 +122,7 @@ def _records_step(page: Page, rules: RecordRules) -> ProbeStep:
     total = len(page.records)
     listed = "; ".join(f"{reason} ({count})" for reason, count in reasons.most_common(3))
     if rejected == total:
-        step = (
-            "compare the names of its fields with those in the README, and its settings `required` and `columns`"
-        )
+        step = "compare the names of its fields with those in the README, and its settings `required` and `map`"
         return ProbeStep(
             step="records", is_ok=False, found=f"none of {total} can be loaded: {listed}", next_step=step
         )

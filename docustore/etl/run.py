@@ -24,12 +24,16 @@ from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
 from docustore.etl.lineage import input_dataset
+from docustore.etl.mapping_state import note_mapping
+from docustore.etl.memory import Memory, memory_of, recalled
 from docustore.etl.meter import Meter
 from docustore.etl.models import SOURCES, EtlRun, RunPhase, RunProgress, Window
+from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source, place_of
 from docustore.etl.sources.source import Source
+from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
 from docustore.etl.window import check_clock, choose_window, next_watermark
 from docustore.source_settings import SourceSettings
@@ -78,7 +82,8 @@ async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvir
     await _Attempt(claim, run, source, environment).finish()
     run = await ledger.get_run(run_id)
     if run.finished_at is not None:
-        log.info("etl.run_finished", run_id=run_id, source=run.source, state=run.state, **run.counts.model_dump())
+        facts = {"source": run.source, "state": run.state, "dry_run": run.options.dry_run}
+        log.info("etl.run_finished", run_id=run_id, **facts, **run.counts.model_dump())
     return run
 
 
@@ -94,6 +99,8 @@ class _Attempt:
         self._settings = environment.settings
         self._progress = Progress(run.checkpoint, environment.on_progress)
         self._meter = Meter(time.monotonic)
+        self._is_full_read = False
+        self._memory: Memory | None = None
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
@@ -102,8 +109,23 @@ class _Attempt:
             self._meter.enter(RunPhase.COMMITTING)
             watermark = next_watermark(window, self._run.options)
             checkpoint, is_full = self._progress.checkpoint, self._run.options.full
-            await ledger.commit(self._database, self._claim, checkpoint, watermark=watermark, is_full=is_full)
+            await ledger.commit(
+                self._database,
+                self._claim,
+                checkpoint,
+                watermark=watermark,
+                is_full=is_full,
+                memory=self._memory,
+            )
+            await note_mapping(
+                self._database,
+                self._claim.source,
+                self._source,
+                options=self._run.options,
+                is_whole_reading=self._is_full_read and self._run.fence == 1,
+            )
         except LeaseLostError:
+            await ledger.count_cancelled(self._database, self._claim, self._progress.checkpoint)
             raise
         except RetryableError as exc:
             await self._put_off(exc)
@@ -139,6 +161,7 @@ class _Attempt:
     async def _read_and_store(self) -> Window:
         page_size = self._settings.etl_batch_size
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
+            source.recall(await recalled(self._database, self._claim.source, self._source, self._run.options))
             window = await self._open_window(source)
             pages = self._meter.watched(source.pages(window, after=self._run.checkpoint.position))
             in_flight = self._settings.etl_batches_in_flight
@@ -146,18 +169,20 @@ class _Attempt:
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             await self._settle(context)
             self._meter.enter(RunPhase.VERIFYING)
-            is_full_read = window.since is None or not source.reads_window
+            self._is_full_read = (window.since is None or not source.reads_window) and not source.left_out_known
+            self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         counts = self._progress.checkpoint.counts
         budget_pct = self._settings.etl_quarantine_budget_pct
-        check_counts(counts, is_full_read=is_full_read, budget_pct=budget_pct)
+        check_counts(counts, is_full_read=self._is_full_read, budget_pct=budget_pct)
         return window
 
     async def _settle(self, context: RunContext) -> None:
         """Store the records without times that only the whole reading could decide."""
         settled = context.observed.settled()
         # A resumed run has not seen the pages before its checkpoint. The next run decides.
-        if settled and self._run.attempts == 1 and not self._run.options.dry_run:
-            self._progress.reclassify(await store_records(settled, context, now=now_utc()))
+        if settled and not context.stamps.is_resumed and not self._run.options.dry_run:
+            stamp = context.stamps.next(now_utc())
+            self._progress.reclassify(await store_records(settled, context, now=stamp))
 
     async def _open_window(self, source: Source) -> Window:
         if self._run.window.until is not None:
@@ -173,19 +198,19 @@ class _Attempt:
         return window
 
     def _context(self, window: Window) -> RunContext:
-        now = datetime.now(UTC)
-        rules = record_rules(
-            self._claim.source, self._source, self._settings, observed_at=window.until or now, now=now
-        )
+        observed_at = window.until or datetime.now(UTC)
+        rules = record_rules(self._claim.source, self._source, self._settings, observed_at=observed_at)
         return RunContext(
             database=self._database,
             run_id=str(self._claim.run_id),
             rules=rules,
             options=self._run.options,
-            started_at=self._run.started_at,
-            # The fence counts all claims; a worker that was told to stop does not use up an attempt.
-            resumed_since=self._run.started_at if self._run.fence > 1 else None,
+            stamps=Stamps(writer_of(self._claim.source), counted_until=self._counted_until()),
         )
+
+    def _counted_until(self) -> datetime | None:
+        # The fence counts all claims; a worker that was told to stop does not use up an attempt.
+        return None if self._run.fence == 1 else self._run.checkpoint.stamp or self._run.started_at
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)

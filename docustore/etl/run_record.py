@@ -1,7 +1,7 @@
 """The run record as the API, the CLI and the dashboard show it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -15,6 +15,9 @@ from docustore.etl.models import (
     WatermarkChange,
     Window,
 )
+
+# The fields of a record that are not fields of the run.
+_OWN: Final = {"id", "counts", "quality", "progress", "dry_run"}
 
 
 class RunRecord(BaseModel):
@@ -31,8 +34,12 @@ class RunRecord(BaseModel):
     window: Window
     watermark: WatermarkChange
     counts: Counts
-    quality: dict[str, int] = Field(description="number of records by the reason of their quarantine or warning")
+    quality: dict[str, int] = Field(
+        description="number of records by the reason of their quarantine or warning; `outside_window`: records "
+        "that the source delivered outside the window given by hand, which do not count as read"
+    )
     options: RunOptions
+    dry_run: bool = Field(description="nothing was written; `counts` tell what the run would have done")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -53,12 +60,16 @@ class RunPage(BaseModel):
 def shown_run(run: EtlRun) -> RunRecord:
     """Show a run."""
     progress = run if run.finished_at is not None else run.checkpoint
-    same = {
-        name: getattr(run, name)
-        for name in RunRecord.model_fields.keys() - {"id", "counts", "quality", "progress"}
-    }
+    same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - _OWN}
     step = run.checkpoint.progress if run.state is RunState.RUNNING else None
-    return RunRecord(id=str(run.id), counts=progress.counts, quality=progress.quality, progress=step, **same)
+    return RunRecord(
+        id=str(run.id),
+        counts=progress.counts,
+        quality=progress.quality,
+        progress=step,
+        dry_run=run.options.dry_run,
+        **same,
+    )
 
 
 def run_record(run: EtlRun) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from docustore.database import Database
 from docustore.etl.freshness import overdue_at
 from docustore.etl.models import RUNS, SOURCES, RunState
 from docustore.etl.queries import open_by_source
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 
 Row = Mapping[str, Any]
 
