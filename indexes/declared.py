@@ -7,10 +7,12 @@ from indexes.changes import CHANGE_DEAD_LETTERS, CHANGE_GAPS, CHANGE_POSITIONS, 
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import (
     ALERT_MESSAGES,
+    ETL_DIFFS,
     ETL_INCIDENTS,
     ETL_MEMORIES,
     ETL_QUARANTINE,
     ETL_RUNS,
+    ETL_SNAPSHOTS,
     ETL_SOURCES,
     ETL_TOMBSTONES,
 )
@@ -32,6 +34,8 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     ETL_MEMORIES,
     ETL_INCIDENTS,
     ALERT_MESSAGES,
+    ETL_SNAPSHOTS,
+    ETL_DIFFS,
     API_KEYS,
     SESSIONS,
     LOGIN_TOKENS,

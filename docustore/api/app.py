@@ -22,6 +22,7 @@ from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
+from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
 from docustore.etl.run_events import EventReaders
 from docustore.etl.sources_controller import SourcesController
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             AnalyticsController,
             EtlController,
             SourcesController,
+            EtlGuardsController,
             QuarantineController,
             ChangesController,
             OperationController,

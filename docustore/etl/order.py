@@ -13,7 +13,8 @@ from typing import Final
 import structlog
 
 from docustore.database import Database
-from docustore.etl.models import RUNS, SOURCES, EtlRun, RunState
+from docustore.etl.models import RUNS, SOURCES, EtlRun
+from docustore.etl.source_status import successes_of
 from docustore.source_settings import SourceSettings
 
 log: Final = structlog.get_logger()
@@ -57,11 +58,7 @@ async def _is_done(
         if (since := row.get("schedule_since")) is not None and slot < since:
             return True
     success = {
-        "source": name,
-        "state": RunState.SUCCEEDED,
-        "options.dry_run": False,
-        "options.since": None,
-        "options.until": None,
+        **successes_of(name),
         # For the index. A run ends after its slot, up to the difference of two clocks.
         "finished_at": {"$gte": slot - CLOCK_DIFFERENCE},
         "$or": [{"slot": {"$gte": slot}}, {"slot": None, "started_at": {"$gte": slot}}],

@@ -5,6 +5,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from docustore.etl.guards.hold import Approval, Hold
+from docustore.etl.guards.snapshot_result import SnapshotResult
+from docustore.etl.guards.verified import Verification
 from docustore.etl.models import (
     Counts,
     EtlRun,
@@ -30,6 +33,7 @@ class RunRecord(BaseModel):
         description="the sources of `after` that have no success yet; empty once it starts"
     )
     trigger: RunTrigger
+    lane: str | None = Field(description="`backfill` for a run beside the live run; null for a live run")
     state: RunState
     window: Window
     watermark: WatermarkChange
@@ -48,6 +52,15 @@ class RunRecord(BaseModel):
     attempts: int
     progress: RunProgress | None = Field(description="null unless the run is running")
     error: str | None
+    needs_approval: bool = Field(description="the run was held; `POST /etl/runs/{id}/approve` lets it through")
+    hold: Hold | None = Field(description="why the run was held, and what it would have changed")
+    approval: Approval | None = Field(
+        description="the approval of an earlier, held run, with which this run works"
+    )
+    approved_run_id: str | None = Field(description="the run that the approval of this run has started")
+    new_fields: list[str] = Field(description="fields that appeared for the first time and that nothing reads")
+    verification: Verification | None = Field(description="a sample of the written records, read back")
+    snapshot: SnapshotResult | None = Field(description="what a full reading lacked, with `deletes = snapshot`")
 
 
 class RunPage(BaseModel):

@@ -80,9 +80,22 @@ async def source_statuses(
 
 
 async def last_success(database: Database, name: str) -> Row | None:
-    """Return the last successful run of a source that was no dry run."""
-    succeeded = {"source": name, "state": RunState.SUCCEEDED, "options.dry_run": False}
-    return await database[RUNS].find_one(succeeded, sort=[("finished_at", DESCENDING)])
+    """Return the last successful run of a source that read up to its present."""
+    return await database[RUNS].find_one(successes_of(name), sort=[("finished_at", DESCENDING)])
+
+
+def successes_of(name: str) -> dict[str, Any]:
+    """Match the successful runs of a source that read up to its present.
+
+    Dry runs do not, nor do runs with a window given by hand.
+    """
+    return {
+        "source": name,
+        "state": RunState.SUCCEEDED,
+        "options.dry_run": False,
+        "options.since": None,
+        "options.until": None,
+    }
 
 
 async def _last_finished(database: Database, name: str) -> Row | None:

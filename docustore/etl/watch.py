@@ -10,7 +10,7 @@ from docustore.database import Database
 from docustore.errors import QuarantineBudgetExceededError
 from docustore.etl.incidents import IncidentKind, close_incident, open_incident, open_incidents
 from docustore.etl.models import RUNS, RunState
-from docustore.etl.source_status import SourceStatus, source_statuses
+from docustore.etl.source_status import SourceStatus, source_statuses, successes_of
 from docustore.source_settings import SourceSettings
 
 FAILURES_PER_TICK: Final = 20
@@ -74,10 +74,9 @@ async def _note_overdue(database: Database, status: SourceStatus, *, now: dateti
 
 
 async def _note_emptiness(database: Database, name: str, *, now: datetime, is_told: bool) -> None:
-    query = {"source": name, "state": RunState.SUCCEEDED, "options.dry_run": False}
     last = await (
         database[RUNS]
-        .find(query, {"counts.read": 1}, sort=[("finished_at", DESCENDING)])
+        .find(successes_of(name), {"counts.read": 1}, sort=[("finished_at", DESCENDING)])
         .to_list(RUNS_WITH_RECORDS + 1)
     )
     reads = [run["counts"]["read"] for run in last]
@@ -104,9 +103,7 @@ async def _is_over(database: Database, incident: Mapping[str, Any], status: Sour
     if incident["kind"] != IncidentKind.NO_RECORDS:
         return True
     with_records = {
-        "source": status.name,
-        "state": RunState.SUCCEEDED,
-        "options.dry_run": False,
+        **successes_of(status.name),
         "finished_at": {"$gte": incident["opened_at"]},
         "counts.read": {"$gt": 0},
     }

@@ -41,7 +41,7 @@ async def test_stream_shows_each_change_and_ends_with_the_final_state(database: 
     counted = Checkpoint(counts=Counts(read=3, unchanged=3), progress=step)
     await ledger.save_checkpoint(database, claim, counted, lease_s=60)
     second = await anext(events)
-    await ledger.commit(database, claim, counted, watermark=None)
+    await ledger.commit(database, claim, counted, ledger.RunResult(watermark=None))
     rest = [event async for event in events]
 
     found = parsed(b"".join([first, second, *rest]).decode())
@@ -52,7 +52,7 @@ async def test_stream_shows_each_change_and_ends_with_the_final_state(database: 
 
 async def test_finished_run_is_one_event(api: Client, database: Database) -> None:
     run_id, claim = await running(database)
-    await ledger.commit(database, claim, Checkpoint(), watermark=None)
+    await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=None))
 
     response = await api.get(f"/etl/runs/{run_id}", headers={**EVENTS, "last-event-id": "3"})
 
@@ -77,7 +77,7 @@ async def test_number_of_readers_is_limited(database: Database) -> None:
 
     with pytest.raises(TooManyReadersError):
         readers.require_room()
-    await ledger.commit(database, claim, Checkpoint(), watermark=None)
+    await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=None))
     async with asyncio.timeout(60):
         assert len([event async for event in events]) == 1
     readers.require_room()

@@ -53,7 +53,7 @@ async def finished(
     claim, _ = await ledger.claim(database, str(run.id), owner="w", lease_s=60)
     checkpoint = Checkpoint(counts=Counts(read=read, unchanged=read))
     if error is None:
-        await ledger.commit(database, claim, checkpoint, watermark=None)
+        await ledger.commit(database, claim, checkpoint, ledger.RunResult(watermark=None))
     else:
         await ledger.fail(database, claim, checkpoint, error=error, failure=failure)
     return run

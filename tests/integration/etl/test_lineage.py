@@ -111,7 +111,7 @@ async def test_refused_event_holds_back_the_later_ones_of_its_run_only(
     """The receiver refuses the first START; the other run goes on, and the order within the run stays."""
     for source in ("crm", "hr"):
         _, claim = await claimed(database, source)
-        await ledger.commit(database, claim, Checkpoint(counts=Counts()), watermark=None)
+        await ledger.commit(database, claim, Checkpoint(counts=Counts()), ledger.RunResult(watermark=None))
     answers = iter([400, 201, 201, 201, 201])
     now = datetime.now(UTC) + LATER
     async with http_service(lambda _: Answer(status=next(answers))) as service:
@@ -149,7 +149,7 @@ async def test_end_that_is_written_during_a_delivery_is_delivered(database: Data
         telling = settings.model_copy(update={"lineage_url": service.url})
         delivering = asyncio.create_task(deliver_lineage(database, telling, now=now))
         await arrived.wait()
-        await ledger.commit(database, claim, Checkpoint(), watermark=None)
+        await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=None))
         meanwhile = await deliver_lineage(database, telling, now=now)
         go_on.set()
         first = await delivering

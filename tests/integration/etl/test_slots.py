@@ -34,7 +34,7 @@ async def finish(
     claim, _ = await ledger.claim(database, str(run.id), owner="w", lease_s=60)
     await ledger.open_window(database, claim, Window(since=since, until=NOW), before=None)
     if is_success:
-        await ledger.commit(database, claim, Checkpoint(), watermark=NOW)
+        await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=NOW))
     else:
         await ledger.fail(database, claim, Checkpoint(), error="broken")
 
@@ -109,7 +109,7 @@ async def test_slow_source_does_not_starve_the_next(database: Database) -> None:
     claim, _ = await ledger.claim(database, str(slow.id), owner="w", lease_s=7200)
 
     during = await ticked(database, sources, NOW)
-    await ledger.commit(database, claim, Checkpoint(), watermark=NOW)
+    await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=NOW))
     after = await ticked(database, sources, NOW)
 
     assert during == {}
