@@ -6,6 +6,7 @@ from typing import Final
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from docustore.etl.guards.diffs import KEPT
+from docustore.etl.memory import MEMORIES
 from docustore.etl.models import (
     DIFFS,
     QUARANTINE,
@@ -52,6 +53,9 @@ ETL_RUNS: Final = CollectionDeclaration(
 
 # Read and written by `_id`, the source's name.
 ETL_SOURCES: Final = CollectionDeclaration(name=SOURCES, validator=validator_of(EtlSource))
+
+# etl.memory: read and written by `_id`, the source's name.
+ETL_MEMORIES: Final = CollectionDeclaration(name=MEMORIES)
 
 ETL_QUARANTINE: Final = CollectionDeclaration(
     name=QUARANTINE,

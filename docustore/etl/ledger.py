@@ -7,7 +7,7 @@ one backfill at a time read a source.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.database import Database, Document
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
+from docustore.etl.memory import MEMORIES
 from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, RunState, Window
 
 _OPEN: Final = [RunState.DUE, RunState.RUNNING]
@@ -36,6 +37,14 @@ class Claim:
     def filter(self) -> Document:
         """Match the run only while this claim is valid."""
         return {"_id": self.run_id, "state": RunState.RUNNING, "fence": self.fence}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Fields that the guards of a run have found, for the run and for its source."""
+
+    run: Mapping[str, Any] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def get_run(run_id: str) -> EtlRun:
@@ -109,25 +118,26 @@ async def commit(
     *,
     watermark: datetime | None,
     is_full: bool = False,
-    run_facts: Mapping[str, Any] | None = None,
-    source_facts: Mapping[str, Any] | None = None,
+    findings: Findings | None = None,
+    memory: Document | None = None,
 ) -> None:
     """Finish a run and move its source's watermark in one transaction.
 
     Args:
         watermark: None keeps the source's watermark (a dry run, or a window given by hand).
         is_full: The run has read everything, so the watermark may also move back. It does not otherwise.
-        run_facts: More fields of the run.
-        source_facts: More fields of the source, set together with its watermark.
+        findings: More fields of the run, and of the source together with its watermark.
+        memory: What the next run of the source may leave out; None keeps what is stored.
 
     Raises:
         LeaseLostError: The claim is no longer valid. Nothing was committed.
     """
+    found = findings or Findings()
 
     async def finish_and_advance(session: AsyncClientSession) -> None:
         stored = None
         if watermark is not None:
-            moved: Document = {"$setOnInsert": {"paused": False}, "$set": dict(source_facts or {})}
+            moved: Document = {"$setOnInsert": {"paused": False}, "$set": dict(found.source)}
             if await _is_watermark_kept(database, claim, session):
                 moved.setdefault("$set" if is_full else "$max", {})["watermark"] = watermark
             source = await database[SOURCES].find_one_and_update(
@@ -138,6 +148,8 @@ async def commit(
                 session=session,
             )
             stored = (source or {}).get("watermark")
+        if memory is not None:
+            await database[MEMORIES].replace_one({"_id": claim.source}, memory, upsert=True, session=session)
         await _finish(
             database,
             claim,
@@ -145,7 +157,7 @@ async def commit(
             checkpoint,
             session=session,
             watermark=stored,
-            facts=run_facts or {},
+            facts=found.run,
         )
 
     async with database.client.start_session() as session:

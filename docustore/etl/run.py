@@ -28,8 +28,9 @@ from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.opening import open_guards
 from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
 from docustore.etl.guards.verification import verify
-from docustore.etl.ledger import Claim
+from docustore.etl.ledger import Claim, Findings
 from docustore.etl.mapping_state import note_mapping
+from docustore.etl.memory import Memory, memory_of, recalled
 from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
 from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
@@ -100,6 +101,7 @@ class _Attempt:
         self._progress = Progress(start, environment.on_progress)
         self._guards = Guards()
         self._is_full_read = False
+        self._memory: Memory | None = None
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
@@ -111,8 +113,8 @@ class _Attempt:
                 self._progress.checkpoint,
                 watermark=next_watermark(window, self._run.options),
                 is_full=self._run.options.full,
-                run_facts=run_facts(self._guards),
-                source_facts=source_facts(self._guards, self._run),
+                memory=self._memory,
+                findings=Findings(run=run_facts(self._guards), source=source_facts(self._guards, self._run)),
             )
             await forget_readings(self._database, self._run, self._guards)
             await note_mapping(
@@ -159,6 +161,7 @@ class _Attempt:
     async def _read_and_store(self) -> Window:
         page_size = self._settings.etl_batch_size
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
+            source.recall(await recalled(self._database, self._claim.source, self._source, self._run.options))
             window = await self._open_window(source)
             self._is_full_read = window.since is None or not source.reads_window
             self._guards = await open_guards(
@@ -174,9 +177,12 @@ class _Attempt:
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             refuse_if_held(self._guards, self._run)
             await self._settle(context)
+            self._is_full_read = self._is_full_read and not source.left_out_known
+            self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         self._check()
-        # Last: a reading that fails its checks says nothing about what it lacks.
-        await end_absent(context, self._run, window)
+        if self._is_full_read:
+            # Last: a reading that fails its checks says nothing about what it lacks.
+            await end_absent(context, self._run, window)
         await verify(self._database, self._claim.source, self._guards)
         if self._guards.diff is not None:
             await save_diff(self._database, self._run, self._guards.diff, now=now_utc())

@@ -10,7 +10,7 @@ from typing import Final
 
 from docustore.etl.classify import BatchPlan, Outcome, UserWrite
 from docustore.etl.guards.hold import Hold, HoldCode
-from docustore.source_limits import ChangeLimits
+from docustore.source_options.limits import ChangeLimits
 from docustore.users.profile import UserStatus
 
 Changes = Counter[str]

@@ -8,7 +8,7 @@ import pytest
 from docustore.etl.classify import BatchPlan, Outcome, UserWrite
 from docustore.etl.guards.brake import Brake, PageHeldError, changes_of
 from docustore.etl.guards.hold import HoldCode
-from docustore.source_limits import ChangeLimits
+from docustore.source_options.limits import ChangeLimits
 
 PAGE = 100
 
