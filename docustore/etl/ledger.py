@@ -39,14 +39,6 @@ class Claim:
         return {"_id": self.run_id, "state": RunState.RUNNING, "fence": self.fence}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """Fields that the guards of a run have found, for the run and for its source."""
-
-    run: Mapping[str, Any] = field(default_factory=dict)
-    source: Mapping[str, Any] = field(default_factory=dict)
-
-
 async def get_run(run_id: str) -> EtlRun:
     """Read a run by the id that the API and the CLI show.
 
@@ -111,35 +103,36 @@ async def save_checkpoint(database: Database, claim: Claim, checkpoint: Checkpoi
     await _update(database, claim, [{"$set": renewed}])
 
 
-async def commit(
-    database: Database,
-    claim: Claim,
-    checkpoint: Checkpoint,
-    *,
-    watermark: datetime | None,
-    is_full: bool = False,
-    findings: Findings | None = None,
-    memory: Document | None = None,
-) -> None:
-    """Finish a run and move its source's watermark in one transaction.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a successful run leaves.
 
-    Args:
-        watermark: None keeps the source's watermark (a dry run, or a window given by hand).
-        is_full: The run has read everything, so the watermark may also move back. It does not otherwise.
-        findings: More fields of the run, and of the source together with its watermark.
-        memory: What the next run of the source may leave out; None keeps what is stored.
+    `watermark` is None if the source keeps its own: in a dry run, or with a window given by hand. `is_full` means
+    that the run has read everything, so the watermark may also move back. `memory` is what the next run of the
+    source may leave out; None keeps what is stored. `run_facts` and `source_facts` are more fields of the run and
+    the source; those of the source are set together with its watermark.
+    """
+
+    watermark: datetime | None
+    is_full: bool = False
+    memory: Document | None = None
+    run_facts: Mapping[str, Any] = field(default_factory=dict)
+    source_facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def commit(database: Database, claim: Claim, checkpoint: Checkpoint, result: RunResult) -> None:
+    """Finish a run and move its source's watermark in one transaction.
 
     Raises:
         LeaseLostError: The claim is no longer valid. Nothing was committed.
     """
-    found = findings or Findings()
 
     async def finish_and_advance(session: AsyncClientSession) -> None:
         stored = None
-        if watermark is not None:
-            moved: Document = {"$setOnInsert": {"paused": False}, "$set": dict(found.source)}
+        if result.watermark is not None:
+            moved: Document = {"$setOnInsert": {"paused": False}, "$set": dict(result.source_facts)}
             if await _is_watermark_kept(database, claim, session):
-                moved.setdefault("$set" if is_full else "$max", {})["watermark"] = watermark
+                moved.setdefault("$set" if result.is_full else "$max", {})["watermark"] = result.watermark
             source = await database[SOURCES].find_one_and_update(
                 {"_id": claim.source},
                 {operator: fields for operator, fields in moved.items() if fields},
@@ -148,8 +141,10 @@ async def commit(
                 session=session,
             )
             stored = (source or {}).get("watermark")
-        if memory is not None:
-            await database[MEMORIES].replace_one({"_id": claim.source}, memory, upsert=True, session=session)
+        if result.memory is not None:
+            await database[MEMORIES].replace_one(
+                {"_id": claim.source}, result.memory, upsert=True, session=session
+            )
         await _finish(
             database,
             claim,
@@ -157,7 +152,7 @@ async def commit(
             checkpoint,
             session=session,
             watermark=stored,
-            facts=found.run,
+            facts=result.run_facts,
         )
 
     async with database.client.start_session() as session:

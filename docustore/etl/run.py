@@ -28,7 +28,7 @@ from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.opening import open_guards
 from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
 from docustore.etl.guards.verification import verify
-from docustore.etl.ledger import Claim, Findings
+from docustore.etl.ledger import Claim
 from docustore.etl.mapping_state import note_mapping
 from docustore.etl.memory import Memory, memory_of, recalled
 from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
@@ -107,15 +107,14 @@ class _Attempt:
         """Do the work and write its result into the ledger."""
         try:
             window = await self._while_leased(self._read_until_stalled())
-            await ledger.commit(
-                self._database,
-                self._claim,
-                self._progress.checkpoint,
+            result = ledger.RunResult(
                 watermark=next_watermark(window, self._run.options),
                 is_full=self._run.options.full,
                 memory=self._memory,
-                findings=Findings(run=run_facts(self._guards), source=source_facts(self._guards, self._run)),
+                run_facts=run_facts(self._guards),
+                source_facts=source_facts(self._guards, self._run),
             )
+            await ledger.commit(self._database, self._claim, self._progress.checkpoint, result)
             await forget_readings(self._database, self._run, self._guards)
             await note_mapping(
                 self._database,
@@ -181,7 +180,7 @@ class _Attempt:
             self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         self._check()
         if self._is_full_read:
-            # Last: a reading that fails its checks says nothing about what it lacks.
+            # Last: a reading that fails its checks, or left out known content, says nothing about what it lacks.
             await end_absent(context, self._run, window)
         await verify(self._database, self._claim.source, self._guards)
         if self._guards.diff is not None:

@@ -1,6 +1,16 @@
 """How much one run of a source may change without a person's approval. Pure."""
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field
+
+
+class NewFields(StrEnum):
+    """What happens when a source sends fields that it did not send before."""
+
+    EVOLVE = "evolve"
+    WARN = "warn"
+    FREEZE = "freeze"
 
 
 class ChangeLimits(BaseModel):

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from docustore.etl.records import ID_NAMES, MODIFIED_NAMES, fields_at
-from docustore.source_options.safety import NewFields
+from docustore.source_options.limits import NewFields
 
 # Of each page. A field that few records have is found when one of them is among these.
 SAMPLED_RECORDS: Final = 20

@@ -56,7 +56,7 @@ async def test_taken_over_claim_commits_nothing(database: Database) -> None:
     fresh, _ = await ledger.claim(database, str(run.id), owner="quick", lease_s=30)
 
     for write in (
-        ledger.commit(database, stale, Checkpoint(), watermark=NOW),
+        ledger.commit(database, stale, Checkpoint(), ledger.RunResult(watermark=NOW)),
         ledger.save_checkpoint(database, stale, Checkpoint(), lease_s=30),
         ledger.fail(database, stale, Checkpoint(), error="late"),
     ):
@@ -64,7 +64,7 @@ async def test_taken_over_claim_commits_nothing(database: Database) -> None:
             await write
 
     assert await database.etl_sources.find_one({"_id": "crm"}) is None
-    await ledger.commit(database, fresh, Checkpoint(), watermark=NOW)
+    await ledger.commit(database, fresh, Checkpoint(), ledger.RunResult(watermark=NOW))
     assert (await ledger.get_run(str(run.id))).state is RunState.SUCCEEDED
 
 
@@ -104,7 +104,7 @@ async def test_cancelled_run_stops_its_worker(environment: RunEnvironment, tmp_p
     await ledger.cancel(database, str(run.id))
 
     with pytest.raises(LeaseLostError):
-        await ledger.commit(database, claim, Checkpoint(), watermark=NOW)
+        await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=NOW))
     with pytest.raises(RunError, match="cancelled"):
         await execute_run(str(run.id), file_source(path), environment)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from docustore.etl.guards.fields import MAX_FIELDS, SAMPLED_RECORDS, FieldWatch, fields_of
-from docustore.source_options.safety import NewFields
+from docustore.source_options.limits import NewFields
 
 KNOWN = ["id", "email"]
 
