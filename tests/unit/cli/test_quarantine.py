@@ -16,8 +16,8 @@ from docustore.etl.selection import Selection
 AT = datetime(2026, 1, 31, 12, 5, tzinfo=UTC)
 ENTRY: dict[str, Any] = {
     "_id": "6b0363a2c8e7e03b5a434154", "source": "crm", "fingerprint": "f", "run_id": "r1",
-    "identity_key": "crm:7", "position": "3", "raw": "{}", "raw_bytes": 2, "state": "ignored", "seen": 1234, "first_seen_at": AT,
-    "last_seen_at": AT, "ignored_at": AT, "ignored_by": "cli:me", "ignored_reason": "left",
+    "identity_key": "crm:7", "position": "3", "raw": "{}", "raw_bytes": 2, "state": "ignored", "seen": 1234,
+    "first_seen_at": AT, "last_seen_at": AT, "ignored_at": AT, "ignored_by": "cli:me", "ignored_reason": "left",
     "errors": [{"pointer": "/email", "code": "email_malformed", "detail": "no [domain]"}],
 }  # fmt: skip
 
