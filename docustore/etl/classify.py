@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from docustore.etl.connected import connected
-from docustore.etl.entries import entry_of, with_rivals
+from docustore.etl.entries import entry_of, has_all_rivals, with_rivals
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
 from docustore.users.identities import (
@@ -185,7 +185,9 @@ class _Planner:
             than_modified_at=known["modified_at"],
             than_values=known["values"],
         ):
-            if record.is_time_observed and record.modified_at == known["modified_at"]:
+            is_sibling = record.is_time_observed and record.modified_at == known["modified_at"]
+            # A full list stays as it is. Otherwise every reading would forget one version to remember another.
+            if is_sibling and not has_all_rivals(known):
                 self._put(index, group, with_rivals(known, [*known.get("rivals", ()), record.hash]))
             return Outcome.STALE
         entry = entry_of(record, known.get("deleted_at"))
