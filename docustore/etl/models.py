@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final
 from beanie import Document
 from pydantic import BaseModel, Field
 
+from docustore.etl.unread import Unread
+
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
 QUARANTINE: Final = "etl_quarantine"
@@ -102,6 +104,7 @@ class Checkpoint(BaseModel):
     stamp: datetime | None = None
     counts: Counts = Field(default_factory=Counts)
     quality: dict[str, int] = Field(default_factory=dict)
+    unread: Unread = Field(default_factory=Unread)
 
 
 class EtlRun(Document):

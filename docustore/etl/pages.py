@@ -70,7 +70,11 @@ class Progress:
         if result.outside_window:
             quality[OUTSIDE_WINDOW] += result.outside_window
         self.checkpoint = Checkpoint(
-            position=page.resume, stamp=page.stamp, counts=Counts(**counts), quality=dict(quality)
+            position=page.resume,
+            stamp=page.stamp,
+            counts=Counts(**counts),
+            quality=dict(quality),
+            unread=self.checkpoint.unread.plus(result.sampled, result.unread),
         )
         if self._listener is not None:
             self._listener(self.checkpoint.counts)

@@ -6,9 +6,10 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
+from docustore.etl.unread import Unread
 
 # The fields of a record that are not fields of the run.
-_OWN: Final = {"id", "counts", "quality", "dry_run"}
+_OWN: Final = {"id", "counts", "quality", "unread", "dry_run"}
 
 
 class RunRecord(BaseModel):
@@ -26,6 +27,7 @@ class RunRecord(BaseModel):
         description="number of records by the reason of their quarantine or warning; `outside_window`: records "
         "that the source delivered outside the window given by hand, which do not count as read"
     )
+    unread: Unread = Field(description="keys and columns that nothing reads, found in a sample of the records")
     options: RunOptions
     dry_run: bool = Field(description="nothing was written; `counts` tell what the run would have done")
     created_at: datetime
@@ -49,7 +51,12 @@ def shown_run(run: EtlRun) -> RunRecord:
     progress = run if run.finished_at is not None else run.checkpoint
     same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - _OWN}
     return RunRecord(
-        id=str(run.id), counts=progress.counts, quality=progress.quality, dry_run=run.options.dry_run, **same
+        id=str(run.id),
+        counts=progress.counts,
+        quality=progress.quality,
+        unread=run.checkpoint.unread,
+        dry_run=run.options.dry_run,
+        **same,
     )
 
 
