@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from docustore.etl.mapping.hooks import check_hook
+from docustore.etl.mapping.settings import SourceMap, check_fields
 from docustore.users.fields import REQUIRABLE
 
 # The name is the first part of every identity key (`crm:42`), so it must not contain the separator.
@@ -45,9 +47,11 @@ class SourceSettings(BaseModel):
     encoding: str | None = Field(
         None, description="CSV: such as `cp1252`; UTF-8, UTF-16 and cp1252 are detected if unset"
     )
-    columns: dict[str, str] = Field(
-        default_factory=dict,
-        description='CSV: fields by the names of their columns, `{ "Dienst-Mail" = "email" }`',
+    map: SourceMap = Field(
+        default_factory=dict, description='keys of the source by our fields, `{ email = "E-Mail" }`; see below'
+    )
+    map_hook: str | None = Field(
+        None, description="name of an entry point of the group `docustore.mappings`, which finishes the mapping"
     )
     headers: dict[str, SecretStr] = Field(default_factory=dict, description="HTTP headers, such as Authorization")
     page_size: int = Field(1000, ge=1, le=10_000, description="records requested in one HTTP page")
@@ -62,6 +66,27 @@ class SourceSettings(BaseModel):
                 msg = f"there is no field {name!r}; use {', '.join(REQUIRABLE)}"
                 raise ValueError(msg)
         return required
+
+    @model_validator(mode="before")
+    @classmethod
+    def _map_replaces_columns(cls, given: object) -> object:
+        if isinstance(given, dict) and "columns" in given:
+            msg = """`columns` is now `map`, the other way round: write map = { email = "E-Mail" }"""
+            raise ValueError(msg)
+        return given
+
+    @field_validator("map")
+    @classmethod
+    def _map_fits_fields(cls, given: SourceMap) -> SourceMap:
+        check_fields(given)
+        return given
+
+    @field_validator("map_hook")
+    @classmethod
+    def _hook_is_installed(cls, hook: str | None) -> str | None:
+        if hook is not None:
+            check_hook(hook)
+        return hook
 
     @field_validator("delimiter")
     @classmethod

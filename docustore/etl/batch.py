@@ -67,7 +67,7 @@ async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> Ba
         warnings=Counter(warning for record in records for warning in record.warnings),
         outside_window=sorted_page.outside_window,
         sampled=len(sample),
-        unread=unread_names(sample),
+        unread=unread_names(sample, context.rules.mapping),
     )
 
 

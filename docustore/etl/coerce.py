@@ -129,6 +129,9 @@ def _labels(value: object) -> list[str]:
 
 
 def _time(value: object) -> datetime | None:
+    if isinstance(value, datetime):
+        # A mapping has read it.
+        return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _from_epoch(value)
     if not isinstance(value, str):

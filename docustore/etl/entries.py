@@ -21,6 +21,8 @@ def entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
         "hash": record.hash,
         "values": record.values,
     }
+    if record.mapping:
+        entry["mapping"] = record.mapping
     if ended is not None and ended >= record.modified_at:
         entry["deleted_at"] = ended
     return entry
@@ -29,6 +31,15 @@ def entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
 def has_all_rivals(identity: Mapping[str, Any]) -> bool:
     """Tell whether an identity remembers as many replaced versions as it can."""
     return len(identity.get("rivals", ())) >= MAX_RIVALS
+
+
+def of_mapping(entry: IdentityEntry, mapping: str) -> IdentityEntry:
+    """Copy an entry, with the digest of the mapping that has read it last."""
+    copy = entry.copy()
+    copy.pop("mapping", None)
+    if mapping:
+        copy["mapping"] = mapping
+    return copy
 
 
 def with_rivals(winner: IdentityEntry, losers: Sequence[str]) -> IdentityEntry:

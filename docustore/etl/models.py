@@ -152,6 +152,8 @@ class EtlSource(Document):
     triggers: int = 0
     # What the name stands for, if it was given by an address and not by the settings.
     addresses: list[str] = Field(default_factory=list)
+    # The digest of the mapping of the last full read; empty without a mapping.
+    mapping: str = ""
 
     class Settings:
         """Beanie's own settings."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from docustore.etl.coerce import identifier_or_none, time_or_none
+from docustore.etl.mapping.mapping import RecordMapping
 from docustore.etl.records import ID_NAMES, MODIFIED_NAMES, RecordRejectedError, parse_object
 from docustore.etl.times import to_utc_ms
 from docustore.users.email import EmailMalformedError, normalise_email
@@ -25,15 +26,20 @@ class Recognised:
     modified_at: datetime | None = None
 
 
-def recognise(raw: bytes, *, source: str) -> Recognised:
+def recognise(raw: bytes, *, source: str, mapping: RecordMapping | None = None) -> Recognised:
     """Read the identity and the time of a record, even if other fields are invalid.
 
     A record without an id has its e-mail address as the id, as in `docustore.etl.transform`.
+
+    Args:
+        mapping: It gives the record our names. None if the source uses them.
     """
     try:
         record = parse_object(raw)
     except RecordRejectedError:
         return Recognised()
+    if mapping is not None:
+        record = mapping.apply(record).record
     external_id = _id_of(record)
     return Recognised(
         identity_key=None if external_id is None else identity_key(source, external_id),

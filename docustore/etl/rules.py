@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from docustore.config import Settings
+from docustore.etl.mapping.prepare import mapping_of
 from docustore.etl.transform import RecordRules
 from docustore.source_settings import SourceSettings
 
@@ -16,4 +17,5 @@ def record_rules(name: str, source: SourceSettings, settings: Settings, *, obser
         observed_at=observed_at,
         latest=max(observed_at, datetime.now(UTC)) + max_ahead,
         max_record_bytes=settings.etl_max_record_bytes,
+        mapping=mapping_of(name, source),
     )

@@ -22,6 +22,7 @@ from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
+from docustore.etl.mapping_state import note_mapping
 from docustore.etl.models import SOURCES, EtlRun, Window
 from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
@@ -88,6 +89,7 @@ class _Attempt:
         self._database = environment.database
         self._settings = environment.settings
         self._progress = Progress(run.checkpoint, environment.on_progress)
+        self._is_full_read = False
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
@@ -96,6 +98,13 @@ class _Attempt:
             watermark = next_watermark(window, self._run.options)
             checkpoint, is_full = self._progress.checkpoint, self._run.options.full
             await ledger.commit(self._database, self._claim, checkpoint, watermark=watermark, is_full=is_full)
+            await note_mapping(
+                self._database,
+                self._claim.source,
+                self._source,
+                options=self._run.options,
+                is_whole_reading=self._is_full_read and self._run.fence == 1,
+            )
         except LeaseLostError:
             await ledger.count_cancelled(self._database, self._claim, self._progress.checkpoint)
             raise
@@ -139,10 +148,10 @@ class _Attempt:
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             await self._settle(context)
-            is_full_read = window.since is None or not source.reads_window
+            self._is_full_read = window.since is None or not source.reads_window
         counts = self._progress.checkpoint.counts
         budget_pct = self._settings.etl_quarantine_budget_pct
-        check_counts(counts, is_full_read=is_full_read, budget_pct=budget_pct)
+        check_counts(counts, is_full_read=self._is_full_read, budget_pct=budget_pct)
         return window
 
     async def _settle(self, context: RunContext) -> None:

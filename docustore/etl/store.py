@@ -11,7 +11,7 @@ finds the other. An identity keeps its end when it moves to another user (`move.
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -25,6 +25,7 @@ from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
 from docustore.etl.context import RunContext
 from docustore.etl.models import TOMBSTONES
 from docustore.etl.operations import USERS
+from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord
 from docustore.etl.unwritten import Unwritten
 from docustore.etl.write import write_plan
@@ -43,6 +44,7 @@ _VERSIONS: Final = {
     "identities.modified_at": 1,
     "identities.deleted_at": 1,
     "identities.rivals": 1,
+    "identities.mapping": 1,
 }
 # What `Stamps` reads beside these.
 _WRITES: Final = {"version": 1, "updated_at": 1, "updated_by": 1}
@@ -181,7 +183,7 @@ class _Batch:
         ]
 
     async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> Unwritten:
-        await _save_tombstones(self._database, plan.tombstones)
+        await _save_tombstones(self._database, plan.tombstones, mapping=batch[0].mapping)
         unwritten = await write_plan(self._database, plan, source=self._context.rules.source, now=self._now)
         # The next round looks for their identities again: one may have arrived before its end was saved.
         unwritten.unsure |= {index for index, record in enumerate(batch) if record.key in plan.tombstones}
@@ -190,14 +192,14 @@ class _Batch:
     async def _end_arrivals(self) -> None:
         """End identities whose ends were saved after this batch looked for ends."""
         arrived = [
-            record.key
+            record
             for index, record in enumerate(self._records)
             # An interrupted attempt may have written a record and not re-checked it.
             if record.values is not None and (self._outcomes[index] in ARRIVALS or self._context.may_be_written)
         ]
         late = await _find_tombstones(self._database, arrived)
         if late:
-            endings = [_ending(key, ended_at) for key, ended_at in late.items()]
+            endings = [_ending(key, *end) for key, end in late.items()]
             if Outcome.QUARANTINED in await store_records(endings, self._context, now=self._now):
                 raise RecordsBusyError
 
@@ -219,29 +221,30 @@ async def _plan_round(database: Database, records: Sequence[UserRecord]) -> Batc
         async for user in database[USERS].find(by_email, _FOR_PLANNING):
             users[user["_id"]] = user
     known = {identity["key"] for user in users.values() for identity in user.get("identities") or ()}
-    tombstones = await _find_tombstones(database, [key for key in keys if key not in known])
-    return plan_batch(records, users.values(), tombstones)
+    ends = await _find_tombstones(database, [record for record in records if record.key not in known])
+    return plan_batch(records, users.values(), {key: ended_at for key, (ended_at, _) in ends.items()})
 
 
-async def _find_tombstones(database: Database, keys: Iterable[str]) -> dict[str, datetime]:
-    """Read when identities ended, by key; those without a tombstone are absent."""
-    wanted = list(keys)
+async def _find_tombstones(database: Database, records: Sequence[UserRecord]) -> dict[str, tuple[datetime, str]]:
+    """Read when identities ended, by key; other identities are absent."""
     # Most stores have no tombstone. Asking for a thousand keys costs several times this question.
-    if not wanted or await database[TOMBSTONES].find_one({}, {"_id": 1}) is None:
+    if not records or await database[TOMBSTONES].find_one({}, {"_id": 1}) is None:
         return {}
-    return {row["_id"]: row["ended_at"] async for row in database[TOMBSTONES].find({"_id": {"$in": wanted}})}
+    which = {"_id": {"$in": [record.key for record in records]}}
+    return counting_ends(records, [row async for row in database[TOMBSTONES].find(which)])
 
 
-async def _save_tombstones(database: Database, tombstones: Mapping[str, datetime]) -> None:
+async def _save_tombstones(database: Database, tombstones: Mapping[str, datetime], *, mapping: str) -> None:
     """Save when identities ended, by key; of several ends the last counts."""
     if not tombstones:
         return
+    stamp = {"$set": {"mapping": mapping}} if mapping else {"$unset": {"mapping": 1}}
     operations = [
-        UpdateOne({"_id": key}, {"$max": {"ended_at": ended_at}}, upsert=True)
+        UpdateOne({"_id": key}, {"$max": {"ended_at": ended_at}, **stamp}, upsert=True)
         for key, ended_at in tombstones.items()
     ]
     await database[TOMBSTONES].bulk_write(operations, ordered=False)
 
 
-def _ending(key: str, ended_at: datetime) -> UserRecord:
-    return UserRecord(key=key, modified_at=ended_at, hash="", values=None, is_time_observed=False)
+def _ending(key: str, ended_at: datetime, mapping: str) -> UserRecord:
+    return UserRecord(key=key, modified_at=ended_at, hash="", values=None, is_time_observed=False, mapping=mapping)

@@ -1,23 +1,28 @@
 """List the keys and columns of a source that nothing reads. Pure.
 
-Only a sample of the records is looked at: the first ones of every page. A key that few records have may be missed.
+Only a sample of the records is looked at: the first ones of every page. A key that few records have may be missed;
+a column of a table is not. Nothing is listed for a source with a hook, which may read any key.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from pydantic import BaseModel, Field
 
-from docustore.etl.records import ID_NAMES, MODIFIED_NAMES, fields_at
+from docustore.etl.mapping.mapping import RecordMapping
+from docustore.etl.records import WirePreferences, WireProfile, WireRecord
+from docustore.users.fields import leaf
 
 SAMPLED_OF_FIRST_PAGE: Final = 200
 SAMPLED_OF_A_PAGE: Final = 20
 # A record whose keys are data, such as dates, must not fill the document of its run.
 MAX_NAMES: Final = 50
 MAX_NAME_CHARS: Final = 100
-_PARTS: Final = ("profile", "preferences")
+_RECORD_KEYS: Final = frozenset(WireRecord.__struct_fields__)
+_PROFILE_KEYS: Final = frozenset(WireProfile.__struct_fields__)
+_PREFERENCE_KEYS: Final = frozenset(WirePreferences.__struct_fields__)
 _decoder: Final = msgspec.json.Decoder()
 
 
@@ -49,13 +54,10 @@ def sample_of(records: Sequence[bytes], *, is_first_page: bool) -> Sequence[byte
     return records[: SAMPLED_OF_FIRST_PAGE if is_first_page else SAMPLED_OF_A_PAGE]
 
 
-def unread_names(sample: Sequence[bytes], *, mapped: Collection[str] = ()) -> Counter[str]:
-    """Count the keys that nothing reads.
+def unread_names(sample: Sequence[bytes], mapping: RecordMapping | None) -> Counter[str]:
+    """Count the records that have a key which nothing reads.
 
-    A key without a value counts zero times: it is a column of a table.
-
-    Args:
-        mapped: Keys that the mapping of the source reads, beside the declared names.
+    An empty column of a table is listed with zero records.
     """
     found: Counter[str] = Counter()
     for raw in sample:
@@ -64,34 +66,25 @@ def unread_names(sample: Sequence[bytes], *, mapped: Collection[str] = ()) -> Co
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         if isinstance(record, dict):
-            for name, value in _names(record, _PARTS):
-                if name not in _READ and name.partition(".")[0] not in mapped:
-                    found[name[:MAX_NAME_CHARS]] += value not in (None, "", [], {})
+            for name in unread_keys(record, mapping):
+                found[name[:MAX_NAME_CHARS]] += leaf(record, tuple(name.split("."))) not in (None, "", [], {})
     return found
 
 
-def _names(record: Mapping[str, Any], parts: Sequence[str], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in record.items():
-        if parts and name == parts[0] and isinstance(value, dict):
-            yield from _names(value, parts[1:], f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+def unread_keys(record: Mapping[str, Any], mapping: RecordMapping | None) -> list[str]:
+    """List the keys of a record that nothing reads.
 
-
-def _names_at(*path: str) -> frozenset[str]:
-    return frozenset(name for field in fields_at(*path) for name in field.wire_names)
-
-
-_PREFERENCES: Final = _names_at("profile", "preferences")
-_READ: Final = frozenset(
-    (
-        *ID_NAMES,
-        *MODIFIED_NAMES,
-        "deleted",
-        "profile",
-        *_names_at(),
-        "profile.preferences",
-        *(f"profile.{name}" for name in (*_names_at("profile"), *_PREFERENCES)),
-        *(f"profile.preferences.{name}" for name in _PREFERENCES),
-    )
-)
+    A hook may read any key, so none is listed for a source with a hook.
+    """
+    if mapping is not None and mapping.has_hook:
+        return []
+    replaced = mapping.replaced if mapping is not None else frozenset()
+    read = mapping.keys if mapping is not None else frozenset()
+    unread = [key for key in record if key not in read and (key not in _RECORD_KEYS or key in replaced)]
+    profile = record.get("profile")
+    if isinstance(profile, Mapping) and "profile" not in read:
+        unread += [f"profile.{key}" for key in profile if key not in _PROFILE_KEYS or key in replaced]
+        preferences = profile.get("preferences")
+        if isinstance(preferences, Mapping):
+            unread += [f"profile.preferences.{key}" for key in preferences if key not in _PREFERENCE_KEYS]
+    return unread

@@ -46,9 +46,9 @@ async def test_unread_keys_are_listed(run_source: Run, tmp_path: Path) -> None:
 async def test_bad_row_is_quarantined_with_its_line(database: Database, run_source: Run, tmp_path: Path) -> None:
     path = tmp_path / "UP.CSV"
     path.write_text("E-Mail;Vorname;Last Name\na@x.org;Ada;May\nb@x.org;Bob;Lee;Jr\n")
-    columns = {"Vorname": "first_name"}
+    names = {"first_name": "Vorname"}
 
-    run = await run_source(file_source(path, columns=columns))
+    run = await run_source(file_source(path, map=names))
 
     kept = await database.etl_quarantine.find_one({})
     assert (run.state, run.counts.inserted, run.quality) == (RunState.SUCCEEDED, 1, {"/ field_count": 1})

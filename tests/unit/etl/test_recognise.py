@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from docustore.etl.mapping.mapping import RecordMapping
+from docustore.etl.mapping.settings import FieldMap
 from docustore.etl.recognise import recognise
 from docustore.etl.records import RecordRejectedError
 from docustore.etl.transform import to_user_record
@@ -57,3 +59,10 @@ def test_rejected_record_says_who_it_is() -> None:
         to_user_record(b'{"id": 7, "email": "nobody", "modified_at": "2026-01-01T00:00:00Z"}', RULES)
 
     assert (rejected.value.identity_key, rejected.value.modified_at) == ("crm:7", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_identity_is_read_through_the_mapping() -> None:
+    fields = {"id": FieldMap(source=("Personalnummer",)), "email": FieldMap(source=("Mail",))}
+    raw = json.dumps({"Personalnummer": 7, "Mail": "not an address", "id": "not this one"}).encode()
+
+    assert recognise(raw, source="hr", mapping=RecordMapping(fields)).identity_key == "hr:7"

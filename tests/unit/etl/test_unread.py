@@ -5,12 +5,16 @@ from typing import Any
 
 import pytest
 
+from docustore.etl.mapping.mapping import RecordMapping
+from docustore.etl.mapping.prepare import mapping_of
+from docustore.etl.sources.csv_columns import record_of
 from docustore.etl.unread import MAX_NAMES, Unread, sample_of, unread_names
+from docustore.source_settings import SourceSettings
 from docustore.users.fields import FIELDS
 
 
-def names(*records: Any, mapped: tuple[str, ...] = ()) -> dict[str, int]:
-    return dict(unread_names([json.dumps(record).encode() for record in records], mapped=mapped))
+def names(*records: Any, mapping: RecordMapping | None = None) -> dict[str, int]:
+    return dict(unread_names([json.dumps(record).encode() for record in records], mapping))
 
 
 @pytest.mark.parametrize(
@@ -44,11 +48,22 @@ def test_every_declared_name_is_read() -> None:
 
 
 def test_mapped_key_is_read() -> None:
-    assert names({"Name": {"Family": "x"}, "Phone": 1}, mapped=("Name",)) == {"Phone": 1}
+    """The default key of a mapped field is not."""
+    source = SourceSettings(kind="file", url="x", map={"last_name": "Name.Family"})
+
+    found = names({"Name": {"Family": "x"}, "Phone": 1, "lastName": "y"}, mapping=mapping_of("hr", source))
+
+    assert found == {"Phone": 1, "lastName": 1}
+
+
+def test_empty_column_is_listed() -> None:
+    record = record_of(("id", "email", "Phone"))(("1", "", ""))
+
+    assert names(record) == {"Phone": 0}
 
 
 def test_broken_record_has_no_keys() -> None:
-    assert unread_names([b"{", b"\xff", b"{}"]) == {}
+    assert unread_names([b"{", b"\xff", b"{}"], None) == {}
 
 
 @pytest.mark.parametrize(("is_first_page", "expected"), [(True, 200), (False, 20)])
