@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from docustore.cli.etl_guard_rows import guard_rows
 from docustore.etl.models import Counts, EtlRun
 
 OUTCOMES: Final = ("read", "inserted", "updated", "unchanged", "stale", "quarantined", "deactivated", "warnings")
@@ -38,6 +39,8 @@ def run_table(run: EtlRun) -> Table:
     if unread := run.checkpoint.unread.names:
         names = ", ".join(f"{each.name} ({each.records:,})" for each in unread)
         table.add_row("not read", Text(f"{names}; in a sample of {run.checkpoint.unread.sampled:,} records"))
+    for label, text in guard_rows(run):
+        table.add_row(label, text)
     if run.attempts > 1:
         table.add_row("attempts", str(run.attempts))
     return table

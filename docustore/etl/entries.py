@@ -33,6 +33,14 @@ def has_all_rivals(identity: Mapping[str, Any]) -> bool:
     return len(identity.get("rivals", ())) >= MAX_RIVALS
 
 
+def present(entry: IdentityEntry) -> IdentityEntry:
+    """Return an entry without the end that was concluded from its absence."""
+    copy = entry.copy()
+    if copy.pop("absent", False):
+        copy.pop("deleted_at", None)
+    return copy
+
+
 def of_mapping(entry: IdentityEntry, mapping: str) -> IdentityEntry:
     """Copy an entry, with the digest of the mapping that has read it last."""
     copy = entry.copy()

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docustore.cli.main import COMMANDS
 from docustore.config import Settings
-from docustore.source_settings import SourceSettings
+from docustore.source_settings import SourceSettings, kinds_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -32,10 +33,24 @@ def rendered(default: Any) -> str:
 
 def row(name: str, field: FieldInfo) -> str:
     default = "required" if field.is_required() else f"`{rendered(field.get_default(call_default_factory=True))}`"
-    return f"| `{name}` | {default} | {field.description}"
+    kinds = ", ".join(f"`{kind}`" for kind in sorted(kinds_of(name)))
+    return f"| `{name}` | {default} | {kinds + ': ' if kinds else ''}{field.description}"
 
 
-@pytest.mark.parametrize(("name", "field"), [*VARIABLES.items(), *SourceSettings.model_fields.items()])
+NESTED = {
+    f"{table}.{name}": nested
+    for table, field in SourceSettings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    for name, nested in field.annotation.model_fields.items()
+}
+PLAIN = {
+    name: field
+    for name, field in SourceSettings.model_fields.items()
+    if not any(nested.startswith(f"{name}.") for nested in NESTED)
+}
+
+
+@pytest.mark.parametrize(("name", "field"), [*VARIABLES.items(), *PLAIN.items(), *NESTED.items()])
 def test_every_setting_has_its_row(name: str, field: FieldInfo) -> None:
     assert field.description
     assert row(name, field) in README
