@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from docustore.etl.guards.hold import Approval, Hold, SourceHold
 from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
 from docustore.etl.guards.verified import Verification
+from docustore.etl.unread import Unread
 
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
@@ -175,6 +176,7 @@ class Checkpoint(BaseModel):
     counts: Counts = Field(default_factory=Counts)
     quality: dict[str, int] = Field(default_factory=dict)
     progress: RunProgress | None = None
+    unread: Unread = Field(default_factory=Unread)
 
 
 class EtlRun(Document):

@@ -142,5 +142,3 @@ async def _initiate(replica_set: ReplicaSet) -> None:
     async with client:
         await client.admin.command("replSetInitiate", {"_id": SET, "members": hosts, "settings": settings})
     await until(replica_set.primary, what="the first primary")
-
-

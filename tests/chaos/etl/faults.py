@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from docustore.config import Settings
 from tests.chaos.programs import Program, program
@@ -98,5 +97,3 @@ class Faults:
 
     async def _outage(self) -> None:
         await asyncio.sleep(self.random.uniform(0, LONGEST_OUTAGE_S))
-
-

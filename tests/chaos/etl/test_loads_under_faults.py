@@ -170,7 +170,9 @@ async def test_faults_change_nothing(servers: Servers, tmp_path: Path) -> None:
             await apply_indexes(database)
             settings = with_sources(calm.model_copy(update={"mongodb_database": "faulty"}), systems)
             processes = [
-                KeptRunning(*command, settings=settings, log=tmp_path / f"{name}.log", environment=variables(settings))
+                KeptRunning(
+                    *command, settings=settings, log=tmp_path / f"{name}.log", environment=variables(settings)
+                )
                 for name, command in (("worker1", WORKER), ("worker2", WORKER), ("listener", LISTENER))
             ]
             faults = Faults(
@@ -212,7 +214,9 @@ async def test_faults_change_nothing(servers: Servers, tmp_path: Path) -> None:
 
 
 def variables(settings: Settings) -> dict[str, str]:
-    sources = {name: source.model_dump(mode="json", exclude_unset=True) for name, source in settings.sources.items()}
+    sources = {
+        name: source.model_dump(mode="json", exclude_unset=True) for name, source in settings.sources.items()
+    }
     return {
         "DOCUSTORE_SOURCES": json.dumps(sources),
         "DOCUSTORE_ETL_BATCH_SIZE": str(settings.etl_batch_size),
