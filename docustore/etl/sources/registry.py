@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from docustore.config import configuration_error
 from docustore.errors import ConfigurationError
-from docustore.etl.sources.file import FileSource
+from docustore.etl.sources.files import FilesSource
 from docustore.etl.sources.http import HttpSource
 from docustore.etl.sources.mongodb import MongodbSource
 from docustore.etl.sources.scim import ScimSource
@@ -19,7 +19,7 @@ from docustore.source_settings import SourceSettings
 
 # Every kind has a contract test: tests/integration/etl/test_source_contract.py.
 SOURCES: Final[Mapping[SourceKind, type[Source]]] = {
-    SourceKind.FILE: FileSource,
+    SourceKind.FILE: FilesSource,
     SourceKind.HTTP: HttpSource,
     SourceKind.MONGODB: MongodbSource,
     SourceKind.SCIM: ScimSource,
