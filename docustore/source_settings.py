@@ -10,6 +10,8 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, Field, field_validator, model_validator
 
+from docustore.etl.mapping.hooks import check_hook
+from docustore.etl.mapping.settings import SourceMap, check_fields
 from docustore.source_options.address import address_problem
 from docustore.source_options.file import FileOptions
 from docustore.source_options.http import HttpOptions
@@ -39,6 +41,12 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, StoredOptions, Sq
         ("email", "first_name", "last_name"),
         description="fields that a record must contain; others may be missing",
     )
+    map: SourceMap = Field(
+        default_factory=dict, description='keys of the source by our fields, `{ email = "E-Mail" }`; see below'
+    )
+    map_hook: str | None = Field(
+        None, description="name of an entry point of the group `docustore.mappings`, which finishes the mapping"
+    )
 
     @field_validator("required")
     @classmethod
@@ -48,6 +56,27 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, StoredOptions, Sq
                 msg = f"there is no field {name!r}; use {', '.join(REQUIRABLE)}"
                 raise ValueError(msg)
         return required
+
+    @model_validator(mode="before")
+    @classmethod
+    def _map_replaces_columns(cls, given: object) -> object:
+        if isinstance(given, dict) and "columns" in given:
+            msg = """`columns` is now `map`, the other way round: write map = { email = "E-Mail" }"""
+            raise ValueError(msg)
+        return given
+
+    @field_validator("map")
+    @classmethod
+    def _map_fits_fields(cls, given: SourceMap) -> SourceMap:
+        check_fields(given)
+        return given
+
+    @field_validator("map_hook")
+    @classmethod
+    def _hook_is_installed(cls, hook: str | None) -> str | None:
+        if hook is not None:
+            check_hook(hook)
+        return hook
 
     @model_validator(mode="after")
     def _url_fits_kind(self) -> Self:

@@ -13,6 +13,7 @@ from docustore.cli.checks.changes import changes_findings
 from docustore.cli.checks.finding import Finding, FindingStatus, failed, ok
 from docustore.cli.checks.indexes import indexes_finding
 from docustore.cli.checks.machine import data_folder, free_disk, python_version, server_binaries
+from docustore.cli.checks.mappings import mapping_findings
 from docustore.cli.checks.migrations import migrations_finding
 from docustore.cli.checks.mongodb import mongodb_findings
 from docustore.cli.checks.valkey import valkey_findings
@@ -71,6 +72,8 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
         yield await indexes_finding(settings, are_servers_embedded=are_embedded)
         yield await migrations_finding(settings, are_servers_embedded=are_embedded)
         for finding in await changes_findings(settings):
+            yield finding
+        for finding in await mapping_findings(settings):
             yield finding
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
-from typing import Final
 
 import click
 from rich.console import Group, RenderableType
@@ -12,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.etl_preview import preview_command
+from docustore.cli.etl_source import given_source
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
@@ -20,8 +21,9 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
-from docustore.errors import ConfigurationError, SourceBusyError
+from docustore.errors import SourceBusyError
 from docustore.etl import ledger
+from docustore.etl.mapping_state import changed_mapping
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.preconditions import has_unique_indexes, require_unique_indexes
 from docustore.etl.queries import RunQuery, list_runs
@@ -29,13 +31,10 @@ from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.run_record import run_record
 from docustore.etl.schedule import create_run
 from docustore.etl.source_names import remember_address, require_own_name
-from docustore.etl.sources.registry import source_by_address
 from docustore.gc_tuning import tune_gc
 from docustore.migrations.precondition import require_known_store
-from docustore.source_settings import SOURCE_NAME, SourceSettings
+from docustore.source_settings import SourceSettings
 from indexes.deploy_step import applied
-
-DEFAULT_REQUIRED: Final = ("email", "first_name", "last_name")
 
 
 class UtcTime(click.ParamType[datetime]):
@@ -87,7 +86,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
         raise click.BadParameter("the window ends before it starts", param_hint="--until")
     tune_gc()
     settings = invocation.settings()
-    source_name, source_settings, default_name = _source(settings, source, required=required, name=name)
+    source_name, source_settings, default_name = given_source(settings, source, required=required, name=name)
     is_named_by_address = default_name is not None and name is None
     if is_named_by_address and not invocation.as_json:
         click.echo(f"Source name: {source_name} (pass --as NAME for another one)", err=True)
@@ -110,6 +109,8 @@ async def run(  # noqa: PLR0913  # one parameter per option
                 on_progress=on_progress,
             )
             finished = await _executed(str(entered.id), source_settings, environment)
+        if (advice := await changed_mapping(database, source_name, source_settings)) is not None:
+            click.echo(f"Notice: {advice}", err=True)
         # Later than the run: a mistyped address must not take the name.
         if default_name is not None and finished.counts.read and not dry_run:
             await remember_address(database, source_name, source_settings, default_name=default_name)
@@ -148,31 +149,8 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel):
+for _command in (run, runs, show, cancel, preview_command):
     etl.add_command(_command)
-
-
-def _source(
-    settings: Settings, given: str, *, required: tuple[str, ...], name: str | None
-) -> tuple[str, SourceSettings, str | None]:
-    """Return the name, the settings, and the name that the address alone gives."""
-    if given in settings.sources:
-        if required or name:
-            raise ConfigurationError(
-                setting=f"sources.{given}",
-                problem="--required and --as are for paths and addresses; change the settings instead",
-            )
-        return given, settings.sources[given], None
-    if "://" not in given and "/" not in given and "." not in given:
-        known = ", ".join(sorted(settings.sources)) or "none"
-        raise ConfigurationError(
-            setting=f"sources.{given}",
-            problem=f"not configured (configured: {known}); or give a path or an address",
-        )
-    default_name, source = source_by_address(given, required=required or DEFAULT_REQUIRED)
-    if name is not None and (not SOURCE_NAME.fullmatch(name) or name == "local"):
-        raise ConfigurationError(setting="--as", problem="use a-z, 0-9, - and _, and not `local`")
-    return name or default_name, source, default_name
 
 
 async def _executed(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:

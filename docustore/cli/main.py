@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "worker": "docustore.cli.processes:worker",
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
+    "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",

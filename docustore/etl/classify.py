@@ -13,7 +13,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from docustore.etl.connected import connected
-from docustore.etl.entries import entry_of, with_rivals
+from docustore.etl.entries import entry_of, of_mapping, with_rivals
+from docustore.etl.remapped import is_end_of_other_mapping, is_replaced, is_revived
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
 from docustore.users.identities import (
@@ -86,6 +87,8 @@ class _Group:
     identities: dict[str, IdentityEntry]
     email: str
     records: set[int] = field(default_factory=set)
+    # The record that made the user.
+    made_by: int | None = None
 
     @property
     def is_deleted(self) -> bool:
@@ -107,6 +110,8 @@ def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
     if record.is_time_observed and record.hash in identity.get("rivals", ()):
         return True
     stored: str = identity["hash"]
+    if is_revived(record, identity):
+        return False
     return stored == record.hash or (record.values is not None and hash_version(stored) > HASH_VERSION)
 
 
@@ -136,6 +141,10 @@ class _Planner:
 
     def plan(self, records: Sequence[UserRecord]) -> BatchPlan:
         outcomes = [self._apply(index, record) for index, record in enumerate(records)]
+        for group in self._touched.values() if self._has_moves else ():
+            # The record made a user that another record of the batch merged away.
+            if group.made_by is not None and not group.identities and outcomes[group.made_by] is Outcome.INSERTED:
+                outcomes[group.made_by] = Outcome.UPDATED
         apart, together = self._separated()
         return BatchPlan(
             writes=_writes_of(apart),
@@ -167,7 +176,7 @@ class _Planner:
         known = group.identities[record.key]
         if is_known(record, known):
             return Outcome.UNCHANGED
-        if not is_newer_version(
+        if not is_replaced(record, known) and not is_newer_version(
             record.modified_at,
             record.values,
             than_modified_at=known["modified_at"],
@@ -176,7 +185,7 @@ class _Planner:
             if record.is_time_observed and record.modified_at == known["modified_at"]:
                 self._put(index, group, with_rivals(known, [*known.get("rivals", ()), record.hash]))
             return Outcome.STALE
-        entry = entry_of(record, known.get("deleted_at"))
+        entry = entry_of(record, None if is_revived(record, known) else known.get("deleted_at"))
         if record.is_time_observed:
             entry = with_rivals(entry, [*known.get("rivals", ()), known["hash"]])
         self._replace(index, group, entry, known)
@@ -195,10 +204,13 @@ class _Planner:
         known = group.identities[record.key]
         last = max(known["modified_at"], known.get("deleted_at", known["modified_at"]))
         if is_ended(known) and (record.modified_at == last or record.is_time_observed):
+            if is_end_of_other_mapping(record, known):
+                # Otherwise a record of the same time would revive the identity.
+                self._put(index, group, of_mapping(known, record.mapping))
             return Outcome.UNCHANGED
         if record.modified_at < last:
             return Outcome.STALE
-        entry = known.copy()
+        entry = of_mapping(known, record.mapping)
         entry["deleted_at"] = record.modified_at
         self._put(index, group, entry)
         return Outcome.DEACTIVATED
@@ -209,7 +221,7 @@ class _Planner:
         if holder is not None:
             self._put(index, holder, entry)
             return Outcome.UPDATED
-        group = _Group(None, {entry["key"]: entry}, email, {index})
+        group = _Group(None, {entry["key"]: entry}, email, {index}, made_by=index)
         self._add(group)
         self._touched[id(group)] = group
         return Outcome.INSERTED

@@ -21,9 +21,20 @@ def entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
         "hash": record.hash,
         "values": record.values,
     }
+    if record.mapping:
+        entry["mapping"] = record.mapping
     if ended is not None and ended >= record.modified_at:
         entry["deleted_at"] = ended
     return entry
+
+
+def of_mapping(entry: IdentityEntry, mapping: str) -> IdentityEntry:
+    """Copy an entry, with the digest of the mapping that has read it last."""
+    copy = entry.copy()
+    copy.pop("mapping", None)
+    if mapping:
+        copy["mapping"] = mapping
+    return copy
 
 
 def with_rivals(winner: IdentityEntry, losers: Sequence[str]) -> IdentityEntry:

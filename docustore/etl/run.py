@@ -22,13 +22,16 @@ from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
+from docustore.etl.mapping_state import note_mapping
 from docustore.etl.memory import Memory, memory_of, recalled
 from docustore.etl.models import SOURCES, EtlRun, Window
+from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
+from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
+from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
-from docustore.etl.transform import RecordRules
 from docustore.etl.window import check_clock, choose_window, next_watermark
 from docustore.source_settings import SourceSettings
 from docustore.transient import is_transient, unavailability
@@ -71,7 +74,8 @@ async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvir
     await _Attempt(claim, run, source, environment).finish()
     run = await ledger.get_run(run_id)
     if run.finished_at is not None:
-        log.info("etl.run_finished", run_id=run_id, source=run.source, state=run.state, **run.counts.model_dump())
+        facts = {"source": run.source, "state": run.state, "dry_run": run.options.dry_run}
+        log.info("etl.run_finished", run_id=run_id, **facts, **run.counts.model_dump())
     return run
 
 
@@ -87,6 +91,7 @@ class _Attempt:
         self._settings = environment.settings
         self._progress = Progress(run.checkpoint, environment.on_progress)
         self._memory: Memory | None = None
+        self._is_full_read = False
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
@@ -102,7 +107,15 @@ class _Attempt:
                 is_full=is_full,
                 memory=self._memory,
             )
+            await note_mapping(
+                self._database,
+                self._claim.source,
+                self._source,
+                options=self._run.options,
+                is_whole_reading=self._is_full_read and self._run.fence == 1,
+            )
         except LeaseLostError:
+            await ledger.count_cancelled(self._database, self._claim, self._progress.checkpoint)
             raise
         except RetryableError as exc:
             await self._put_off(exc)
@@ -145,19 +158,20 @@ class _Attempt:
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             await self._settle(context)
-            is_full_read = (window.since is None or not source.reads_window) and not source.left_out_known
+            self._is_full_read = (window.since is None or not source.reads_window) and not source.left_out_known
             self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         counts = self._progress.checkpoint.counts
         budget_pct = self._settings.etl_quarantine_budget_pct
-        check_counts(counts, is_full_read=is_full_read, budget_pct=budget_pct)
+        check_counts(counts, is_full_read=self._is_full_read, budget_pct=budget_pct)
         return window
 
     async def _settle(self, context: RunContext) -> None:
         """Store the records without times that only the whole reading could decide."""
         settled = context.observed.settled()
         # A resumed run has not seen the pages before its checkpoint. The next run decides.
-        if settled and self._run.attempts == 1 and not self._run.options.dry_run:
-            self._progress.reclassify(await store_records(settled, context, now=now_utc()))
+        if settled and not context.stamps.is_resumed and not self._run.options.dry_run:
+            stamp = context.stamps.next(now_utc())
+            self._progress.reclassify(await store_records(settled, context, now=stamp))
 
     async def _open_window(self, source: Source) -> Window:
         if self._run.window.until is not None:
@@ -174,23 +188,18 @@ class _Attempt:
 
     def _context(self, window: Window) -> RunContext:
         observed_at = window.until or datetime.now(UTC)
-        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
-        rules = RecordRules(
-            source=self._claim.source,
-            required=self._source.required,
-            observed_at=observed_at,
-            latest=max(observed_at, datetime.now(UTC)) + max_ahead,
-            max_record_bytes=self._settings.etl_max_record_bytes,
-        )
+        rules = record_rules(self._claim.source, self._source, self._settings, observed_at=observed_at)
         return RunContext(
             database=self._database,
             run_id=str(self._claim.run_id),
             rules=rules,
             options=self._run.options,
-            started_at=self._run.started_at,
-            # The fence counts all claims; a worker that was told to stop does not use up an attempt.
-            resumed_since=self._run.started_at if self._run.fence > 1 else None,
+            stamps=Stamps(writer_of(self._claim.source), counted_until=self._counted_until()),
         )
+
+    def _counted_until(self) -> datetime | None:
+        # The fence counts all claims; a worker that was told to stop does not use up an attempt.
+        return None if self._run.fence == 1 else self._run.checkpoint.stamp or self._run.started_at
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)

@@ -5,7 +5,7 @@ Status words are mapped; an unknown word means active, with a warning. Missing p
 errors of a record are found. `docustore.users.fields` declares the fields and how each one is read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -16,7 +16,9 @@ import msgspec
 
 from docustore.errors import FieldError
 from docustore.etl.coerce import coerce
+from docustore.etl.mapping.mapping import RecordMapping, wire_of
 from docustore.etl.readings import Findings, Reader, read_text, read_time, reader_of
+from docustore.etl.recognise import MAX_ID_CHARS, recognise
 from docustore.etl.records import (
     ID_NAMES,
     MODIFIED_NAMES,
@@ -29,8 +31,6 @@ from docustore.users.fields import MAPPED, Values, default_profile, leaf
 from docustore.users.identities import identity_key
 from docustore.users.versions import content_hash
 
-MAX_ID_CHARS: Final = 300
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordRules:
@@ -38,6 +38,7 @@ class RecordRules:
 
     `observed_at` is the source's clock at the start of the run. It is the modification time of a record without
     one. `latest` is the latest allowed time in a record. `required` lists field names, dotted inside the profile.
+    `mapping` is None for a source that uses our names.
     """
 
     source: str
@@ -45,13 +46,15 @@ class RecordRules:
     observed_at: datetime
     latest: datetime
     max_record_bytes: int
+    mapping: RecordMapping | None = None
 
 
 class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One valid record, ready to be classified.
 
     `values` is None for a tombstone. `is_time_observed` is true if the record has no modification time.
-    `is_settled` is true if the whole reading showed that this version counts (`docustore.etl.observed`).
+    `is_settled` is true if the whole reading showed that this version counts (`docustore.etl.observed`). `mapping`
+    is the digest of the mapping that gave the values, empty without one.
     """
 
     key: str
@@ -61,22 +64,46 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     is_time_observed: bool
     is_settled: bool = False
     warnings: tuple[str, ...] = ()
+    mapping: str = ""
 
 
 def to_user_record(raw: bytes, rules: RecordRules) -> UserRecord:
     """Parse, check and map one record.
 
     Raises:
-        RecordRejectedError: The record cannot be loaded; the error lists every reason.
+        RecordRejectedError: The record cannot be loaded; the error lists every reason, and the identity if it can
+            be recognised.
     """
+    try:
+        return _parsed(raw, rules)
+    except RecordRejectedError as exc:
+        recognised = recognise(raw, source=rules.source, mapping=rules.mapping)
+        exc.identity_key, exc.modified_at = recognised.identity_key, recognised.modified_at
+        raise
+
+
+def _parsed(raw: bytes, rules: RecordRules) -> UserRecord:
     if len(raw) > rules.max_record_bytes:
         detail = f"the record has {len(raw)} bytes; the limit is {rules.max_record_bytes}"
         raise RecordRejectedError(FieldError(pointer="", code="too_large", detail=detail))
+    if rules.mapping is not None:
+        return _through_mapping(parse_object(raw), rules, rules.mapping)
     wire = parse_typed(raw)
-    return _mapped(coerce(parse_object(raw)) if wire is None else wire, rules)
+    return _checked(coerce(parse_object(raw)) if wire is None else wire, rules)
 
 
-def _mapped(wire: Any, rules: RecordRules) -> UserRecord:
+def _through_mapping(record: dict[str, Any], rules: RecordRules, mapping: RecordMapping) -> UserRecord:
+    mapped = mapping.apply(record)
+    try:
+        checked = _checked(wire_of(mapped.record), rules, mapped.warnings, mapping.digest)
+    except RecordRejectedError as exc:
+        raise RecordRejectedError(*mapping.explained([*mapped.errors, *exc.errors])) from exc
+    if mapped.errors:
+        raise RecordRejectedError(*mapping.explained(mapped.errors))
+    return checked
+
+
+def _checked(wire: Any, rules: RecordRules, warnings: Sequence[str] = (), mapping: str = "") -> UserRecord:
     findings = Findings(latest=rules.latest)
     given = _given(_GET_MODIFIED(wire), 0, len(MODIFIED_NAMES))
     modified_at = read_time(findings, "/modified_at", given) or rules.observed_at
@@ -95,7 +122,8 @@ def _mapped(wire: Any, rules: RecordRules) -> UserRecord:
         hash="" if values is None else content_hash(values),
         values=values,
         is_time_observed=given is None,
-        warnings=tuple(findings.warnings),
+        warnings=(*warnings, *findings.warnings),
+        mapping=mapping,
     )
 
 

@@ -16,10 +16,6 @@ class FileOptions(SourceAddress):
     encoding: str | None = Field(
         None, description="encoding of a CSV, such as `cp1252`; UTF-8, UTF-16 and cp1252 are detected if unset"
     )
-    columns: dict[str, str] = Field(
-        default_factory=dict,
-        description='fields by the names of the columns of a CSV, `{ "Dienst-Mail" = "email" }`',
-    )
     storage: dict[str, SecretStr | bool | int] = Field(
         default_factory=dict,
         description="options of the fsspec file system, such as `endpoint_url`, `key`, `secret`",

@@ -30,7 +30,7 @@ RawUser = Mapping[str, Any]
 class IdentityEntry(TypedDict):
     """One element of a user's `identities`; times are aware UTC, whole milliseconds.
 
-    `rivals` is described in ADR 0019.
+    `rivals` is described in ADR 0019, `mapping` in ADR 0024.
     """
 
     key: str
@@ -38,6 +38,7 @@ class IdentityEntry(TypedDict):
     hash: str
     deleted_at: NotRequired[datetime]
     rivals: NotRequired[list[str]]
+    mapping: NotRequired[str]
     values: NotRequired[Values]
 
 

@@ -20,6 +20,7 @@ class Identity(BaseModel):
     hash: str
     deleted_at: datetime | None = None
     rivals: list[str] = Field(default_factory=list)
+    mapping: str = ""
     values: dict[str, Any] | None = None
 
 

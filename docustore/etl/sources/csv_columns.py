@@ -3,7 +3,7 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from docustore.etl.records import ID_NAMES, MODIFIED_NAMES
@@ -45,11 +45,12 @@ def delimiter_of(header: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: counts[delimiter])
 
 
-def header_of(line: str, *, delimiter: str, renamed: Mapping[str, str]) -> tuple[str, ...]:
+def header_of(line: str, *, delimiter: str, kept: Collection[str], wanted: Collection[str]) -> tuple[str, ...]:
     """Return the field of each column; the name of an unknown column stays as it is.
 
     Args:
-        renamed: Fields by the names of their columns, from the settings.
+        kept: Columns that a mapping reads by their own names.
+        wanted: A table must have one of these columns: they give an id or an e-mail address.
 
     Raises:
         HeaderMalformedError: Two columns give one field, or none gives an id or an e-mail address.
@@ -58,21 +59,23 @@ def header_of(line: str, *, delimiter: str, renamed: Mapping[str, str]) -> tuple
         cells = next(csv.reader([line], delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration) as exc:
         raise HeaderMalformedError(f"the header is not a line of a CSV table: {exc}") from exc
-    names = tuple(_field_of(cell.strip(), renamed) for cell in cells)
+    names = tuple(name if (name := cell.strip()) in kept else _field_of(name) for cell in cells)
     twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if twice:
         raise HeaderMalformedError(f"several columns give {', '.join(twice)}; rename all but one of them")
-    if not {"email", *ID_NAMES} & set(names):
+    if not set(names).intersection(wanted):
         raise HeaderMalformedError(
-            "the first line names no column for an id or an e-mail address; name them in the setting `columns`"
+            "the first line names no column for an id or an e-mail address; name them in the setting `map`, which "
+            "`docustore etl init` proposes"
         )
     return names
 
 
-def record_of(names: Row) -> ToRecord:
+def record_of(names: Row, *, kept: Collection[str] = ()) -> ToRecord:
     """Return a function that turns a row into a record; empty cells are left out."""
-    profile = [(at, name) for at, name in enumerate(names) if name in PROFILE_WIRE_NAMES]
-    others = [(at, name) for at, name in enumerate(names) if name and name not in PROFILE_WIRE_NAMES]
+    in_profile = PROFILE_WIRE_NAMES.difference(kept)
+    profile = [(at, name) for at, name in enumerate(names) if name in in_profile]
+    others = [(at, name) for at, name in enumerate(names) if name and name not in in_profile]
 
     def record(row: Row) -> dict[str, object]:
         values: dict[str, object] = {name: row[at] for at, name in others if row[at] != ""}
@@ -83,8 +86,8 @@ def record_of(names: Row) -> ToRecord:
     return record
 
 
-def _field_of(column: str, renamed: Mapping[str, str]) -> str:
-    name = _PROFILE_PREFIX.sub("", renamed.get(column, column))
+def _field_of(column: str) -> str:
+    name = _PROFILE_PREFIX.sub("", column)
     return name if name in _FIELDS else _BY_LETTERS.get(_letters(name), name)
 
 

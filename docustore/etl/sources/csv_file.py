@@ -5,14 +5,16 @@ Encoding, delimiter and columns are detected or configured.
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import BinaryIO, Final
 
 import msgspec
 
+from docustore.etl.mapping.settings import keys_read
 from docustore.etl.masking import is_secret
+from docustore.etl.records import ID_NAMES
 from docustore.etl.sources.csv_columns import delimiter_of, header_of, record_of, separator_line
 from docustore.etl.sources.csv_table import BadRow, split_rows
 from docustore.etl.sources.source import BadRecord
@@ -21,20 +23,35 @@ from docustore.source_settings import SourceSettings
 
 # What fits no encoding becomes lone surrogates, which cost one row. UTF-16 has no bytes to keep.
 _ESCAPED: Final = "surrogateescape"
+_EMAILS: Final = frozenset({"email"})
+_IDS: Final = frozenset(ID_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvOptions:
-    """What the settings say about a table; None is detected."""
+    """What the settings say about a table; None is detected.
+
+    `kept` are the columns that a mapping reads by their own names. `emails` and `ids` are the columns that can
+    give an e-mail address and an id.
+    """
 
     delimiter: str | None = None
     encoding: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    kept: frozenset[str] = frozenset()
+    emails: frozenset[str] = _EMAILS
+    ids: frozenset[str] = _IDS
 
     @classmethod
     def of(cls, settings: SourceSettings) -> "CsvOptions":
         """Take the options from the settings of a source."""
-        return cls(delimiter=settings.delimiter, encoding=settings.encoding, columns=settings.columns)
+        mapped = settings.map
+        return cls(
+            delimiter=settings.delimiter,
+            encoding=settings.encoding,
+            kept=keys_read(*mapped.values()),
+            emails=keys_read(mapped.get("email")) or _EMAILS,
+            ids=keys_read(mapped.get("id")) or _IDS,
+        )
 
 
 def csv_records(stream: BinaryIO, options: CsvOptions, *, max_line: int) -> Iterator[bytes | BadRecord]:
@@ -54,10 +71,22 @@ def csv_records(stream: BinaryIO, options: CsvOptions, *, max_line: int) -> Iter
         if named is not None:
             header, first_line = next(lines, ""), 3
         delimiter = options.delimiter or named or delimiter_of(header)
-        names = header_of(header.removeprefix("\ufeff"), delimiter=delimiter, renamed=options.columns)
-        record = record_of(names)
+        names = header_of(
+            header.removeprefix("\ufeff"),
+            delimiter=delimiter,
+            kept=options.kept,
+            wanted=options.emails | options.ids,
+        )
+        record = record_of(names, kept=options.kept)
         has_secrets = any(map(is_secret, names))
-        rows = split_rows(lines, names, delimiter=delimiter, first_line=first_line, max_row_chars=max_line - 1)
+        rows = split_rows(
+            lines,
+            names,
+            delimiter=delimiter,
+            first_line=first_line,
+            max_row_chars=max_line - 1,
+            emails=options.emails,
+        )
         for row in rows:
             if isinstance(row, BadRow):
                 raw = row.text.encode(errors=_ESCAPED)

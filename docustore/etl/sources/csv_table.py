@@ -7,7 +7,7 @@ line is read as a row again.
 
 import csv
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,6 @@ from docustore.etl.sources.csv_columns import Row
 
 # A quote that is open for longer is an unbalanced one. Each such quote costs this many lines of reading ahead.
 MAX_ROW_LINES: Final = 1000
-_EMAIL: Final = "email"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,13 @@ class BadRow:
 
 
 def split_rows(
-    lines: Iterator[str], names: Row, *, delimiter: str, first_line: int, max_row_chars: int
+    lines: Iterator[str],
+    names: Row,
+    *,
+    delimiter: str,
+    first_line: int,
+    max_row_chars: int,
+    emails: Collection[str],
 ) -> Iterator[Row | BadRow]:
     """Yield each row of a table, in order, without empty lines.
 
@@ -37,8 +42,10 @@ def split_rows(
         names: The field of each column.
         first_line: The number of the first of these lines, for error messages.
         max_row_chars: A row that is longer is a bad row. This bounds memory.
+        emails: The columns that may hold e-mail addresses. A swallowed row is recognised by the first one.
     """
-    splitter = _Splitter(lines, names, delimiter, max_row_chars)
+    email_at = next((at for at, name in enumerate(names) if name in emails), None)
+    splitter = _Splitter(lines, len(names), email_at, delimiter=delimiter, max_row_chars=max_row_chars)
     number = first_line
     while (line := splitter.next_line()) is not None:
         if line.strip():
@@ -50,11 +57,13 @@ def split_rows(
 
 
 class _Splitter:
-    def __init__(self, lines: Iterator[str], names: Row, delimiter: str, max_row_chars: int) -> None:
+    def __init__(
+        self, lines: Iterator[str], width: int, email_at: int | None, *, delimiter: str, max_row_chars: int
+    ) -> None:
         self._lines = lines
         self._ahead: deque[str] = deque()
-        self._width = len(names)
-        self._email_at = names.index(_EMAIL) if _EMAIL in names else None
+        self._width = width
+        self._email_at = email_at
         self._delimiter = delimiter
         self._max_chars = max_row_chars
 

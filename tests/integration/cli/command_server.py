@@ -1,8 +1,8 @@
 """Runs `docustore` commands in forks of one process that has imported them: `python -m ...command_server`.
 
 A command needs more time for its imports than for its work. Each fork is a process of its own, as the command is.
-Requests come as lines on stdin, `{id, arguments, environment, folder, stdout, stderr}`. The answer `{id, code}` goes
-to stdout when the command has ended. The end of stdin ends the server.
+Requests come as lines on stdin: `{id, arguments, environment, folder, stdout, stderr}`. The answer `{id, code}`
+goes to stdout when the command has ended. The end of stdin ends the server.
 """
 
 import json

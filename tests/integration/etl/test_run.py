@@ -35,9 +35,9 @@ async def test_run_stores_and_counts_every_record(database: Database, run_source
 async def test_bad_row_is_quarantined_with_its_line(database: Database, run_source: Run, tmp_path: Path) -> None:
     path = tmp_path / "UP.CSV"
     path.write_text("E-Mail;Vorname;Last Name\na@x.org;Ada;May\nb@x.org;Bob;Lee;Jr\n")
-    columns = {"Vorname": "first_name"}
+    names = {"first_name": "Vorname"}
 
-    run = await run_source(file_source(path, columns=columns))
+    run = await run_source(file_source(path, map=names))
 
     kept = await database.etl_quarantine.find_one({})
     assert (run.state, run.counts.inserted, run.quality) == (RunState.SUCCEEDED, 1, {"/ field_count": 1})
@@ -183,6 +183,7 @@ async def test_dry_run_counts_and_writes_nothing(database: Database, run_source:
     run = await run_source(file_source(path), dry_run=True)
 
     assert (run.counts.inserted, run.counts.quarantined) == (1, 1)
+    assert run_record(run)["dry_run"] is True
     assert run.watermark.after is None
     for collection in ("users", "etl_quarantine", "etl_sources"):
         assert await database[collection].count_documents({}) == 0
@@ -247,7 +248,7 @@ async def test_merged_away_user_with_a_password_stays(
         file_source(write_ndjson(tmp_path / "b.ndjson", [moved])), with_=replace(environment, settings=lenient)
     )
 
-    assert run.counts.quarantined == 1
+    assert (run.counts.quarantined, run.quality) == (1, {"/ account_in_use": 1})
     assert await database.users.count_documents({"password_hash": "secret"}) == 1
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from docustore.errors import SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.csv_file import CsvOptions
 from docustore.etl.sources.csv_table import MAX_ROW_LINES
@@ -129,21 +130,38 @@ async def test_damaged_line_costs_one_row(path: Path) -> None:
 
 
 async def test_excel_names_its_delimiter(path: Path) -> None:
-    records, faults = await read(path, "sep=;\r\nid;email,\r\n1\r\n2;b@x.org\r\n", columns={"email,": "email"})
+    records, faults = await read(path, "sep=;\r\nid;email,\r\n1\r\n2;b@x.org\r\n")
 
     assert records == [{"id": "2", "email": "b@x.org"}]
     assert faults == ["field_count line 3"]
 
 
-@pytest.mark.parametrize(
-    "header", ["Personalnummer*Dienst-Mail*Ort", "Personalnummer*Dienst-Mail*profile.location"]
-)
-async def test_columns_and_delimiter_are_configured(path: Path, header: str) -> None:
-    columns = {"Personalnummer": "id", "Dienst-Mail": "email", "Ort": "profile.location"}
+async def test_mapped_columns_keep_their_names(path: Path) -> None:
+    """The mapping finds them by these names; all others get the names of their fields."""
+    content = "Nr.*E-Mail*Bio*Vorname\n7*a@x.org*Ulm*Ada\n"
+    names = frozenset({"Nr.", "E-Mail", "Bio"})
 
-    records, _ = await read(path, f"{header}\n7*a@x.org*Ulm\n", delimiter="*", columns=columns)
+    records, _ = await read(path, content, delimiter="*", kept=names, emails=frozenset({"E-Mail"}))
 
-    assert records == [{"id": "7", "email": "a@x.org", "profile": {"location": "Ulm"}}]
+    assert records == [{"Nr.": "7", "E-Mail": "a@x.org", "Bio": "Ulm", "Vorname": "Ada"}]
+
+
+async def test_table_without_a_mapped_address_is_refused(path: Path) -> None:
+    with pytest.raises(SourceContentError, match="setting `map`"):
+        await read(path, "name,email\nx,a@x.org\n", kept=frozenset({"Mail"}), emails=frozenset({"Mail"}))
+
+
+async def test_swallowed_row_is_found_by_the_mapped_address(path: Path) -> None:
+    rows = ['1,"May,a@x.org', "2,Lee,b@x.org", '3,Poe",c@x.org']
+
+    _, faults = await read(
+        path,
+        "\n".join(["Nr,Name,Mail", *rows]),
+        kept=frozenset({"Nr", "Mail"}),
+        emails=frozenset({"Mail"}),
+    )
+
+    assert "quote_unbalanced line 2" in faults
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ async def test_csv_columns_find_the_profile(tmp_path: Path) -> None:
         ("a.ndjson", b'{"users": [{"id": 1}]}\n{"users": [{"id": 2}]}\n', "array is broken"),
         ("a.json", b'{"users": [{"id": 1}]', "array is broken"),
         ("a.csv", b"\xff\xfe\0\0", "first line"),
-        ("a.csv", b"1,ada@example.org\n2,bob@example.org\n", "setting `columns`"),
+        ("a.csv", b"1,ada@example.org\n2,bob@example.org\n", "setting `map`"),
         ("a.csv", b"email,E-Mail\na@b.org,c@d.org\n", "several columns give email"),
         ("a.csv", b'id,"email\n1,a@b.org\n', "the header is not a line"),
     ],
