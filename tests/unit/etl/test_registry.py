@@ -5,7 +5,7 @@ import pytest
 from docustore.errors import ConfigurationError
 from docustore.etl.sources.registry import place_of, source_by_address
 from docustore.source_options.kind import SourceKind
-from docustore.source_settings import SOURCE_NAME
+from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,13 @@ def test_places_are_compared_without_secrets(one: str, other: str, *, is_same: b
     assert (places[0] == places[1]) is is_same
     assert "secret" not in places[0]
     assert "token" not in places[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("http", {}), ("scim", {}), ("mongodb", {}), ("sql", {"table": "t"})]
+)
+def test_place_behind_a_reference_is_the_reference(kind: str, fields: dict[str, str]) -> None:
+    assert place_of(SourceSettings(kind=kind, url="env:CRM_URL", **fields)) == "env:CRM_URL"
 
 
 @pytest.mark.parametrize(
