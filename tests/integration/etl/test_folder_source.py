@@ -89,6 +89,17 @@ async def test_other_settings_read_known_files_again(tmp_path: Path, run_source:
     assert await read(run_source, file_source(tmp_path, required=("email",), schedule="off")) == 0
 
 
+async def test_snapshots_of_a_folder_lack_no_known_file(
+    tmp_path: Path, run_source: Run, database: Database
+) -> None:
+    """Records of a file that is left out are not absent."""
+    source = file_source(tmp_path, deletes="snapshot", limits={"max_deactivated_pct": 100})
+    write(tmp_path / "a.ndjson", lines(1, 2, 3))
+
+    assert [await read(run_source, source) for _ in range(3)] == [3, 3, 3]
+    assert await database.users.count_documents({"status": "active"}) == 3
+
+
 async def test_broken_file_does_not_block_the_others(tmp_path: Path, run_source: Run, database: Database) -> None:
     source = file_source(tmp_path)
     write(tmp_path / "a.json", b'[{"id": 1}, {"id"')
