@@ -179,8 +179,8 @@ class _Attempt:
             self._is_full_read = self._is_full_read and not source.left_out_known
             self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         self._check()
-        # Last: a reading that fails its checks says nothing about what it lacks. Neither does one that left out what
-        # is known, such as an unchanged file.
+        # Last: a reading that fails its checks says nothing about what it lacks. Neither does one that left out
+        # what is known, such as an unchanged file.
         if self._is_full_read:
             await end_absent(context, self._run, window)
         await verify(self._database, self._claim.source, self._guards)
