@@ -103,7 +103,7 @@ async def three_members(folder: Path) -> AsyncIterator[ReplicaSet]:
 @asynccontextmanager
 async def valkey(folder: Path) -> AsyncIterator[Server]:
     """Run a Valkey that writes each command to disk."""
-    folder.mkdir(parents=True)
+    await asyncio.to_thread(folder.mkdir, parents=True)
     port = free_port()
     options = ("--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes", "--save", "")
     command = (str(await find_valkey(SearchPlaces())), "--port", str(port), *options)
