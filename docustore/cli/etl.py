@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.etl_init import init_command
 from docustore.cli.etl_preview import preview_command
 from docustore.cli.etl_source import given_source
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
@@ -149,7 +150,7 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel, preview_command):
+for _command in (run, runs, show, cancel, preview_command, init_command):
     etl.add_command(_command)
 
 

@@ -1,4 +1,4 @@
-"""Show the first records of a source as they are read and as they would be stored.
+"""Show the first records of a source, as read and as they would be stored.
 
 Nothing is written, and no run is entered.
 """

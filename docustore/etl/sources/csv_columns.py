@@ -45,11 +45,13 @@ def delimiter_of(header: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: counts[delimiter])
 
 
-def header_of(line: str, *, delimiter: str, kept: Collection[str], wanted: Collection[str]) -> tuple[str, ...]:
+def header_of(
+    line: str, *, delimiter: str, kept: Collection[str] | None, wanted: Collection[str]
+) -> tuple[str, ...]:
     """Return the field of each column; the name of an unknown column stays as it is.
 
     Args:
-        kept: Columns that a mapping reads by their own names.
+        kept: Columns that keep their own names, for a mapping. None keeps all, and wants none.
         wanted: A table must have one of these columns: they give an id or an e-mail address.
 
     Raises:
@@ -59,11 +61,12 @@ def header_of(line: str, *, delimiter: str, kept: Collection[str], wanted: Colle
         cells = next(csv.reader([line], delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration) as exc:
         raise HeaderMalformedError(f"the header is not a line of a CSV table: {exc}") from exc
-    names = tuple(name if (name := cell.strip()) in kept else _field_of(name) for cell in cells)
+    columns = [cell.strip() for cell in cells]
+    names = tuple(name if kept is None or name in kept else _field_of(name) for name in columns)
     twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if twice:
         raise HeaderMalformedError(f"several columns give {', '.join(twice)}; rename all but one of them")
-    if not set(names).intersection(wanted):
+    if kept is not None and not set(names).intersection(wanted):
         raise HeaderMalformedError(
             "the first line names no column for an id or an e-mail address; name them in the setting `map`, which "
             "`docustore etl init` proposes"
@@ -71,9 +74,9 @@ def header_of(line: str, *, delimiter: str, kept: Collection[str], wanted: Colle
     return names
 
 
-def record_of(names: Row, *, kept: Collection[str] = ()) -> ToRecord:
+def record_of(names: Row, *, kept: Collection[str] | None = ()) -> ToRecord:
     """Return a function that turns a row into a record; empty cells are left out."""
-    in_profile = PROFILE_WIRE_NAMES.difference(kept)
+    in_profile = PROFILE_WIRE_NAMES.difference(names if kept is None else kept)
     profile = [(at, name) for at, name in enumerate(names) if name in in_profile]
     others = [(at, name) for at, name in enumerate(names) if name and name not in in_profile]
 

@@ -31,13 +31,13 @@ _IDS: Final = frozenset(ID_NAMES)
 class CsvOptions:
     """What the settings say about a table; None is detected.
 
-    `kept` are the columns that a mapping reads by their own names. `emails` and `ids` are the columns that can
-    give an e-mail address and an id.
+    `kept` are the columns that keep their own names, for a mapping; None is all of them. `emails` and `ids` are
+    the columns that can give an e-mail address and an id.
     """
 
     delimiter: str | None = None
     encoding: str | None = None
-    kept: frozenset[str] = frozenset()
+    kept: frozenset[str] | None = frozenset()
     emails: frozenset[str] = _EMAILS
     ids: frozenset[str] = _IDS
 
