@@ -28,8 +28,9 @@ $(FULL): requirements.lock $(DEMO)
 demo: setup-demo
 	$(BIN)/docustore demo
 
+# One process for each core, at most four: each of them starts servers of its own.
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # The fault tests at full length. DOCUSTORE_TEST_SEED=N makes other faults.
 chaos: setup

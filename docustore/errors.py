@@ -128,7 +128,7 @@ class TooManyRequestsError(RetryableError):
 
 
 class RecordsBusyError(RetryableError):
-    """Other writers changed the same users first, six times in a row."""
+    """Other writers changed the same users first, many times in a row."""
 
     def __init__(self) -> None:
         super().__init__("other writers keep changing the users of this run; it continues later")

@@ -54,6 +54,16 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
             [("source", ASCENDING), ("state", ASCENDING), ("last_seen_at", DESCENDING), ("_id", DESCENDING)],
             name="source_state_last_seen_at",
         ),
+        # etl.open_entries: the open records of one source by identity; a run reads all of them from the index.
+        IndexModel(
+            [
+                ("source", ASCENDING),
+                ("state", ASCENDING),
+                ("identity_key", ASCENDING),
+                ("fingerprint", ASCENDING),
+            ],
+            name="source_state_identity_key",
+        ),
         # etl.queries: the records of all sources by state, for the API and the dashboard.
         IndexModel(
             [("state", ASCENDING), ("last_seen_at", DESCENDING), ("_id", DESCENDING)], name="state_last_seen_at"

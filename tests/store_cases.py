@@ -11,6 +11,7 @@ from typing import Any
 from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.models import RunOptions
+from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
 from docustore.etl.transform import UserRecord, to_user_record
 from tests.unit.etl.memory_store import RULES
@@ -19,7 +20,7 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 async def store(
-    database: Any, records: Sequence[UserRecord], *, dry_run: bool = False, resumed_since: datetime | None = None
+    database: Any, records: Sequence[UserRecord], *, dry_run: bool = False, is_repeated: bool = False
 ) -> list[Outcome]:
     """Store records at a fixed time, as a run of source `crm`."""
     context = RunContext(
@@ -27,7 +28,8 @@ async def store(
         run_id="run",
         rules=RULES,
         options=RunOptions(dry_run=dry_run),
-        resumed_since=resumed_since,
+        stamps=Stamps("etl:crm"),
+        is_repeated=is_repeated,
     )
     return await store_records(records, context, now=NOW)
 
@@ -79,8 +81,10 @@ class StoreCases:
         assert await store(database, [record(1)], dry_run=True) == [Outcome.INSERTED]
         assert await database.users.count_documents({}) == 0
 
-    async def test_resumed_run_counts_its_own_writes(self, database: Any) -> None:
-        """Writes of the interrupted attempt are not reported as unchanged."""
+    async def test_repeated_page_counts_its_own_writes(self, database: Any) -> None:
+        """Writes of the interrupted try are not reported as unchanged, and each is counted once."""
         await store(database, [record(1)])
 
-        assert await store(database, [record(1)], resumed_since=NOW) == [Outcome.INSERTED]
+        outcomes = await store(database, [record(1), record(1)], is_repeated=True)
+
+        assert outcomes == [Outcome.INSERTED, Outcome.UNCHANGED]

@@ -19,12 +19,13 @@ import uvloop
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from docustore.alerts import alert
+from docustore.causes import cause_of, report_failed_start
 from docustore.changes.incidents import take_alert
 from docustore.changes.listener import listen
 from docustore.changes.status import is_heartbeat_fresh
 from docustore.config import Settings, load_settings
 from docustore.document_models import open_database
-from docustore.errors import ConfigurationError, DocustoreError
+from docustore.errors import DocustoreError
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 from docustore.migrations.precondition import require_known_store
@@ -36,30 +37,27 @@ STOP_GRACE_S: Final = 8.0
 
 def main() -> int:
     """Run the listener, or its health check with `--check`; return the exit code."""
-    try:
-        settings = load_settings()
-    except ConfigurationError as exc:
-        sys.stderr.write(f"{exc}\n")
-        return 1
+    report_failed_start("listener")
+    settings = load_settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     is_check = sys.argv[1:] == ["--check"]
     try:
         return uvloop.run(_check(settings) if is_check else _listen(settings))
-    except (DocustoreError, PyMongoError) as exc:
-        log.error("listener.failed", error=type(exc).__name__, reason=_reason(exc))  # noqa: TRY400  # one sentence
-    except Exception:  # the process's last loop: log the error, then stop
-        log.exception("listener.crashed")
+    except Exception as exc:  # noqa: BLE001  # the process's last frame: it logs the error, then it ends
+        _log_failure(exc)
     return 1
 
 
-def _reason(error: DocustoreError | PyMongoError) -> str:
-    """Describe the error without documents.
-
-    The text of a bulk write error quotes them.
-    """
-    return (
-        "MongoDB refused a write: see its log for the reason" if isinstance(error, BulkWriteError) else str(error)
-    )
+def _log_failure(error: Exception) -> None:
+    if (cause := cause_of(error)) is not None:
+        log.error("listener.failed", error=type(error).__name__, reason=cause)
+    elif isinstance(error, BulkWriteError):
+        # Its text quotes documents.
+        log.error("listener.failed", error="BulkWriteError", reason="MongoDB refused a write: see its log")
+    elif isinstance(error, PyMongoError):
+        log.error("listener.failed", error=type(error).__name__, reason=str(error))
+    else:
+        log.error("listener.crashed", exc_info=error)
 
 
 async def _listen(settings: Settings) -> int:

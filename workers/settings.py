@@ -11,10 +11,12 @@ from contextlib import AsyncExitStack
 from datetime import UTC
 from typing import Any, ClassVar, Final
 
+import structlog
 from arq import cron, func
 from arq.cron import CronJob
 from arq.worker import Function
 
+from docustore.causes import report_failed_start
 from docustore.config import load_settings
 from docustore.document_models import open_database
 from docustore.etl.preconditions import require_unique_indexes
@@ -26,6 +28,10 @@ from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, s
 from workers.active_runs import ActiveRuns
 from workers.tasks import run_etl, tick
 
+log: Final = structlog.get_logger()
+report_failed_start("worker")
+# arq logs every tick and every health check. Its warnings stay.
+logging.getLogger("arq.worker").setLevel(logging.WARNING)
 # The longest of these is how long the lock of a dead worker's job lasts.
 TICK_TIMEOUT_S: Final = 50
 WAKE_UP_TIMEOUT_S: Final = 30
@@ -50,6 +56,7 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     ctx["database"] = database
     ctx["runs"] = ActiveRuns(environment, limit=MAX_ACTIVE_RUNS)
     stack.push_async_callback(ctx["runs"].stop)
+    log.info("worker.started", owner=owner)
     await tick(ctx)  # type: ignore[arg-type]  # arq's dict holds the keys of WorkerContext now
 
 

@@ -1,7 +1,7 @@
 """Assembly of the API: all routes and their shared parts."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Request, Response
@@ -22,6 +22,7 @@ from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
+from docustore.etl.quarantine_controller import QuarantineController
 from docustore.migrations.precondition import require_known_store
 from docustore.queue import open_queue
 from docustore.security.authentication import authorise
@@ -34,8 +35,6 @@ from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
 from docustore.users.roles_controller import UserRolesController
 from docustore.users.status_controller import UserStatusController
-
-Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -63,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserRolesController,
             AnalyticsController,
             EtlController,
+            QuarantineController,
             ChangesController,
             OperationController,
             ProblemTypesController,
@@ -79,14 +79,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
         after_exception=[count_unrouted],
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[metrics.wrap],
-        lifespan=[_lifespan(settings)],
-        state=State(
-            {
-                "settings": settings,
-                "request_metrics": metrics,
-                "trusted_proxies": networks(settings.trusted_proxies),
-            }
-        ),
+        lifespan=[_connected],
+        state=State({"request_metrics": metrics, **settings_state(settings)}),
         openapi_config=openapi_config(),
         # `problem_details` logs each error once, without the document that caused it.
         logging_config=None,
@@ -104,16 +98,19 @@ async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | N
     return response
 
 
-def _lifespan(settings: Settings) -> Lifespan:
-    @asynccontextmanager
-    async def connected(app: Litestar) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            app.state.database = await stack.enter_async_context(open_database(settings, app_name="docustore-api"))
-            await require_known_store(app.state.database)
-            app.state.queue = await stack.enter_async_context(open_queue(settings))
-            app.state.user_lookup = UserLookup()
-            app.state.limiter = Limiter(app.state.queue, settings)
-            app.state.key_ring = KeyRing(admin_key=settings.admin_key)
-            yield
+def settings_state(settings: Settings) -> dict[str, Any]:
+    """Return the part of the application's state that follows from the settings alone."""
+    return {"settings": settings, "trusted_proxies": networks(settings.trusted_proxies)}
 
-    return connected
+
+@asynccontextmanager
+async def _connected(app: Litestar) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    async with AsyncExitStack() as stack:
+        app.state.database = await stack.enter_async_context(open_database(settings, app_name="docustore-api"))
+        await require_known_store(app.state.database)
+        app.state.queue = await stack.enter_async_context(open_queue(settings))
+        app.state.user_lookup = UserLookup()
+        app.state.limiter = Limiter(app.state.queue, settings)
+        app.state.key_ring = KeyRing(admin_key=settings.admin_key)
+        yield

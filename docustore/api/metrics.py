@@ -112,7 +112,7 @@ class StoreMetrics:
         """Set the figures of each source's last finished run.
 
         Args:
-            runs: Raw documents of `etl_runs`, one per source.
+            runs: Raw documents of `etl_runs`, one per source, without dry runs.
         """
         finished = self._gauge(
             "docustore_etl_last_run_timestamp_seconds", "End of the last run", "source", "state"

@@ -25,6 +25,7 @@ from docustore.api.static_files import static_files
 from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
+from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
@@ -96,7 +97,8 @@ def openapi_config() -> OpenAPIConfig:
             ),
             Tag(name="user roles", description="Grant a role to a user or take it away."),
             Tag(name="analytics", description="Figures about users, updated with every change."),
-            Tag(name="etl", description="ETL runs of the upstream systems, and quarantined records."),
+            Tag(name="etl", description="ETL runs of the upstream systems."),
+            Tag(name="quarantine", description="Records that could not be loaded: read, replay, ignore, export."),
             Tag(
                 name="changes",
                 description="Status of the listener, which writes history and figures from changes.",
@@ -132,7 +134,17 @@ def _body_schemas() -> dict[str, Any]:
     """Make the JSON Schemas of all request bodies, by component name."""
     models = [
         (model, "validation")
-        for model in (UserInput, BulkStatusInput, TriggerInput, ResetInput, SeekInput, VerifyInput)
+        for model in (
+            UserInput,
+            BulkStatusInput,
+            TriggerInput,
+            ReplayInput,
+            IgnoreInput,
+            IgnoreReasonInput,
+            ResetInput,
+            SeekInput,
+            VerifyInput,
+        )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]
     found: dict[str, Any] = schemas["$defs"]

@@ -9,6 +9,7 @@ import signal
 from functools import partial
 from typing import Final
 
+import uvloop
 from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings, HTTP2Settings
@@ -16,10 +17,14 @@ from granian.log import LogLevels
 from litestar import Litestar
 
 from docustore.api.app import create_app
-from docustore.config import load_settings
+from docustore.causes import report_failed_start
+from docustore.config import Settings, load_settings
+from docustore.database import connect
 from docustore.embedded.launcher import end_with_parent
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
+from docustore.migrations.precondition import require_known_store
+from docustore.queue import open_queue
 from docustore.security.admin_key import require_strong_admin_key, warn_of_short_admin_key
 
 # Shorter than the 10 s grace period of a supervisor or container runtime: an event stream never ends by itself.
@@ -35,11 +40,17 @@ def serve() -> None:
 
     Raises:
         ConfigurationError: A setting is missing, unknown or malformed, or the admin key is too short.
+        PyMongoError: MongoDB does not answer, or refuses the account.
+        RedisError: Valkey does not answer, or refuses the account.
+        StoreTooNewError: A newer version wrote the store.
     """
+    report_failed_start("api")
     settings = load_settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     require_strong_admin_key(settings)
     warn_of_short_admin_key(settings)
+    # Here the cause is one line. From the worker process it would be the traceback of the server.
+    uvloop.run(_require_servers(settings))
     server = Granian(
         "docustore.api.app:create_app",
         address=settings.host,
@@ -52,6 +63,12 @@ def serve() -> None:
         http2_settings=http2_limits(settings.http_read_timeout_s),
     )
     server.serve(target_loader=partial(load_app, os.getpid()), wrap_loader=False)
+
+
+async def _require_servers(settings: Settings) -> None:
+    async with connect(settings, app_name="docustore-api") as database, open_queue(settings) as queue:
+        await require_known_store(database)
+        await queue.ping()
 
 
 def http1_limits(read_timeout_s: int) -> HTTP1Settings:

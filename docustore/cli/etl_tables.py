@@ -12,6 +12,7 @@ from docustore.etl.models import Counts, EtlRun
 OUTCOMES: Final = ("read", "inserted", "updated", "unchanged", "stale", "quarantined", "deactivated", "warnings")
 # The counts that fit into 80 columns beside the run id, by their heads.
 SHOWN_IN_LIST: Final = {"read": "read", "quar.": "quarantined", "warn.": "warnings"}
+DRY_RUN_NOTE: Final = " (dry run: nothing was written)"
 
 
 def counts_line(counts: Counts) -> str:
@@ -24,7 +25,8 @@ def counts_line(counts: Counts) -> str:
 def run_table(run: EtlRun) -> Table:
     """Lay out one run, one row per fact."""
     counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
-    table = Table(show_header=False, title=f"{run.source}: {run.state}", title_justify="left")
+    title = f"{run.source}: {run.state}" + (DRY_RUN_NOTE if run.options.dry_run else "")
+    table = Table(show_header=False, title=title, title_justify="left")
     table.add_row("run", str(run.id))
     since, until = _moment(run.window.since, "the beginning"), _moment(run.window.until, "not fixed yet")
     table.add_row("window", f"{since} .. {until}")
@@ -49,7 +51,8 @@ def runs_table(runs: Sequence[EtlRun]) -> Table:
         counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
         started = f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "-"
         outcomes = (f"{counts[name]:,}" for name in SHOWN_IN_LIST.values())
-        table.add_row(str(run.id), run.source, run.state, started, *outcomes)
+        source = f"{run.source} (dry run)" if run.options.dry_run else run.source
+        table.add_row(str(run.id), source, run.state, started, *outcomes)
     return table
 
 

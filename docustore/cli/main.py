@@ -1,8 +1,11 @@
 """The `docustore` command: finds a command, runs it, and returns an exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 import click
@@ -18,6 +21,7 @@ COMMANDS: Final = {
     "worker": "docustore.cli.processes:worker",
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
+    "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",
@@ -81,9 +85,19 @@ def run(arguments: Sequence[str], *, program: click.Command = docustore, name: s
         report(CommandInterruptedError(), as_json=as_json, debug=debug)
         return FAILED
     except Exception as exc:  # noqa: BLE001  # the outermost frame: nothing above it can report the error
-        report(exc, as_json=as_json, debug=debug)
+        report(exc, as_json=as_json, debug=debug, data_dir=_data_dir(arguments))
         return FAILED
     return outcome if isinstance(outcome, int) else 0
+
+
+def _data_dir(arguments: Sequence[str]) -> Path:
+    """Find the data folder of a command line whose own options were not read to their end."""
+    given = [
+        value if name == "--data-dir" else name.partition("=")[2]
+        for name, value in pairwise([*arguments, ""])
+        if name == "--data-dir" or name.startswith("--data-dir=")
+    ]
+    return Path(given[-1] if given else os.environ.get("DOCUSTORE_DATA_DIR", ".docustore"))
 
 
 def main() -> None:

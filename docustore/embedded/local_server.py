@@ -12,10 +12,12 @@ from typing import Final, Protocol
 
 import structlog
 
+from docustore.causes import is_disk_full
 from docustore.embedded.binaries import SearchPlaces
 from docustore.embedded.data_dir import hand_over, outlive_predecessor
 from docustore.embedded.ports import LOOPBACK, free_port, is_free
-from docustore.embedded.processes import GRACE_S, kill_group, last_lines, spawn, stop
+from docustore.embedded.processes import GRACE_S, kill_group, spawn, stop
+from docustore.embedded.server_log import has_no_space_left, last_error
 from docustore.errors import EmbeddedServerError
 
 # Another program may take the port between our probe and the bind of the server.
@@ -64,7 +66,7 @@ async def start_server(
     After a failure or a cancellation no process is left running.
 
     Raises:
-        EmbeddedServerError: It ended or did not answer in time. The message holds the last lines of its log.
+        EmbeddedServerError: It ended or did not answer in time. The message says why, and where its log is.
     """
     folder = data_dir / kind.name
     folder.mkdir(exist_ok=True, mode=0o700)
@@ -136,7 +138,8 @@ async def _end(process: Process) -> None:
 
 def _failure(kind: ServerKind, process: Process, data_dir: Path) -> str:
     path = data_dir / f"{kind.name}.log"
-    return (
-        f"{kind.name} did not start (exit code {process.returncode}); its log {path} ends with:\n"
-        f"{last_lines(path)}"
-    )
+    if is_disk_full(data_dir) or has_no_space_left(path):
+        return f"{kind.name} did not start: the disk of {data_dir} is full; free some space"
+    reason = last_error(path)
+    because = f": {reason}" if reason else ""
+    return f"{kind.name} did not start (exit code {process.returncode}){because}; its log is {path}"

@@ -87,6 +87,8 @@ class _Group:
     identities: dict[str, IdentityEntry]
     email: str
     records: set[int] = field(default_factory=set)
+    # The record that made the user.
+    made_by: int | None = None
 
     @property
     def is_deleted(self) -> bool:
@@ -139,6 +141,10 @@ class _Planner:
 
     def plan(self, records: Sequence[UserRecord]) -> BatchPlan:
         outcomes = [self._apply(index, record) for index, record in enumerate(records)]
+        for group in self._touched.values() if self._has_moves else ():
+            # The record made a user that another record of the batch merged away.
+            if group.made_by is not None and not group.identities and outcomes[group.made_by] is Outcome.INSERTED:
+                outcomes[group.made_by] = Outcome.UPDATED
         apart, together = self._separated()
         return BatchPlan(
             writes=_writes_of(apart),
@@ -215,7 +221,7 @@ class _Planner:
         if holder is not None:
             self._put(index, holder, entry)
             return Outcome.UPDATED
-        group = _Group(None, {entry["key"]: entry}, email, {index})
+        group = _Group(None, {entry["key"]: entry}, email, {index}, made_by=index)
         self._add(group)
         self._touched[id(group)] = group
         return Outcome.INSERTED

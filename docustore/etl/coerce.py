@@ -75,6 +75,22 @@ def _read_fields(
     return taken
 
 
+def identifier_or_none(value: object) -> str | None:
+    """Read an id of any accepted type; None if it has none."""
+    try:
+        return _identifier(value)
+    except _UnreadableError:
+        return None
+
+
+def time_or_none(value: object) -> datetime | None:
+    """Read a time in any accepted form; None if it has none."""
+    try:
+        return _time(value)
+    except _UnreadableError:
+        return None
+
+
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise _expected("text", value)

@@ -1,11 +1,13 @@
 """The facts that all stages of one attempt at a run share."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from docustore.database import Database
 from docustore.etl.models import RunOptions
 from docustore.etl.observed import Observed
+from docustore.etl.open_entries import OpenEntries
+from docustore.etl.rehearsal import Rehearsal
+from docustore.etl.stamps import Stamps
 from docustore.etl.transform import RecordRules
 
 
@@ -13,15 +15,20 @@ from docustore.etl.transform import RecordRules
 class RunContext:
     """One attempt at a run, as its pages, batches and records see it.
 
-    `started_at` is the start of the run's first attempt. `resumed_since` is the same time if an earlier attempt
-    may have written some of the records, and None otherwise. Records written since then count as written by the
-    run, not as unchanged.
+    `is_repeated` is true if this attempt has already tried to store the page and may have written a part of it.
     """
 
     database: Database
     run_id: str
     rules: RecordRules
     options: RunOptions
+    stamps: Stamps
     observed: Observed = field(default_factory=Observed)
-    started_at: datetime | None = None
-    resumed_since: datetime | None = None
+    open_entries: OpenEntries = field(default_factory=OpenEntries)
+    rehearsal: Rehearsal = field(default_factory=Rehearsal)
+    is_repeated: bool = False
+
+    @property
+    def may_be_written(self) -> bool:
+        """Tell whether records may have been written before and are not counted."""
+        return self.is_repeated or self.stamps.is_resumed

@@ -1,4 +1,4 @@
-"""Routes of the ETL: start and read runs, read quarantined records."""
+"""Routes of the ETL: start and read runs."""
 
 from typing import Annotated
 
@@ -12,23 +12,14 @@ from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.etl.ledger import get_run
-from docustore.etl.models import QuarantineState, RunOptions, RunState
-from docustore.etl.quarantine_record import QuarantinePage, QuarantineRecord, shown_record, shown_summary
-from docustore.etl.queries import (
-    QuarantineQuery,
-    RunQuery,
-    find_quarantined,
-    list_quarantined,
-    list_runs,
-)
+from docustore.etl.models import RunOptions, RunState
+from docustore.etl.queries import RunQuery, list_runs
 from docustore.etl.run_record import RunPage, RunRecord, shown_run
 from docustore.etl.schedule import known_source
 from docustore.etl.trigger import trigger_run
 from docustore.queue import Queue, enqueue_run
-from docustore.security.authentication import AuthorisedRequest
-from docustore.security.models import Scope
 
-Id = Annotated[str, PathParameter(description="the `id` of the run or record")]
+Id = Annotated[str, PathParameter(description="the `id` of the run")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
 Cursor = Annotated[
     str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
@@ -36,9 +27,6 @@ Cursor = Annotated[
 Source = Annotated[str | None, QueryParameter(description="a source's name; all sources if absent")]
 
 RunStateParameter = Annotated[RunState | None, QueryParameter(name="state", description="all states if absent")]
-QuarantineStateParameter = Annotated[
-    QuarantineState, QueryParameter(name="state", description="the record's state")
-]
 RUN_LOCATION = ResponseHeader(name="Location", description="the run's path", documentation_only=True)
 
 
@@ -53,7 +41,7 @@ class TriggerInput(BaseModel):
 
 
 class EtlController(Controller):
-    """Runs and quarantine."""
+    """Runs."""
 
     path = "/etl"
     tags = ("etl",)
@@ -97,35 +85,3 @@ class EtlController(Controller):
     async def run(self, run_id: Id) -> RunRecord:
         """Read one run; until it ends, `counts` are those of its last checkpoint."""
         return shown_run(await get_run(run_id))
-
-    @get(
-        "/quarantine",
-        responses=problems(),
-        operation_id="list_quarantined_records",
-        summary="List quarantined records",
-    )
-    async def quarantined(
-        self,
-        source: Source = None,
-        record_state: QuarantineStateParameter = QuarantineState.OPEN,
-        limit: Limit = 20,
-        cursor: Cursor = None,
-    ) -> QuarantinePage:
-        """List records that could not be loaded, last seen first, each with every reason."""
-        query = QuarantineQuery(source=source, state=record_state, limit=limit, cursor=cursor)
-        found, next_cursor = await list_quarantined(query)
-        return QuarantinePage(items=[shown_summary(record) for record in found], next_cursor=next_cursor)
-
-    @get(
-        "/quarantine/{record_id:str}",
-        responses=problems(404),
-        operation_id="get_quarantined_record",
-        summary="Read a quarantined record",
-    )
-    async def quarantined_record(self, request: AuthorisedRequest, record_id: Id) -> QuarantineRecord:
-        """Read one record that could not be loaded.
-
-        The text that the source sent needs the scope `admin`. Its passwords, tokens and keys are masked.
-        """
-        with_raw = request.auth.scope.includes(Scope.ADMIN)
-        return shown_record(await find_quarantined(record_id), with_raw=with_raw)

@@ -181,11 +181,36 @@ async def cancel(database: Database, run_id: str) -> EtlRun:
         RunError: The run is already finished.
     """
     run = await get_run(run_id)
-    cancelled = {"state": RunState.CANCELLED, "finished_at": "$$NOW", "error": "cancelled"}
+    cancelled = {**closed_fields(), "state": RunState.CANCELLED, "error": "cancelled"}
     result = await database[RUNS].update_one({"_id": run.id, "state": {"$in": _OPEN}}, [{"$set": cancelled}])
     if not result.matched_count:
         raise RunError(f"run {run_id} is {run.state} and cannot be cancelled")
     return await get_run(run_id)
+
+
+async def count_cancelled(database: Database, claim: Claim, checkpoint: Checkpoint) -> None:
+    """Save the last counts of a run that was cancelled while the caller worked on it.
+
+    Does nothing if the run was taken over: its next worker counts.
+    """
+    counted = {
+        "counts": checkpoint.counts.model_dump(),
+        "quality": checkpoint.quality,
+        "checkpoint": checkpoint.model_dump(),
+    }
+    cancelled = {"_id": claim.run_id, "state": RunState.CANCELLED, "fence": claim.fence}
+    await database[RUNS].update_one(cancelled, {"$set": counted})
+
+
+def closed_fields() -> Document:
+    """Close a run that no worker finishes, with the counts of its checkpoint."""
+    return {
+        "finished_at": "$$NOW",
+        "counts": "$checkpoint.counts",
+        "quality": "$checkpoint.quality",
+        "duration_s": _duration_s(),
+        "lease_expires_at": None,
+    }
 
 
 async def _finish(
@@ -198,7 +223,7 @@ async def _finish(
     watermark: datetime | None = None,
     session: AsyncClientSession | None = None,
 ) -> None:
-    duration_s = {"$divide": [{"$subtract": ["$$NOW", "$started_at"]}, 1000]}
+    duration_s = _duration_s()
     counts = checkpoint.counts.model_dump()
     finished = {
         "state": state,
@@ -221,6 +246,11 @@ async def _update(
     result = await database[RUNS].update_one(claim.filter, update, session=session)
     if not result.matched_count:
         raise LeaseLostError(f"run {claim.run_id} was cancelled or taken over by another worker")
+
+
+def _duration_s() -> Document:
+    """Return the seconds since the start; null for a run that never started."""
+    return {"$divide": [{"$subtract": ["$$NOW", "$started_at"]}, 1000]}
 
 
 def _lease_end(lease_s: int) -> Document:

@@ -35,7 +35,8 @@ class RunTrigger(StrEnum):
 class QuarantineState(StrEnum):
     """The state of a quarantined record; `open` waits for a person.
 
-    A record that is seen again is open again, unless it is `ignored`.
+    A record that is seen again is open again, unless it is `ignored`. It is `resolved` when it loads, or when a
+    newer version of it loads.
     """
 
     OPEN = "open"
@@ -58,7 +59,11 @@ class WatermarkChange(BaseModel):
 
 
 class Counts(BaseModel):
-    """The outcomes of the records; `read` is the sum of all others but `warnings`."""
+    """The outcomes of the records; `read` is the sum of all others but `warnings`.
+
+    `read` is counted where a page is read, the outcomes where its records are stored. Each outcome is that of the
+    write that succeeded: `inserted` counts an identity that was not known and became a user, once.
+    """
 
     read: int = 0
     inserted: int = 0
@@ -89,10 +94,12 @@ class RunOptions(BaseModel):
 class Checkpoint(BaseModel):
     """The progress of a run: every record before `position` is stored and counted.
 
-    `position` is the source's own mark, such as a page's cursor or a record number.
+    `position` is the source's own mark, such as a page's cursor or a record number. `stamp` is the time that the
+    last page's writes carry (`docustore.etl.stamps`).
     """
 
     position: str | None = None
+    stamp: datetime | None = None
     counts: Counts = Field(default_factory=Counts)
     quality: dict[str, int] = Field(default_factory=dict)
 
@@ -153,12 +160,19 @@ class EtlSource(Document):
 
 
 class QuarantinedRecord(Document):
-    """A record that could not be loaded; unique on (source, fingerprint)."""
+    """A record that could not be loaded; unique on (source, fingerprint).
+
+    `modified_at` is the record's own time, `observed_at` the time that it has without one. `is_row` is true for
+    text that the source could not split into fields, such as a row of a CSV table.
+    """
 
     source: str
     fingerprint: str
     run_id: str
     identity_key: str | None = None
+    modified_at: datetime | None = None
+    observed_at: datetime | None = None
+    is_row: bool = False
     position: str
     raw: str
     raw_bytes: int
@@ -168,6 +182,12 @@ class QuarantinedRecord(Document):
     seen: int = 1
     first_seen_at: datetime
     last_seen_at: datetime
+    # Who closed it, and when: `run <id>`, or an actor as in the audit log.
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    ignored_at: datetime | None = None
+    ignored_by: str | None = None
+    ignored_reason: str | None = None
 
     class Settings:
         """Beanie's own settings."""

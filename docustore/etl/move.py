@@ -12,51 +12,81 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from docustore.database import Database, Document
 from docustore.etl.classify import Move, UserWrite
-from docustore.etl.operations import USERS, deletion, insertion, refused, update
+from docustore.etl.operations import (
+    IN_USE,
+    USERS,
+    VALIDATION_FAILURE,
+    deletion,
+    insertion,
+    refused,
+    update,
+)
+from docustore.etl.refusals import ACCOUNT_IN_USE, REFUSED_BY_STORE
+from docustore.etl.unwritten import Unwritten
 
 # WriteConflict: another writer holds one of the users. Only in a transaction; elsewhere the server itself waits.
 WRITE_CONFLICT: Final = 112
 
 
-async def write_moves(database: Database, moves: Sequence[Move], stamp: Document) -> set[int]:
+async def write_moves(database: Database, moves: Sequence[Move], stamp: Document) -> Unwritten:
     """Write each move wholly or not at all.
 
     All moves of a batch are written in one transaction. If one of them fails, each is written in its own.
 
     Returns:
-        The indexes of the records whose moves lost a race against another writer, or were refused.
+        The records whose moves lost a race against another writer, or were refused.
 
     Raises:
         PyMongoError: The store failed for a reason other than single users. Some moves may be written.
     """
-    writes = [write for move in moves for write in move.writes]
-    if not moves or await _is_written(database, writes, stamp):
-        return set()
-    if len(moves) == 1:
-        return set(moves[0].records)
-    lost: set[int] = set()
+    unwritten = Unwritten()
+    if len(moves) > 1:
+        writes = [write for move in moves for write in move.writes]
+        if await _codes_of_failure(database, writes, stamp) is None:
+            return unwritten
     for move in moves:
-        if not await _is_written(database, move.writes, stamp):
-            lost |= move.records
-    return lost
+        codes = await _codes_of_failure(database, move.writes, stamp)
+        if codes is None:
+            continue
+        if VALIDATION_FAILURE in codes:
+            unwritten.refused |= dict.fromkeys(move.records, REFUSED_BY_STORE)
+        elif await _deletes_account_in_use(database, move):
+            unwritten.refused |= dict.fromkeys(move.records, ACCOUNT_IN_USE)
+        else:
+            unwritten.lost |= move.records
+    return unwritten
 
 
-async def _is_written(database: Database, writes: Sequence[UserWrite], stamp: Document) -> bool:
-    """Write some users in one transaction; False if it was aborted."""
+async def _codes_of_failure(
+    database: Database, writes: Sequence[UserWrite], stamp: Document
+) -> frozenset[int] | None:
+    """Write some users in one transaction.
+
+    Returns:
+        None if all are written. Otherwise nothing is written, and these are the server's codes; none if a user
+        had another version.
+    """
     async with database.client.start_session() as session:
         await session.start_transaction()
         try:
             is_complete = await _write_all(database, writes, stamp, session)
         except BulkWriteError as exc:
-            refused(exc)
-            return False
+            return frozenset(refused(exc).values())
         except OperationFailure as exc:
             if exc.code != WRITE_CONFLICT:
                 raise
-            return False
+            return frozenset({WRITE_CONFLICT})
         if is_complete:
             await session.commit_transaction()
-        return is_complete
+        return None if is_complete else frozenset()
+
+
+async def _deletes_account_in_use(database: Database, move: Move) -> bool:
+    deleted = [write.before["_id"] for write in move.writes if write.fields is None and write.before is not None]
+    if not deleted:
+        return False
+    in_use = {"_id": {"$in": deleted}, "$or": IN_USE}
+    return await database[USERS].find_one(in_use, {"_id": 1}) is not None
 
 
 async def _write_all(

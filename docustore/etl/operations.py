@@ -15,12 +15,20 @@ USERS: Final = "users"
 # DuplicateKey (11000): another user has the identity or the e-mail. DocumentValidationFailure (121): the
 # collection's validator refuses the user. Both concern one user only.
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-REFUSALS: Final = frozenset({11000, 121})
+VALIDATION_FAILURE: Final = 121
+REFUSALS: Final = frozenset({11000, VALIDATION_FAILURE})
+# The deletion of such a user is refused.
+IN_USE: Final[list[Document]] = [{"password_hash": {"$exists": True}}, {"local_roles.0": {"$exists": True}}]
+
+
+def writer_of(source: str) -> str:
+    """Return the `updated_by` of users that the ETL writes."""
+    return f"etl:{source}"
 
 
 def stamp_of(source: str, now: datetime) -> Document:
     """Return the fields that tell who wrote a user, and when."""
-    return {"updated_at": now, "updated_by": f"etl:{source}"}
+    return {"updated_at": now, "updated_by": writer_of(source)}
 
 
 def insertion(write: UserWrite, stamp: Document) -> InsertOne[Document]:
@@ -48,16 +56,18 @@ def deletion(write: UserWrite) -> DeleteOne:
 
     A user with a password or a local role is an account in use. An upstream change must not delete it.
     """
-    unowned = {"password_hash": {"$exists": False}, "local_roles.0": {"$exists": False}}
-    return DeleteOne({**_guard(write), **unowned})
+    return DeleteOne({**_guard(write), "$nor": IN_USE})
 
 
-def refused(error: BulkWriteError) -> list[int]:
-    """List operations refused because of their own user; raise any other failure."""
+def refused(error: BulkWriteError) -> dict[int, int]:
+    """Return the codes of operations refused because of their own user, by index.
+
+    Raises any other failure.
+    """
     failures = error.details["writeErrors"]
     if any(failure["code"] not in REFUSALS for failure in failures) or error.details["writeConcernErrors"]:
         raise error
-    return [failure["index"] for failure in failures]
+    return {failure["index"]: failure["code"] for failure in failures}
 
 
 def records_of(writes: Iterable[UserWrite]) -> set[int]:

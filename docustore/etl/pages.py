@@ -1,19 +1,23 @@
 """Store a source's pages, several at a time.
 
-Pages may finish in any order. The checkpoint moves over finished pages in the order of the source.
+Pages may finish in any order. The checkpoint moves over finished pages in the order of the source. Records are
+counted as read here, before anything looks into them; their outcomes come from the store.
 """
 
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 import stamina
 from pymongo.errors import PyMongoError
 
+from docustore.clock import now_utc
 from docustore.errors import DocustoreError, RunError
-from docustore.etl.batch import BatchResult, store_batch
+from docustore.etl.batch import OUTSIDE_WINDOW, BatchResult, store_batch
 from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.models import Checkpoint, Counts
@@ -23,9 +27,23 @@ from docustore.transient import is_transient, server_codes, unavailability
 # The retries of one page cover about a minute of elections and restarts. Then the run is put off.
 DATABASE_ATTEMPTS: Final = 12
 
+# A run that is stopped waits this long for its pages in flight, so that their records are counted.
+STOP_GRACE_S: Final = 3.0
+
 ProgressListener = Callable[[Counts], None]
-# The resume marks of pages being stored, oldest first, each with its task.
-_InFlight = deque[tuple[str, asyncio.Task[BatchResult]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPage:
+    """What the checkpoint needs of a page: its mark, its stamp, its records."""
+
+    resume: str
+    stamp: datetime
+    read: int
+
+
+# The pages being stored, oldest first, each with its task.
+_InFlight = deque[tuple[ReadPage, asyncio.Task[BatchResult]]]
 
 
 class Progress:
@@ -37,19 +55,23 @@ class Progress:
         # Called when records arrive or are stored.
         self.on_movement: Callable[[], None] = _ignore
 
-    def advance(self, resume: str, result: BatchResult) -> None:
+    def advance(self, page: ReadPage, result: BatchResult) -> None:
         """Move the checkpoint over the next page and report the new counts."""
-        if result.read:
+        if page.read:
             self.on_movement()
         counts = self.checkpoint.counts.model_dump()
-        counts["read"] += result.read
+        counts["read"] += page.read - result.outside_window
         counts["warnings"] += result.warnings.total()
         for outcome, records in result.outcomes.items():
             counts[outcome.value] += records
         quality = Counter(self.checkpoint.quality)
         quality.update(result.reasons)
         quality.update(result.warnings)
-        self.checkpoint = Checkpoint(position=resume, counts=Counts(**counts), quality=dict(quality))
+        if result.outside_window:
+            quality[OUTSIDE_WINDOW] += result.outside_window
+        self.checkpoint = Checkpoint(
+            position=page.resume, stamp=page.stamp, counts=Counts(**counts), quality=dict(quality)
+        )
         if self._listener is not None:
             self._listener(self.checkpoint.counts)
 
@@ -66,7 +88,8 @@ async def store_pages(
 ) -> None:
     """Store every page, at most `in_flight` at a time.
 
-    If the source fails, the pages it delivered before are still stored, and the checkpoint covers them.
+    If the source fails or the run is stopped, the pages in flight are still stored, and the checkpoint covers
+    them. A stopped run waits `STOP_GRACE_S` for them.
 
     Raises:
         DatabaseUnavailableError: MongoDB did not accept a page for about a minute.
@@ -81,10 +104,15 @@ async def store_pages(
                 progress.on_movement()
             while len(storing) >= in_flight:
                 await _finish_oldest(storing, progress)
-            storing.append((page.resume, asyncio.create_task(_retry_batch(page, context))))
+            read = ReadPage(resume=page.resume, stamp=context.stamps.next(now_utc()), read=len(page.records))
+            storing.append((read, asyncio.create_task(_retry_batch(page, context, stamp=read.stamp))))
         await _finish_all(storing, progress)
     except (DocustoreError, PyMongoError):
         await _finish_all(storing, progress)
+        raise
+    except asyncio.CancelledError:
+        # A page that is stored and not counted would be missing in the counts of a cancelled run.
+        await _finish_in_time(storing, progress)
         raise
     finally:
         for _, task in storing:
@@ -103,13 +131,23 @@ async def _finish_all(storing: _InFlight, progress: Progress) -> None:
 
 async def _finish_oldest(storing: _InFlight, progress: Progress) -> None:
     # Only the oldest page may move the checkpoint. A checkpoint past an unfinished page would lose that page.
-    resume, task = storing[0]
-    result = await task
+    page, task = storing[0]
+    # Shielded: a run that is stopped here still finishes the page.
+    result = await asyncio.shield(task)
     storing.popleft()
-    progress.advance(resume, result)
+    progress.advance(page, result)
 
 
-async def _retry_batch(page: Page, context: RunContext) -> BatchResult:
+async def _finish_in_time(storing: _InFlight, progress: Progress) -> None:
+    tasks = [task for _, task in storing]
+    if tasks:
+        await asyncio.wait(tasks, timeout=STOP_GRACE_S)
+    with suppress(DocustoreError, PyMongoError):
+        while storing and storing[0][1].done():
+            await _finish_oldest(storing, progress)
+
+
+async def _retry_batch(page: Page, context: RunContext, *, stamp: datetime) -> BatchResult:
     """Store a page as one batch; retry transient failures of MongoDB."""
     try:
         async for attempt in stamina.retry_context(
@@ -117,8 +155,8 @@ async def _retry_batch(page: Page, context: RunContext) -> BatchResult:
         ):
             with attempt:
                 if attempt.num > 1:
-                    context = replace(context, resumed_since=context.started_at)
-                return await store_batch(page, context)
+                    context = replace(context, is_repeated=True)
+                return await store_batch(page, context, stamp=stamp)
     except PyMongoError as exc:
         if (transient := unavailability(exc)) is not None:
             raise transient from exc

@@ -5,7 +5,6 @@ Nothing is written, and no run is entered.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -77,19 +76,6 @@ def unread_keys(record: Mapping[str, Any], mapping: RecordMapping | None) -> lis
     if isinstance(profile, Mapping) and "profile" not in read:
         unread += [f"profile.{key}" for key in profile if key not in _PROFILE_KEYS or key in replaced]
     return unread
-
-
-def _rules(
-    name: str, source: SourceSettings, settings: Settings, mapping: RecordMapping | None, *, now: datetime
-) -> RecordRules:
-    return RecordRules(
-        source=name,
-        required=source.required,
-        observed_at=now,
-        latest=max(now, datetime.now(UTC)) + timedelta(seconds=settings.etl_max_future_s),
-        max_record_bytes=settings.etl_max_record_bytes,
-        mapping=mapping,
-    )
 
 
 def _previewed(page: Page, rules: RecordRules) -> list[PreviewedRecord]:

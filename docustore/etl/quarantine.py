@@ -28,12 +28,17 @@ MAX_BATCH_BYTES: Final = 16_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A record with its errors; `position` is its number within the run's input."""
+    """A record with its errors; `position` is its number within the run's input.
+
+    `is_row` is true if the source could not split the text into fields.
+    """
 
     raw: bytes
     position: int
     errors: tuple[FieldError, ...]
     identity_key: str | None = None
+    modified_at: datetime | None = None
+    is_row: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +52,24 @@ class Kept:
 
 
 async def quarantine(
-    database: Database, rejected: Sequence[Rejected], *, source: str, run_id: str, now: datetime
+    database: Database,
+    rejected: Sequence[Rejected],
+    *,
+    source: str,
+    run_id: str,
+    now: datetime,
+    observed_at: datetime,
 ) -> None:
-    """Keep records; a record seen before is open again, unless it is ignored."""
+    """Keep records; a record seen before is open again, unless it is ignored.
+
+    Args:
+        now: The stamp of the page.
+        observed_at: The modification time of records without one.
+    """
     for batch in _bounded(map(kept_of, rejected)):
-        operations = [_upsert(kept, source=source, run_id=run_id, now=now) for kept in batch]
+        operations = [
+            _upsert(kept, source=source, run_id=run_id, now=now, observed_at=observed_at) for kept in batch
+        ]
         await database[QUARANTINE].bulk_write(operations, ordered=False)
 
 
@@ -67,6 +85,11 @@ def kept_of(record: Rejected) -> Kept:
         text, text_bytes = _text_of(record.raw[:KEPT_HEAD_BYTES])
         omitted_bytes = len(record.raw) - KEPT_HEAD_BYTES
     return Kept(record=record, text=text, text_bytes=text_bytes, omitted_bytes=omitted_bytes)
+
+
+def fingerprint_of(raw: bytes) -> str:
+    """Return the digest by which a record is recognised in every run."""
+    return blake2b(raw, digest_size=16).hexdigest()
 
 
 def count_reasons(rejected: Iterable[Rejected]) -> Counter[str]:
@@ -98,12 +121,15 @@ def _bounded(rejected: Iterable[Kept]) -> Iterable[list[Kept]]:
         yield batch
 
 
-def _upsert(kept: Kept, *, source: str, run_id: str, now: datetime) -> UpdateOne:
+def _upsert(kept: Kept, *, source: str, run_id: str, now: datetime, observed_at: datetime) -> UpdateOne:
     record = kept.record
     is_ignored = {"$eq": ["$state", QuarantineState.IGNORED]}
     values: Document = {
         "run_id": run_id,
         "identity_key": _literal(record.identity_key),
+        "modified_at": record.modified_at,
+        "observed_at": observed_at,
+        "is_row": record.is_row,
         "position": str(record.position),
         "raw": _literal(kept.text),
         "raw_bytes": len(record.raw),
@@ -113,9 +139,11 @@ def _upsert(kept: Kept, *, source: str, run_id: str, now: datetime) -> UpdateOne
         "seen": {"$add": [{"$ifNull": ["$seen", 0]}, 1]},
         "first_seen_at": {"$ifNull": ["$first_seen_at", now]},
         "last_seen_at": now,
+        "resolved_at": None,
+        "resolved_by": None,
     }
-    fingerprint = blake2b(record.raw, digest_size=16).hexdigest()
-    return UpdateOne({"source": source, "fingerprint": fingerprint}, [{"$set": values}], upsert=True)
+    which = {"source": source, "fingerprint": fingerprint_of(record.raw)}
+    return UpdateOne(which, [{"$set": values}], upsert=True)
 
 
 def _literal(value: object) -> Document:

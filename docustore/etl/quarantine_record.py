@@ -25,8 +25,9 @@ class QuarantineSummary(BaseModel):
     fingerprint: str = Field(description="digest of the record; the same record has the same one in every run")
     run_id: str = Field(description="the last run that read it")
     identity_key: str | None = Field(
-        description="source and id, such as crm:42; null if the record has no valid id"
+        description="source and id, such as crm:42; null if the record has no readable id"
     )
+    modified_at: datetime | None = Field(None, description="the record's own time; null if it has none")
     position: str = Field(description="number of the record within the run's input, from 1")
     raw_bytes: int = Field(description="size of the record as the source sent it")
     omitted_bytes: int = Field(
@@ -37,6 +38,11 @@ class QuarantineSummary(BaseModel):
     seen: int = Field(description="how many times it was read")
     first_seen_at: datetime
     last_seen_at: datetime
+    resolved_at: datetime | None = None
+    resolved_by: str | None = Field(None, description="`run <id>`, or who replayed it")
+    ignored_at: datetime | None = None
+    ignored_by: str | None = None
+    ignored_reason: str | None = None
 
 
 class QuarantineRecord(QuarantineSummary):

@@ -33,6 +33,8 @@ class QuarantineQuery:
 
     source: str | None = None
     state: QuarantineState | None = QuarantineState.OPEN
+    code: str | None = None
+    run_id: str | None = None
     limit: int = 20
     cursor: str | None = None
 
@@ -52,8 +54,9 @@ async def list_runs(query: RunQuery) -> tuple[list[EtlRun], str | None]:
 
 async def list_quarantined(query: QuarantineQuery) -> tuple[list[Mapping[str, Any]], str | None]:
     """Read one page of quarantined records, last seen first, without their raw text."""
-    bound = ("quarantine", query.source, query.state)
-    which = _given(source=query.source, state=query.state)
+    filters = {"source": query.source, "state": query.state, "errors.code": query.code, "run_id": query.run_id}
+    bound = ("quarantine", *filters.values())
+    which = _given(**filters)
     if query.cursor is not None:
         which = {**which, **_before("last_seen_at", decode_cursor(query.cursor, query=bound))}
     order = [("last_seen_at", -1), ("_id", -1)]
@@ -77,12 +80,26 @@ async def find_quarantined(record_id: str) -> Mapping[str, Any]:
     return found
 
 
+# A dry run has loaded nothing. It says nothing about a source's last success or the records loaded.
+FINISHED: Final[Filter] = {
+    "state": {"$in": [RunState.SUCCEEDED.value, RunState.FAILED.value]},
+    "options.dry_run": {"$ne": True},
+}
+
+
+async def last_finished_run() -> EtlRun | None:
+    """Read the last finished run of all sources that was no dry run."""
+    return await EtlRun.find(FINISHED).sort("-created_at", "-_id").first_or_none()
+
+
 async def last_finished_runs() -> list[Mapping[str, Any]]:
-    """Read the last finished run of each source, by one indexed read each."""
+    """Read the last finished run of each source that was no dry run.
+
+    One indexed read for each source.
+    """
     runs: AsyncCollection[dict[str, Any]] = EtlRun.get_pymongo_collection()
-    which: Filter = {"state": {"$in": [RunState.SUCCEEDED.value, RunState.FAILED.value]}}
     last = [
-        await runs.find_one({"source": source, **which}, sort=[("created_at", -1)])
+        await runs.find_one({"source": source, **FINISHED}, sort=[("created_at", -1)])
         for source in sorted(await runs.distinct("source"))
     ]
     return [run for run in last if run is not None]

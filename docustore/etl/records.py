@@ -68,6 +68,9 @@ class RecordRejectedError(Exception):
     def __init__(self, *errors: FieldError) -> None:
         super().__init__("; ".join(f"{error.pointer}: {error.code}" for error in errors))
         self.errors = errors
+        # What can be recognised of the record nevertheless.
+        self.identity_key: str | None = None
+        self.modified_at: datetime | None = None
 
 
 _typed: Final = msgspec.json.Decoder(WireRecord)

@@ -22,14 +22,15 @@ from docustore.etl import ledger
 from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
-from docustore.etl.mapping.prepare import mapping_of
 from docustore.etl.mapping_state import note_mapping
 from docustore.etl.models import SOURCES, EtlRun, Window
+from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
+from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
+from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
-from docustore.etl.transform import RecordRules
 from docustore.etl.window import check_clock, choose_window, next_watermark
 from docustore.source_settings import SourceSettings
 from docustore.transient import is_transient, unavailability
@@ -72,7 +73,8 @@ async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvir
     await _Attempt(claim, run, source, environment).finish()
     run = await ledger.get_run(run_id)
     if run.finished_at is not None:
-        log.info("etl.run_finished", run_id=run_id, source=run.source, state=run.state, **run.counts.model_dump())
+        facts = {"source": run.source, "state": run.state, "dry_run": run.options.dry_run}
+        log.info("etl.run_finished", run_id=run_id, **facts, **run.counts.model_dump())
     return run
 
 
@@ -104,6 +106,7 @@ class _Attempt:
                 is_whole_reading=self._is_full_read and self._run.fence == 1,
             )
         except LeaseLostError:
+            await ledger.count_cancelled(self._database, self._claim, self._progress.checkpoint)
             raise
         except RetryableError as exc:
             await self._put_off(exc)
@@ -155,8 +158,9 @@ class _Attempt:
         """Store the records without times that only the whole reading could decide."""
         settled = context.observed.settled()
         # A resumed run has not seen the pages before its checkpoint. The next run decides.
-        if settled and self._run.attempts == 1 and not self._run.options.dry_run:
-            self._progress.reclassify(await store_records(settled, context, now=now_utc()))
+        if settled and not context.stamps.is_resumed and not self._run.options.dry_run:
+            stamp = context.stamps.next(now_utc())
+            self._progress.reclassify(await store_records(settled, context, now=stamp))
 
     async def _open_window(self, source: Source) -> Window:
         if self._run.window.until is not None:
@@ -173,24 +177,18 @@ class _Attempt:
 
     def _context(self, window: Window) -> RunContext:
         observed_at = window.until or datetime.now(UTC)
-        max_ahead = timedelta(seconds=self._settings.etl_max_future_s)
-        rules = RecordRules(
-            source=self._claim.source,
-            required=self._source.required,
-            observed_at=observed_at,
-            latest=max(observed_at, datetime.now(UTC)) + max_ahead,
-            max_record_bytes=self._settings.etl_max_record_bytes,
-            mapping=mapping_of(self._claim.source, self._source),
-        )
+        rules = record_rules(self._claim.source, self._source, self._settings, observed_at=observed_at)
         return RunContext(
             database=self._database,
             run_id=str(self._claim.run_id),
             rules=rules,
             options=self._run.options,
-            started_at=self._run.started_at,
-            # The fence counts all claims; a worker that was told to stop does not use up an attempt.
-            resumed_since=self._run.started_at if self._run.fence > 1 else None,
+            stamps=Stamps(writer_of(self._claim.source), counted_until=self._counted_until()),
         )
+
+    def _counted_until(self) -> datetime | None:
+        # The fence counts all claims; a worker that was told to stop does not use up an attempt.
+        return None if self._run.fence == 1 else self._run.checkpoint.stamp or self._run.started_at
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)

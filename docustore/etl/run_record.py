@@ -1,11 +1,14 @@
 """The run record as the API, the CLI and the dashboard show it."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
+
+# The fields of a record that are not fields of the run.
+_OWN: Final = {"id", "counts", "quality", "dry_run"}
 
 
 class RunRecord(BaseModel):
@@ -19,8 +22,12 @@ class RunRecord(BaseModel):
     window: Window
     watermark: WatermarkChange
     counts: Counts
-    quality: dict[str, int] = Field(description="number of records by the reason of their quarantine or warning")
+    quality: dict[str, int] = Field(
+        description="number of records by the reason of their quarantine or warning; `outside_window`: records "
+        "that the source delivered outside the window given by hand, which do not count as read"
+    )
     options: RunOptions
+    dry_run: bool = Field(description="nothing was written; `counts` tell what the run would have done")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -40,8 +47,10 @@ class RunPage(BaseModel):
 def shown_run(run: EtlRun) -> RunRecord:
     """Show a run."""
     progress = run if run.finished_at is not None else run.checkpoint
-    same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - {"id", "counts", "quality"}}
-    return RunRecord(id=str(run.id), counts=progress.counts, quality=progress.quality, **same)
+    same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - _OWN}
+    return RunRecord(
+        id=str(run.id), counts=progress.counts, quality=progress.quality, dry_run=run.options.dry_run, **same
+    )
 
 
 def run_record(run: EtlRun) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.database import Database
 from docustore.errors import NotFoundError
+from docustore.etl.ledger import closed_fields
 from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.source_settings import SourceSettings
 
@@ -108,9 +109,8 @@ async def _reap(database: Database, *, max_attempts: int) -> None:
     expired = {"state": RunState.RUNNING, "$expr": {"$lt": ["$lease_expires_at", "$$NOW"]}}
     is_last = {"$or": [{"$eq": ["$is_attended", True]}, {"$gte": ["$attempts", max_attempts]}]}
     given_back = {
+        **{name: {"$cond": [is_last, value, f"${name}"]} for name, value in closed_fields().items()},
         "state": {"$cond": [is_last, RunState.FAILED, RunState.DUE]},
-        "finished_at": {"$cond": [is_last, "$$NOW", None]},
-        "counts": {"$cond": [is_last, "$checkpoint.counts", "$counts"]},
         "error": {"$concat": ["worker ", {"$ifNull": ["$lease_owner", "?"]}, " stopped renewing its lease"]},
         "lease_owner": None,
         "lease_expires_at": None,
@@ -128,7 +128,7 @@ async def _close_removed(database: Database, sources: Mapping[str, SourceSetting
         "created_at": {"$lt": now - REMOVED_AFTER},
     }
     reason = {"$concat": ["source ", "$source", " is no longer configured"]}
-    closed = {"state": RunState.CANCELLED, "finished_at": "$$NOW", "counts": "$checkpoint.counts", "error": reason}
+    closed = {**closed_fields(), "state": RunState.CANCELLED, "error": reason}
     result = await database[RUNS].update_many(orphaned, [{"$set": closed}])
     if result.modified_count:
         log.warning("etl.runs_closed", runs=result.modified_count, reason="their sources are no longer configured")

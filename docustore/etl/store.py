@@ -9,7 +9,10 @@ and then its identity is looked for. A record is written, and then its end is lo
 finds the other. An identity keeps its end when it moves to another user (`move.py`).
 """
 
+import asyncio
+import random
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -17,22 +20,24 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from docustore.database import Database, Document
-from docustore.errors import RecordsBusyError
+from docustore.errors import FieldError, RecordsBusyError
 from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
 from docustore.etl.context import RunContext
 from docustore.etl.models import TOMBSTONES
 from docustore.etl.operations import USERS
 from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord
+from docustore.etl.unwritten import Unwritten
 from docustore.etl.write import write_plan
 from docustore.users.identities import RawUser
 
-# A lost race is common and is usually won in the second round. A record that loses six in a row would lose more.
+# A lost race is common and is usually won in the second round.
 ROUNDS_TOGETHER: Final = 2
-ROUNDS_ALONE: Final = 4
+# The pause before each round of a single record, in seconds. Then the run is put off.
+PAUSES_ALONE_S: Final = (0.0, 0.0, 0.0, 0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
 # The outcomes that may have brought an identity into the store.
 ARRIVALS: Final = frozenset({Outcome.INSERTED, Outcome.UPDATED})
-# Everything that `is_known`, `Observed` and `_outcome_of_known` read.
+# Everything that `is_known` and `Observed` read.
 _VERSIONS: Final = {
     "identities.key": 1,
     "identities.hash": 1,
@@ -40,35 +45,48 @@ _VERSIONS: Final = {
     "identities.deleted_at": 1,
     "identities.rivals": 1,
     "identities.mapping": 1,
-    "version": 1,
-    "updated_at": 1,
 }
+# What `Stamps` reads beside these.
+_WRITES: Final = {"version": 1, "updated_at": 1, "updated_by": 1}
 # The plan needs neither the password hash nor the terms, which are derived from other fields.
 _FOR_PLANNING: Final = {"password_hash": 0, "search_terms": 0}
 
 
-async def store_records(records: Sequence[UserRecord], context: RunContext, *, now: datetime) -> list[Outcome]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """One outcome per record, in order; why records are refused, by index."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    refusals: dict[int, FieldError] = field(default_factory=dict)
+
+
+async def store_page(records: Sequence[UserRecord], context: RunContext, *, now: datetime) -> Stored:
     """Bring the store up to date with a batch of valid records.
 
     Args:
         records: At most a few thousand. Keys may repeat.
-        now: The time written as `updated_at`.
+        now: The time written as `updated_at`; it is the stamp of the page (`docustore.etl.stamps`).
 
     Returns:
-        One outcome per record, in order. `quarantined` marks records that lost six races in a row against other
-        writers or the unique e-mail addresses.
+        Outcomes are those of the writes that succeeded. `quarantined` marks records whose writes are refused until
+        a person changes something.
 
     Raises:
-        RecordsBusyError: Other writers came first six times in a row, for a user that ended upstream.
+        RecordsBusyError: Other writers came first every time.
         PyMongoError: The store failed. Part of the batch may be written.
     """
     return await _Batch(records, context, now).store()
 
 
+async def store_records(records: Sequence[UserRecord], context: RunContext, *, now: datetime) -> list[Outcome]:
+    """Store a batch as `store_page` does, and return only the outcomes."""
+    return (await store_page(records, context, now=now)).outcomes
+
+
 class _Batch:
     """The records of one batch, with the outcomes found so far by index."""
 
-    __slots__ = ("_context", "_database", "_now", "_outcomes", "_records")
+    __slots__ = ("_context", "_counted", "_database", "_now", "_outcomes", "_records", "_refusals")
 
     def __init__(self, records: Sequence[UserRecord], context: RunContext, now: datetime) -> None:
         self._records = records
@@ -76,62 +94,100 @@ class _Batch:
         self._database = context.database
         self._now = now
         self._outcomes: dict[int, Outcome] = {}
+        self._refusals: dict[int, FieldError] = {}
+        # The keys whose earlier writes this batch counts.
+        self._counted: set[str] = set()
 
-    async def store(self) -> list[Outcome]:
+    async def store(self) -> Stored:
         await self._skip_known()
         pending = [index for index in range(len(self._records)) if index not in self._outcomes]
         for _ in range(ROUNDS_TOGETHER):
             pending = await self._store_round(pending)
         # One by one: two moves that need each other's identities block each other when they are written together.
         for index in pending:
-            for _ in range(ROUNDS_ALONE):
-                if not await self._store_round([index]):
-                    break
-            else:
-                self._outcomes[index] = Outcome.QUARANTINED
+            await self._store_alone(index)
         if not self._context.options.dry_run:
             await self._end_arrivals()
-        return [self._outcomes[index] for index in range(len(self._records))]
+        outcomes = [self._outcomes[index] for index in range(len(self._records))]
+        if self._context.options.dry_run:
+            outcomes = self._context.rehearsal.corrected(self._records, outcomes)
+        return Stored(outcomes=outcomes, refusals=self._refusals)
+
+    async def _store_alone(self, index: int) -> None:
+        for pause_s in PAUSES_ALONE_S:
+            # Random, so that writers that lost one race do not meet again in the next one.
+            await asyncio.sleep(random.uniform(0, pause_s))  # noqa: S311  # not a secret
+            if not await self._store_round([index], is_final=True):
+                return
+        raise RecordsBusyError
 
     async def _skip_known(self) -> None:
         """Note the outcomes of known records, by one indexed read of a few fields."""
         keys = [record.key for record in self._records]
         identities: dict[str, tuple[RawUser, RawUser]] = {}
         which = {"identities.key": {"$in": keys}}
-        async for user in self._database[USERS].find(which, _VERSIONS, batch_size=len(keys) + 1):
+        fields = {**_VERSIONS, **_WRITES} if self._context.may_be_written else _VERSIONS
+        async for user in self._database[USERS].find(which, fields, batch_size=len(keys) + 1):
             for identity in user["identities"]:
                 identities[identity["key"]] = (identity, user)
         for index, record in enumerate(self._records):
             found = identities.get(record.key)
             self._context.observed.note(record, None if found is None else found[0])
             if found is not None and is_known(record, found[0]):
-                self._outcomes[index] = self._outcome_of_known(found[1])
+                self._outcomes[index] = self._outcome_of_known(record, *found)
+            elif found is not None and self._is_written_end(record, *found):
+                self._outcomes[index] = Outcome.DEACTIVATED
 
-    def _outcome_of_known(self, user: RawUser) -> Outcome:
-        since = self._context.resumed_since
-        if since is None or user.get("updated_at") is None or user["updated_at"] < since:
+    def _outcome_of_known(self, record: UserRecord, identity: RawUser, user: RawUser) -> Outcome:
+        if identity["hash"] != record.hash or not self._counts_now(record, user):
             return Outcome.UNCHANGED
         return Outcome.INSERTED if user.get("version") == 1 else Outcome.UPDATED
 
-    async def _store_round(self, pending: Sequence[int]) -> list[int]:
-        """Classify and write some records; return those that lost a race."""
+    def _is_written_end(self, record: UserRecord, identity: RawUser, user: RawUser) -> bool:
+        is_end = record.values is None and identity.get("deleted_at") == record.modified_at
+        return is_end and self._counts_now(record, user)
+
+    def _counts_now(self, record: UserRecord, user: RawUser) -> bool:
+        """Tell whether an earlier try wrote the record and it is not counted yet."""
+        if not self._context.may_be_written or record.key in self._counted:
+            return False
+        is_counted_now = self._context.stamps.counts_now(record.key, user, stamp=self._now)
+        if is_counted_now:
+            self._counted.add(record.key)
+        return is_counted_now
+
+    async def _store_round(self, pending: Sequence[int], *, is_final: bool = False) -> list[int]:
+        """Classify and write some records; return those to reclassify.
+
+        Args:
+            is_final: A refused record is not reclassified. It must be the only one.
+        """
         if not pending:
             return []
         batch = [self._records[index] for index in pending]
         plan = await _plan_round(self._database, batch)
-        lost = set() if self._context.options.dry_run else await self._write(plan, batch)
-        for index, outcome in zip(pending, plan.outcomes, strict=True):
-            # A record that an earlier round wrote in part is unchanged in the next one; its first outcome counts.
+        unwritten = Unwritten() if self._context.options.dry_run else await self._write(plan, batch)
+        for position, (index, outcome) in enumerate(zip(pending, plan.outcomes, strict=True)):
+            if position in unwritten.lost or position in unwritten.refused:
+                continue
+            # A record that an earlier round may have written is unchanged now; its first outcome counts.
             if outcome is not Outcome.UNCHANGED:
                 self._outcomes[index] = outcome
             self._outcomes.setdefault(index, Outcome.UNCHANGED)
-        return [pending[position] for position in sorted(lost)]
+        if is_final and unwritten.refused:
+            [(index, error)] = zip(pending, unwritten.refused.values(), strict=True)
+            self._outcomes[index], self._refusals[index] = Outcome.QUARANTINED, error
+            return []
+        return [
+            pending[position] for position in sorted(unwritten.lost | unwritten.unsure | unwritten.refused.keys())
+        ]
 
-    async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> set[int]:
+    async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> Unwritten:
         await _save_tombstones(self._database, plan.tombstones, mapping=batch[0].mapping)
+        unwritten = await write_plan(self._database, plan, source=self._context.rules.source, now=self._now)
         # The next round looks for their identities again: one may have arrived before its end was saved.
-        saved = {index for index, record in enumerate(batch) if record.key in plan.tombstones}
-        return saved | await write_plan(self._database, plan, source=self._context.rules.source, now=self._now)
+        unwritten.unsure |= {index for index, record in enumerate(batch) if record.key in plan.tombstones}
+        return unwritten
 
     async def _end_arrivals(self) -> None:
         """End identities whose ends were saved after this batch looked for ends."""
@@ -139,8 +195,7 @@ class _Batch:
             record
             for index, record in enumerate(self._records)
             # An interrupted attempt may have written a record and not re-checked it.
-            if record.values is not None
-            and (self._outcomes[index] in ARRIVALS or self._context.resumed_since is not None)
+            if record.values is not None and (self._outcomes[index] in ARRIVALS or self._context.may_be_written)
         ]
         late = await _find_tombstones(self._database, arrived)
         if late:

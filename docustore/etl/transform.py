@@ -18,6 +18,7 @@ from docustore.errors import FieldError
 from docustore.etl.coerce import coerce
 from docustore.etl.mapping.mapping import RecordMapping, wire_of
 from docustore.etl.readings import Findings, Reader, read_text, read_time, reader_of
+from docustore.etl.recognise import MAX_ID_CHARS, recognise
 from docustore.etl.records import (
     ID_NAMES,
     MODIFIED_NAMES,
@@ -29,8 +30,6 @@ from docustore.etl.records import (
 from docustore.users.fields import MAPPED, Values, default_profile, leaf
 from docustore.users.identities import identity_key
 from docustore.users.versions import content_hash
-
-MAX_ID_CHARS: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +71,18 @@ def to_user_record(raw: bytes, rules: RecordRules) -> UserRecord:
     """Parse, check and map one record.
 
     Raises:
-        RecordRejectedError: The record cannot be loaded; the error lists every reason.
+        RecordRejectedError: The record cannot be loaded; the error lists every reason, and the identity if it can
+            be recognised.
     """
+    try:
+        return _parsed(raw, rules)
+    except RecordRejectedError as exc:
+        recognised = recognise(raw, source=rules.source, mapping=rules.mapping)
+        exc.identity_key, exc.modified_at = recognised.identity_key, recognised.modified_at
+        raise
+
+
+def _parsed(raw: bytes, rules: RecordRules) -> UserRecord:
     if len(raw) > rules.max_record_bytes:
         detail = f"the record has {len(raw)} bytes; the limit is {rules.max_record_bytes}"
         raise RecordRejectedError(FieldError(pointer="", code="too_large", detail=detail))

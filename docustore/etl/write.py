@@ -10,19 +10,27 @@ from datetime import datetime
 from pymongo.errors import BulkWriteError
 
 from docustore.database import Database, Document
+from docustore.errors import FieldError
 from docustore.etl.classify import BatchPlan, UserWrite
 from docustore.etl.move import write_moves
-from docustore.etl.operations import USERS, insertion, records_of, refused, stamp_of, update
+from docustore.etl.operations import (
+    USERS,
+    VALIDATION_FAILURE,
+    insertion,
+    records_of,
+    refused,
+    stamp_of,
+    update,
+)
+from docustore.etl.refusals import REFUSED_BY_STORE
+from docustore.etl.unwritten import Unwritten
 
 
-async def write_plan(database: Database, plan: BatchPlan, *, source: str, now: datetime) -> set[int]:
-    """Write a plan and return the records to reclassify.
+async def write_plan(database: Database, plan: BatchPlan, *, source: str, now: datetime) -> Unwritten:
+    """Write a plan and return the records that may not be written.
 
     Args:
         source: The writer is stored as `etl:<source>`.
-
-    Returns:
-        The indexes of the records whose writes lost a race against another writer, or were refused.
 
     Raises:
         PyMongoError: The store failed for a reason other than single users. Part of the plan may be written, but
@@ -32,35 +40,43 @@ async def write_plan(database: Database, plan: BatchPlan, *, source: str, now: d
     updates = [write for write in plan.writes if write.before is not None]
     inserts = [write for write in plan.writes if write.before is None]
     # In this order: an e-mail address must leave one user before another user gets it.
-    lost = await _update(database, updates, stamp)
-    lost |= await write_moves(database, plan.moves, stamp)
-    lost |= await _insert(database, inserts, stamp)
-    return lost
+    unwritten = await _update(database, updates, stamp)
+    unwritten.add(await write_moves(database, plan.moves, stamp))
+    unwritten.add(await _insert(database, inserts, stamp))
+    return unwritten
 
 
-async def _update(database: Database, writes: Sequence[UserWrite], stamp: Document) -> set[int]:
+async def _update(database: Database, writes: Sequence[UserWrite], stamp: Document) -> Unwritten:
     if not writes:
-        return set()
-    failed: list[UserWrite] = []
+        return Unwritten()
+    failed: dict[int, int] = {}
     matched = 0
     try:
         operations = [update(write, stamp) for write in writes]
         matched = (await database[USERS].bulk_write(operations, ordered=False)).matched_count
     except BulkWriteError as exc:
-        failed = [writes[index] for index in refused(exc)]
+        failed = refused(exc)
         matched = exc.details["nMatched"]
+    unwritten = _failed(writes, failed)
     if matched + len(failed) < len(writes):
         # Another writer changed some of these users. The server does not say which, so all are reclassified.
-        return records_of(writes)
-    return records_of(failed)
+        unwritten.unsure = records_of(writes) - unwritten.lost - unwritten.refused.keys()
+    return unwritten
 
 
-async def _insert(database: Database, writes: Sequence[UserWrite], stamp: Document) -> set[int]:
+async def _insert(database: Database, writes: Sequence[UserWrite], stamp: Document) -> Unwritten:
     if not writes:
-        return set()
+        return Unwritten()
     try:
         # Unordered: one duplicate key must cost one record, not the rest of the batch.
         await database[USERS].bulk_write([insertion(write, stamp) for write in writes], ordered=False)
     except BulkWriteError as exc:
-        return records_of([writes[index] for index in refused(exc)])
-    return set()
+        return _failed(writes, refused(exc))
+    return Unwritten()
+
+
+def _failed(writes: Sequence[UserWrite], codes: dict[int, int]) -> Unwritten:
+    invalid = [writes[index] for index, code in codes.items() if code == VALIDATION_FAILURE]
+    raced = [writes[index] for index, code in codes.items() if code != VALIDATION_FAILURE]
+    refusals: dict[int, FieldError] = dict.fromkeys(records_of(invalid), REFUSED_BY_STORE)
+    return Unwritten(lost=records_of(raced), refused=refusals)

@@ -188,7 +188,8 @@ class _Run:
         worked_at = moved_at = time.monotonic()
         lost = 0
         while True:
-            await self._check_health()
+            if total:
+                await self._check_health()
             part = Slice(after=after, limit=pace.limit(size), refused=self.refused, only=self.only)
             spent = Spent(since=worked_at, lost_races=lost)
             result = await self._attempt(part, spent)

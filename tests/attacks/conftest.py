@@ -22,9 +22,9 @@ from docustore.security.models import Scope
 from indexes.apply import apply_indexes
 from tests.api_process import ApiProcess
 from tests.conftest import Servers
-from tests.integration.api.conftest import anonymous, api, api_settings, keys
+from tests.integration.api.conftest import anonymous, api, api_settings, application, keys
 
-__all__ = ["anonymous", "api", "api_settings", "keys"]
+__all__ = ["anonymous", "api", "api_settings", "application", "keys"]
 PROCESSES = 2
 
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -17,7 +18,7 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.embedded.ports import free_port
 from docustore.embedded.service import api_command, listener_command
-from docustore.etl.models import Counts, EtlRun, QuarantinedRecord, RunState, RunTrigger
+from docustore.etl.models import Counts, EtlRun, QuarantinedRecord, RunOptions, RunState, RunTrigger
 from docustore.security.models import Scope
 from docustore.security.sessions import create_link_token
 from docustore.users.schemas import parse_user
@@ -122,6 +123,10 @@ async def fill(database: Database) -> None:
         source="crm", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=now, started_at=now,
         finished_at=now, duration_s=2.5, records_per_s=1200.0, counts=Counts(read=3000, inserted=2999),
     ).insert()  # fmt: skip
+    await EtlRun(
+        source="hr", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=now + timedelta(seconds=1),
+        started_at=now, finished_at=now, options=RunOptions(dry_run=True), counts=Counts(read=7),
+    ).insert()  # fmt: skip
     await QuarantinedRecord(
         source="crm", fingerprint="f", run_id="r", position="1", raw="{}", raw_bytes=2,
         errors=[{"pointer": "/email", "code": "email_malformed", "detail": "d"}],
@@ -156,6 +161,8 @@ async def test_sign_in_figures_and_search(browser: Watched, url: str, database: 
     await expect(page.locator("#lag")).to_have_text("caught up")
     await expect(page.locator("#reasons")).to_contain_text("email malformed")
     await expect(page.locator("#runs")).to_contain_text("3,000")
+    await expect(page.locator("#runs")).to_contain_text("cli, dry run")
+    await expect(page.locator("#last-facts")).to_contain_text("succeeded, crm")
     await expect(page.locator("#trend .day")).to_have_count(60)
 
     await page.fill("#q", "lac")

@@ -14,11 +14,12 @@ from docustore.changes.status import change_status, wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from tests.chaos.programs import Program, program
+from tests.chaos.scale import scaled
 from tests.listening import assert_consistent, history_of, make_user
 from tests.waiting import until
 
 LISTENER = ("-m", "workers.listener")
-KILLS = 20
+KILLS = int(scaled(bounded=8, full=20))
 SHORT_LEASE = {"DOCUSTORE_CHANGES_LEASE_S": "2"}
 
 pytestmark = [pytest.mark.chaos]
@@ -88,7 +89,7 @@ async def _seq(database: Database) -> int:
     return position["seq"] if position else 0
 
 
-async def test_killed_twenty_times_each_change_counts_once(
+async def test_killed_again_and_again_each_change_counts_once(
     database: Database, settings: Settings, tmp_path: Path
 ) -> None:
     """One row per write, dense, chained; marts equal to the aggregation."""

@@ -16,12 +16,13 @@ from docustore.database import Database
 from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.schedule import create_run
 from tests.chaos.programs import Program, program
+from tests.chaos.scale import scaled
 from tests.http_service import Answer, Query, http_service
 from tests.waiting import until
 
-USERS = 100_000
+USERS = int(scaled(bounded=30_000, full=100_000))
 # The service holds its answers from here until the worker is dead, so that no machine is too fast for the test.
-HELD_FROM = 60_000
+HELD_FROM = USERS * 6 // 10
 # A job only starts a run. It was 12 hours when a job lasted as long as its run.
 MAX_LOCK_S = 60
 WORKER = ("-m", "arq", "workers.settings.WorkerSettings")

@@ -149,8 +149,7 @@ function showTrend({ registration_trends: trend }, now, days) {
 
 /* Runs */
 
-function showLastRun(runs, now) {
-  const last = runs.find((run) => run.finished_at);
+function showLastRun(runs, last, now) {
   if (!last) {
     byId("last-figure").textContent = runs.length ? runs[0].state : "none yet";
     facts(byId("last-facts"), []);
@@ -169,7 +168,7 @@ function showLastRun(runs, now) {
 function showRuns(runs, now) {
   const numbers = ["read", "inserted", "updated", "unchanged", "quarantined", "deactivated"];
   byId("runs").replaceChildren(...runs.map((run) => make("tr", { children: [
-    make("td", { text: run.source, children: [make("span", { cls: "trigger", text: run.trigger })] }),
+    make("td", { text: run.source, children: [make("span", { cls: "trigger", text: run.dry_run ? `${run.trigger}, dry run` : run.trigger })] }),
     make("td", { children: [make("span", { cls: `badge ${run.state}`, text: run.state, attributes: run.error ? { title: run.error } : {} })] }),
     make("td", { text: run.started_at ? ago(run.started_at, now) : "waiting", attributes: { title: run.started_at ?? "" } }),
     ...numbers.map((name) => make("td", { cls: run.counts[name] ? "number" : "number zero", text: whole.format(run.counts[name]) })),
@@ -274,7 +273,7 @@ async function refresh() {
     const now = new Date(summary.now);
     showUsers(summary.users);
     showListener(summary.changes, now);
-    showLastRun(summary.runs, now);
+    showLastRun(summary.runs, summary.last_run, now);
     showTrend(summary.users, now, summary.trend_days);
     showQuarantine(summary.quarantine);
     showRuns(summary.runs, now);

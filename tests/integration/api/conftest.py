@@ -9,11 +9,13 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 from litestar import Litestar
 
-from docustore.api.app import create_app
+from docustore.api.app import create_app, settings_state
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.security.api_keys import create_key
+from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.models import Scope
+from docustore.security.sessions import start_session
 from docustore.source_settings import SourceSettings
 
 Client = AsyncClient
@@ -50,13 +52,22 @@ def api_settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"sources": {"crm": source}})
 
 
+@pytest.fixture(scope="session")
+def application() -> Litestar:
+    """The application without its connections.
+
+    To make one takes longer than most tests. Only its request metrics outlive a test.
+    """
+    return create_app(Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere"))
+
+
 @pytest.fixture
-async def anonymous(database: Database, api_settings: Settings) -> AsyncIterator[Client]:
+async def anonymous(database: Database, api_settings: Settings, application: Litestar) -> AsyncIterator[Client]:
     """A client without a key."""
-    app = create_app(api_settings)
+    application.state.update(settings_state(api_settings))
     # Test and application share one event loop: both use the models, and the models are bound to one client.
-    transport = ASGITransport(app=app, raise_app_exceptions=False)
-    async with started(app), AsyncClient(transport=transport, base_url="http://api.test") as client:
+    transport = ASGITransport(app=application, raise_app_exceptions=False)
+    async with started(application), AsyncClient(transport=transport, base_url="http://api.test") as client:
         yield client
 
 
@@ -84,3 +95,8 @@ def make_user(api: Client) -> Any:
         return await create(api, email, **fields)
 
     return made
+
+
+async def signed_in(key: str, *, ring: KeyRing) -> str:
+    principal = await ring.principal_of(Credential(key, is_session=False))
+    return (await start_session(key=key, principal=principal)).token

@@ -8,9 +8,8 @@ from docustore.api.pagination import Position, encode_cursor
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl import ledger
-from docustore.etl.models import EtlRun, QuarantinedRecord, RunTrigger
+from docustore.etl.models import EtlRun, RunTrigger
 from docustore.queue import QUEUE_NAME, open_queue
-from docustore.security.models import Scope
 from tests.integration.api.conftest import Client
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -106,30 +105,3 @@ async def test_forged_cursor_is_refused(api: Client) -> None:
     answer = await api.get("/etl/runs", params={"cursor": forged})
 
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "cursor_invalid")
-
-
-async def test_quarantine_shows_reasons_and_raw_text(api: Client, keys: dict[Scope, str]) -> None:
-    ids = []
-    for number in range(3):
-        record = QuarantinedRecord(
-            source="crm", fingerprint=str(number), run_id="r", position=str(number), raw="{raw}", raw_bytes=5,
-            errors=[{"pointer": "/email", "code": "email_malformed", "detail": "no domain"}],
-            first_seen_at=START, last_seen_at=START + timedelta(hours=number),
-        )  # fmt: skip
-        await record.insert()
-        ids.append(str(record.id))
-
-    first = (await api.get("/etl/quarantine?limit=2")).json()
-    second = (await api.get("/etl/quarantine", params={"limit": 2, "cursor": first["next_cursor"]})).json()
-    admin = {"authorization": f"Bearer {keys[Scope.ADMIN]}"}
-    one = (await api.get(f"/etl/quarantine/{ids[0]}", headers=admin)).json()
-    without_text = (await api.get(f"/etl/quarantine/{ids[0]}")).json()
-
-    assert [row["id"] for row in first["items"] + second["items"]] == ids[::-1]
-    assert second["next_cursor"] is None
-    assert "raw" not in first["items"][0]
-    assert (one["raw"], one["errors"][0]["code"], one["state"]) == ("{raw}", "email_malformed", "open")
-    assert without_text == {**one, "raw": None}
-    assert (await api.get("/etl/quarantine?state=ignored")).json()["items"] == []
-    summary = (await api.get("/dashboard/summary")).json()
-    assert summary["quarantine"] == [{"code": "email_malformed", "pointer": "/email", "records": 3}]

@@ -34,6 +34,7 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.embedded.ports import free_port
 from tests.chaos.programs import program
+from tests.chaos.scale import scaled
 from tests.integration.api.conftest import Client
 
 BASE_URL: Final = "http://api.test"
@@ -47,7 +48,7 @@ CHECKS: Final = [
 ]
 WITHOUT_KEYS: Final = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
 REPRODUCIBLE: Final = settings(
-    max_examples=20,
+    max_examples=int(scaled(bounded=8, full=20)),
     derandomize=True,
     database=None,
     deadline=None,

@@ -1,12 +1,13 @@
 """Health, metrics, and the OpenAPI document."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from docustore.clock import now_utc
-from docustore.etl.models import Counts, EtlRun, RunState, RunTrigger
+from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
 from tests.integration.api.conftest import Client, create
 
 
@@ -22,6 +23,7 @@ async def samples(api: Client) -> dict[tuple[str, frozenset[tuple[str, str]]], f
 
 async def test_requests_are_counted_by_template(api: Client) -> None:
     user = await create(api)
+    before = await samples(api)
     for _ in range(3):
         await api.get(f"/users/{user['id']}")
     await api.get("/users/malformed")
@@ -29,11 +31,15 @@ async def test_requests_are_counted_by_template(api: Client) -> None:
 
     found = await samples(api)
 
+    def counted(name: str, **labels: str) -> float:
+        key = (name, frozenset(labels.items()))
+        return found[key] - before.get(key, 0)
+
     name = "docustore_http_request_duration_seconds_count"
     route = {"method": "GET", "route": "/users/{user_id}"}
-    assert found[name, frozenset({**route, "status": "200"}.items())] == 3
-    assert found[name, frozenset({**route, "status": "404"}.items())] == 1
-    assert found["docustore_http_requests_unrouted_total", frozenset()] == 1
+    assert counted(name, **route, status="200") == 3
+    assert counted(name, **route, status="404") == 1
+    assert counted("docustore_http_requests_unrouted_total") == 1
     assert not any(user["id"] in str(key) or "malformed" in str(key) for key in found)
 
 
@@ -49,6 +55,24 @@ async def test_store_metrics_are_read_at_the_scrape(api: Client) -> None:
     assert found["docustore_etl_last_run_records", last_run] == 3
     assert found["docustore_changes_listener_running", frozenset()] == 0
     assert ("docustore_users", frozenset({("status", "active")})) in found
+
+
+async def test_dry_run_is_no_last_run(api: Client) -> None:
+    """It has loaded nothing: neither the metrics nor the dashboard count its records as loaded."""
+    now = now_utc()
+    for minute, options in enumerate((RunOptions(), RunOptions(dry_run=True))):
+        await EtlRun(
+            source="crm", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, options=options,
+            created_at=now + timedelta(minutes=minute), finished_at=now, counts=Counts(read=3 + minute),
+        ).insert()  # fmt: skip
+
+    found = await samples(api)
+    summary = (await api.get("/dashboard/summary")).json()
+
+    read = frozenset({"source": "crm", "outcome": "read"}.items())
+    assert found["docustore_etl_last_run_records", read] == 3
+    assert [run["dry_run"] for run in summary["runs"]] == [True, False]
+    assert summary["last_run"]["counts"]["read"] == 3
 
 
 async def test_schema_is_openapi_3_1(anonymous: Client) -> None:

@@ -13,7 +13,7 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.embedded.data_dir import claimed, is_claimed
 from tests.alive import is_alive
-from tests.integration.cli.docustore_command import addresses, run_docustore
+from tests.integration.cli.docustore_command import addresses, run_docustore, start_docustore
 from tests.waiting import until
 
 
@@ -31,6 +31,14 @@ async def test_error_is_a_sentence_and_one_document() -> None:
     assert outcome.document["healthy"] is False
     assert outcome.exit_code == 1
     assert "Traceback" not in outcome.stderr
+
+
+async def test_command_is_a_program() -> None:
+    """As a shell starts it; the other tests fork it from a process that has imported it."""
+    outcome = await start_docustore("etl", "run", "--json")
+
+    assert outcome.exit_code == 2
+    assert outcome.document["error"]["type"] == "MissingParameter"
 
 
 async def test_wrong_usage_exits_2() -> None:

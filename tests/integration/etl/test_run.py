@@ -183,6 +183,7 @@ async def test_dry_run_counts_and_writes_nothing(database: Database, run_source:
     run = await run_source(file_source(path), dry_run=True)
 
     assert (run.counts.inserted, run.counts.quarantined) == (1, 1)
+    assert run_record(run)["dry_run"] is True
     assert run.watermark.after is None
     for collection in ("users", "etl_quarantine", "etl_sources"):
         assert await database[collection].count_documents({}) == 0
@@ -247,7 +248,7 @@ async def test_merged_away_user_with_a_password_stays(
         file_source(write_ndjson(tmp_path / "b.ndjson", [moved])), with_=replace(environment, settings=lenient)
     )
 
-    assert run.counts.quarantined == 1
+    assert (run.counts.quarantined, run.quality) == (1, {"/ account_in_use": 1})
     assert await database.users.count_documents({"password_hash": "secret"}) == 1
 
 

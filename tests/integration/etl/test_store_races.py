@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from docustore.database import Database
 from docustore.etl.classify import Outcome
+from tests.chaos.scale import scaled
 from tests.store_cases import record, store
 from tests.unit.etl.generated import mapped, upstream_records
 
@@ -72,7 +73,10 @@ async def test_other_writer_between_read_and_write_is_not_overwritten(database: 
     assert user["local_roles"] == ["r29"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=int(scaled(bounded=25, full=200)),
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(records=st.lists(upstream_records(), max_size=14), data=st.data())
 async def test_any_order_of_batches_ends_the_same(
     database: Database, records: list[dict[str, Any]], data: st.DataObject

@@ -73,6 +73,11 @@ QUERIES = [
     ),
     Query(
         collection="etl_quarantine",
+        index="source_state_identity_key",
+        filter={"source": "crm", "state": "open", "identity_key": "crm:5"},
+    ),
+    Query(
+        collection="etl_quarantine",
         index="state_last_seen_at",
         filter={"state": "open"},
         sort={"last_seen_at": -1, "_id": -1},
@@ -140,6 +145,7 @@ def _document(collection: str, n: int) -> dict[str, Any]:
         case _:
             return {"source": "crm" if n % 10 == 0 else "idp", "fingerprint": f"f{n}", "state": "open"} | {
                 "hash": f"h{n}",
+                "identity_key": f"crm:{n}",
                 "last_seen_at": at,
             }
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from bson import ObjectId
 from rich.console import Console
 
-from docustore.cli.etl_tables import runs_table
+from docustore.cli.etl_tables import run_table, runs_table
 from docustore.clock import now_utc
-from docustore.etl.models import Counts, EtlRun, RunState, RunTrigger
+from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
 
 
 def printed(run: EtlRun) -> str:
@@ -28,6 +28,20 @@ def test_runs_show_date_and_quarantine() -> None:
     assert all(text in shown for text in ("2026-01-31 12:05", "123,456", "quar.", "1,234", "warn.", "5,678"))
     assert str(run.id) in shown
     assert max(len(line) for line in shown.splitlines()) <= 80
+
+
+def test_dry_runs_are_marked() -> None:
+    run = EtlRun.model_construct(
+        id=ObjectId(), source="people", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=now_utc(),
+        started_at=now_utc(), finished_at=now_utc(), options=RunOptions(dry_run=True), counts=Counts(),
+    )  # fmt: skip
+    shown = Console(file=io.StringIO(), width=80)
+    shown.print(run_table(run))
+
+    listed = " ".join(printed(run).split())
+    assert "people: succeeded (dry run: nothing was written)" in shown.file.getvalue()
+    assert "(dry" in listed
+    assert "run)" in listed
 
 
 def test_ids_of_runs_are_never_cut() -> None:

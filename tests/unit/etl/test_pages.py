@@ -2,19 +2,23 @@
 
 import asyncio
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from pymongo.errors import OperationFailure
 
-from docustore.errors import SourceUnavailableError
+from docustore.errors import RunError, SourceUnavailableError
+from docustore.etl.batch import BatchResult
+from docustore.etl.budget import check_counts
+from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.models import Checkpoint, Counts, RunOptions
-from docustore.etl.pages import Progress, store_pages
+from docustore.etl.pages import Progress, ReadPage, store_pages
 from docustore.etl.sources.source import Page
-from tests.unit.etl.memory_store import RULES
+from docustore.etl.stamps import Stamps
+from tests.unit.etl.memory_store import NOW, RULES
 
 
 class GatedStore:
@@ -43,7 +47,9 @@ def page(number: int) -> Page:
 
 def context(store: GatedStore) -> RunContext:
     database: Any = store
-    return RunContext(database=database, run_id="run", rules=RULES, options=RunOptions(dry_run=True))
+    return RunContext(
+        database=database, run_id="run", rules=RULES, options=RunOptions(dry_run=True), stamps=Stamps("etl:crm")
+    )
 
 
 async def settle() -> None:
@@ -130,3 +136,14 @@ async def test_progress_continues_at_a_checkpoint() -> None:
 
     assert progress.checkpoint.counts == Counts(read=4, inserted=3, quarantined=1)
     assert progress.checkpoint.quality == {"/ json_malformed": 2}
+
+
+def test_record_without_an_outcome_fails_the_run() -> None:
+    """Records are counted as read before anything looks into them, so a lost one is noticed."""
+    progress = Progress(Checkpoint())
+    read = ReadPage(resume="mark", stamp=NOW, read=3)
+
+    progress.advance(read, BatchResult(outcomes=Counter({Outcome.INSERTED: 1}), outside_window=1))
+
+    with pytest.raises(RunError, match="do not add up"):
+        check_counts(progress.checkpoint.counts, is_full_read=True, budget_pct=50)

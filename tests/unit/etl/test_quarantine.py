@@ -22,7 +22,7 @@ def error(pointer: str, code: str) -> FieldError:
 
 
 def upsert(raw: bytes) -> Any:
-    return _upsert(kept_of(rejected(raw)), source="crm", run_id="r", now=NOW)
+    return _upsert(kept_of(rejected(raw)), source="crm", run_id="r", now=NOW, observed_at=NOW)
 
 
 def stored(raw: bytes) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_masks_count_in_the_size() -> None:
 def test_number_of_stored_errors_is_limited() -> None:
     record = rejected(b"{}", *[error(f"/tags/{number}", "too_long") for number in range(1000)])
 
-    [stage] = _upsert(kept_of(record), source="crm", run_id="r", now=NOW)._doc  # type: ignore[misc]
+    [stage] = _upsert(kept_of(record), source="crm", run_id="r", now=NOW, observed_at=NOW)._doc  # type: ignore[misc]
 
     assert len(stage["$set"]["errors"]["$literal"]) == MAX_KEPT_ERRORS
 
