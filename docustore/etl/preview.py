@@ -12,10 +12,10 @@ import msgspec
 from docustore.config import Settings
 from docustore.errors import FieldError
 from docustore.etl.mapping.mapping import RecordMapping
-from docustore.etl.mapping.prepare import mapping_of
 from docustore.etl.masking import masked
 from docustore.etl.models import Window
 from docustore.etl.records import RecordRejectedError, WireProfile, WireRecord, parse_object
+from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Page
 from docustore.etl.transform import RecordRules, UserRecord, to_user_record
@@ -50,11 +50,10 @@ async def preview(name: str, source: SourceSettings, settings: Settings, *, limi
     Raises:
         DocustoreError: The source cannot be read, or its settings are wrong.
     """
-    mapping = mapping_of(name, source)
     fewer = source.model_copy(update={"page_size": min(limit, source.page_size)})
     found: list[PreviewedRecord] = []
     async with open_source(name, fewer, page_size=limit) as opened:
-        rules = _rules(name, source, settings, mapping, now=await opened.clock())
+        rules = record_rules(name, source, settings, observed_at=await opened.clock())
         async for page in opened.pages(Window(), after=None):
             found += _previewed(page, rules)
             if len(found) >= limit:
@@ -101,7 +100,7 @@ def _one(number: int, raw: bytes, rules: RecordRules) -> PreviewedRecord:
         mapped = given if rules.mapping is None else rules.mapping.apply(given).record
         return PreviewedRecord(
             number=number,
-            key=None,
+            key=exc.identity_key,
             raw=_text(raw),
             mapped=_masked({name: value for name, value in mapped.items() if name in _RECORD_KEYS}),
             errors=exc.errors,
