@@ -48,7 +48,7 @@ class SourceSettings(BaseModel):
         None, description="CSV: such as `cp1252`; UTF-8, UTF-16 and cp1252 are detected if unset"
     )
     map: SourceMap = Field(
-        default_factory=dict, description='keys of the source by our fields, `{ email = "E-Mail" }`; see below'
+        default_factory=dict, description='keys of the source by our fields, such as `{ email = "E-Mail" }`'
     )
     map_hook: str | None = Field(
         None, description="name of an entry point of the group `docustore.mappings`, which finishes the mapping"

@@ -12,6 +12,8 @@ _DELETE: Final = "\x7f"
 def toml_value(value: object) -> str:
     """Write a text, number, flag, list or table on one line."""
     if isinstance(value, Mapping):
+        if not value:
+            return "{}"
         return "{ " + ", ".join(f"{_key(name)} = {toml_value(part)}" for name, part in value.items()) + " }"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(map(toml_value, value)) + "]"
