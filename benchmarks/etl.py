@@ -25,7 +25,8 @@ from docustore.document_models import open_database
 from docustore.etl.models import RunOptions, RunState, RunTrigger
 from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.schedule import create_run
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 from indexes.apply import apply_indexes
 
 RECORDS: Final = 100_000

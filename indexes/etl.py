@@ -5,6 +5,7 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.etl.memory import MEMORIES
 from docustore.etl.models import QUARANTINE, RUNS, SOURCES, TOMBSTONES, EtlRun, EtlSource, QuarantinedRecord
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
@@ -41,6 +42,9 @@ ETL_RUNS: Final = CollectionDeclaration(
 
 # Read and written by `_id`, the source's name.
 ETL_SOURCES: Final = CollectionDeclaration(name=SOURCES, validator=validator_of(EtlSource))
+
+# etl.memory: read and written by `_id`, the source's name.
+ETL_MEMORIES: Final = CollectionDeclaration(name=MEMORIES)
 
 ETL_QUARANTINE: Final = CollectionDeclaration(
     name=QUARANTINE,

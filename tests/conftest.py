@@ -19,6 +19,7 @@ from docustore.document_models import bind_models
 from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
 from indexes.declared import DECLARED
+from tests.upstreams.postgresql import PostgresServer, binaries, postgres_server
 
 # No deadline: the duration of an example depends on the machine. The examples are the same in every run, so that
 # only a change of the code can make a test fail. `HYPOTHESIS_PROFILE=explore` generates new examples.
@@ -99,6 +100,16 @@ async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
         return
     async with embedded_servers(tmp_path_factory.mktemp("servers")) as own:
         yield Servers(mongodb_url=own.mongodb_url, redis_url=own.redis_url)
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    """A PostgreSQL server of the whole session; tests that stop it must start it again."""
+    bin_folder = binaries()
+    if bin_folder is None:
+        pytest.skip("PostgreSQL is not installed: the programs initdb and postgres are missing")
+    async with postgres_server(bin_folder) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -29,31 +29,48 @@ class Answer:
     endless: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request; the names of the headers are lower-case."""
+
+    method: str
+    path: str
+    query: Query
+    headers: Mapping[str, str]
+    body: bytes
+
+
 @dataclass(slots=True)
 class HttpService:
     url: str
     queries: list[Query]
+    requests: list[Request] = field(default_factory=list)
+    port: int = 0
 
 
 @asynccontextmanager
 async def http_service(
-    answer: Callable[[Query], Answer], *, hold: Callable[[Query], Awaitable[object]] | None = None
+    answer: Callable[[Any], Answer],
+    *,
+    hold: Callable[[Query], Awaitable[object]] | None = None,
+    by_request: bool = False,
+    port: int = 0,
 ) -> AsyncIterator[HttpService]:
-    """Serve on a free loopback port and record the received queries in order.
+    """Serve on a loopback port, a free one by default, and record the received queries in order.
 
     Args:
+        answer: Gets the query of a request, or the whole request if `by_request`.
         hold: Awaited before each answer.
     """
-    queries: list[Query] = []
+    service = HttpService(url="", queries=[])
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = await reader.readuntil(b"\r\n\r\n")
-        target = request.split(b" ", 2)[1].decode()
-        query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
-        queries.append(query)
+        request = await _received(reader)
+        service.queries.append(request.query)
+        service.requests.append(request)
         if hold is not None:
-            await hold(query)
-        answered = answer(query)
+            await hold(request.query)
+        answered = answer(request if by_request else request.query)
         writer.write(_encoded(answered))
         with suppress(ConnectionError):
             await writer.drain()
@@ -63,10 +80,21 @@ async def http_service(
                 await asyncio.sleep(TRICKLE_S)
         writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(serve, "127.0.0.1", port)
     async with server:
-        port = server.sockets[0].getsockname()[1]
-        yield HttpService(url=f"http://127.0.0.1:{port}/users", queries=queries)
+        service.port = server.sockets[0].getsockname()[1]
+        service.url = f"http://127.0.0.1:{service.port}/users"
+        yield service
+
+
+async def _received(reader: asyncio.StreamReader) -> Request:
+    head, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
+    method, target, _ = head.split(" ", 2)
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    parts = urlsplit(target)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    return Request(method=method, path=parts.path, query=query, headers=headers, body=body)
 
 
 def _encoded(answer: Answer) -> bytes:

@@ -15,6 +15,8 @@ class TcpProxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self.port = 0
+        # A server that is down: new connections end at once.
+        self.is_down = False
 
     def cut(self) -> int:
         """Abort every connection at once; return the number of connections."""
@@ -23,6 +25,9 @@ class TcpProxy:
         return len(self._writers)
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_down:
+            writer.transport.abort()
+            return
         there, back = await asyncio.open_connection(*self._target)
         pumps = [asyncio.create_task(self._pump(reader, back)), asyncio.create_task(self._pump(there, writer))]
         self._pumps.update(pumps)

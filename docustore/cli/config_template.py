@@ -6,7 +6,7 @@ Lines that start with `# ` are prose. Lines that start with `#` and a name are s
 what counts without the file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -15,7 +15,8 @@ from pydantic_core import to_jsonable_python
 
 from docustore.config import Settings
 from docustore.etl.proposal.toml_text import toml_line
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings, kinds_of
 
 # The value of a setting that has no default; it must be replaced.
 UNSET: Final = "..."
@@ -24,23 +25,24 @@ HEAD: Final = """\
 # DOCUSTORE_PORT overrides port."""
 SOURCES_HEAD: Final = """\
 # Your upstream systems: one table each. `docustore etl init FILE_OR_URL --write` adds one, with a mapping."""
-# The address of an example of each kind.
-EXAMPLES: Final = {
-    "file": ("hr", "/exports/people.csv"),
-    "http": ("crm", "https://crm.example.org/users"),
-    "mongodb": ("legacy", "mongodb://legacy.example.org/directory"),
-    "scim": ("idp", "https://idp.example.org/scim/v2"),
-    "sql": ("erp", "postgresql://reader@erp.example.org/staff"),
+# An example of each kind: its name, and its settings besides the kind.
+EXAMPLES: Final[Mapping[SourceKind, tuple[str, Mapping[str, str]]]] = {
+    SourceKind.FILE: ("hr", {"url": "/exports/people.csv"}),
+    SourceKind.HTTP: ("crm", {"url": "https://crm.example.org/users", "token": "env:CRM_TOKEN"}),
+    SourceKind.MONGODB: ("shop", {"url": "mongodb://shop.example.org/shop.customers", "modified": "updatedAt"}),
+    SourceKind.SCIM: ("idp", {"url": "https://idp.example.org/scim/v2", "token": "env:IDP_TOKEN"}),
+    SourceKind.SQL: ("payroll", {"url": "env:PAYROLL_URL", "table": "staff.people", "modified": "changed_on"}),
 }
 
 
 def config_template() -> str:
-    """Write all settings with their descriptions and defaults, and a source of each kind."""
+    """Write all settings with their defaults, and a source of each kind."""
     own = {name: field for name, field in Settings.model_fields.items() if name != "sources"}
     lines = [HEAD, "", *_settings(own), SOURCES_HEAD]
     for kind in SourceKind:
-        name, url = EXAMPLES[kind.value]
-        lines += ["", f"#[sources.{name}]", f"#{toml_line('kind', kind.value)}", f"#{toml_line('url', url)}"]
+        name, settings = EXAMPLES[kind]
+        table = {"kind": kind.value, **settings}
+        lines += ["", f"#[sources.{name}]", *(f"#{toml_line(key, value)}" for key, value in table.items())]
     lines += ["", "# All other settings of a source, with their defaults:", "", *_settings(_other(SourceSettings))]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -51,7 +53,8 @@ def _other(model: type[BaseModel]) -> dict[str, FieldInfo]:
 
 def _settings(fields: dict[str, FieldInfo]) -> Iterator[str]:
     for name, field in fields.items():
-        yield f"# {field.description}"
+        kinds = ", ".join(sorted(kinds_of(name)))
+        yield f"# {kinds + ': ' if kinds else ''}{field.description}"
         yield f"#{toml_line(name, _default(field))}"
         yield ""
 

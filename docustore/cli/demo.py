@@ -33,7 +33,8 @@ from docustore.embedded.supervisor import running_service
 from docustore.errors import DemoError
 from docustore.security.admin_key import require_strong_admin_key
 from docustore.security.models import Scope
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 
 MADE_UP_REQUIRED: Final = ("email", "first_name", "last_name")
 # Real files often hold single names; the demonstration accepts them.

@@ -82,7 +82,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
     required: tuple[str, ...],
     name: str | None,
 ) -> int:
-    """Run SOURCE now: a configured name, a path, a file:// or http(s):// address."""
+    """Run SOURCE now: a configured name, a path, or an address of any kind of source."""
     if since is not None and until is not None and since > until:
         raise click.BadParameter("the window ends before it starts", param_hint="--until")
     tune_gc()

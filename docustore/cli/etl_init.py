@@ -19,7 +19,8 @@ from docustore.etl.proposal.sample import sample_of
 from docustore.etl.proposal.source_table import SourceTable, source_table
 from docustore.etl.sources.file import path_of
 from docustore.etl.sources.registry import source_by_address
-from docustore.source_settings import SOURCE_NAME, SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 LOCAL_TIME: Final = Path("/etc/localtime")
 

@@ -18,6 +18,7 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.database import Database, Document
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
+from docustore.etl.memory import MEMORIES
 from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, RunState, Window
 
 _OPEN: Final = [RunState.DUE, RunState.RUNNING]
@@ -107,12 +108,14 @@ async def commit(
     *,
     watermark: datetime | None,
     is_full: bool = False,
+    memory: Document | None = None,
 ) -> None:
     """Finish a run and move its source's watermark in one transaction.
 
     Args:
         watermark: None keeps the source's watermark (a dry run, or a window given by hand).
         is_full: The run has read everything, so the watermark may also move back. It does not otherwise.
+        memory: What the next run of the source may leave out; None keeps what is stored.
 
     Raises:
         LeaseLostError: The claim is no longer valid. Nothing was committed.
@@ -129,6 +132,8 @@ async def commit(
                 session=session,
             )
             stored = (source or {}).get("watermark")
+        if memory is not None:
+            await database[MEMORIES].replace_one({"_id": claim.source}, memory, upsert=True, session=session)
         await _finish(database, claim, RunState.SUCCEEDED, checkpoint, session=session, watermark=stored)
 
     async with database.client.start_session() as session:

@@ -32,7 +32,8 @@ from docustore.etl.sources.source import Page
 from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_page
 from docustore.etl.transform import UserRecord
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 
 BATCH_RECORDS: Final = 200
 BATCH_CHARS: Final = 16_000_000

@@ -23,6 +23,7 @@ from docustore.etl.budget import check_counts
 from docustore.etl.context import RunContext
 from docustore.etl.ledger import Claim
 from docustore.etl.mapping_state import note_mapping
+from docustore.etl.memory import Memory, memory_of, recalled
 from docustore.etl.models import SOURCES, EtlRun, Window
 from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
@@ -90,6 +91,7 @@ class _Attempt:
         self._settings = environment.settings
         self._progress = Progress(run.checkpoint, environment.on_progress)
         self._is_full_read = False
+        self._memory: Memory | None = None
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
@@ -97,7 +99,14 @@ class _Attempt:
             window = await self._while_leased(self._read_until_stalled())
             watermark = next_watermark(window, self._run.options)
             checkpoint, is_full = self._progress.checkpoint, self._run.options.full
-            await ledger.commit(self._database, self._claim, checkpoint, watermark=watermark, is_full=is_full)
+            await ledger.commit(
+                self._database,
+                self._claim,
+                checkpoint,
+                watermark=watermark,
+                is_full=is_full,
+                memory=self._memory,
+            )
             await note_mapping(
                 self._database,
                 self._claim.source,
@@ -142,13 +151,15 @@ class _Attempt:
     async def _read_and_store(self) -> Window:
         page_size = self._settings.etl_batch_size
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
+            source.recall(await recalled(self._database, self._claim.source, self._source, self._run.options))
             window = await self._open_window(source)
             pages = source.pages(window, after=self._run.checkpoint.position)
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             await self._settle(context)
-            self._is_full_read = window.since is None or not source.reads_window
+            self._is_full_read = (window.since is None or not source.reads_window) and not source.left_out_known
+            self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         counts = self._progress.checkpoint.counts
         budget_pct = self._settings.etl_quarantine_budget_pct
         check_counts(counts, is_full_read=self._is_full_read, budget_pct=budget_pct)

@@ -26,7 +26,7 @@ def set_source(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
         ({"headers": {"X-Name": "Jörg"}}, "sources.crm.headers", "X-Name"),
         ({"headers": {"Authorization": "Bearer a\nb"}}, "sources.crm.headers", "Authorization"),
         ({"headers": {"a b": "c"}}, "sources.crm.headers", "a b"),
-        ({"kind": "ftp"}, "sources.crm.kind", "'file' or 'http'"),
+        ({"kind": "ftp"}, "sources.crm.kind", "'file', 'http', 'mongodb', 'scim' or 'sql'"),
     ],
 )
 def test_invalid_source_is_refused(

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from docustore.cli.main import COMMANDS
 from docustore.config import Settings
-from docustore.source_settings import SourceSettings
+from docustore.source_settings import SourceSettings, kinds_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -33,7 +33,8 @@ def rendered(default: Any) -> str:
 
 def row(name: str, field: FieldInfo) -> str:
     default = "required" if field.is_required() else f"`{rendered(field.get_default(call_default_factory=True))}`"
-    return f"| `{name}` | {default} | {field.description}"
+    kinds = ", ".join(f"`{kind}`" for kind in sorted(kinds_of(name)))
+    return f"| `{name}` | {default} | {kinds + ': ' if kinds else ''}{field.description}"
 
 
 @pytest.mark.parametrize(("name", "field"), [*VARIABLES.items(), *SourceSettings.model_fields.items()])

@@ -101,3 +101,62 @@ def test_http_source_with_another_address_is_refused(url: str) -> None:
 @pytest.mark.parametrize("url", ["u", "/users.json", "file:///users.json", "https://crm/users.json"])
 def test_file_source_takes_a_path_or_an_address(url: str) -> None:
     assert settings(kind="file", url=url).url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"delimiter": ";"}, "delimiter is a setting of the kind file, not of http"),
+        ({"kind": "file", "url": "a.csv", "page_size": 7}, "page_size is a setting of the kind .*, not of file"),
+        ({"table": "people"}, "table is a setting of the kind sql, not of http"),
+        ({"kind": "scim", "since_param": "x"}, "since_param is a setting of the kind http, not of scim"),
+        ({"kind": "file", "url": "a.csv", "token": "hunter2"}, "token is a setting of the kind .*, not of file"),
+    ],
+)
+def test_setting_of_another_kind_is_refused(given: dict[str, Any], reason: str) -> None:
+    """It would be ignored silently."""
+    with pytest.raises(ValidationError, match=reason) as caught:
+        settings(**given)
+
+    assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"token": "a", "username": "b", "password": "c"}, "use one of token"),
+        ({"username": "b"}, "belong together"),
+        ({"token_url": "https://idp/token", "client_id": "b"}, "belong together"),
+        ({"token_url": "idp", "client_id": "b", "client_secret": "c"}, "token_url must start with http"),
+        ({"body": {"q": "{since}"}}, 'body needs method = "POST"'),
+        ({"paging": "scroll"}, "'cursor', 'link', 'page', 'offset' or 'none'"),
+        ({"redirects": "all"}, "'same-origin', 'any' or 'none'"),
+        ({"kind": "sql", "url": "sqlite:///a"}, "name the rows by one of table, query"),
+        ({"kind": "sql", "url": "sqlite:///a#t", "table": "t"}, "name the rows by one of table, query"),
+        ({"kind": "sql", "url": "sqlite:///a", "query": "SELECT 1"}, "query needs key"),
+        ({"kind": "sql", "url": "a.db", "table": "t"}, "address of SQLAlchemy"),
+        ({"kind": "sql", "url": "sqlite:///a#t", "zone": "Europe/Nowhere"}, "there is no time zone"),
+        ({"kind": "mongodb", "url": "mongodb://host/a"}, "DATABASE.COLLECTION"),
+        ({"kind": "scim", "url": "ftp://host"}, "url must start with http"),
+    ],
+)
+def test_settings_that_do_not_belong_together(given: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        settings(**given)
+
+
+def test_representation_shows_no_secret() -> None:
+    given = settings(
+        url="https://me:hunter1@crm/users?key=hunter2",
+        headers={"X-Key": "hunter3"},
+        username="me",
+        password="hunter4",
+    )
+
+    assert "hunter" not in repr(given) + str(given)
+
+
+def test_reference_to_a_secret_is_taken() -> None:
+    given = settings(url="env:CRM_URL", headers={"X-Key": "file:/run/secrets/key"}, token="env:CRM_TOKEN")
+
+    assert given.url == "env:CRM_URL"

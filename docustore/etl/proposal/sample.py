@@ -10,7 +10,8 @@ from docustore.etl.sources.csv_file import CsvOptions
 from docustore.etl.sources.file import FileSource, path_of
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 
 SAMPLE_RECORDS: Final = 500
 

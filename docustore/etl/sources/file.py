@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
+from docustore.etl.sources.addresses import name_from
 from docustore.etl.sources.csv_columns import HeaderMalformedError
 from docustore.etl.sources.csv_file import CsvOptions, csv_records, is_wide_text
 from docustore.etl.sources.json_array import ArrayMalformedError, split_array, split_wrapped
@@ -35,8 +36,6 @@ BLOCK_CHARS: Final = 1 << 20
 MAX_LINE_BYTES: Final = 16_000_000
 NDJSON_SUFFIXES: Final = frozenset({".ndjson", ".jsonl"})
 KNOWN_SUFFIXES: Final = frozenset({".gz", ".json", ".csv", ".tsv", ".txt", *NDJSON_SUFFIXES})
-MAX_NAME_CHARS: Final = 63
-_NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 CSV: Final = "csv"
 # A page of an HTTP service, saved as a file. A record has other keys first.
 WRAPPED: Final = "wrapped"
@@ -58,7 +57,7 @@ class FileSource(Source):
     """One file, opened again for every reading."""
 
     schemes: ClassVar[frozenset[str]] = frozenset({"", "file"})
-    reads_window: ClassVar[bool] = False
+    reads_window = False
 
     def __init__(self, name: str, path: Path, *, page_size: int, csv_options: CsvOptions | None = None) -> None:
         self._name = name
@@ -78,8 +77,7 @@ class FileSource(Source):
         stem = path_of(address).name.lower()
         while (suffix := PurePath(stem).suffix) in KNOWN_SUFFIXES:
             stem = stem.removesuffix(suffix)
-        name = _NOT_IN_A_NAME.sub("-", stem)[:MAX_NAME_CHARS].strip("-")
-        return FILE_SOURCE_NAME if name in {"", "local"} else name
+        return name_from(stem) or FILE_SOURCE_NAME
 
     @classmethod
     def place_of(cls, address: str) -> str:

@@ -6,23 +6,28 @@ is inside one record, such as a NaN, the page is split leniently, and the fault 
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from docustore.etl.sources.json_array import ArrayMalformedError, split_array
+from docustore.etl.sources.key_path import Keys, keys_of, start_of, value_at
+from docustore.etl.sources.page_errors import PageMalformedError, PageTruncatedError
 
-_SCANNER: Final = json.JSONDecoder()
 _CUT_WORD: Final = re.compile(r"[\w.+-]*\s*")
 
 
-class PageMalformedError(ValueError):
-    """A body that is not a page; the message says what it is."""
+@dataclass(frozen=True, slots=True)
+class PageNames:
+    """The paths of the parts of a page; empty records are the whole body."""
 
-
-class PageTruncatedError(PageMalformedError):
-    """A body that ends too early; the next answer may be whole."""
+    records: str = "users"
+    cursor: str = "next_cursor"
+    time: str = "server_time"
+    total: str = "total"
 
 
 class WirePage(msgspec.Struct, frozen=True):
@@ -34,18 +39,24 @@ class WirePage(msgspec.Struct, frozen=True):
     total: int | None = None
 
 
-class _Body(msgspec.Struct):
-    users: list[msgspec.Raw] | None = None
-    next_cursor: str | int | None = None
-    server_time: datetime | None = None
+class _Parts(NamedTuple):
+    records: Any
+    cursor: Any = None
+    time: Any = None
+    total: Any = None
+
+
+DEFAULT_NAMES: Final = PageNames()
+_TYPES: Final = _Parts(
+    records=list[msgspec.Raw] | None,
+    cursor=str | int | None,
+    time=datetime | None,
     # Not checked: other services may use this name for something else.
-    total: object = None
+    total=object,
+)
 
 
-_decoder: Final = msgspec.json.Decoder(_Body)
-
-
-def parse_page(body: bytes, content_type: str) -> WirePage:
+def parse_page(body: bytes, content_type: str, names: PageNames = DEFAULT_NAMES) -> WirePage:
     """Parse the body of a successful answer.
 
     Raises:
@@ -56,28 +67,32 @@ def parse_page(body: bytes, content_type: str) -> WirePage:
     if start == b"<" or "html" in content_type:
         raise PageMalformedError("answered with an HTML page instead of JSON, perhaps a login or proxy page")
     try:
-        parsed = _decoder.decode(body)
+        decoded = _decoder(names).decode(body)
     except msgspec.ValidationError as exc:
         raise PageMalformedError(f"answered with JSON of another shape: {exc}") from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        return _split_leniently(body, exc)
-    if parsed.users is None:
-        raise PageMalformedError('answered without the key "users"')
-    return _page([bytes(user) for user in parsed.users], parsed.next_cursor, parsed.server_time, parsed.total)
+        return _split_leniently(body, exc, names)
+    parts = (
+        _Parts(decoded) if not names.records else _Parts(*(_attribute(decoded, path) for path in _paths(names)))
+    )
+    if parts.records is None:
+        raise _without_records(names)
+    return _page([bytes(record) for record in parts.records], parts)
 
 
-def _split_leniently(body: bytes, cause: Exception) -> WirePage:
+def _split_leniently(body: bytes, cause: Exception, names: PageNames) -> WirePage:
     text = body.decode("utf-8", errors="surrogateescape")
+    keys = keys_of(names.records)
     try:
         envelope = json.loads(text)
     except json.JSONDecodeError as exc:
-        error = PageTruncatedError if _is_at_end(exc) else PageMalformedError
+        error = PageTruncatedError if _is_at_end(exc, "{" if keys else "[") else PageMalformedError
         raise error(f"answered with broken JSON: {cause}") from cause
     except RecursionError:
         raise PageMalformedError(f"answered with broken JSON: {cause}") from cause
-    if not isinstance(envelope, dict) or not isinstance(envelope.get("users"), list):
-        raise PageMalformedError('answered without the key "users"') from cause
-    array = text[_start_of_users(text) :]
+    if not isinstance(value_at(envelope, keys), list):
+        raise _without_records(names) from cause
+    array = text[start_of(text, keys) :]
     try:
         users = [
             element.encode(errors="surrogateescape")
@@ -85,40 +100,79 @@ def _split_leniently(body: bytes, cause: Exception) -> WirePage:
         ]
     except ArrayMalformedError as exc:
         raise PageMalformedError(f"answered with broken JSON: {exc}") from exc
-    cursor, server_time = envelope.get("next_cursor"), envelope.get("server_time")
+    if not keys:
+        return _page(users, _Parts(users))
+    parts = _Parts(*(value_at(envelope, path) if path else None for path in _paths(names)))
     try:
-        return _page(users, cursor, msgspec.convert(server_time, datetime | None), envelope.get("total"))
+        return _page(users, parts._replace(time=msgspec.convert(parts.time, datetime | None)))
     except msgspec.ValidationError as exc:
         raise PageMalformedError(f"answered with JSON of another shape: {exc}") from exc
 
 
-def _is_at_end(error: json.JSONDecodeError) -> bool:
+def _without_records(names: PageNames) -> PageMalformedError:
+    return PageMalformedError(
+        f'answered without the key "{names.records}"' if names.records else "answered with no array"
+    )
+
+
+def _is_at_end(error: json.JSONDecodeError, start: str) -> bool:
     """Tell whether the text is correct as far as it goes."""
     # A text in quotes that is not closed is reported at its start. A word or number may be cut in the middle.
-    is_page = error.doc.lstrip()[:1] in {"", "{"}
+    is_page = error.doc.lstrip()[:1] in {"", start}
     is_cut = error.msg.startswith("Unterminated string") or _CUT_WORD.fullmatch(error.doc, error.pos) is not None
     return is_page and is_cut
 
 
-def _start_of_users(text: str) -> int:
-    """Find the start of the array of the top-level key `users`."""
-    at = text.index("{") + 1
-    while True:
-        key, at = _SCANNER.raw_decode(text, _skip(text, at))
-        at = _skip(text, at)
-        if key == "users":
-            return at
-        _, at = _SCANNER.raw_decode(text, at)
-
-
-def _skip(text: str, at: int) -> int:
-    while text[at] in " \t\r\n,:":
-        at += 1
-    return at
-
-
-def _page(users: list[bytes], cursor: str | int | None, server_time: datetime | None, total: object) -> WirePage:
-    if server_time is not None and server_time.tzinfo is None:
+def _page(users: list[bytes], parts: _Parts) -> WirePage:
+    if parts.time is not None and parts.time.tzinfo is None:
         raise PageMalformedError("server_time has no time zone")
+    total = parts.total
     counted = total if isinstance(total, int) and not isinstance(total, bool) else None
-    return WirePage(users, None if cursor is None or cursor == "" else str(cursor), server_time, counted)
+    cursor = None if parts.cursor is None or parts.cursor == "" else str(parts.cursor)
+    return WirePage(users, cursor, parts.time, counted)
+
+
+def _paths(names: PageNames) -> tuple[Keys, ...]:
+    return tuple(keys_of(path) for path in (names.records, names.cursor, names.time, names.total))
+
+
+@cache
+def _decoder(names: PageNames) -> "msgspec.json.Decoder[Any]":
+    """Build a decoder that leaves the records as bytes and skips what has no name."""
+    if not names.records:
+        return msgspec.json.Decoder(list[msgspec.Raw])
+    tree: dict[str, Any] = {}
+    for path, kind in zip(_paths(names), _TYPES, strict=True):
+        branch = tree
+        for key in path[:-1]:
+            branch = branch.setdefault(key, {})
+            if not isinstance(branch, dict):
+                msg = f"{'.'.join(path)} is a part of another path"
+                raise PageMalformedError(msg)
+        if path:
+            branch.setdefault(path[-1], kind)
+    return msgspec.json.Decoder(_struct(tree))
+
+
+def _struct(tree: dict[str, Any]) -> type[msgspec.Struct]:
+    # A key of JSON may be no name of Python, such as `@odata.count`.
+    fields = {f"f{number}": (key, branch) for number, (key, branch) in enumerate(tree.items())}
+    return msgspec.defstruct(
+        "Body",
+        [
+            (field, (_struct(branch) | None) if isinstance(branch, dict) else branch, None)
+            for field, (_, branch) in fields.items()
+        ],
+        rename={field: key for field, (key, _) in fields.items()},
+    )
+
+
+def _attribute(decoded: Any, path: Keys) -> Any:
+    if not path:
+        return None
+    for key in path:
+        if decoded is None:
+            return None
+        names = dict(zip(decoded.__struct_encode_fields__, decoded.__struct_fields__, strict=True))
+        decoded = getattr(decoded, names[key])
+    return decoded

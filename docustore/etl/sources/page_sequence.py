@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from docustore.etl.sources.http_page import PageMalformedError, WirePage
+from docustore.etl.sources.http_page import WirePage
+from docustore.etl.sources.page_errors import PageMalformedError
 
 # Some services filter after they cut the pages, so a few empty pages in a row are normal.
 MAX_EMPTY_PAGES: Final = 100

@@ -10,13 +10,20 @@ from docustore.config import configuration_error
 from docustore.errors import ConfigurationError
 from docustore.etl.sources.file import FileSource
 from docustore.etl.sources.http import HttpSource
+from docustore.etl.sources.mongodb import MongodbSource
+from docustore.etl.sources.scim import ScimSource
 from docustore.etl.sources.source import Source
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.etl.sources.sql import SqlSource
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 
 # Every kind has a contract test: tests/integration/etl/test_source_contract.py.
 SOURCES: Final[Mapping[SourceKind, type[Source]]] = {
     SourceKind.FILE: FileSource,
     SourceKind.HTTP: HttpSource,
+    SourceKind.MONGODB: MongodbSource,
+    SourceKind.SCIM: ScimSource,
+    SourceKind.SQL: SqlSource,
 }
 
 
@@ -33,7 +40,7 @@ def open_source(name: str, settings: SourceSettings, *, page_size: int) -> Abstr
 
 
 def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, SourceSettings]:
-    """Name and describe a source given as a path, a file:// or an http(s):// address.
+    """Name and describe a source that is given as a path or an address.
 
     Returns:
         The name under which its identities are kept (of the file, or the host), and its settings.

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from docustore.errors import FieldError
 from docustore.etl.models import Window
@@ -44,11 +44,13 @@ class Source(ABC):
 
     `schemes` are the schemes of the addresses that this kind reads, such as `https`; the empty one is a path.
     `reads_window` tells whether `pages` delivers only records of the window. A kind that ignores the window
-    delivers all records, and the classification finds the unchanged ones.
+    delivers all records, and the classification finds the unchanged ones. Settings may decide it for one source.
+    `left_out_known` is set by a reading that left out what earlier runs have loaded, such as an unchanged file.
     """
 
     schemes: ClassVar[frozenset[str]]
-    reads_window: ClassVar[bool]
+    reads_window: bool
+    left_out_known: bool = False
 
     @classmethod
     @abstractmethod
@@ -71,6 +73,20 @@ class Source(ABC):
     def place_of(cls, address: str) -> str:
         """Return the address in one comparable form, without secrets."""
         return address
+
+    def recall(self, memory: Mapping[str, Any]) -> None:
+        """Take what the last successful run gave to remember; called before `clock`.
+
+        A source that recalls nothing reads everything, as `--full` does.
+        """
+        del memory
+
+    def to_remember(self) -> dict[str, Any] | None:
+        """Return what the next run may leave out; None keeps the last memory.
+
+        Called after the last page. The plain values are stored only if the run succeeds.
+        """
+        return None
 
     @abstractmethod
     async def clock(self) -> datetime:

@@ -12,7 +12,8 @@ from docustore.errors import DocustoreError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.registry import SOURCES, open_source
 from docustore.etl.sources.source import Page
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 from tests.integration.etl.conftest import user
 
 PAGE_SIZE = 3
@@ -42,13 +43,15 @@ class SourceContract:
     kind: ClassVar[SourceKind]
     # The error of a source that is not there: a RetryableError if the system may come back without a person.
     absence: ClassVar[type[DocustoreError]]
+    # The error of a source that gives something else than records, and what it says.
+    bad_content: ClassVar[tuple[type[DocustoreError], str]] = (SourceContentError, "HTML")
 
     def serve(self, records: Sequence[dict[str, Any]]) -> Served:
         """Serve records in pages of `PAGE_SIZE`."""
         raise NotImplementedError
 
-    def serve_html(self) -> Served:
-        """Serve an HTML page instead of records."""
+    def serve_bad_content(self) -> Served:
+        """Serve an HTML page, or what else the kind may meet instead of records."""
         raise NotImplementedError
 
     def serve_nothing(self) -> Served:
@@ -88,9 +91,10 @@ class SourceContract:
         ):
             assert (await source.clock()).utcoffset() == timedelta(0)
 
-    async def test_bad_content_is_a_content_error(self) -> None:
-        async with self.serve_html() as settings:
-            with pytest.raises(SourceContentError, match="HTML"):
+    async def test_bad_content_is_an_error(self) -> None:
+        error, message = self.bad_content
+        async with self.serve_bad_content() as settings:
+            with pytest.raises(error, match=message):
                 await read(settings)
 
     async def test_absent_source_raises_its_error(self) -> None:

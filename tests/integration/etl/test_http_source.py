@@ -1,13 +1,12 @@
 """Runs against an HTTP service, with correct and faulty answers."""
 
 import gzip
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from random import Random
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -19,7 +18,7 @@ from tests.http_service import Answer, HttpService, Query, http_service
 from tests.integration.etl.conftest import Run, user
 
 SERVER_TIME = "2026-11-01T12:00:00Z"
-GZIPPED = gzip.compress(json.dumps({"users": [{"id": str(uuid4())} for _ in range(99)]}).encode())
+GZIPPED = gzip.compress(Random(1).randbytes(999), mtime=0)
 Answering = Callable[[Query], Answer]
 
 

@@ -91,8 +91,8 @@ async def test_entry_without_an_identity_is_closed_by_the_same_bytes(
     await run_source(file_source(path, required=("email",), encoding="utf-8"))
     assert await states(database) == ["open", "open"]
 
-    columns = {"Mail of the person": "email"}
-    await run_source(file_source(path, required=("email",), columns=columns))
+    keys = {"email": "Mail of the person"}
+    await run_source(file_source(path, required=("email",), map=keys))
 
     assert sorted(await states(database)) == ["open", "resolved"]
 

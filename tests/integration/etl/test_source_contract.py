@@ -3,7 +3,6 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,14 +10,25 @@ import pytest
 
 from docustore.errors import ConfigurationError, DocustoreError, RetryableError
 from docustore.etl.sources.registry import SOURCES
-from docustore.source_settings import SourceKind, SourceSettings
-from tests.http_service import Answer, Query, http_service
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
+from tests.conftest import Servers
+from tests.http_service import Answer, http_service
 from tests.integration.etl.conftest import file_source
 from tests.integration.etl.source_contract import PAGE_SIZE, SourceContract
+from tests.upstreams.mongodb import LEAKS
+from tests.upstreams.postgresql import PostgresServer
+from tests.upstreams.start import upstream_of
 
 
 def test_every_kind_has_a_contract_test() -> None:
-    assert {contract.kind for contract in SourceContract.__subclasses__()} == set(SOURCES) == set(SourceKind)
+    tested = {contract.kind for contract in _leaves(SourceContract)}
+
+    assert tested == set(SOURCES) == set(SourceKind)
+
+
+def _leaves(contract: type[SourceContract]) -> list[type[SourceContract]]:
+    return [leaf for each in contract.__subclasses__() for leaf in _leaves(each)] or [contract]
 
 
 class TestFileSource(SourceContract):
@@ -36,7 +46,7 @@ class TestFileSource(SourceContract):
         yield file_source(self._path)
 
     @asynccontextmanager
-    async def serve_html(self) -> AsyncIterator[SourceSettings]:
+    async def serve_bad_content(self) -> AsyncIterator[SourceSettings]:
         self._path.write_text("<html><body>Sign in</body></html>")
         yield file_source(self._path)
 
@@ -45,39 +55,109 @@ class TestFileSource(SourceContract):
         yield file_source(self._path)
 
 
-class TestHttpSource(SourceContract):
-    kind: ClassVar[SourceKind] = SourceKind.HTTP
+class ServiceContract(SourceContract):
+    kind: ClassVar[SourceKind]
     absence: ClassVar[type[DocustoreError]] = RetryableError
 
     @asynccontextmanager
     async def serve(self, records: Sequence[dict[str, Any]]) -> AsyncIterator[SourceSettings]:
-        async with http_service(lambda query: _page(records, query)) as service:
-            yield SourceSettings(kind="http", url=service.url, page_size=PAGE_SIZE)
+        async with upstream_of(self.kind, Path(), mongodb_url="") as upstream:
+            await upstream.put(records)
+            yield upstream.settings(page_size=PAGE_SIZE)
 
     @asynccontextmanager
-    async def serve_html(self) -> AsyncIterator[SourceSettings]:
+    async def serve_bad_content(self) -> AsyncIterator[SourceSettings]:
         async with http_service(lambda _: Answer(b"<html>Sign in</html>")) as service:
-            yield SourceSettings(kind="http", url=service.url)
+            yield SourceSettings(kind=self.kind, url=service.url)
 
     @asynccontextmanager
     async def serve_nothing(self) -> AsyncIterator[SourceSettings]:
-        async with http_service(lambda _: Answer()) as service:
-            pass
-        yield SourceSettings(kind="http", url=service.url, max_retries=0)
+        async with upstream_of(self.kind, Path(), mongodb_url="") as upstream:
+            await upstream.stop()
+            yield upstream.settings(max_retries=0)
 
 
-def _page(records: Sequence[dict[str, Any]], query: Query) -> Answer:
-    since, until = query.get("modified_since"), query.get("until")
-    wanted = [
-        record
-        for record in records
-        if (since is None or _time(record["modified_at"]) >= _time(since))
-        and (until is None or _time(record["modified_at"]) < _time(until))
-    ]
-    start = int(query.get("cursor", "0"))
-    end = start + int(query["limit"])
-    return Answer({"users": wanted[start:end], "next_cursor": str(end) if end < len(wanted) else None})
+class TestHttpSource(ServiceContract):
+    kind: ClassVar[SourceKind] = SourceKind.HTTP
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+class TestScimSource(ServiceContract):
+    kind: ClassVar[SourceKind] = SourceKind.SCIM
+
+
+@pytest.mark.filterwarnings(LEAKS)
+class TestMongodbSource(SourceContract):
+    kind: ClassVar[SourceKind] = SourceKind.MONGODB
+    absence: ClassVar[type[DocustoreError]] = RetryableError
+    bad_content: ClassVar[tuple[type[DocustoreError], str]] = (ConfigurationError, "there is no collection")
+
+    @pytest.fixture(autouse=True)
+    def _server(self, servers: Servers, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._url = servers.mongodb_url
+        monkeypatch.setattr("docustore.etl.sources.mongodb.TIMEOUT_MS", 200)
+
+    @asynccontextmanager
+    async def serve(self, records: Sequence[dict[str, Any]]) -> AsyncIterator[SourceSettings]:
+        async with upstream_of(self.kind, Path(), mongodb_url=self._url) as upstream:
+            await upstream.put(records)
+            yield upstream.settings()
+
+    @asynccontextmanager
+    async def serve_bad_content(self) -> AsyncIterator[SourceSettings]:
+        async with upstream_of(self.kind, Path(), mongodb_url=self._url) as upstream:
+            yield upstream.settings()
+
+    @asynccontextmanager
+    async def serve_nothing(self) -> AsyncIterator[SourceSettings]:
+        async with upstream_of(self.kind, Path(), mongodb_url=self._url) as upstream:
+            await upstream.stop()
+            yield upstream.settings()
+
+
+class SqlContract(SourceContract):
+    kind: ClassVar[SourceKind] = SourceKind.SQL
+    bad_content: ClassVar[tuple[type[DocustoreError], str]] = (ConfigurationError, "has no column uid")
+    _postgres: PostgresServer | None = None
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self._path = tmp_path
+
+    @asynccontextmanager
+    async def serve(self, records: Sequence[dict[str, Any]]) -> AsyncIterator[SourceSettings]:
+        async with upstream_of(self.kind, self._path, mongodb_url="", postgres=self._postgres) as upstream:
+            await upstream.put(records)
+            yield upstream.settings()
+
+    @asynccontextmanager
+    async def serve_bad_content(self) -> AsyncIterator[SourceSettings]:
+        async with self.serve([]) as settings:
+            yield settings.model_copy(update={"key": ("uid",)})
+
+
+class TestSqliteSource(SqlContract):
+    kind: ClassVar[SourceKind] = SourceKind.SQL
+    absence: ClassVar[type[DocustoreError]] = ConfigurationError
+
+    @asynccontextmanager
+    async def serve_nothing(self) -> AsyncIterator[SourceSettings]:
+        yield SourceSettings(kind="sql", url=f"sqlite:///{self._path / 'absent.db'}#people")
+
+
+class TestPostgresSource(SqlContract):
+    kind: ClassVar[SourceKind] = SourceKind.SQL
+    absence: ClassVar[type[DocustoreError]] = RetryableError
+
+    @pytest.fixture(autouse=True)
+    def _server(self, postgres: PostgresServer) -> None:
+        self._postgres = postgres
+
+    @asynccontextmanager
+    async def serve_nothing(self) -> AsyncIterator[SourceSettings]:
+        assert self._postgres is not None
+        async with self.serve([]) as settings:
+            await self._postgres.stop()
+            try:
+                yield settings
+            finally:
+                await self._postgres.start()

@@ -18,7 +18,8 @@ from docustore.etl.models import RunState, Window
 from docustore.etl.run import RunEnvironment
 from docustore.etl.sources.registry import SOURCES
 from docustore.etl.sources.source import Page, Source
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 from tests.integration.etl.conftest import Run, file_source, user, write_ndjson
 
 CURSOR_NOT_FOUND = 43

@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 
 from docustore.cli.config_template import EXAMPLES, UNSET, config_template
 from docustore.config import Settings
-from docustore.source_settings import SourceKind, SourceSettings
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SourceSettings
 
 TEXT = config_template()
 
@@ -53,5 +54,5 @@ def test_there_is_an_example_of_each_kind() -> None:
 
     assert {source["kind"] for source in sources.values()} == {kind.value for kind in SourceKind}
     for name, source in sources.items():
-        assert EXAMPLES[source["kind"]][0] == name
+        assert EXAMPLES[SourceKind(source["kind"])][0] == name
         SourceSettings.model_validate(source)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from docustore.etl.sources.http_page import PageMalformedError, PageTruncatedError, parse_page
+from docustore.etl.sources.http_page import parse_page
+from docustore.etl.sources.page_errors import PageMalformedError, PageTruncatedError
 
 
 def test_records_keep_their_bytes() -> None:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from docustore.etl.sources.http_page import PageMalformedError, WirePage
+from docustore.etl.sources.http_page import WirePage
+from docustore.etl.sources.page_errors import PageMalformedError
 from docustore.etl.sources.page_sequence import MAX_EMPTY_PAGES, PageSequence
 
 # Records on the page, next cursor, total.

@@ -4,7 +4,8 @@ import pytest
 
 from docustore.errors import ConfigurationError
 from docustore.etl.sources.registry import place_of, source_by_address
-from docustore.source_settings import SOURCE_NAME, SourceKind
+from docustore.source_options.kind import SourceKind
+from docustore.source_settings import SOURCE_NAME
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,13 @@ from docustore.source_settings import SOURCE_NAME, SourceKind
         ("/data/" + "x" * 99 + ".JSON", "x" * 63, SourceKind.FILE),
         ("https://Crm.example.org:8443/users?tenant=5", "crm-example-org-8443", SourceKind.HTTP),
         ("http://reader:secret@127.0.0.1/users", "127-0-0-1", SourceKind.HTTP),
+        ("scim+https://idp.example.org/scim/v2", "idp-example-org", SourceKind.SCIM),
+        ("mongodb://me:secret@db:27017/hr.people", "db-27017-hr-people", SourceKind.MONGODB),
+        ("postgresql://me:secret@db/hr#staff.people", "staff-people", SourceKind.SQL),
+        ("mongodb://db/Hr.old.people", "db-hr-old-people", SourceKind.MONGODB),
+        ("sqlite:///data/hr.db#people", "people", SourceKind.SQL),
+        ("sqlite:///data/hr.db#Stäbe", "st-be", SourceKind.SQL),
+        ("sqlite:///data/hr.db#___", "sql", SourceKind.SQL),
     ],
 )
 def test_source_is_named_after_its_address(address: str, name: str, kind: SourceKind) -> None:
@@ -34,6 +42,11 @@ def test_source_is_named_after_its_address(address: str, name: str, kind: Source
         ("/data/a.csv", "/other/a.csv", False),
         ("http://me:secret@h.test/users?token=x", "http://H.test/users/", True),
         ("http://h.test/users", "http://h.test/staff", False),
+        ("scim+http://me:secret@h.test/v2?token=x", "scim+http://h.test/v2/", True),
+        ("mongodb://me:secret@h/a.b?token=x", "mongodb://h/a.b", True),
+        ("mongodb://h/a.b", "mongodb://h/a.c", False),
+        ("postgresql://me:secret@h/a?token=x#t", "postgresql://h/a#t", True),
+        ("postgresql://h/a#t", "postgresql://h/a#u", False),
     ],
 )
 def test_places_are_compared_without_secrets(one: str, other: str, *, is_same: bool) -> None:
@@ -50,6 +63,9 @@ def test_places_are_compared_without_secrets(one: str, other: str, *, is_same: b
         ("http://", "email", "name a host"),
         ("https://[::1/users", "email", "name a host"),
         ("people.csv", "mail", "there is no field 'mail'"),
+        ("mongodb://host/users", "email", "mongodb://HOST/DATABASE.COLLECTION"),
+        ("postgresql://host/hr", "email", "#TABLE"),
+        ("scim+http://", "email", "name a host"),
     ],
 )
 def test_malformed_source_is_refused(address: str, required: str, reason: str) -> None:
@@ -57,7 +73,7 @@ def test_malformed_source_is_refused(address: str, required: str, reason: str) -
         source_by_address(address, required=(required,))
 
 
-@pytest.mark.parametrize("address", ["scim+http://idp.example.org", "mongodb://host/users", "ftp://host/a.csv"])
+@pytest.mark.parametrize("address", ["ldap://idp.example.org", "ftp://host/a.csv"])
 def test_address_of_unknown_scheme_is_refused(address: str) -> None:
     """It is not opened as a file: the message would point to a missing file."""
     with pytest.raises(ConfigurationError, match="no source reads"):

@@ -1,0 +1,21 @@
+"""Load the part of a source that needs a package of an optional extra."""
+
+from importlib import import_module
+from types import ModuleType
+
+from docustore.errors import ConfigurationError
+
+
+def extra_module(name: str, *, extra: str, source: str) -> ModuleType:
+    """Import a module that needs an extra.
+
+    Raises:
+        ConfigurationError: A package of the extra is not installed; the message names the extra.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as exc:
+        raise ConfigurationError(
+            setting=f"sources.{source}",
+            problem=f"the package {exc.name} is missing; install docustore[{extra}]",
+        ) from exc

@@ -1,0 +1,1 @@
+"""The settings that only some kinds of sources have, one group per module."""
