@@ -14,7 +14,7 @@ from docustore.config import Settings, config_file
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.mapping.local_times import zone_of
 from docustore.etl.proposal.columns import columns_of
-from docustore.etl.proposal.guess import propose, required_of
+from docustore.etl.proposal.guess import propose
 from docustore.etl.proposal.sample import sample_of
 from docustore.etl.proposal.source_table import SourceTable, source_table
 from docustore.etl.sources.file import path_of
@@ -57,7 +57,7 @@ async def _proposed(name: str, source: SourceSettings, *, zone: str) -> SourceTa
     proposal = propose(columns_of(sample), records=len(sample), zone=zone)
     is_file = source.kind is SourceKind.FILE
     url = str(path_of(source.url).resolve()) if is_file else source.url
-    settings = {"kind": source.kind.value, "url": url, "required": required_of(proposal)}
+    settings = {"kind": source.kind.value, "url": url, "required": proposal.required}
     table = source_table(name, settings, proposal, records=len(sample))
     # What a later start would refuse is a bug here, not a surprise there.
     SourceSettings.model_validate(tomllib.loads(table.text)["sources"][name])

@@ -53,9 +53,13 @@ class Guess:
 
 @dataclass(slots=True)
 class Proposal:
-    """The lines of a mapping in the order of our fields, and what is left."""
+    """The lines of a mapping in the order of our fields, and what is left.
+
+    `required` are the fields that every record seems to have.
+    """
 
     guesses: list[Guess] = field(default_factory=list)
+    required: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
@@ -74,6 +78,7 @@ def propose(columns: Sequence[Column], *, records: int, zone: str) -> Proposal:
             guess = _guess(name, column, records=records, zone=zone)
             is_default = isinstance(guess.setting, str) and column.parts in _default_paths(name)
             proposal.guesses.append(replace(guess, is_default=is_default))
+    proposal.required = _required(chosen, records)
     used = {id(column) for column in chosen.values()}
     proposal.left_out = [
         column.path for column in columns if id(column) not in used and column.parts not in DEFAULT_PATHS
@@ -93,11 +98,22 @@ def _default_paths(name: str) -> set[tuple[str, ...]]:
     return set() if name == "full_name" else {(*target.path[:-1], spelling) for spelling in target.names}
 
 
-def required_of(proposal: Proposal) -> list[str]:
-    """List the fields that the records seem to have always."""
-    names = {guess.name for guess in proposal.guesses}
-    has_names = "full_name" in names or {"first_name", "last_name"} <= names
-    return ["email", "first_name", "last_name"] if has_names else ["email"]
+def _required(chosen: Mapping[str, Column], records: int) -> list[str]:
+    """List the fields that a record without them would be quarantined for.
+
+    A name counts only if every record of the sample has it. Many directories have people with one name.
+    """
+    full = chosen.get("full_name")
+    has_both = (
+        full is not None and len(full.values) == records and all(_has_two_words(text) for text in full.texts)
+    )
+    names = ("first_name", "last_name")
+    always = [name for name in names if has_both or (name in chosen and len(chosen[name].values) == records)]
+    return ["email", *always]
+
+
+def _has_two_words(text: str) -> bool:
+    return len(text.split()) > 1
 
 
 def _chosen(columns: Sequence[Column]) -> dict[str, Column]:
@@ -166,7 +182,7 @@ def _settle_names(chosen: dict[str, Column]) -> None:
 
 
 def _are_full_names(column: Column) -> bool:
-    return bool(column.texts) and sum(len(text.split()) > 1 for text in column.texts) * 2 > len(column.texts)
+    return bool(column.texts) and sum(map(_has_two_words, column.texts)) * 2 > len(column.texts)
 
 
 def _guess(name: str, column: Column, *, records: int, zone: str) -> Guess:

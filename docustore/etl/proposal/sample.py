@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from docustore.etl.models import Window
 from docustore.etl.records import RecordRejectedError, parse_object
+from docustore.etl.sources.csv_columns import ColumnNames
 from docustore.etl.sources.csv_file import CsvOptions
 from docustore.etl.sources.file import FileSource, path_of
 from docustore.etl.sources.registry import open_source
@@ -43,7 +44,7 @@ async def sample_of(name: str, source: SourceSettings) -> list[dict[str, Any]]:
 async def _opened(name: str, source: SourceSettings) -> AsyncIterator[Source]:
     if source.kind is SourceKind.FILE:
         # The columns of a table keep their names, because the proposal names them.
-        options = CsvOptions(delimiter=source.delimiter, encoding=source.encoding, kept=None)
+        options = CsvOptions(delimiter=source.delimiter, encoding=source.encoding, naming=ColumnNames(kept=None))
         yield FileSource(name, path_of(source.url), page_size=SAMPLE_RECORDS, csv_options=options)
         return
     async with open_source(name, source, page_size=SAMPLE_RECORDS) as opened:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from docustore.etl.proposal.columns import columns_of
-from docustore.etl.proposal.guess import Proposal, propose, required_of
+from docustore.etl.proposal.guess import Proposal, propose
 from docustore.etl.proposal.source_table import source_table
 from docustore.source_settings import SourceSettings
 
@@ -155,7 +155,22 @@ def test_what_is_missing_is_said() -> None:
         "no column looks like an e-mail address",
         "no column looks like an id",
     ]
-    assert required_of(found) == ["email"]
+    assert found.required == ["email"]
+
+
+@pytest.mark.parametrize(
+    ("records", "required"),
+    [
+        ([{"Name": "Ada May"}, {"Name": "May, Ada"}], ["email", "first_name", "last_name"]),
+        ([{"Name": "Ada May"}, {"Name": "Ada Lee"}, {"Name": "Plato"}], ["email"]),
+        ([{"Name": "Ada May"}, {"Name": ""}], ["email"]),
+        ([{"Vorname": "Ada", "Nachname": "May"}, {"Vorname": "Plato", "Nachname": ""}], ["email", "first_name"]),
+        ([{"Vorname": "Ada", "Nachname": "May"}], ["email", "first_name", "last_name"]),
+    ],
+)
+def test_names_are_required_if_all_records_have_them(records: list[Record], required: list[str]) -> None:
+    """The sample must load completely; people with one name are common."""
+    assert proposed(*records).required == required
 
 
 def test_proposal_is_a_valid_table() -> None:
@@ -169,7 +184,7 @@ def test_proposal_is_a_valid_table() -> None:
         "Status": 'w"=',
     }
     proposal = proposed(record)
-    settings = {"kind": "file", "url": 'a "b".csv', "required": required_of(proposal)}
+    settings = {"kind": "file", "url": 'a "b".csv', "required": proposal.required}
 
     table = source_table("hr", settings, proposal, records=1)
 
