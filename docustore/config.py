@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     etl_quarantine_budget_pct: float = Field(
         50.0, ge=0, le=100, description="a run fails above this percentage of quarantined records"
     )
+    etl_verify_sample: int = Field(
+        100, ge=0, le=10_000, description="written records that each run reads back and compares; 0 = none"
+    )
     etl_lease_s: int = Field(
         30, ge=2, description="seconds without a heartbeat after which another worker takes a run over"
     )

@@ -17,6 +17,9 @@
     ├── SourceContentError             the answer of an upstream system contains no records
     ├── RunError                       a run cannot continue or cannot be started
     │   ├── QuarantineBudgetExceededError
+    │   ├── ApprovalNeededError        the run would change too much; a person must decide
+    │   ├── ContractBrokenError        a required field is missing in too many records
+    │   ├── VerificationFailedError    a record is not stored as the run meant it
     │   ├── SourceBusyError            another run holds the source
     │   └── LeaseLostError             another process took the run over
     ├── ListenerError
@@ -202,6 +205,39 @@ class QuarantineBudgetExceededError(RunError):
         )
         self.quarantined = quarantined
         self.read = read
+
+
+class ApprovalNeededError(RunError):
+    """A run was held before it changed more than its limits allow."""
+
+    def __init__(self, *, source: str, run_id: str, reason: str) -> None:
+        super().__init__(
+            f"the run waits for approval: {reason}; compare with the source, then run "
+            f"`docustore etl run {source} --approve` or `docustore etl approve {run_id}`"
+        )
+        self.run_id = run_id
+
+
+class ContractBrokenError(RunError):
+    """A required field is missing in more records than `max_missing_pct` allows."""
+
+    def __init__(self, *, field: str, missing: int, read: int, max_missing_pct: float) -> None:
+        super().__init__(
+            f"the required field {field} is missing in {missing} of {read} records, more than max_missing_pct "
+            f"({max_missing_pct:g} %): look at what the source sends, and correct it or the settings of the source"
+        )
+        self.field = field
+
+
+class VerificationFailedError(RunError):
+    """Records that a run has written are not stored as they were meant to be."""
+
+    def __init__(self, *, differing: int, sampled: int, first: str, fields: list[str]) -> None:
+        super().__init__(
+            f"{differing} of {sampled} records that were read back differ from what was written, first {first} in "
+            f"{', '.join(fields)}: see `verification` of the run and who writes these users, then run again"
+        )
+        self.differing = differing
 
 
 class SourceBusyError(RunError):

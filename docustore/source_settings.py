@@ -16,6 +16,7 @@ from docustore.source_options.address import address_problem
 from docustore.source_options.file import FileOptions
 from docustore.source_options.http import HttpOptions
 from docustore.source_options.kind import SourceAddress, SourceKind
+from docustore.source_options.limits import ChangeLimits, NewFields
 from docustore.source_options.secret import is_reference
 from docustore.source_options.service import ServiceOptions
 from docustore.source_options.stored import SqlOptions, StoredOptions
@@ -46,6 +47,24 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, StoredOptions, Sq
     )
     map_hook: str | None = Field(
         None, description="name of an entry point of the group `docustore.mappings`, which finishes the mapping"
+    )
+    deletes: Literal["off", "snapshot"] = Field(
+        "off",
+        description="`snapshot`: a record that is missing in two full readings in a row was deleted upstream",
+    )
+    new_fields: NewFields = Field(
+        NewFields.WARN,
+        description="fields that the source did not have before: `evolve` takes them, `warn` reports those that "
+        "nothing reads, `freeze` holds the run until it is approved",
+    )
+    max_missing_pct: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="a run fails if a required field is missing in more percent of its records; unset = no limit",
+    )
+    limits: ChangeLimits = Field(
+        default_factory=ChangeLimits, description="how much one run may change without approval"
     )
 
     @field_validator("required")

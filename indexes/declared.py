@@ -5,7 +5,15 @@ from typing import Final
 from indexes.audit import AUDIT_LOG
 from indexes.changes import CHANGE_DEAD_LETTERS, CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
 from indexes.declaration import CollectionDeclaration
-from indexes.etl import ETL_MEMORIES, ETL_QUARANTINE, ETL_RUNS, ETL_SOURCES, ETL_TOMBSTONES
+from indexes.etl import (
+    ETL_DIFFS,
+    ETL_MEMORIES,
+    ETL_QUARANTINE,
+    ETL_RUNS,
+    ETL_SNAPSHOTS,
+    ETL_SOURCES,
+    ETL_TOMBSTONES,
+)
 from indexes.migrations import SCHEMA_MIGRATIONS
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, USERS
@@ -22,6 +30,8 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     ETL_QUARANTINE,
     ETL_TOMBSTONES,
     ETL_MEMORIES,
+    ETL_SNAPSHOTS,
+    ETL_DIFFS,
     API_KEYS,
     SESSIONS,
     LOGIN_TOKENS,

@@ -5,8 +5,19 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.etl.guards.diffs import KEPT
 from docustore.etl.memory import MEMORIES
-from docustore.etl.models import QUARANTINE, RUNS, SOURCES, TOMBSTONES, EtlRun, EtlSource, QuarantinedRecord
+from docustore.etl.models import (
+    DIFFS,
+    QUARANTINE,
+    RUNS,
+    SNAPSHOTS,
+    SOURCES,
+    TOMBSTONES,
+    EtlRun,
+    EtlSource,
+    QuarantinedRecord,
+)
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
 
@@ -21,9 +32,9 @@ ETL_RUNS: Final = CollectionDeclaration(
             # A comparison excludes null. With `$type`, the planner would not use the index for a given slot.
             partialFilterExpression={"slot": {"$gte": datetime.fromtimestamp(0, UTC)}},
         ),
-        # etl.ledger: one run at a time reads a source.
+        # etl.ledger: one live run and one backfill at a time read a source.
         IndexModel(
-            [("source", ASCENDING)],
+            [("source", ASCENDING), ("lane", ASCENDING)],
             name="source_running_unique",
             unique=True,
             partialFilterExpression={"state": "running"},
@@ -74,6 +85,24 @@ ETL_QUARANTINE: Final = CollectionDeclaration(
         ),
     ),
     validator=validator_of(QuarantinedRecord),
+)
+
+ETL_SNAPSHOTS: Final = CollectionDeclaration(
+    name=SNAPSHOTS,
+    indexes=(
+        # etl.guards: the keys that one run has seen, or found absent.
+        IndexModel([("source", ASCENDING), ("run_id", ASCENDING)], name="source_run_id"),
+    ),
+)
+
+ETL_DIFFS: Final = CollectionDeclaration(
+    name=DIFFS,
+    indexes=(
+        # The server's own query, once a minute: deletes the outdated differences.
+        IndexModel(
+            [("created_at", ASCENDING)], name="created_at_expiry", expireAfterSeconds=int(KEPT.total_seconds())
+        ),
+    ),
 )
 
 # etl.store: read and written by `_id`, the identity's key.

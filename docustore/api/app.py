@@ -22,6 +22,7 @@ from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
+from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
 from docustore.migrations.precondition import require_known_store
 from docustore.queue import open_queue
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserRolesController,
             AnalyticsController,
             EtlController,
+            EtlGuardsController,
             QuarantineController,
             ChangesController,
             OperationController,

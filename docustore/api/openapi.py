@@ -25,6 +25,7 @@ from docustore.api.static_files import static_files
 from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
+from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
@@ -138,6 +139,8 @@ def _body_schemas() -> dict[str, Any]:
             UserInput,
             BulkStatusInput,
             TriggerInput,
+            BackfillInput,
+            WatermarkInput,
             ReplayInput,
             IgnoreInput,
             IgnoreReasonInput,

@@ -27,8 +27,10 @@ ProblemName = Annotated[str, PathParameter(description="the last part of the `ty
 PATH: Final = "/problems"
 
 NEXT_STEPS: Final[Mapping[str, str]] = {
+    "approval-needed": "Read the `hold` of the run, then approve it with `POST /etl/runs/{id}/approve`.",
     "bad-request": "Correct the request as `detail` says: its body is missing, or is not JSON in UTF-8.",
     "body-timeout": "Send the request again. If it happens again, send a smaller body or use a faster connection.",
+    "contract-broken": "Check what the source sends; a required field is missing.",
     "database-unavailable": "Send the request again after `Retry-After` seconds.",
     "email-taken": "Use another e-mail address, or change the user that has it.",
     "forbidden": "Use a key with the scope that `detail` names.",
@@ -56,6 +58,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "unsupported-media-type": "Send the body as one of the types that `detail` lists.",
     "user-busy": "Send the request again after `Retry-After` seconds.",
     "user-gone": "Restore the user with `POST /users/{id}/restore`, or stop using its id.",
+    "verification-failed": "Read `verification` of the run, and find out who changed these users.",
     "version-conflict": "Read the user again, apply your change to it, and send the new `ETag`.",
 }
 _NOT_ANSWERED: Final = {HTTPStatus.INTERNAL_SERVER_ERROR, CLIENT_CLOSED_REQUEST}

@@ -61,4 +61,4 @@ def _settings(fields: dict[str, FieldInfo]) -> Iterator[str]:
 
 def _default(field: FieldInfo) -> Any:
     default = field.get_default(call_default_factory=True)
-    return UNSET if default is None else to_jsonable_python(default)
+    return UNSET if default is None else to_jsonable_python(default, exclude_none=True)

@@ -11,19 +11,26 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.etl_approve import approve, approved_waiting_run
+from docustore.cli.etl_backfill import backfill
+from docustore.cli.etl_diff import diff, diff_table
 from docustore.cli.etl_init import init_command
 from docustore.cli.etl_preview import preview_command
+from docustore.cli.etl_reconcile import reconcile_command
 from docustore.cli.etl_source import given_source
 from docustore.cli.etl_tables import counts_line, run_table, runs_table
+from docustore.cli.etl_watermark import watermark
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.output import notices
 from docustore.cli.store import command_database
+from docustore.cli.utc_time import UtcTime
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
 from docustore.errors import SourceBusyError
 from docustore.etl import ledger
+from docustore.etl.guards.diffs import find_diff
 from docustore.etl.mapping_state import changed_mapping
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.preconditions import has_unique_indexes, require_unique_indexes
@@ -38,20 +45,6 @@ from docustore.source_settings import SourceSettings
 from indexes.deploy_step import applied
 
 
-class UtcTime(click.ParamType[datetime]):
-    """A time in RFC 3339, or a date; without a zone it is UTC."""
-
-    name = "time"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Parse the given text."""
-        try:
-            given = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is not a time such as 2026-01-31T12:00:00Z", param, ctx)
-        return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
-
-
 @click.group("etl", epilog="Example: docustore etl run users.ndjson --required email")
 def etl() -> None:
     """Load users from upstream systems, and inspect the runs."""
@@ -63,6 +56,7 @@ def etl() -> None:
 @click.option("--dry-run", is_flag=True, help="Classify and count; write nothing.")
 @click.option("--since", type=UtcTime(), help="Only records modified at or after this time.")
 @click.option("--until", type=UtcTime(), help="Only records modified before this time.")
+@click.option("--approve", "is_approved", is_flag=True, help="Let the change of the run that waits through.")
 @click.option(
     "--required", multiple=True, help="Field that a record must have; repeatable. [SOURCE given by address]"
 )
@@ -79,12 +73,15 @@ async def run(  # noqa: PLR0913  # one parameter per option
     dry_run: bool,
     since: datetime | None,
     until: datetime | None,
+    is_approved: bool,
     required: tuple[str, ...],
     name: str | None,
 ) -> int:
     """Run SOURCE now: a configured name, a path, or an address of any kind of source."""
     if since is not None and until is not None and since > until:
         raise click.BadParameter("the window ends before it starts", param_hint="--until")
+    if is_approved and (full or dry_run or since is not None or until is not None):
+        raise click.BadParameter("it repeats the run that waits, without other options", param_hint="--approve")
     tune_gc()
     settings = invocation.settings()
     source_name, source_settings, default_name = given_source(settings, source, required=required, name=name)
@@ -98,9 +95,12 @@ async def run(  # noqa: PLR0913  # one parameter per option
         await _prepare(database, located, is_embedded=settings.mongodb_url is None)
         if is_named_by_address:
             await require_own_name(database, source_name, source_settings, configured=settings.sources)
-        entered = await create_run(
-            source_name, trigger=RunTrigger.CLI, options=options, now=datetime.now(UTC), is_attended=True
-        )
+        if is_approved:
+            entered = await approved_waiting_run(database, source_name)
+        else:
+            entered = await create_run(
+                source_name, trigger=RunTrigger.CLI, options=options, now=datetime.now(UTC), is_attended=True
+            )
         with _progress(source_name, is_shown=not invocation.as_json) as on_progress:
             environment = RunEnvironment(
                 database=database,
@@ -115,7 +115,10 @@ async def run(  # noqa: PLR0913  # one parameter per option
         # Later than the run: a mistyped address must not take the name.
         if default_name is not None and finished.counts.read and not dry_run:
             await remember_address(database, source_name, source_settings, default_name=default_name)
-    invocation.show(run_record(finished), table=_summary(finished))
+        found = await find_diff(database, str(finished.id)) if _has_diff(finished) else None
+    document = run_record(finished) | ({"diff": found} if found is not None else {})
+    parts = [_summary(finished), *([diff_table(found)] if found is not None else [])]
+    invocation.show(document, table=Group(*parts))
     return DONE if finished.state is RunState.SUCCEEDED else FAILED
 
 
@@ -150,8 +153,24 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel, preview_command, init_command):
+for _command in (
+    run,
+    runs,
+    show,
+    cancel,
+    approve,
+    backfill,
+    diff,
+    init_command,
+    preview_command,
+    reconcile_command,
+    watermark,
+):
     etl.add_command(_command)
+
+
+def _has_diff(run: EtlRun) -> bool:
+    return run.options.dry_run and run.state is RunState.SUCCEEDED
 
 
 async def _executed(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:

@@ -7,6 +7,7 @@ from typing import Final
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from docustore.cli.etl_guard_rows import guard_rows
 from docustore.etl.models import Counts, EtlRun
 
 OUTCOMES: Final = ("read", "inserted", "updated", "unchanged", "stale", "quarantined", "deactivated", "warnings")
@@ -34,6 +35,8 @@ def run_table(run: EtlRun) -> Table:
         table.add_row(name, f"{counts[name]:,}")
     if run.duration_s is not None:
         table.add_row("time", f"{run.duration_s:.1f} s, {run.records_per_s or 0:,.0f} records/s")
+    for label, text in guard_rows(run):
+        table.add_row(label, text)
     if run.attempts > 1:
         table.add_row("attempts", str(run.attempts))
     return table

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
+from docustore.etl.guards.brake import PageHeldError
 from docustore.etl.models import RunOptions
 from docustore.etl.quarantine import Rejected, count_reasons, quarantine
 from docustore.etl.records import RecordRejectedError
@@ -23,9 +24,11 @@ class BatchResult:
     """What became of one page's records.
 
     The outcomes and `outside_window` sum to the records of the page. `outside_window` are the records that the
-    source delivered although they are not in the window given by hand. They are not counted as read.
+    source delivered although they are not in the window given by hand. They are not counted as read. A held
+    page was counted by the guards only, and nothing of it was stored.
     """
 
+    is_held: bool = False
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
@@ -42,7 +45,13 @@ async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> Ba
     """
     sorted_page = transform_page(page, context)
     records, rejected = sorted_page.records, sorted_page.rejected
-    stored = await store_page(records, context, now=stamp) if records else Stored()
+    is_held = context.guards.refuses(page.records)
+    try:
+        stored = await store_page(records, context, now=stamp) if records else Stored()
+    except PageHeldError:
+        is_held = True
+    if is_held:
+        return BatchResult(is_held=True)
     rejected += [
         Rejected(
             raw=page.records[sorted_page.numbers[index] - page.first],
@@ -57,6 +66,11 @@ async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> Ba
     outcomes = Counter([*stored.outcomes, *[Outcome.QUARANTINED] * (len(rejected) - len(stored.refusals))])
     if not context.options.dry_run:
         await _update_quarantine(page, sorted_page, stored.outcomes, context, stamp=stamp)
+    if context.guards.sample is not None:
+        context.guards.sample.add(records, stored.outcomes)
+    if context.guards.seen is not None:
+        # After the page is stored, and before the checkpoint moves over it.
+        await context.guards.seen.note(page.first, records, rejected, rules=context.rules)
     return BatchResult(
         outcomes=outcomes,
         reasons=count_reasons(rejected),

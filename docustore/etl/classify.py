@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from docustore.etl.connected import connected
-from docustore.etl.entries import entry_of, of_mapping, with_rivals
+from docustore.etl.entries import entry_of, of_mapping, present, with_rivals
 from docustore.etl.remapped import is_end_of_other_mapping, is_replaced, is_revived
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
@@ -103,8 +103,11 @@ def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
 
     A digest of an older version does not count as known: the record is written again, with all fields of this
     version. A digest of a newer version counts as known: an old process must not remove fields that a newer
-    process has written. A version without a time is also known if the stored one replaced it.
+    process has written. A version without a time is also known if the stored one replaced it. A record that comes
+    back after full readings without it is not known: its identity must live again.
     """
+    if identity.get("absent"):
+        return False
     if record.is_settled or (not record.is_time_observed and identity["modified_at"] != record.modified_at):
         return False
     if record.is_time_observed and record.hash in identity.get("rivals", ()):
@@ -174,6 +177,8 @@ class _Planner:
         if group is None:
             return self._attach(index, entry_of(record, self._pending.get(record.key)))
         known = group.identities[record.key]
+        if known.get("absent"):
+            return self._come_back(index, group, record)
         if is_known(record, known):
             return Outcome.UNCHANGED
         if not is_replaced(record, known) and not is_newer_version(
@@ -191,7 +196,14 @@ class _Planner:
         self._replace(index, group, entry, known)
         return Outcome.UPDATED
 
+    def _come_back(self, index: int, group: _Group, record: UserRecord) -> Outcome:
+        self._put(index, group, present(group.identities[record.key]))
+        outcome = self._apply(index, record)
+        return Outcome.UPDATED if outcome in {Outcome.UNCHANGED, Outcome.STALE} else outcome
+
     def _end_unknown(self, record: UserRecord) -> Outcome:
+        if record.is_absence:
+            return Outcome.UNCHANGED
         ended = self._pending.get(record.key)
         if ended is not None and (ended == record.modified_at or record.is_time_observed):
             return Outcome.UNCHANGED
@@ -202,6 +214,10 @@ class _Planner:
 
     def _end(self, index: int, record: UserRecord, group: _Group) -> Outcome:
         known = group.identities[record.key]
+        if record.is_absence and is_ended(known):
+            return Outcome.UNCHANGED
+        # A tombstone of the source counts over a conclusion, also one with an earlier time.
+        known = present(known)
         last = max(known["modified_at"], known.get("deleted_at", known["modified_at"]))
         if is_ended(known) and (record.modified_at == last or record.is_time_observed):
             if is_end_of_other_mapping(record, known):
@@ -210,8 +226,11 @@ class _Planner:
             return Outcome.UNCHANGED
         if record.modified_at < last:
             return Outcome.STALE
-        entry = of_mapping(known, record.mapping)
+        # No mapping has read an absence.
+        entry = known.copy() if record.is_absence else of_mapping(known, record.mapping)
         entry["deleted_at"] = record.modified_at
+        if record.is_absence:
+            entry["absent"] = True
         self._put(index, group, entry)
         return Outcome.DEACTIVATED
 

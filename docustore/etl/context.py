@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from docustore.database import Database
+from docustore.etl.guards.guards import Guards
 from docustore.etl.models import RunOptions
 from docustore.etl.observed import Observed
 from docustore.etl.open_entries import OpenEntries
@@ -24,6 +25,7 @@ class RunContext:
     options: RunOptions
     stamps: Stamps
     observed: Observed = field(default_factory=Observed)
+    guards: Guards = field(default_factory=Guards)
     open_entries: OpenEntries = field(default_factory=OpenEntries)
     rehearsal: Rehearsal = field(default_factory=Rehearsal)
     is_repeated: bool = False

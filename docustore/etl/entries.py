@@ -28,6 +28,14 @@ def entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
     return entry
 
 
+def present(entry: IdentityEntry) -> IdentityEntry:
+    """Return an entry without the end that was concluded from its absence."""
+    copy = entry.copy()
+    if copy.pop("absent", False):
+        copy.pop("deleted_at", None)
+    return copy
+
+
 def of_mapping(entry: IdentityEntry, mapping: str) -> IdentityEntry:
     """Copy an entry, with the digest of the mapping that has read it last."""
     copy = entry.copy()

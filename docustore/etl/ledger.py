@@ -2,11 +2,12 @@
 
 A worker claims a run by a lease with a fence number, on the server's clock. Every later write to the run carries
 the fence. If a worker is silent for longer than its lease, the next claim gets a higher fence, and the first
-worker's later writes are refused. A unique index on `source` among running runs lets one run at a time read a
-source.
+worker's later writes are refused. A unique index on `source` and `lane` among running runs lets one live run and
+one backfill at a time read a source.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -72,7 +73,8 @@ async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) ->
             {"_id": run.id, "state": RunState.DUE}, [{"$set": taken}], return_document=ReturnDocument.AFTER
         )
     except DuplicateKeyError as exc:
-        busy = await database[RUNS].find_one({"source": run.source, "state": RunState.RUNNING}, {"_id": 1})
+        same_lane = {"source": run.source, "lane": run.lane}
+        busy = await database[RUNS].find_one({**same_lane, "state": RunState.RUNNING}, {"_id": 1})
         raise SourceBusyError(source=run.source, run_id=str((busy or {}).get("_id"))) from exc
     if document is None:
         run = await get_run(run_id)
@@ -101,21 +103,25 @@ async def save_checkpoint(database: Database, claim: Claim, checkpoint: Checkpoi
     await _update(database, claim, [{"$set": renewed}])
 
 
-async def commit(
-    database: Database,
-    claim: Claim,
-    checkpoint: Checkpoint,
-    *,
-    watermark: datetime | None,
-    is_full: bool = False,
-    memory: Document | None = None,
-) -> None:
-    """Finish a run and move its source's watermark in one transaction.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a successful run leaves.
 
-    Args:
-        watermark: None keeps the source's watermark (a dry run, or a window given by hand).
-        is_full: The run has read everything, so the watermark may also move back. It does not otherwise.
-        memory: What the next run of the source may leave out; None keeps what is stored.
+    `watermark` is None if the source keeps its own: in a dry run, or with a window given by hand. `is_full` means
+    that the run has read everything, so the watermark may also move back. `memory` is what the next run of the
+    source may leave out; None keeps what is stored. `run_facts` and `source_facts` are more fields of the run and
+    the source; those of the source are set together with its watermark.
+    """
+
+    watermark: datetime | None
+    is_full: bool = False
+    memory: Document | None = None
+    run_facts: Mapping[str, Any] = field(default_factory=dict)
+    source_facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def commit(database: Database, claim: Claim, checkpoint: Checkpoint, result: RunResult) -> None:
+    """Finish a run and move its source's watermark in one transaction.
 
     Raises:
         LeaseLostError: The claim is no longer valid. Nothing was committed.
@@ -123,30 +129,61 @@ async def commit(
 
     async def finish_and_advance(session: AsyncClientSession) -> None:
         stored = None
-        if watermark is not None:
+        if result.watermark is not None:
+            moved: Document = {"$setOnInsert": {"paused": False}, "$set": dict(result.source_facts)}
+            if await _is_watermark_kept(database, claim, session):
+                moved.setdefault("$set" if result.is_full else "$max", {})["watermark"] = result.watermark
             source = await database[SOURCES].find_one_and_update(
                 {"_id": claim.source},
-                {"$set" if is_full else "$max": {"watermark": watermark}, "$setOnInsert": {"paused": False}},
+                {operator: fields for operator, fields in moved.items() if fields},
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
                 session=session,
             )
             stored = (source or {}).get("watermark")
-        if memory is not None:
-            await database[MEMORIES].replace_one({"_id": claim.source}, memory, upsert=True, session=session)
-        await _finish(database, claim, RunState.SUCCEEDED, checkpoint, session=session, watermark=stored)
+        if result.memory is not None:
+            await database[MEMORIES].replace_one(
+                {"_id": claim.source}, result.memory, upsert=True, session=session
+            )
+        await _finish(
+            database,
+            claim,
+            RunState.SUCCEEDED,
+            checkpoint,
+            session=session,
+            watermark=stored,
+            facts=result.run_facts,
+        )
 
     async with database.client.start_session() as session:
         await session.with_transaction(finish_and_advance)
 
 
-async def fail(database: Database, claim: Claim, checkpoint: Checkpoint, *, error: str) -> None:
+async def _is_watermark_kept(database: Database, claim: Claim, session: AsyncClientSession) -> bool:
+    """Tell whether the watermark is the one from which the run chose its window.
+
+    Another one was set by a person meanwhile, or by another run of the same window, and it counts.
+    """
+    run = await database[RUNS].find_one({"_id": claim.run_id}, {"watermark.before": 1}, session=session) or {}
+    source = await database[SOURCES].find_one({"_id": claim.source}, {"watermark": 1}, session=session) or {}
+    before = (run.get("watermark") or {}).get("before")
+    return bool(source.get("watermark") == before)
+
+
+async def fail(
+    database: Database,
+    claim: Claim,
+    checkpoint: Checkpoint,
+    *,
+    error: str,
+    run_facts: Mapping[str, Any] | None = None,
+) -> None:
     """Finish a run as failed; the watermark does not move.
 
     Raises:
         LeaseLostError: The claim is no longer valid.
     """
-    await _finish(database, claim, RunState.FAILED, checkpoint, error=error)
+    await _finish(database, claim, RunState.FAILED, checkpoint, facts={**(run_facts or {}), "error": error})
 
 
 async def release(
@@ -224,7 +261,7 @@ async def _finish(
     state: RunState,
     checkpoint: Checkpoint,
     *,
-    error: str | None = None,
+    facts: Mapping[str, Any],
     watermark: datetime | None = None,
     session: AsyncClientSession | None = None,
 ) -> None:
@@ -240,7 +277,8 @@ async def _finish(
         "duration_s": duration_s,
         "records_per_s": {"$cond": [{"$gt": [duration_s, 0]}, {"$divide": [counts["read"], duration_s]}, None]},
         "lease_expires_at": None,
-        "error": {"$literal": error},
+        "error": None,
+        **{name: {"$literal": fact} for name, fact in facts.items()},
     }
     await _update(database, claim, [{"$set": finished}], session=session)
 

@@ -26,9 +26,9 @@ async def recalled(
     """Return what the last successful run of a source remembered.
 
     Nothing is recalled by a run that reads everything, nor after a change of the settings: then known content may
-    give other users.
+    give other users. A source whose missing records end is always read whole.
     """
-    if options.full or not _covers_everything(options):
+    if options.full or settings.deletes == "snapshot" or not _covers_everything(options):
         return {}
     found = await database[MEMORIES].find_one({"_id": source})
     if found is None or found.get("settings") != fingerprint(settings):

@@ -7,10 +7,18 @@ from typing import Any, ClassVar, Final
 from beanie import Document
 from pydantic import BaseModel, Field
 
+from docustore.etl.guards.hold import Approval, Hold, SourceHold
+from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
+from docustore.etl.guards.verified import Verification
+
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
 QUARANTINE: Final = "etl_quarantine"
 TOMBSTONES: Final = "etl_tombstones"
+SNAPSHOTS: Final = "etl_snapshots"
+DIFFS: Final = "etl_diffs"
+# The lane of runs beside the live run of a source; the lane of live runs is None.
+BACKFILL: Final = "backfill"
 
 
 class RunState(StrEnum):
@@ -113,6 +121,7 @@ class EtlRun(Document):
     options: RunOptions = Field(default_factory=RunOptions)
     # The process that created the run, such as a command, works on it. Workers do not claim it.
     is_attended: bool = False
+    lane: str | None = None
     state: RunState = RunState.DUE
     window: Window = Field(default_factory=Window)
     watermark: WatermarkChange = Field(default_factory=WatermarkChange)
@@ -131,6 +140,14 @@ class EtlRun(Document):
     not_before: datetime | None = None
     alerted_at: datetime | None = None
     error: str | None = None
+    # See `docustore.etl.guards`.
+    needs_approval: bool = False
+    hold: Hold | None = None
+    approval: Approval | None = None
+    approved_run_id: str | None = None
+    new_fields: list[str] = Field(default_factory=list)
+    snapshot: SnapshotResult | None = None
+    verification: Verification | None = None
 
     class Settings:
         """Beanie's own settings."""
@@ -149,6 +166,10 @@ class EtlSource(Document):
     triggers: int = 0
     # What the name stands for, if it was given by an address and not by the settings.
     addresses: list[str] = Field(default_factory=list)
+    # The fields that its records had so far; None before the first successful run.
+    fields: list[str] | None = None
+    held: SourceHold | None = None
+    snapshot: SourceSnapshot | None = None
     # The digest of the mapping of the last full read; empty without a mapping.
     mapping: str = ""
 

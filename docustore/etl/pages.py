@@ -52,6 +52,9 @@ class Progress:
     def __init__(self, checkpoint: Checkpoint, listener: ProgressListener | None = None) -> None:
         self.checkpoint = checkpoint
         self._listener = listener
+        # The checkpoint stays before a held page. The counts of pages after it that are stored are only here.
+        self.final = checkpoint
+        self._is_held = False
         # Called when records arrive or are stored.
         self.on_movement: Callable[[], None] = _ignore
 
@@ -59,21 +62,24 @@ class Progress:
         """Move the checkpoint over the next page and report the new counts."""
         if page.read:
             self.on_movement()
-        counts = self.checkpoint.counts.model_dump()
-        counts["read"] += page.read - result.outside_window
+        self._is_held = self._is_held or result.is_held
+        last = self.final
+        counts = last.counts.model_dump()
+        counts["read"] += 0 if result.is_held else page.read - result.outside_window
         counts["warnings"] += result.warnings.total()
         for outcome, records in result.outcomes.items():
             counts[outcome.value] += records
-        quality = Counter(self.checkpoint.quality)
+        quality = Counter(last.quality)
         quality.update(result.reasons)
         quality.update(result.warnings)
         if result.outside_window:
             quality[OUTSIDE_WINDOW] += result.outside_window
-        self.checkpoint = Checkpoint(
-            position=page.resume, stamp=page.stamp, counts=Counts(**counts), quality=dict(quality)
-        )
+        position, stamp = (last.position, last.stamp) if self._is_held else (page.resume, page.stamp)
+        self.final = Checkpoint(position=position, stamp=stamp, counts=Counts(**counts), quality=dict(quality))
+        if not self._is_held:
+            self.checkpoint = self.final
         if self._listener is not None:
-            self._listener(self.checkpoint.counts)
+            self._listener(self.final.counts)
 
     def reclassify(self, outcomes: Iterable[Outcome]) -> None:
         """Count records as updated that were counted as unchanged before."""
@@ -81,6 +87,7 @@ class Progress:
         counts = self.checkpoint.counts
         changed = {"unchanged": counts.unchanged - updated, "updated": counts.updated + updated}
         self.checkpoint = self.checkpoint.model_copy(update={"counts": counts.model_copy(update=changed)})
+        self.final = self.checkpoint
 
 
 async def store_pages(

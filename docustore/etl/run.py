@@ -19,12 +19,19 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import DocustoreError, LeaseLostError, RetryableError, SourceUnavailableError
 from docustore.etl import ledger
-from docustore.etl.budget import check_counts
+from docustore.etl.budget import check_counts, check_required
 from docustore.etl.context import RunContext
+from docustore.etl.guards.absences import end_absent, forget_readings
+from docustore.etl.guards.brake import PageHeldError
+from docustore.etl.guards.diffs import save_diff
+from docustore.etl.guards.guards import Guards
+from docustore.etl.guards.opening import open_guards
+from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
+from docustore.etl.guards.verification import verify
 from docustore.etl.ledger import Claim
 from docustore.etl.mapping_state import note_mapping
 from docustore.etl.memory import Memory, memory_of, recalled
-from docustore.etl.models import SOURCES, EtlRun, Window
+from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
 from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.rules import record_rules
@@ -89,7 +96,10 @@ class _Attempt:
         self._environment = environment
         self._database = environment.database
         self._settings = environment.settings
-        self._progress = Progress(run.checkpoint, environment.on_progress)
+        # A dry run has written nothing, so it starts anew; its difference must be whole.
+        start = Checkpoint() if run.options.dry_run else run.checkpoint
+        self._progress = Progress(start, environment.on_progress)
+        self._guards = Guards()
         self._is_full_read = False
         self._memory: Memory | None = None
 
@@ -97,16 +107,15 @@ class _Attempt:
         """Do the work and write its result into the ledger."""
         try:
             window = await self._while_leased(self._read_until_stalled())
-            watermark = next_watermark(window, self._run.options)
-            checkpoint, is_full = self._progress.checkpoint, self._run.options.full
-            await ledger.commit(
-                self._database,
-                self._claim,
-                checkpoint,
-                watermark=watermark,
-                is_full=is_full,
+            result = ledger.RunResult(
+                watermark=next_watermark(window, self._run.options),
+                is_full=self._run.options.full,
                 memory=self._memory,
+                run_facts=run_facts(self._guards),
+                source_facts=source_facts(self._guards, self._run),
             )
+            await ledger.commit(self._database, self._claim, self._progress.checkpoint, result)
+            await forget_readings(self._database, self._run, self._guards)
             await note_mapping(
                 self._database,
                 self._claim.source,
@@ -115,7 +124,7 @@ class _Attempt:
                 is_whole_reading=self._is_full_read and self._run.fence == 1,
             )
         except LeaseLostError:
-            await ledger.count_cancelled(self._database, self._claim, self._progress.checkpoint)
+            await ledger.count_cancelled(self._database, self._claim, self._progress.final)
             raise
         except RetryableError as exc:
             await self._put_off(exc)
@@ -153,17 +162,37 @@ class _Attempt:
         async with open_source(self._claim.source, self._source, page_size=page_size) as source:
             source.recall(await recalled(self._database, self._claim.source, self._source, self._run.options))
             window = await self._open_window(source)
-            pages = source.pages(window, after=self._run.checkpoint.position)
+            self._is_full_read = window.since is None or not source.reads_window
+            self._guards = await open_guards(
+                self._database,
+                self._run,
+                self._source,
+                is_full_read=self._is_full_read,
+                sample_size=self._settings.etl_verify_sample,
+            )
+            pages = source.pages(window, after=self._progress.checkpoint.position)
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
+            refuse_if_held(self._guards, self._run)
             await self._settle(context)
-            self._is_full_read = (window.since is None or not source.reads_window) and not source.left_out_known
+            self._is_full_read = self._is_full_read and not source.left_out_known
             self._memory = memory_of(source.to_remember(), self._source, self._run.options)
-        counts = self._progress.checkpoint.counts
-        budget_pct = self._settings.etl_quarantine_budget_pct
-        check_counts(counts, is_full_read=self._is_full_read, budget_pct=budget_pct)
+        self._check()
+        # Last: a reading that fails its checks says nothing about what it lacks.
+        await end_absent(context, self._run, window)
+        await verify(self._database, self._claim.source, self._guards)
+        if self._guards.diff is not None:
+            await save_diff(self._database, self._run, self._guards.diff, now=now_utc())
         return window
+
+    def _check(self) -> None:
+        checkpoint, settings, is_full_read = self._progress.checkpoint, self._source, self._is_full_read
+        check_required(
+            checkpoint, settings.required, is_full_read=is_full_read, max_missing_pct=settings.max_missing_pct
+        )
+        budget_pct = self._settings.etl_quarantine_budget_pct
+        check_counts(checkpoint.counts, is_full_read=is_full_read, budget_pct=budget_pct)
 
     async def _settle(self, context: RunContext) -> None:
         """Store the records without times that only the whole reading could decide."""
@@ -171,7 +200,10 @@ class _Attempt:
         # A resumed run has not seen the pages before its checkpoint. The next run decides.
         if settled and not context.stamps.is_resumed and not self._run.options.dry_run:
             stamp = context.stamps.next(now_utc())
-            self._progress.reclassify(await store_records(settled, context, now=stamp))
+            try:
+                self._progress.reclassify(await store_records(settled, context, now=stamp))
+            except PageHeldError:
+                refuse_if_held(self._guards, self._run)
 
     async def _open_window(self, source: Source) -> Window:
         if self._run.window.until is not None:
@@ -194,12 +226,14 @@ class _Attempt:
             run_id=str(self._claim.run_id),
             rules=rules,
             options=self._run.options,
+            guards=self._guards,
             stamps=Stamps(writer_of(self._claim.source), counted_until=self._counted_until()),
         )
 
     def _counted_until(self) -> datetime | None:
         # The fence counts all claims; a worker that was told to stop does not use up an attempt.
-        return None if self._run.fence == 1 else self._run.checkpoint.stamp or self._run.started_at
+        is_first = self._run.fence == 1 or self._run.options.dry_run
+        return None if is_first else self._run.checkpoint.stamp or self._run.started_at
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)
@@ -242,7 +276,9 @@ class _Attempt:
             await self._release(error="interrupted", not_before=None, is_attempt=False)
 
     async def _fail(self, error: str) -> None:
-        await ledger.fail(self._database, self._claim, self._progress.checkpoint, error=error)
+        await remember_hold(self._database, self._run, self._guards, now=now_utc())
+        facts = run_facts(self._guards)
+        await ledger.fail(self._database, self._claim, self._progress.final, error=error, run_facts=facts)
 
     async def _release(self, *, error: str, not_before: datetime | None, is_attempt: bool = True) -> None:
         await ledger.release(

@@ -5,6 +5,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from docustore.etl.guards.hold import Approval, Hold
+from docustore.etl.guards.snapshot_result import SnapshotResult
+from docustore.etl.guards.verified import Verification
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
 
 # The fields of a record that are not fields of the run.
@@ -18,6 +21,7 @@ class RunRecord(BaseModel):
     source: str
     slot: datetime | None = Field(description="the hour of a scheduled run; null for a manual run")
     trigger: RunTrigger
+    lane: str | None = Field(description="`backfill` for a run beside the live run; null for a live run")
     state: RunState
     window: Window
     watermark: WatermarkChange
@@ -35,6 +39,15 @@ class RunRecord(BaseModel):
     records_per_s: float | None
     attempts: int
     error: str | None
+    needs_approval: bool = Field(description="the run was held; `POST /etl/runs/{id}/approve` lets it through")
+    hold: Hold | None = Field(description="why the run was held, and what it would have changed")
+    approval: Approval | None = Field(
+        description="the approval of an earlier, held run, with which this run works"
+    )
+    approved_run_id: str | None = Field(description="the run that the approval of this run has started")
+    new_fields: list[str] = Field(description="fields that appeared for the first time and that nothing reads")
+    verification: Verification | None = Field(description="a sample of the written records, read back")
+    snapshot: SnapshotResult | None = Field(description="what a full reading lacked, with `deletes = snapshot`")
 
 
 class RunPage(BaseModel):

@@ -68,7 +68,7 @@ async def tick(
             await _enter_slot(database, name, slot=slot, now=now)
     await _reap(database, max_attempts=max_attempts)
     await _close_removed(database, sources, now=now)
-    busy = await database[RUNS].distinct("source", {"state": RunState.RUNNING})
+    busy = await database[RUNS].distinct("source", {"state": RunState.RUNNING, "lane": None})
     due = {
         "state": RunState.DUE,
         "is_attended": {"$ne": True},

@@ -11,18 +11,22 @@ finds the other. An identity keeps its end when it moves to another user (`move.
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
 from bson import ObjectId
 from pymongo import UpdateOne
+from pymongo.errors import PyMongoError
 
 from docustore.database import Database, Document
 from docustore.errors import FieldError, RecordsBusyError
 from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
 from docustore.etl.context import RunContext
+from docustore.etl.guards.brake import Changes, PageHeldError, changes_of
+from docustore.etl.guards.guards import Guards
 from docustore.etl.models import TOMBSTONES
 from docustore.etl.operations import USERS
 from docustore.etl.remapped import counting_ends
@@ -43,6 +47,7 @@ _VERSIONS: Final = {
     "identities.hash": 1,
     "identities.modified_at": 1,
     "identities.deleted_at": 1,
+    "identities.absent": 1,
     "identities.rivals": 1,
     "identities.mapping": 1,
 }
@@ -72,6 +77,7 @@ async def store_page(records: Sequence[UserRecord], context: RunContext, *, now:
         a person changes something.
 
     Raises:
+        PageHeldError: A limit would be passed. Nothing of the batch is written.
         RecordsBusyError: Other writers came first every time.
         PyMongoError: The store failed. Part of the batch may be written.
     """
@@ -86,7 +92,7 @@ async def store_records(records: Sequence[UserRecord], context: RunContext, *, n
 class _Batch:
     """The records of one batch, with the outcomes found so far by index."""
 
-    __slots__ = ("_context", "_counted", "_database", "_now", "_outcomes", "_records", "_refusals")
+    __slots__ = ("_admitted", "_context", "_counted", "_database", "_now", "_outcomes", "_records", "_refusals")
 
     def __init__(self, records: Sequence[UserRecord], context: RunContext, now: datetime) -> None:
         self._records = records
@@ -97,8 +103,18 @@ class _Batch:
         self._refusals: dict[int, FieldError] = {}
         # The keys whose earlier writes this batch counts.
         self._counted: set[str] = set()
+        # The changes of the first round, which the brake has admitted. Later rounds repeat a part of them.
+        self._admitted: Changes | None = None
 
     async def store(self) -> Stored:
+        try:
+            return await self._store()
+        except (PyMongoError, RecordsBusyError):
+            # The page is stored again, and asks again.
+            self._context.guards.brake.withdraw(self._admitted or Counter())
+            raise
+
+    async def _store(self) -> Stored:
         await self._skip_known()
         pending = [index for index in range(len(self._records)) if index not in self._outcomes]
         for _ in range(ROUNDS_TOGETHER):
@@ -166,6 +182,7 @@ class _Batch:
             return []
         batch = [self._records[index] for index in pending]
         plan = await _plan_round(self._database, batch)
+        await self._ask(plan)
         unwritten = Unwritten() if self._context.options.dry_run else await self._write(plan, batch)
         for position, (index, outcome) in enumerate(zip(pending, plan.outcomes, strict=True)):
             if position in unwritten.lost or position in unwritten.refused:
@@ -181,6 +198,21 @@ class _Batch:
         return [
             pending[position] for position in sorted(unwritten.lost | unwritten.unsure | unwritten.refused.keys())
         ]
+
+    async def _ask(self, plan: BatchPlan) -> None:
+        """Ask the guards before the first write of the batch; in a dry run, tell them."""
+        guards = self._context.guards
+        if guards.diff is not None:
+            guards.diff.note(plan)
+        if self._admitted is None:
+            changes = changes_of(plan)
+            try:
+                await guards.brake.admit(changes)
+                self._admitted = changes
+            except PageHeldError:
+                # A dry run goes on: it says whether the run would be held.
+                if not self._context.options.dry_run:
+                    raise
 
     async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> Unwritten:
         await _save_tombstones(self._database, plan.tombstones, mapping=batch[0].mapping)
@@ -200,7 +232,9 @@ class _Batch:
         late = await _find_tombstones(self._database, arrived)
         if late:
             endings = [_ending(key, *end) for key, end in late.items()]
-            if Outcome.QUARANTINED in await store_records(endings, self._context, now=self._now):
+            # The records of these endings are written, so the batch cannot be held any more.
+            unguarded = replace(self._context, guards=Guards())
+            if Outcome.QUARANTINED in await store_records(endings, unguarded, now=self._now):
                 raise RecordsBusyError
 
 

@@ -53,8 +53,9 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One valid record, ready to be classified.
 
     `values` is None for a tombstone. `is_time_observed` is true if the record has no modification time.
-    `is_settled` is true if the whole reading showed that this version counts (`docustore.etl.observed`). `mapping`
-    is the digest of the mapping that gave the values, empty without one.
+    `is_settled` is true if the whole reading showed that this version counts (`docustore.etl.observed`).
+    `is_absence` is true for an end that was concluded from full readings without the record. `mapping` is the
+    digest of the mapping that gave the values, empty without one.
     """
 
     key: str
@@ -63,6 +64,7 @@ class UserRecord(msgspec.Struct, frozen=True, kw_only=True):
     values: Values | None
     is_time_observed: bool
     is_settled: bool = False
+    is_absence: bool = False
     warnings: tuple[str, ...] = ()
     mapping: str = ""
 

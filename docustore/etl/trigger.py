@@ -28,13 +28,14 @@ async def trigger_run(database: Database, source: str, *, options: RunOptions, n
             upsert=True,
             session=session,
         )
-        running = {"source": source, "state": RunState.RUNNING}
+        running = {"source": source, "state": RunState.RUNNING, "lane": None}
         if (busy := await database[RUNS].find_one(running, {"_id": 1}, session=session)) is not None:
             raise SourceBusyError(source=source, run_id=str(busy["_id"]))
         waiting = {
             "source": source,
             "state": RunState.DUE,
             "is_attended": {"$ne": True},
+            "lane": None,
             **{f"options.{name}": value for name, value in options.model_dump().items()},
         }
         found = await database[RUNS].find_one_and_update(

@@ -30,13 +30,17 @@ def choose_window(clock: datetime, *, watermark: datetime | None, options: RunOp
     return window
 
 
-def next_watermark(window: Window, options: RunOptions) -> datetime | None:
-    """Return the watermark after a successful run; None keeps the old one.
+def moves_watermark(options: RunOptions) -> bool:
+    """Tell whether a run moves the watermark.
 
-    A dry run or a window given by hand does not move it.
+    A dry run and a window given by hand do not.
     """
-    is_by_hand = options.dry_run or options.since is not None or options.until is not None
-    return None if is_by_hand else window.until
+    return not options.dry_run and options.since is None and options.until is None
+
+
+def next_watermark(window: Window, options: RunOptions) -> datetime | None:
+    """Return the watermark after a successful run; None keeps the old one."""
+    return window.until if moves_watermark(options) else None
 
 
 def check_clock(clock: datetime, *, source: str, now: datetime, max_ahead: timedelta) -> None:

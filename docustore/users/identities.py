@@ -30,13 +30,14 @@ RawUser = Mapping[str, Any]
 class IdentityEntry(TypedDict):
     """One element of a user's `identities`; times are aware UTC, whole milliseconds.
 
-    `rivals` is described in ADR 0019, `mapping` in ADR 0024.
+    `rivals` is described in ADR 0019, `mapping` in ADR 0024, `absent` in ADR 0031.
     """
 
     key: str
     modified_at: datetime
     hash: str
     deleted_at: NotRequired[datetime]
+    absent: NotRequired[bool]
     rivals: NotRequired[list[str]]
     mapping: NotRequired[str]
     values: NotRequired[Values]

@@ -19,6 +19,7 @@ class Identity(BaseModel):
     modified_at: datetime
     hash: str
     deleted_at: datetime | None = None
+    absent: bool = False
     rivals: list[str] = Field(default_factory=list)
     mapping: str = ""
     values: dict[str, Any] | None = None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from docustore.cli.main import COMMANDS
@@ -37,7 +38,20 @@ def row(name: str, field: FieldInfo) -> str:
     return f"| `{name}` | {default} | {kinds + ': ' if kinds else ''}{field.description}"
 
 
-@pytest.mark.parametrize(("name", "field"), [*VARIABLES.items(), *SourceSettings.model_fields.items()])
+NESTED = {
+    f"{table}.{name}": nested
+    for table, field in SourceSettings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    for name, nested in field.annotation.model_fields.items()
+}
+PLAIN = {
+    name: field
+    for name, field in SourceSettings.model_fields.items()
+    if not any(nested.startswith(f"{name}.") for nested in NESTED)
+}
+
+
+@pytest.mark.parametrize(("name", "field"), [*VARIABLES.items(), *PLAIN.items(), *NESTED.items()])
 def test_every_setting_has_its_row(name: str, field: FieldInfo) -> None:
     assert field.description
     assert row(name, field) in README

@@ -9,7 +9,7 @@ import pytest
 from docustore.database import Database
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
 from docustore.etl import ledger, schedule
-from docustore.etl.models import Checkpoint, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.models import Checkpoint, EtlRun, RunOptions, RunState, RunTrigger, Window
 from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.schedule import create_run
 from tests.integration.etl.conftest import file_source, user, write_ndjson
@@ -56,7 +56,7 @@ async def test_taken_over_claim_commits_nothing(database: Database) -> None:
     fresh, _ = await ledger.claim(database, str(run.id), owner="quick", lease_s=30)
 
     for write in (
-        ledger.commit(database, stale, Checkpoint(), watermark=NOW),
+        ledger.commit(database, stale, Checkpoint(), ledger.RunResult(watermark=NOW)),
         ledger.save_checkpoint(database, stale, Checkpoint(), lease_s=30),
         ledger.fail(database, stale, Checkpoint(), error="late"),
     ):
@@ -64,7 +64,7 @@ async def test_taken_over_claim_commits_nothing(database: Database) -> None:
             await write
 
     assert await database.etl_sources.find_one({"_id": "crm"}) is None
-    await ledger.commit(database, fresh, Checkpoint(), watermark=NOW)
+    await ledger.commit(database, fresh, Checkpoint(), ledger.RunResult(watermark=NOW))
     assert (await ledger.get_run(str(run.id))).state is RunState.SUCCEEDED
 
 
@@ -86,6 +86,8 @@ async def test_watermark_moves_back_only_after_a_full_run(database: Database) ->
     for watermark, is_full in ((NOW, False), (earlier, False), (earlier, True)):
         run = await due_run()
         claim, _ = await ledger.claim(database, str(run.id), owner="w", lease_s=30)
+        before = stored[-1][0] if stored else None
+        await ledger.open_window(database, claim, Window(until=watermark), before=before)
         await ledger.commit(database, claim, Checkpoint(), watermark=watermark, is_full=is_full)
         [source] = await database.etl_sources.find().to_list()
         stored.append((source["watermark"], (await ledger.get_run(str(run.id))).watermark.after))
@@ -102,7 +104,7 @@ async def test_cancelled_run_stops_its_worker(environment: RunEnvironment, tmp_p
     await ledger.cancel(database, str(run.id))
 
     with pytest.raises(LeaseLostError):
-        await ledger.commit(database, claim, Checkpoint(), watermark=NOW)
+        await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=NOW))
     with pytest.raises(RunError, match="cancelled"):
         await execute_run(str(run.id), file_source(path), environment)
 

@@ -82,9 +82,15 @@ QUERIES = [
         filter={"state": "open"},
         sort={"last_seen_at": -1, "_id": -1},
     ),
+    Query(collection="etl_snapshots", index="source_run_id", filter={"source": "crm", "run_id": "r5"}),
     Query(collection="api_keys", index="hash_unique", filter={"hash": "h5"}),
     Query(
         collection="idempotency_keys",
+        index="created_at_expiry",
+        filter={"created_at": {"$lt": START + timedelta(hours=5)}},
+    ),
+    Query(
+        collection="etl_diffs",
         index="created_at_expiry",
         filter={"created_at": {"$lt": START + timedelta(hours=5)}},
     ),
@@ -145,6 +151,8 @@ def _document(collection: str, n: int) -> dict[str, Any]:
         case _:
             return {"source": "crm" if n % 10 == 0 else "idp", "fingerprint": f"f{n}", "state": "open"} | {
                 "hash": f"h{n}",
+                "run_id": f"r{n}",
+                "created_at": at,
                 "identity_key": f"crm:{n}",
                 "last_seen_at": at,
             }

@@ -21,6 +21,8 @@ OPERATIONS = {
 # Generated clients name their methods after these.
 OPERATION_IDS = {
     "activate_user",
+    "approve_run",
+    "backfill_source",
     "check_liveness",
     "check_readiness",
     "create_user",
@@ -33,9 +35,11 @@ OPERATION_IDS = {
     "get_problem_type",
     "get_quarantined_record",
     "get_run",
+    "get_run_diff",
     "get_user",
     "get_user_analytics",
     "get_user_by_email",
+    "get_watermark",
     "grant_role",
     "ignore_quarantined_record",
     "ignore_quarantined_records",
@@ -57,6 +61,7 @@ OPERATION_IDS = {
     "search_users",
     "seek_listener",
     "set_status_of_users",
+    "set_watermark",
     "skip_dead_letter",
     "start_run",
     "suspend_user",

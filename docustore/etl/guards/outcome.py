@@ -1,0 +1,53 @@
+"""Turn what the guards have found into the end of a run."""
+
+from datetime import datetime
+from typing import Any
+
+from docustore.database import Database
+from docustore.errors import ApprovalNeededError
+from docustore.etl.guards.guards import Guards
+from docustore.etl.guards.hold import SourceHold
+from docustore.etl.guards.snapshot_result import SourceSnapshot
+from docustore.etl.models import SOURCES, EtlRun
+from docustore.etl.window import moves_watermark
+
+
+def refuse_if_held(guards: Guards, run: EtlRun) -> None:
+    """End a held run; a dry run only says that it would be held.
+
+    Raises:
+        ApprovalNeededError: A page of the run was held.
+    """
+    if guards.brake.is_held and not run.options.dry_run:
+        raise ApprovalNeededError(source=run.source, run_id=str(run.id), reason=str(guards.brake.hold()))
+
+
+def run_facts(guards: Guards) -> dict[str, Any]:
+    """Return the fields of the run that the guards have found, as they are stored."""
+    facts: dict[str, Any] = {"new_fields": [] if guards.fields is None else guards.fields.unread}
+    if guards.snapshot is not None:
+        facts["snapshot"] = guards.snapshot.model_dump()
+    if guards.verification is not None:
+        facts["verification"] = guards.verification.model_dump()
+    if guards.brake.is_held:
+        facts |= {"needs_approval": guards.diff is None, "hold": guards.brake.hold().model_dump()}
+    return facts
+
+
+def source_facts(guards: Guards, run: EtlRun) -> dict[str, Any]:
+    """Return the fields of the source that a successful run sets."""
+    facts: dict[str, Any] = {"held": None, "fields": [] if guards.fields is None else guards.fields.known}
+    if guards.snapshot is not None and guards.snapshot.is_complete:
+        facts["snapshot"] = SourceSnapshot(run_id=str(run.id), absent=guards.snapshot.absent).model_dump()
+    return facts
+
+
+async def remember_hold(database: Database, run: EtlRun, guards: Guards, *, now: datetime) -> None:
+    """Let the source know that a run of it waits; idempotent."""
+    if guards.brake.is_held and moves_watermark(run.options):
+        held = SourceHold(run_id=str(run.id), at=now, stored=guards.brake.hold().stored)
+        await database[SOURCES].update_one(
+            {"_id": run.source},
+            {"$set": {"held": held.model_dump()}, "$setOnInsert": {"paused": False}},
+            upsert=True,
+        )

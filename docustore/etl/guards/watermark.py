@@ -1,0 +1,63 @@
+"""Show and set the watermark of a source."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from docustore.audit.log import record
+from docustore.database import Database
+from docustore.errors import FieldError, InvalidInputError, SourceBusyError
+from docustore.etl.models import RUNS, SOURCES, RunState
+
+# As far as the clock of a source may be ahead.
+MAX_AHEAD: Final = timedelta(minutes=5)
+
+
+async def read_watermark(database: Database, source: str) -> datetime | None:
+    """Return where the next run of a source starts; None reads everything."""
+    stored = await database[SOURCES].find_one({"_id": source}, {"watermark": 1})
+    watermark: datetime | None = (stored or {}).get("watermark")
+    return watermark
+
+
+async def set_watermark(
+    database: Database, source: str, watermark: datetime | None, *, actor: str, now: datetime
+) -> None:
+    """Set the time from which the next run of a source reads; audited.
+
+    A run that is claimed at the same time does not move it: `ledger.commit` compares it with that of its window.
+
+    Args:
+        watermark: None lets the next run read everything.
+
+    Raises:
+        InvalidInputError: The time is in the future. All changes until then would be skipped.
+        SourceBusyError: A run of the source is running.
+    """
+    if watermark is not None and watermark > now + MAX_AHEAD:
+        detail = "the time is in the future; all changes until then would be skipped"
+        raise InvalidInputError((FieldError(pointer="/watermark", code="out_of_range", detail=detail),))
+
+    async def change(session: AsyncClientSession) -> None:
+        running = {"source": source, "state": RunState.RUNNING, "lane": None}
+        if (busy := await database[RUNS].find_one(running, {"_id": 1}, session=session)) is not None:
+            raise SourceBusyError(source=source, run_id=str(busy["_id"]))
+        before = await database[SOURCES].find_one_and_update(
+            {"_id": source},
+            {"$set": {"watermark": watermark}, "$setOnInsert": {"paused": False}},
+            upsert=True,
+            session=session,
+        )
+        await record(
+            database,
+            actor=actor,
+            action="etl.set_watermark",
+            target=f"etl_sources/{source}",
+            before={"watermark": (before or {}).get("watermark")},
+            after={"watermark": watermark},
+            session=session,
+        )
+
+    async with database.client.start_session() as session:
+        await session.with_transaction(change)
