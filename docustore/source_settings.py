@@ -20,7 +20,7 @@ from docustore.source_options.kind import SourceAddress, SourceKind
 from docustore.source_options.limits import ChangeLimits, NewFields
 from docustore.source_options.secret import is_reference
 from docustore.source_options.service import ServiceOptions
-from docustore.source_options.stored import SqlOptions, StoredOptions
+from docustore.source_options.stored import MongodbOptions, SqlOptions, StoredOptions
 from docustore.users.fields import REQUIRABLE
 
 # The name is the first part of every identity key (`crm:42`), so it must not contain the separator.
@@ -31,11 +31,12 @@ GROUPS: Final[Mapping[type[SourceAddress], frozenset[SourceKind]]] = {
     ServiceOptions: frozenset({SourceKind.HTTP, SourceKind.SCIM}),
     HttpOptions: frozenset({SourceKind.HTTP}),
     StoredOptions: frozenset({SourceKind.MONGODB, SourceKind.SQL}),
+    MongodbOptions: frozenset({SourceKind.MONGODB}),
     SqlOptions: frozenset({SourceKind.SQL}),
 }
 
 
-class SourceSettings(FileOptions, ServiceOptions, HttpOptions, StoredOptions, SqlOptions):
+class SourceSettings(FileOptions, ServiceOptions, HttpOptions, MongodbOptions, SqlOptions):
     """One upstream system: a table `[sources.NAME]` in `docustore.toml`."""
 
     schedule: str = Field(
@@ -57,7 +58,7 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, StoredOptions, Sq
         description="fields that a record must contain; others may be missing",
     )
     map: SourceMap = Field(
-        default_factory=dict, description='keys of the source by our fields, `{ email = "E-Mail" }`; see below'
+        default_factory=dict, description='keys of the source by our fields, such as `{ email = "E-Mail" }`'
     )
     map_hook: str | None = Field(
         None, description="name of an entry point of the group `docustore.mappings`, which finishes the mapping"
@@ -161,7 +162,8 @@ def kinds_of(setting: str) -> frozenset[SourceKind]:
 
 
 def _own_fields(group: type[BaseModel]) -> set[str]:
-    return group.model_fields.keys() - SourceAddress.model_fields.keys()
+    bases = (base for base in group.__bases__ if issubclass(base, BaseModel))
+    return group.model_fields.keys() - {name for base in bases for name in base.model_fields}
 
 
 _KINDS: Final = {name: kinds for group, kinds in GROUPS.items() for name in _own_fields(group)}

@@ -12,6 +12,7 @@ from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
 from docustore.etl.guards.verified import Verification
 from docustore.etl.lineage_event import Lineage
 from docustore.etl.run_progress import RunProgress
+from docustore.etl.unread import Unread
 
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
@@ -113,6 +114,7 @@ class Checkpoint(BaseModel):
     counts: Counts = Field(default_factory=Counts)
     quality: dict[str, int] = Field(default_factory=dict)
     progress: RunProgress | None = None
+    unread: Unread = Field(default_factory=Unread)
 
 
 class EtlRun(Document):

@@ -193,8 +193,9 @@ class _Attempt:
             self._is_full_read = self._is_full_read and not source.left_out_known
             self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         self._check()
-        # Last: a reading that fails its checks says nothing about what it lacks.
-        await end_absent(context, self._run, window)
+        if self._is_full_read:
+            # Last: a reading that fails its checks, or left out known content, says nothing about what it lacks.
+            await end_absent(context, self._run, window)
         await verify(self._database, self._claim.source, self._guards)
         if self._guards.diff is not None:
             await save_diff(self._database, self._run, self._guards.diff, now=now_utc())

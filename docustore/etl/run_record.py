@@ -10,9 +10,10 @@ from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.guards.verified import Verification
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
 from docustore.etl.run_progress import RunProgress
+from docustore.etl.unread import Unread
 
 # The fields of a record that are not fields of the run.
-_OWN: Final = {"id", "counts", "quality", "progress", "dry_run"}
+_OWN: Final = {"id", "counts", "quality", "progress", "unread", "dry_run"}
 
 
 class RunRecord(BaseModel):
@@ -34,6 +35,7 @@ class RunRecord(BaseModel):
         description="number of records by the reason of their quarantine or warning; `outside_window`: records "
         "that the source delivered outside the window given by hand, which do not count as read"
     )
+    unread: Unread = Field(description="keys and columns that nothing reads, found in a sample of the records")
     options: RunOptions
     dry_run: bool = Field(description="nothing was written; `counts` tell what the run would have done")
     created_at: datetime
@@ -72,6 +74,7 @@ def shown_run(run: EtlRun) -> RunRecord:
         counts=progress.counts,
         quality=progress.quality,
         progress=step,
+        unread=run.checkpoint.unread,
         dry_run=run.options.dry_run,
         **same,
     )

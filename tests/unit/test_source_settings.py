@@ -152,6 +152,7 @@ def test_setting_of_another_kind_is_refused(given: dict[str, Any], reason: str) 
         ({"kind": "sql", "url": "sqlite:///a", "query": "SELECT 1"}, "query needs key"),
         ({"kind": "sql", "url": "a.db", "table": "t"}, "address of SQLAlchemy"),
         ({"kind": "sql", "url": "sqlite:///a#t", "zone": "Europe/Nowhere"}, "there is no time zone"),
+        ({"kind": "mongodb", "url": "mongodb://host/a.b", "live": True, "modified": "m"}, "not both"),
         ({"kind": "mongodb", "url": "mongodb://host/a"}, "DATABASE.COLLECTION"),
         ({"kind": "scim", "url": "ftp://host"}, "url must start with http"),
     ],

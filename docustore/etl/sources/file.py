@@ -20,6 +20,8 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO, ClassVar, Final, Self
 from urllib.parse import unquote, urlsplit
 
+import msgspec
+
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.addresses import name_from
@@ -50,6 +52,10 @@ CSV_SUFFIXES: Final = frozenset({".csv", ".tsv"})
 Record = bytes | BadRecord
 
 
+class FileUnfinishedError(Exception):
+    """The last line of a file is cut off, because its writer is not done."""
+
+
 def path_of(url: str) -> Path:
     """Turn a path or a file:// address into a path."""
     return Path(unquote(urlsplit(url).path)) if url.startswith("file:") else Path(url)
@@ -72,7 +78,7 @@ class FileSource(Source):
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Self]:
-        """Describe the file; each reading opens and closes it."""
+        """Describe the file or the folder; each reading opens and closes its files."""
         yield cls(name, path_of(settings.url), page_size=page_size, csv_options=CsvOptions.of(settings))
 
     @classmethod
@@ -100,14 +106,26 @@ class FileSource(Source):
         version = self._version()
         done, _, version_then = (after or "").partition("@")
         skip = int(done) if done and version_then == version else 0
-        records = self._records()
+        first = skip + 1
+        async for batch in self.batches(skip=skip):
+            last = first + len(batch) - 1
+            yield replace(page_of(batch, first=first, resume=f"{last}@{version}"), extent=self._extent())
+            first = last + 1
+
+    async def batches(self, *, skip: int, is_growing: bool = False) -> AsyncIterator[list[Record]]:
+        """Read the records after the first `skip`, in batches of at most one page.
+
+        Args:
+            is_growing: The file may be incomplete. A last line that is cut off is then no record.
+
+        Raises:
+            FileUnfinishedError: The last line is cut off.
+        """
+        records = self._records(is_growing=is_growing)
         try:
             await asyncio.to_thread(_consume, records, skip)
-            first = skip + 1
-            while page := await asyncio.to_thread(self._take, records):
-                last = first + len(page) - 1
-                yield replace(_page(page, first=first, resume=f"{last}@{version}"), extent=self._extent())
-                first = last + 1
+            while batch := await asyncio.to_thread(self._take, records):
+                yield batch
         finally:
             # A thread that is still reading cannot be cancelled. It closes the file when it is done.
             with suppress(ValueError):
@@ -130,7 +148,7 @@ class FileSource(Source):
         is_over = raw is None or raw.closed
         return Extent(done=self._size if is_over else raw.tell(), total=self._size, unit="bytes")
 
-    def _records(self) -> Generator[Record, None, None]:
+    def _records(self, *, is_growing: bool = False) -> Generator[Record, None, None]:
         with self._open() as stream:
             self._stream, self._size = stream, os.fstat(stream.fileno()).st_size
             kind = self._kind(stream)
@@ -139,7 +157,7 @@ class FileSource(Source):
             elif kind in {"[", WRAPPED}:
                 yield from _elements(stream, is_wrapped=kind == WRAPPED)
             else:
-                yield from _lines(stream)
+                yield from _lines(stream, is_growing=is_growing)
 
     def _open(self) -> BinaryIO:
         try:
@@ -187,10 +205,12 @@ class FileSource(Source):
         return SourceContentError(source=self._name, problem=problem)
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def _lines(stream: BinaryIO, *, is_growing: bool) -> Iterator[bytes]:
     if stream.read(len(BOM)) != BOM:
         stream.seek(0)
     while line := stream.readline(MAX_LINE_BYTES):
+        if is_growing and not line.endswith(b"\n") and not _is_json(line):
+            raise FileUnfinishedError
         if not line.isspace():
             yield line
         while line and not line.endswith(b"\n"):
@@ -209,7 +229,16 @@ def _elements(stream: BinaryIO, *, is_wrapped: bool) -> Iterator[bytes]:
             yield element.encode(errors="surrogateescape")
 
 
-def _page(taken: list[Record], *, first: int, resume: str) -> Page:
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def page_of(taken: list[Record], *, first: int, resume: str) -> Page:
+    """Return a batch of records as a page."""
     faults = {
         number: record.error for number, record in enumerate(taken, start=first) if isinstance(record, BadRecord)
     }

@@ -3,14 +3,19 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
 
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl import ledger
 from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.schedule import create_run
+from docustore.source_options.kind import SourceKind
 from tests.integration.cli.docustore_command import addresses, run_docustore
 from tests.integration.etl.conftest import user, write_ndjson
+from tests.upstreams.start import upstream_of
 
 
 async def test_file_is_loaded_and_again_unchanged(settings: Settings, database: Database, tmp_path: Path) -> None:
@@ -168,3 +173,20 @@ async def test_paused_source_is_listed_with_its_reason(settings: Settings, datab
     assert resumed.document["pause"] is None
     assert (unknown.exit_code, "configured: crm" in unknown.stderr) == (1, True)
     assert await database.audit_log.count_documents({}) == 2
+
+
+@pytest.mark.parametrize("kind", SourceKind)
+async def test_address_of_any_kind_is_loaded(
+    settings: Settings, database: Database, tmp_path: Path, kind: SourceKind
+) -> None:
+    async with upstream_of(kind, tmp_path, mongodb_url=settings.mongodb_url or "") as upstream:
+        await upstream.put([user(1), user(2)])
+        url = upstream.settings().url
+        address = f"{url}#people" if kind is SourceKind.SQL else url
+        loaded = await run_docustore("etl", "run", address, "--json", **addresses(settings))
+
+    assert (loaded.exit_code, loaded.document["counts"]["inserted"]) == (0, 2), loaded.document["error"]
+    [known] = await database.etl_sources.find().to_list()
+    password = urlsplit(url).password
+    assert known["addresses"]
+    assert password is None or password not in json.dumps(known["addresses"])

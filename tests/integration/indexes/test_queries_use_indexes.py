@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from docustore.database import Database
+from docustore.etl.guards.known import live_identities
 from indexes.declared import DECLARED
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -28,6 +29,7 @@ class Query:
 
 QUERIES = [
     Query(collection="users", index="identity_key_unique", filter={"identities.key": {"$in": ["crm:5", "crm:6"]}}),
+    Query(collection="users", index="identity_key_unique", filter=live_identities("rare")),
     Query(collection="users", index="email_unique", filter={"email": "user5@example.org", **LIVE}),
     Query(collection="users", index="created_at", filter=LIVE, sort=NEWEST_FIRST),
     Query(
