@@ -30,6 +30,8 @@ def run_table(run: EtlRun) -> Table:
     title = f"{run.source}: {run.state}" + (DRY_RUN_NOTE if run.options.dry_run else "")
     table = Table(show_header=False, title=title, title_justify="left")
     table.add_row("run", str(run.id))
+    if run.waits_for:
+        table.add_row("waits for", ", ".join(run.waits_for))
     since, until = _moment(run.window.since, "the beginning"), _moment(run.window.until, "not fixed yet")
     table.add_row("window", f"{since} .. {until}")
     for name in OUTCOMES:

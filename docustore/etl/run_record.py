@@ -8,11 +8,20 @@ from pydantic import BaseModel, Field
 from docustore.etl.guards.hold import Approval, Hold
 from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.guards.verified import Verification
-from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
+from docustore.etl.models import (
+    Counts,
+    EtlRun,
+    RunOptions,
+    RunProgress,
+    RunState,
+    RunTrigger,
+    WatermarkChange,
+    Window,
+)
 from docustore.etl.unread import Unread
 
 # The fields of a record that are not fields of the run.
-_OWN: Final = {"id", "counts", "quality", "unread", "dry_run"}
+_OWN: Final = {"id", "counts", "quality", "progress", "unread", "dry_run"}
 
 
 class RunRecord(BaseModel):
@@ -20,7 +29,10 @@ class RunRecord(BaseModel):
 
     id: str
     source: str
-    slot: datetime | None = Field(description="the hour of a scheduled run; null for a manual run")
+    slot: datetime | None = Field(description="the time of a scheduled run; null for a manual run")
+    waits_for: list[str] = Field(
+        description="the sources of `after` that have no success yet; empty once it starts"
+    )
     trigger: RunTrigger
     lane: str | None = Field(description="`backfill` for a run beside the live run; null for a live run")
     state: RunState
@@ -40,6 +52,7 @@ class RunRecord(BaseModel):
     duration_s: float | None
     records_per_s: float | None
     attempts: int
+    progress: RunProgress | None = Field(description="null unless the run is running")
     error: str | None
     needs_approval: bool = Field(description="the run was held; `POST /etl/runs/{id}/approve` lets it through")
     hold: Hold | None = Field(description="why the run was held, and what it would have changed")
@@ -63,10 +76,12 @@ def shown_run(run: EtlRun) -> RunRecord:
     """Show a run."""
     progress = run if run.finished_at is not None else run.checkpoint
     same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - _OWN}
+    step = run.checkpoint.progress if run.state is RunState.RUNNING else None
     return RunRecord(
         id=str(run.id),
         counts=progress.counts,
         quality=progress.quality,
+        progress=step,
         unread=run.checkpoint.unread,
         dry_run=run.options.dry_run,
         **same,
