@@ -181,7 +181,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the constructor's arguments, then the environment, then the TOML file."""
         del dotenv_settings, file_secret_settings
-        path = os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE)
+        path = config_file()
         return init_settings, env_settings, _TomlFile(settings_cls, toml_file=path)
 
 
@@ -196,6 +196,11 @@ class _TomlFile(TomlConfigSettingsSource):
 
 
 Overrides = Annotated[object, "the value of a setting, validated like a value of the environment"]
+
+
+def config_file() -> Path:
+    """Return the path of the configuration file, which may be missing."""
+    return Path(os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE))
 
 
 def load_settings(**overrides: Overrides) -> Settings:

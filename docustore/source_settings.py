@@ -58,7 +58,7 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, MongodbOptions, S
         description="fields that a record must contain; others may be missing",
     )
     map: SourceMap = Field(
-        default_factory=dict, description='keys of the source by our fields, `{ email = "E-Mail" }`; see below'
+        default_factory=dict, description='keys of the source by our fields, such as `{ email = "E-Mail" }`'
     )
     map_hook: str | None = Field(
         None, description="name of an entry point of the group `docustore.mappings`, which finishes the mapping"

@@ -12,6 +12,7 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.etl_approve import approve, approved_waiting_run
 from docustore.cli.etl_backfill import backfill
 from docustore.cli.etl_diff import diff, diff_table
+from docustore.cli.etl_init import init_command
 from docustore.cli.etl_lineage import lineage
 from docustore.cli.etl_preview import preview_command
 from docustore.cli.etl_progress import follow_run, run_bar
@@ -158,7 +159,19 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel, approve, backfill, diff, preview_command, reconcile_command, watermark):
+for _command in (
+    run,
+    runs,
+    show,
+    cancel,
+    approve,
+    backfill,
+    diff,
+    init_command,
+    preview_command,
+    reconcile_command,
+    watermark,
+):
     etl.add_command(_command)
 for _command in (sources, pause, resume, release, test, lineage):
     etl.add_command(_command)

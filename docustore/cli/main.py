@@ -16,6 +16,7 @@ from docustore.cli.interruption import CommandInterruptedError
 # A new command is one line: its name, its module and its name in the module.
 COMMANDS: Final = {
     "demo": "docustore.cli.demo:demo",
+    "init": "docustore.cli.init:init",
     "up": "docustore.cli.up:up",
     "api": "docustore.cli.processes:api",
     "worker": "docustore.cli.processes:worker",
