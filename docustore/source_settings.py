@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from docustore.etl.mapping.hooks import check_hook
 from docustore.etl.mapping.settings import SourceMap, check_fields
+from docustore.recurrence import Recurrence, parse_recurrence, parse_zone
 from docustore.source_options.address import address_problem
 from docustore.source_options.file import FileOptions
 from docustore.source_options.http import HttpOptions
@@ -19,7 +20,7 @@ from docustore.source_options.kind import SourceAddress, SourceKind
 from docustore.source_options.limits import ChangeLimits, NewFields
 from docustore.source_options.secret import is_reference
 from docustore.source_options.service import ServiceOptions
-from docustore.source_options.stored import SqlOptions, StoredOptions
+from docustore.source_options.stored import MongodbOptions, SqlOptions, StoredOptions
 from docustore.users.fields import REQUIRABLE
 
 # The name is the first part of every identity key (`crm:42`), so it must not contain the separator.
@@ -30,14 +31,28 @@ GROUPS: Final[Mapping[type[SourceAddress], frozenset[SourceKind]]] = {
     ServiceOptions: frozenset({SourceKind.HTTP, SourceKind.SCIM}),
     HttpOptions: frozenset({SourceKind.HTTP}),
     StoredOptions: frozenset({SourceKind.MONGODB, SourceKind.SQL}),
+    MongodbOptions: frozenset({SourceKind.MONGODB}),
     SqlOptions: frozenset({SourceKind.SQL}),
 }
 
 
-class SourceSettings(FileOptions, ServiceOptions, HttpOptions, StoredOptions, SqlOptions):
+class SourceSettings(FileOptions, ServiceOptions, HttpOptions, MongodbOptions, SqlOptions):
     """One upstream system: a table `[sources.NAME]` in `docustore.toml`."""
 
-    schedule: Literal["hourly", "off"] = Field("hourly", description="`hourly`, or `off` for manual runs only")
+    schedule: str = Field(
+        "hourly",
+        description="`hourly`, `daily`, `weekly`, `monthly`, `every 15m`, a cron expression, or `off`",
+    )
+    timezone: str = Field("UTC", description="zone of cron expressions, such as `Europe/Amsterdam`")
+    full: str | None = Field(
+        None, description="when the next run reads everything, such as `weekly`; a value like those of `schedule`"
+    )
+    after: tuple[str, ...] = Field(
+        (), description="sources whose run of the same or a later slot must succeed first"
+    )
+    overdue_after_s: int | None = Field(
+        None, ge=60, description="seconds without a success before an alert; unset = derived from `schedule`"
+    )
     required: tuple[str, ...] = Field(
         ("email", "first_name", "last_name"),
         description="fields that a record must contain; others may be missing",
@@ -97,6 +112,33 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, StoredOptions, Sq
             check_hook(hook)
         return hook
 
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, timezone: str) -> str:
+        parse_zone(timezone)
+        return timezone
+
+    @model_validator(mode="after")
+    def _schedules_are_valid(self) -> Self:
+        schedule = self.recurrence
+        if self.full is not None and (schedule is None or self.full_recurrence is None):
+            msg = "`full` needs a schedule: it marks scheduled runs; start others with `docustore etl run --full`"
+            raise ValueError(msg)
+        if self.after and schedule is None:
+            msg = "`after` needs a schedule: runs that people start do not wait"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """Return when the source is read; None if only people start its runs."""
+        return parse_recurrence(self.schedule, timezone=self.timezone)
+
+    @property
+    def full_recurrence(self) -> Recurrence | None:
+        """Return when the source is read completely; None if never by itself."""
+        return None if self.full is None else parse_recurrence(self.full, timezone=self.timezone)
+
     @model_validator(mode="after")
     def _url_fits_kind(self) -> Self:
         is_named = self.kind is not SourceKind.FILE and is_reference(self.url)
@@ -120,7 +162,8 @@ def kinds_of(setting: str) -> frozenset[SourceKind]:
 
 
 def _own_fields(group: type[BaseModel]) -> set[str]:
-    return group.model_fields.keys() - SourceAddress.model_fields.keys()
+    bases = (base for base in group.__bases__ if issubclass(base, BaseModel))
+    return group.model_fields.keys() - {name for base in bases for name in base.model_fields}
 
 
 _KINDS: Final = {name: kinds for group, kinds in GROUPS.items() for name in _own_fields(group)}

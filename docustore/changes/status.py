@@ -16,8 +16,8 @@ from docustore.changes.lease import IS_ALIVE
 from docustore.changes.pipeline import CHANGE_OPERATIONS, USERS, StartPoint
 from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState, Position, position_of
 from docustore.changes.requirements import collection_remarks
-from docustore.changes.server_errors import is_position_lost
 from docustore.database import AWARE, Database, Document
+from docustore.lost_position import is_position_lost
 from docustore.transient import MAX_TIME_EXPIRED, UNAUTHORIZED
 
 # The search for the next change scans the oplog from the position; after this time the lag is unknown.

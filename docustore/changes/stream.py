@@ -28,9 +28,9 @@ from docustore.changes.events import (
     token_time,
 )
 from docustore.changes.pipeline import USERS, Images, StartPoint, change_pipeline
-from docustore.changes.server_errors import is_position_lost
 from docustore.database import Database
 from docustore.errors import ListenerError, PositionLostError
+from docustore.lost_position import is_position_lost
 from docustore.transient import BSON_OBJECT_TOO_LARGE
 
 log = structlog.get_logger()

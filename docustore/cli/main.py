@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "worker": "docustore.cli.processes:worker",
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
+    "alerts": "docustore.cli.alerts:alerts",
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
     "indexes": "docustore.cli.indexes:indexes",

@@ -36,6 +36,7 @@ class HttpOptions(SourceAddress):
     method: Literal["GET", "POST"] = Field("GET", description="`GET`, or `POST` with `body`")
     body: dict[str, Any] = Field(
         default_factory=dict,
+        repr=False,
         description="JSON of a POST, with `{since}`, `{until}`, `{limit}`, `{page}`; replaces the parameters",
     )
 

@@ -21,7 +21,9 @@ class ServiceOptions(SourceAddress):
     username: str | None = Field(None, description="user name, with `password`, for basic authentication")
     password: SecretStr | None = Field(None, description="password for basic authentication")
     token_url: str | None = Field(
-        None, description="OAuth2 token endpoint, with `client_id` and `client_secret` (client credentials)"
+        None,
+        repr=False,
+        description="OAuth2 token endpoint, with `client_id` and `client_secret` (client credentials)",
     )
     client_id: str | None = Field(None, description="OAuth2 client")
     client_secret: SecretStr | None = Field(None, description="secret of the OAuth2 client")

@@ -17,6 +17,21 @@ class StoredOptions(SourceAddress):
     )
 
 
+class MongodbOptions(StoredOptions):
+    """How the changes of a collection are found."""
+
+    live: bool = Field(
+        False, description="read the changes from the change stream, with deletions, instead of by `modified`"
+    )
+
+    @model_validator(mode="after")
+    def _changes_come_from_one_place(self) -> Self:
+        if self.live and self.modified is not None:
+            msg = "use live or modified, not both"
+            raise ValueError(msg)
+        return self
+
+
 class SqlOptions(SourceAddress):
     """Which rows are read, and how they are known."""
 

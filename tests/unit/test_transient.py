@@ -17,8 +17,8 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from docustore.changes.server_errors import is_position_lost
 from docustore.errors import DatabaseUnavailableError
+from docustore.lost_position import is_position_lost
 from docustore.transient import (
     BSON_OBJECT_TOO_LARGE,
     MAX_TIME_EXPIRED,

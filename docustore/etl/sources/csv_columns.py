@@ -113,13 +113,21 @@ def header_of(line: str, *, delimiter: str, naming: ColumnNames) -> tuple[str, .
 
 
 def record_of(names: Row, *, kept: Collection[str] | None = ()) -> ToRecord:
-    """Return a function that turns a row into a record; empty cells are left out."""
-    in_profile = PROFILE_WIRE_NAMES.difference(names if kept is None else kept)
+    """Return a function that turns a row into a record; empty cells are left out.
+
+    Columns that nothing reads stay, also with empty cells: the run lists them (`docustore.etl.unread`).
+
+    Args:
+        kept: The columns that a mapping reads by their own names; None keeps all names.
+    """
+    own = frozenset(names if kept is None else kept)
+    in_profile = PROFILE_WIRE_NAMES.difference(own)
     profile = [(at, name) for at, name in enumerate(names) if name in in_profile]
     others = [(at, name) for at, name in enumerate(names) if name and name not in in_profile]
+    unread = {name for _, name in others}.difference(_FIELDS, own)
 
     def record(row: Row) -> dict[str, object]:
-        values: dict[str, object] = {name: row[at] for at, name in others if row[at] != ""}
+        values: dict[str, object] = {name: row[at] for at, name in others if row[at] != "" or name in unread}
         if nested := {name: row[at] for at, name in profile if row[at] != ""}:
             values["profile"] = nested
         return values

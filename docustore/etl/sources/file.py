@@ -8,15 +8,19 @@ file has not changed.
 import asyncio
 import gzip
 import io
+import os
 import re
 import zlib
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import BinaryIO, ClassVar, Final, Self
+from typing import Any, BinaryIO, ClassVar, Final, Self
 from urllib.parse import unquote, urlsplit
+
+import msgspec
 
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
@@ -24,7 +28,7 @@ from docustore.etl.sources.addresses import name_from
 from docustore.etl.sources.csv_columns import HeaderMalformedError
 from docustore.etl.sources.csv_file import CsvOptions, csv_records, is_wide_text
 from docustore.etl.sources.json_array import ArrayMalformedError, split_array, split_wrapped
-from docustore.etl.sources.source import BadRecord, Page, Source
+from docustore.etl.sources.source import BadRecord, Extent, Page, Source
 from docustore.source_settings import SourceSettings
 
 FILE_SOURCE_NAME: Final = "file"
@@ -48,6 +52,10 @@ CSV_SUFFIXES: Final = frozenset({".csv", ".tsv"})
 Record = bytes | BadRecord
 
 
+class FileUnfinishedError(Exception):
+    """The last line of a file is cut off, because its writer is not done."""
+
+
 def path_of(url: str) -> Path:
     """Turn a path or a file:// address into a path."""
     return Path(unquote(urlsplit(url).path)) if url.startswith("file:") else Path(url)
@@ -64,11 +72,13 @@ class FileSource(Source):
         self._path = path
         self._page_size = page_size
         self._csv_options = csv_options or CsvOptions()
+        self._stream: BinaryIO | None = None
+        self._size = 0
 
     @classmethod
     @asynccontextmanager
     async def open(cls, name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Self]:
-        """Describe the file; each reading opens and closes it."""
+        """Describe the file or the folder; each reading opens and closes its files."""
         yield cls(name, path_of(settings.url), page_size=page_size, csv_options=CsvOptions.of(settings))
 
     @classmethod
@@ -96,14 +106,26 @@ class FileSource(Source):
         version = self._version()
         done, _, version_then = (after or "").partition("@")
         skip = int(done) if done and version_then == version else 0
-        records = self._records()
+        first = skip + 1
+        async for batch in self.batches(skip=skip):
+            last = first + len(batch) - 1
+            yield replace(page_of(batch, first=first, resume=f"{last}@{version}"), extent=self._extent())
+            first = last + 1
+
+    async def batches(self, *, skip: int, is_growing: bool = False) -> AsyncIterator[list[Record]]:
+        """Read the records after the first `skip`, in batches of at most one page.
+
+        Args:
+            is_growing: The file may be incomplete. A last line that is cut off is then no record.
+
+        Raises:
+            FileUnfinishedError: The last line is cut off.
+        """
+        records = self._records(is_growing=is_growing)
         try:
             await asyncio.to_thread(_consume, records, skip)
-            first = skip + 1
-            while page := await asyncio.to_thread(self._take, records):
-                last = first + len(page) - 1
-                yield _page(page, first=first, resume=f"{last}@{version}")
-                first = last + 1
+            while batch := await asyncio.to_thread(self._take, records):
+                yield batch
         finally:
             # A thread that is still reading cannot be cancelled. It closes the file when it is done.
             with suppress(ValueError):
@@ -119,15 +141,23 @@ class FileSource(Source):
         except HeaderMalformedError as exc:
             raise self._bad(str(exc)) from exc
 
-    def _records(self) -> Generator[Record, None, None]:
+    def _extent(self) -> Extent:
+        """Tell the bytes read, of a gzip file the compressed ones."""
+        stream: Any = self._stream
+        raw = getattr(stream, "fileobj", stream)
+        is_over = raw is None or raw.closed
+        return Extent(done=self._size if is_over else raw.tell(), total=self._size, unit="bytes")
+
+    def _records(self, *, is_growing: bool = False) -> Generator[Record, None, None]:
         with self._open() as stream:
+            self._stream, self._size = stream, os.fstat(stream.fileno()).st_size
             kind = self._kind(stream)
             if kind == CSV:
                 yield from csv_records(stream, self._csv_options, max_line=MAX_LINE_BYTES)
             elif kind in {"[", WRAPPED}:
                 yield from _elements(stream, is_wrapped=kind == WRAPPED)
             else:
-                yield from _lines(stream)
+                yield from _lines(stream, is_growing=is_growing)
 
     def _open(self) -> BinaryIO:
         try:
@@ -175,10 +205,12 @@ class FileSource(Source):
         return SourceContentError(source=self._name, problem=problem)
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def _lines(stream: BinaryIO, *, is_growing: bool) -> Iterator[bytes]:
     if stream.read(len(BOM)) != BOM:
         stream.seek(0)
     while line := stream.readline(MAX_LINE_BYTES):
+        if is_growing and not line.endswith(b"\n") and not _is_json(line):
+            raise FileUnfinishedError
         if not line.isspace():
             yield line
         while line and not line.endswith(b"\n"):
@@ -197,7 +229,16 @@ def _elements(stream: BinaryIO, *, is_wrapped: bool) -> Iterator[bytes]:
             yield element.encode(errors="surrogateescape")
 
 
-def _page(taken: list[Record], *, first: int, resume: str) -> Page:
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def page_of(taken: list[Record], *, first: int, resume: str) -> Page:
+    """Return a batch of records as a page."""
     faults = {
         number: record.error for number, record in enumerate(taken, start=first) if isinstance(record, BadRecord)
     }

@@ -60,6 +60,8 @@ class MongodbSource(Source):
 
     schemes: ClassVar[frozenset[str]] = frozenset({"mongodb", "mongodb+srv"})
     reads_window = True
+    # Whether a field such as `external_id` is the id of a record, and `_id` only where there is none.
+    uses_own_ids = True
 
     def __init__(
         self, name: str, settings: SourceSettings, collection: AsyncCollection[Document], *, page_size: int
@@ -126,11 +128,18 @@ class MongodbSource(Source):
                 raise self._translated(exc) from exc
             if documents:
                 first, mark = mark.number + 1, self._mark_after(documents, mark)
-                yield _page(documents, first, str(mark), self._modified)
+                yield document_page(
+                    documents, first, str(mark), modified=self._modified or "", uses_own_ids=self.uses_own_ids
+                )
             if len(documents) < self._page_size:
                 if mark.is_dated or self._modified is None:
                     return
                 mark = _Mark(mark.number, is_dated=True)
+
+    @staticmethod
+    def start_after(number: int) -> str:
+        """Return the mark of a reading that starts after other records."""
+        return str(_Mark(number))
 
     async def _batch(self, window: Window, mark: _Mark) -> list[Document]:
         order = [("_id", ASCENDING)]
@@ -194,8 +203,17 @@ def value_of(document: Document, path: str) -> Any:
     return value
 
 
-def _page(documents: list[Document], first: int, resume: str, modified: str | None) -> Page:
-    records = [document_record(document, value_of(document, modified or "")) for document in documents]
+def document_page(
+    documents: list[Document], first: int, resume: str, *, modified: str, uses_own_ids: bool
+) -> Page:
+    """Return documents as a page.
+
+    Args:
+        modified: The path of the time of a document; empty without one.
+    """
+    records = [
+        document_record(document, value_of(document, modified), uses_own_id=uses_own_ids) for document in documents
+    ]
     faults = {
         number: record.error for number, record in enumerate(records, start=first) if isinstance(record, BadRecord)
     }

@@ -14,14 +14,14 @@ from docustore.etl.records import ID_NAMES, MODIFIED_NAMES
 from docustore.etl.sources.source import BadRecord
 
 
-def document_record(document: Mapping[str, Any], modified: Any) -> bytes | BadRecord:
+def document_record(document: Mapping[str, Any], modified: Any, *, uses_own_id: bool = True) -> bytes | BadRecord:
     """Return a document as JSON, with an id and a time.
 
     These are `_id` and `modified`, unless the document has its own.
     Object ids become texts, binary values base64, and decimals numbers.
     """
     record = {name: value for name, value in document.items() if name != "_id"}
-    if not any(record.get(name) is not None for name in ID_NAMES):
+    if not uses_own_id or not any(record.get(name) is not None for name in ID_NAMES):
         record["id"] = document["_id"]
     if isinstance(modified, datetime) and not any(record.get(name) is not None for name in MODIFIED_NAMES):
         record["modified_at"] = modified

@@ -8,18 +8,20 @@ from pydantic import ValidationError
 
 from docustore.config import configuration_error
 from docustore.errors import ConfigurationError
-from docustore.etl.sources.file import FileSource
+from docustore.etl.sources.files import FilesSource
 from docustore.etl.sources.http import HttpSource
 from docustore.etl.sources.mongodb import MongodbSource
+from docustore.etl.sources.mongodb_live import MongodbLiveSource
 from docustore.etl.sources.scim import ScimSource
 from docustore.etl.sources.source import Source
 from docustore.etl.sources.sql import SqlSource
 from docustore.source_options.kind import SourceKind
+from docustore.source_options.secret import is_reference
 from docustore.source_settings import SourceSettings
 
 # Every kind has a contract test: tests/integration/etl/test_source_contract.py.
 SOURCES: Final[Mapping[SourceKind, type[Source]]] = {
-    SourceKind.FILE: FileSource,
+    SourceKind.FILE: FilesSource,
     SourceKind.HTTP: HttpSource,
     SourceKind.MONGODB: MongodbSource,
     SourceKind.SCIM: ScimSource,
@@ -36,7 +38,8 @@ def open_source(name: str, settings: SourceSettings, *, page_size: int) -> Abstr
     Raises:
         ConfigurationError: The settings name something that does not exist, such as a missing file.
     """
-    return SOURCES[settings.kind].open(name, settings, page_size=page_size)
+    kind = MongodbLiveSource if settings.live else SOURCES[settings.kind]
+    return kind.open(name, settings, page_size=page_size)
 
 
 def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, SourceSettings]:
@@ -59,6 +62,8 @@ def source_by_address(address: str, *, required: tuple[str, ...]) -> tuple[str, 
 
 def place_of(settings: SourceSettings) -> str:
     """Return the address of a source in one form, without secrets, for comparisons."""
+    if settings.kind is not SourceKind.FILE and is_reference(settings.url):
+        return settings.url
     return SOURCES[settings.kind].place_of(settings.url)
 
 

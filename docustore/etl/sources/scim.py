@@ -62,6 +62,7 @@ class ScimSource(Source):
         path = client.url.path.rstrip("/")
         self._url = client.url.copy_with(path=path if path.endswith("/Users") else f"{path}/Users")
         self._is_filtered = True
+        self._has_mapping = bool(settings.map or settings.map_hook)
 
     @classmethod
     @asynccontextmanager
@@ -103,7 +104,7 @@ class ScimSource(Source):
                 )
             except PageMalformedError as exc:
                 raise SourceContentError(source=self._name, problem=str(exc)) from exc
-            wanted = _wanted(page.users, window)
+            wanted = self._wanted(page.users, window)
             first, records = records + 1, records + len(wanted)
             yield Page(records=wanted, first=first, resume=f"{records}@{FINISHED if is_last else users}")
             if is_last:
@@ -118,6 +119,10 @@ class ScimSource(Source):
                 raise
         self._is_filtered = False
         return await self._read(window, users, count=self._page_size)
+
+    def _wanted(self, users: list[bytes], window: Window) -> list[bytes]:
+        found = [scim_record(user, with_attributes=self._has_mapping) for user in users]
+        return [record for record, modified_at in found if _is_within(modified_at, window)]
 
     async def _read(self, window: Window, users: int, *, count: int) -> tuple[WirePage, Answer]:
         query = {"startIndex": str(users + 1), "count": str(count)}
@@ -142,11 +147,6 @@ def _total(body: bytes) -> int | None:
         return msgspec.json.decode(body, type=_Total).total
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
-
-
-def _wanted(users: list[bytes], window: Window) -> list[bytes]:
-    found = [scim_record(user) for user in users]
-    return [record for record, modified_at in found if _is_within(modified_at, window)]
 
 
 def _is_within(modified_at: datetime | None, window: Window) -> bool:

@@ -14,10 +14,13 @@ _FALSE: Final = frozenset({"false", "0", "no"})
 _decoder: Final = msgspec.json.Decoder()
 
 
-def scim_record(raw: bytes) -> tuple[bytes, datetime | None]:
+def scim_record(raw: bytes, *, with_attributes: bool = False) -> tuple[bytes, datetime | None]:
     """Return the record of a user, and the time of its last change.
 
     A resource that is no JSON object stays as it is: it is rejected later, with its reason.
+
+    Args:
+        with_attributes: Keep the attributes of SCIM beside the fields, for the mapping of the source.
     """
     try:
         user = _decoder.decode(raw)
@@ -26,6 +29,8 @@ def scim_record(raw: bytes) -> tuple[bytes, datetime | None]:
     if not isinstance(user, dict):
         return raw, None
     record = {name: value for name, value in _values(user) if value not in (None, "", [], {})}
+    if with_attributes:
+        record = {**user, **record}
     return msgspec.json.encode(record), _time(_part(user, "meta").get("lastModified"))
 
 

@@ -3,14 +3,19 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
 
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl import ledger
 from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.schedule import create_run
+from docustore.source_options.kind import SourceKind
 from tests.integration.cli.docustore_command import addresses, run_docustore
 from tests.integration.etl.conftest import user, write_ndjson
+from tests.upstreams.start import upstream_of
 
 
 async def test_file_is_loaded_and_again_unchanged(settings: Settings, database: Database, tmp_path: Path) -> None:
@@ -96,6 +101,9 @@ async def test_failed_run_exits_1_with_its_record(settings: Settings, database: 
 
     assert (outcome.exit_code, outcome.document["state"]) == (1, "failed")
     assert "HTML" in outcome.document["error"]
+    run_id = outcome.document["id"]
+    followed = await run_docustore("etl", "show", run_id, "--follow", "--json", **addresses(settings))
+    assert (followed.exit_code, followed.document["state"]) == (0, "failed")
 
 
 async def test_window_that_ends_before_it_starts_is_wrong_usage(settings: Settings, tmp_path: Path) -> None:
@@ -147,3 +155,38 @@ async def test_busy_source_leaves_no_run_behind(settings: Settings, database: Da
     assert outcome.exit_code == 1
     assert f"is being read by run {busy.id}" in outcome.stderr
     assert await EtlRun.find(EtlRun.state == RunState.DUE).count() == 0
+
+
+async def test_paused_source_is_listed_with_its_reason(settings: Settings, database: Database) -> None:
+    sources = json.dumps({"crm": {"kind": "http", "url": "http://127.0.0.1:1/users", "schedule": "every 15m"}})
+    environment = {"DOCUSTORE_SOURCES": sources, **addresses(settings)}
+
+    paused = await run_docustore("etl", "pause", "crm", "--reason", "move", "--json", **environment)
+    listed = await run_docustore("etl", "sources", **environment)
+    resumed = await run_docustore("etl", "resume", "crm", "--json", **environment)
+    unknown = await run_docustore("etl", "pause", "shop", **environment)
+
+    assert paused.document["pause"]["reason"] == "move"
+    assert paused.document["pause"]["by"].startswith("cli:")
+    assert "every 15m" in listed.stdout
+    assert ": move" in listed.stdout
+    assert resumed.document["pause"] is None
+    assert (unknown.exit_code, "configured: crm" in unknown.stderr) == (1, True)
+    assert await database.audit_log.count_documents({}) == 2
+
+
+@pytest.mark.parametrize("kind", SourceKind)
+async def test_address_of_any_kind_is_loaded(
+    settings: Settings, database: Database, tmp_path: Path, kind: SourceKind
+) -> None:
+    async with upstream_of(kind, tmp_path, mongodb_url=settings.mongodb_url or "") as upstream:
+        await upstream.put([user(1), user(2)])
+        url = upstream.settings().url
+        address = f"{url}#people" if kind is SourceKind.SQL else url
+        loaded = await run_docustore("etl", "run", address, "--json", **addresses(settings))
+
+    assert (loaded.exit_code, loaded.document["counts"]["inserted"]) == (0, 2), loaded.document["error"]
+    [known] = await database.etl_sources.find().to_list()
+    password = urlsplit(url).password
+    assert known["addresses"]
+    assert password is None or password not in json.dumps(known["addresses"])

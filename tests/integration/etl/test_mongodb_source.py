@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from bson import Binary, Decimal128, Int64, ObjectId, Regex
 from docustore.database import Database
 from docustore.errors import ConfigurationError
 from docustore.etl.models import RunState, Window
+from docustore.etl.run import RunEnvironment
 from docustore.etl.sources.registry import open_source, source_by_address
 from docustore.source_settings import SourceSettings
 from tests.conftest import Servers
@@ -168,3 +170,73 @@ async def test_collection_is_read_by_its_address(people: MongodbUpstream) -> Non
 
     assert name.endswith("-people")
     assert [row["id"] for row in await read(settings)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("page_size", [1, 1000])
+async def test_live_run_reads_changes_and_deletions(
+    people: MongodbUpstream, database: Database, run_source: Run, environment: RunEnvironment, page_size: int
+) -> None:
+    settings = environment.settings.model_copy(update={"etl_batch_size": page_size})
+    paged = replace(environment, settings=settings)
+    source = people.settings(modified=None, live=True)
+    await people.put(users(3))
+    first = await run_source(source, with_=paged)
+    await people.put([user(1, first_name="New", modified_at=datetime.now(UTC).isoformat()), user(7)])
+    await people.collection.delete_one({"_id": 2})
+    second, third = await run_source(source, with_=paged), await run_source(source, with_=paged)
+
+    assert (first.state, first.counts.inserted) == (RunState.SUCCEEDED, 3)
+    assert (second.counts.read, second.counts.inserted, second.counts.updated) == (3, 1, 1), second.error
+    assert (second.counts.deactivated, third.state, third.counts.read) == (1, RunState.SUCCEEDED, 0)
+    assert await database.users.count_documents({"status": "active"}) == 3
+
+
+async def test_lost_position_leads_to_a_full_read(
+    people: MongodbUpstream, database: Database, run_source: Run
+) -> None:
+    source = people.settings(modified=None, live=True)
+    await people.put(users(3))
+    await run_source(source)
+    remembered = await database.etl_memories.find_one({"_id": "crm"})
+    data = json.loads((remembered or {})["memory"]["token"])["_data"]
+    # The same position, months before the start of the oplog.
+    older = json.dumps({"_data": f"82{int(data[2:10], 16) - 10_000_000:08X}{data[10:]}"})
+    await database.etl_memories.update_one({"_id": "crm"}, {"$set": {"memory.token": older}})
+
+    again, later = await run_source(source), await run_source(source)
+
+    assert (again.state, again.counts.read) == (RunState.SUCCEEDED, 3)
+    assert (later.state, later.counts.read) == (RunState.SUCCEEDED, 0)
+
+
+async def test_interrupted_live_run_continues(people: MongodbUpstream) -> None:
+    source = people.settings(modified=None, live=True)
+    await people.put(users(3))
+    async with open_source("crm", source, page_size=2) as first:
+        pages = [page async for page in first.pages(EVERYTHING, after=None)]
+        rest = [page async for page in first.pages(EVERYTHING, after=pages[0].resume)]
+        memory = first.to_remember()
+    assert [page.first for page in rest] == [3]
+    await people.put([user(n) for n in range(5)])
+
+    async with open_source("crm", source, page_size=2) as second:
+        second.recall(memory or {})
+        pages = [page async for page in second.pages(EVERYTHING, after=None)]
+        rest = [page async for page in second.pages(EVERYTHING, after=pages[0].resume)]
+
+    assert [len(page.records) for page in pages] == [2, 2, 1]
+    assert [page.first for page in rest] == [3, 5]
+
+
+async def test_end_of_the_collection_is_an_error(people: MongodbUpstream, run_source: Run) -> None:
+    source = people.settings(modified=None, live=True)
+    await people.put(users(1))
+    await run_source(source)
+    await people.collection.drop()
+    await people.put(users(2))
+
+    run = await run_source(source)
+
+    assert run.state is RunState.FAILED
+    assert "the collection ended (drop)" in (run.error or "")
+    assert (await run_source(source, full=True)).state is RunState.SUCCEEDED

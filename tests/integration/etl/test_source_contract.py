@@ -1,11 +1,13 @@
 """Every kind of source keeps the contract of `source_contract.py`."""
 
 import json
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+import fsspec
 import pytest
 
 from docustore.errors import ConfigurationError, DocustoreError, RetryableError
@@ -53,6 +55,50 @@ class TestFileSource(SourceContract):
     @asynccontextmanager
     async def serve_nothing(self) -> AsyncIterator[SourceSettings]:
         yield file_source(self._path)
+
+
+class TestFolderSource(TestFileSource):
+    """Several files, and a page ends with its file."""
+
+    @asynccontextmanager
+    async def serve(self, records: Sequence[dict[str, Any]]) -> AsyncIterator[SourceSettings]:
+        for start in range(0, len(records), PAGE_SIZE):
+            (self._path.parent / f"{start}.json").write_text(json.dumps(records[start : start + PAGE_SIZE]))
+        yield file_source(self._path.parent)
+
+    @asynccontextmanager
+    async def serve_bad_content(self) -> AsyncIterator[SourceSettings]:
+        async with super().serve_bad_content():
+            os.utime(self._path, (0, 0))
+            yield file_source(self._path.parent)
+
+    @asynccontextmanager
+    async def serve_nothing(self) -> AsyncIterator[SourceSettings]:
+        yield file_source(self._path.parent / "absent" / "*.json")
+
+
+class TestStorageSource(TestFileSource):
+    """The same files in a storage of fsspec."""
+
+    @asynccontextmanager
+    async def serve(self, records: Sequence[dict[str, Any]]) -> AsyncIterator[SourceSettings]:
+        url = f"memory://{self._path.parent}"
+        storage = fsspec.filesystem("memory")
+        storage.makedirs(str(self._path.parent))
+        for start in range(0, len(records), PAGE_SIZE):
+            storage.pipe(
+                f"{self._path.parent}/{start}.json", json.dumps(records[start : start + PAGE_SIZE]).encode()
+            )
+        yield SourceSettings(kind="file", url=url)
+
+    @asynccontextmanager
+    async def serve_bad_content(self) -> AsyncIterator[SourceSettings]:
+        fsspec.filesystem("memory").pipe(str(self._path), b"<html>Sign in</html>")
+        yield SourceSettings(kind="file", url=f"memory://{self._path}")
+
+    @asynccontextmanager
+    async def serve_nothing(self) -> AsyncIterator[SourceSettings]:
+        yield SourceSettings(kind="file", url=f"memory://{self._path.parent}/absent.json")
 
 
 class ServiceContract(SourceContract):

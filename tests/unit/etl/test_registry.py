@@ -5,7 +5,7 @@ import pytest
 from docustore.errors import ConfigurationError
 from docustore.etl.sources.registry import place_of, source_by_address
 from docustore.source_options.kind import SourceKind
-from docustore.source_settings import SOURCE_NAME
+from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,11 @@ from docustore.source_settings import SOURCE_NAME
         ("file:///data/HR%20Export.2026-11.ndjson.gz", "hr-export-2026-11", SourceKind.FILE),
         ("/data/local.csv", "file", SourceKind.FILE),
         ("/data/___.csv.gz", "file", SourceKind.FILE),
+        ("/data/hr exports/", "hr-exports", SourceKind.FILE),
+        ("/data/people-*.csv", "people", SourceKind.FILE),
+        ("/data/exports/*.csv", "exports", SourceKind.FILE),
+        ("s3://bucket/hr/People.csv.gz", "people", SourceKind.FILE),
+        ("s3://bucket", "bucket", SourceKind.FILE),
         ("/data/" + "x" * 99 + ".JSON", "x" * 63, SourceKind.FILE),
         ("https://Crm.example.org:8443/users?tenant=5", "crm-example-org-8443", SourceKind.HTTP),
         ("http://reader:secret@127.0.0.1/users", "127-0-0-1", SourceKind.HTTP),
@@ -42,6 +47,8 @@ def test_source_is_named_after_its_address(address: str, name: str, kind: Source
         ("/data/a.csv", "/other/a.csv", False),
         ("http://me:secret@h.test/users?token=x", "http://H.test/users/", True),
         ("http://h.test/users", "http://h.test/staff", False),
+        ("s3://bucket/a?token=x", "s3://bucket/a", True),
+        ("/data/*.csv", "/data/../data/*.csv", True),
         ("scim+http://me:secret@h.test/v2?token=x", "scim+http://h.test/v2/", True),
         ("mongodb://me:secret@h/a.b?token=x", "mongodb://h/a.b", True),
         ("mongodb://h/a.b", "mongodb://h/a.c", False),
@@ -55,6 +62,13 @@ def test_places_are_compared_without_secrets(one: str, other: str, *, is_same: b
     assert (places[0] == places[1]) is is_same
     assert "secret" not in places[0]
     assert "token" not in places[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"), [("http", {}), ("scim", {}), ("mongodb", {}), ("sql", {"table": "t"})]
+)
+def test_place_behind_a_reference_is_the_reference(kind: str, fields: dict[str, str]) -> None:
+    assert place_of(SourceSettings(kind=kind, url="env:CRM_URL", **fields)) == "env:CRM_URL"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +87,7 @@ def test_malformed_source_is_refused(address: str, required: str, reason: str) -
         source_by_address(address, required=(required,))
 
 
-@pytest.mark.parametrize("address", ["ldap://idp.example.org", "ftp://host/a.csv"])
+@pytest.mark.parametrize("address", ["ldap://idp.example.org", "dav://host/a.csv"])
 def test_address_of_unknown_scheme_is_refused(address: str) -> None:
     """It is not opened as a file: the message would point to a missing file."""
     with pytest.raises(ConfigurationError, match="no source reads"):

@@ -91,6 +91,14 @@ def test_language_has_no_region(user: dict[str, Any], language: str | None) -> N
     assert record(**user).get("profile", {}).get("language") == language
 
 
+def test_attributes_are_kept_for_a_mapping() -> None:
+    raw, _ = scim_record(json.dumps({**WHOLE, "title": "Guide"}).encode(), with_attributes=True)
+
+    record = json.loads(raw)
+    assert (record["title"], record["name"]["givenName"]) == ("Guide", "Barbara")
+    assert (record["first_name"], record["roles"]) == ("Barbara", ["admin", "editor"])
+
+
 @pytest.mark.parametrize("raw", [b"7", b"null", b"{", b"[]", b'{"id": NaN}'])
 def test_resource_that_is_no_object_stays_as_it_is(raw: bytes) -> None:
     """It is quarantined later with its text."""
