@@ -89,7 +89,8 @@ class FieldMap(BaseModel):
         if bool(self.source) == (self.value is not None):
             msg = 'give either a key or a constant: { from = "E-Mail" } or { value = "active" }'
             raise ValueError(msg)
-        if self.value is not None and len(self.model_fields_set) > 1:
+        others = self.model_copy(update={"value": None})
+        if self.value is not None and others.model_dump(exclude_defaults=True):
             msg = "a constant takes no other settings"
             raise ValueError(msg)
         return self

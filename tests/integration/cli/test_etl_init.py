@@ -4,6 +4,7 @@ from pathlib import Path
 
 from docustore.config import Settings
 from docustore.database import Database
+from tests.http_service import Answer, http_service
 from tests.integration.cli.docustore_command import Outcome, addresses, run_docustore
 
 HEADER = (
@@ -46,6 +47,21 @@ async def test_export_loads_in_three_commands(settings: Settings, database: Data
     assert await database.users.count_documents({"status": "inactive"}) == 1
     assert again.exit_code == 1
     assert "sources.mitarbeiter: is configured already" in again.stderr
+
+
+async def test_service_is_read_by_its_address() -> None:
+    users = [{"nr": n, "contact": {"mail": f"u{n}@x.org"}, "displayName": f"Ada May{n}"} for n in (1, 2)]
+    async with http_service(lambda _: Answer({"users": users, "next_cursor": None})) as service:
+        proposed = await run_docustore("etl", "init", service.url, "--as", "crm", "--json")
+        previewed = await run_docustore("etl", "preview", service.url, "--json")
+
+    assert proposed.document["settings"] == {
+        "kind": "http",
+        "url": service.url,
+        "required": ["email", "first_name", "last_name"],
+        "map": {"id": "nr", "email": "contact.mail", "full_name": "displayName"},
+    }
+    assert [record["unread"] for record in previewed.document["records"]] == [["nr", "contact", "displayName"]] * 2
 
 
 async def test_file_that_cannot_be_extended_stays(tmp_path: Path) -> None:
