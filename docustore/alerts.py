@@ -1,47 +1,139 @@
-"""Alerts: a JSON POST to each configured URL when a person must act.
+"""Alerts: a message to each configured address when a person must act.
 
-Shape of the body: `{"event": "etl.run_failed", "at": "2026-01-31T12:00:00Z", ...facts}`, without personal data.
-Each delivery has three attempts. A failed delivery is logged as an error; it does not stop the caller.
+A plain http(s) URL gets a JSON POST: `{"event": "etl.overdue", "at": "2026-01-31T12:00:00Z", ...facts}`, without
+personal data. Every other address, such as `mailto://` or `slack://`, is one of apprise's. A failed delivery is
+logged as an error; it never stops the caller.
 """
 
 import asyncio
-from collections.abc import Sequence
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx2
 import stamina
 import structlog
-from pydantic_core import to_jsonable_python
+from pydantic_core import to_json, to_jsonable_python
 
 log: Final = structlog.get_logger()
 TIMEOUT_S: Final = 5.0
+# A new process, which imports apprise and its plugins: two seconds on an idle machine.
+CHILD_TIMEOUT_S: Final = 20.0
 ATTEMPTS: Final = 3
 # TimeoutError: the client's timeout limits each read, so a slow response could last without end.
-REFUSALS: Final = (httpx2.HTTPError, TimeoutError)
+REFUSALS: Final = (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError)
+# The exit codes of `docustore.alert_process`.
+UNKNOWN_ADDRESS: Final = 2
 
 Fact = str | int | float | datetime | None
 
 
-async def alert(urls: Sequence[str], event: str, *, at: datetime, **facts: Fact) -> int:
-    """Post one event to every URL; return the number of successful deliveries.
+class UndeliveredError(Exception):
+    """One delivery failed; the message is short and contains no secret."""
 
-    Takes less than 30 seconds in every case.
+
+async def alert(urls: Sequence[str], event: str, *, at: datetime, **facts: Fact) -> int:
+    """Send one event to every address; return the number of successful deliveries.
+
+    Takes less than 90 seconds in every case.
     """
     body = to_jsonable_python({"event": event, "at": at, **facts})
-    async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client:
-        return sum(await asyncio.gather(*(_deliver(client, url, body, event) for url in urls)))
+    return sum(await asyncio.gather(*(_deliver(url, body) for url in urls)))
 
 
-async def _deliver(client: httpx2.AsyncClient, url: str, body: object, event: str) -> bool:
+async def send(url: str, body: Mapping[str, Any]) -> None:
+    """Send one event to one address, once.
+
+    Args:
+        body: JSON values with `event` and `at`.
+
+    Raises:
+        UndeliveredError: The address did not take it.
+    """
+    if is_http(url):
+        await _post(url, body)
+    else:
+        await _in_child({"url": url, "title": f"docustore: {body['event']}", "body": text_of(body)})
+
+
+async def check_address(url: str) -> None:
+    """Check the form of an address; nothing is sent.
+
+    Raises:
+        UndeliveredError: No kind of delivery has such addresses.
+    """
+    if not is_http(url):
+        await _in_child({"url": url})
+    elif _host_of(url) is None:
+        raise UndeliveredError("the address names no host")
+
+
+def text_of(body: Mapping[str, Any]) -> str:
+    """Lay out the facts for people, one a line."""
+    return "\n".join(f"{name}: {value}" for name, value in body.items() if value is not None)
+
+
+def place_of(url: str) -> str:
+    """Return scheme and host; the rest of an alert address is often a secret."""
+    scheme = url.partition("://")[0]
+    # The host of an apprise address may be a token: `slack://TokenA/TokenB/TokenC`.
+    return f"{scheme}://{_host_of(url) or '...'}" if is_http(url) else f"{scheme}://..."
+
+
+def is_http(url: str) -> bool:
+    """Tell whether an address is a plain http(s) URL, however malformed its rest is."""
+    return url.lower().startswith(("http://", "https://"))
+
+
+def _host_of(url: str) -> str | None:
     try:
-        async for attempt in stamina.retry_context(on=REFUSALS, attempts=ATTEMPTS, wait_max=1.0):
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+async def _deliver(url: str, body: Mapping[str, Any]) -> bool:
+    try:
+        async for attempt in stamina.retry_context(on=UndeliveredError, attempts=ATTEMPTS, wait_max=1.0):
             with attempt:
-                async with asyncio.timeout(TIMEOUT_S):
-                    (await client.post(url, json=body)).raise_for_status()
-    except (*REFUSALS, httpx2.InvalidURL) as exc:
-        # Only the host is logged: the rest of an alert URL is often a secret.
-        log.error("alert.undelivered", alert_event=event, host=urlsplit(url).hostname, reason=type(exc).__name__)  # noqa: TRY400
+                await send(url, body)
+    except UndeliveredError as exc:
+        log.error("alert.undelivered", alert_event=body["event"], place=place_of(url), reason=str(exc))  # noqa: TRY400
         return False
     return True
+
+
+async def _post(url: str, body: Mapping[str, Any]) -> None:
+    try:
+        async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client, asyncio.timeout(TIMEOUT_S):
+            response = await client.post(url, json=body)
+    except REFUSALS as exc:
+        raise UndeliveredError(type(exc).__name__) from exc
+    if not response.is_success:
+        raise UndeliveredError(f"status {response.status_code}")
+
+
+async def _in_child(message: Mapping[str, str]) -> None:
+    """Run apprise in a process of its own.
+
+    It takes 50 MB, and its plugins block. The address goes through stdin: arguments are visible to others.
+    """
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "docustore.alert_process", stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL
+    )
+    try:
+        async with asyncio.timeout(CHILD_TIMEOUT_S):
+            await child.communicate(to_json(message))
+    except TimeoutError as exc:
+        raise UndeliveredError("TimeoutError") from exc
+    finally:
+        with suppress(ProcessLookupError):
+            child.kill()
+    if child.returncode == UNKNOWN_ADDRESS:
+        raise UndeliveredError("not an address that apprise knows")
+    if child.returncode:
+        raise UndeliveredError("refused")

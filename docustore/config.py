@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from docustore.errors import ConfigurationError
+from docustore.source_order import require_possible_order
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
 CONFIG_FILE_VARIABLE: Final = "DOCUSTORE_CONFIG"
@@ -125,8 +126,13 @@ class Settings(BaseSettings):
     )
     alert_urls: tuple[str, ...] = Field(
         (),
-        description="http(s) URLs (JSON array) that get a POST when a run finally fails or the listener stops",
+        description="addresses (JSON array) of alerts: http(s) URLs get a POST, others are apprise's",
     )
+    lineage_url: str | None = Field(
+        None, description="receiver of OpenLineage events: an http(s) URL, or a path to append to"
+    )
+    lineage_token: SecretStr | None = Field(None, description="bearer token for `LINEAGE_URL`")
+    lineage_namespace: str = Field("docustore", min_length=1, description="OpenLineage namespace of the jobs")
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="upstream systems by name")
 
     @field_validator("sources")
@@ -138,6 +144,12 @@ class Settings(BaseSettings):
                     f"source name {name!r}: use a-z, 0-9, - and _; `local` is reserved for writes through the API"
                 )
                 raise ValueError(msg)
+        return sources
+
+    @field_validator("sources")
+    @classmethod
+    def _order_is_possible(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
+        require_possible_order(sources)
         return sources
 
     @field_validator("trusted_proxies")
@@ -169,7 +181,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the constructor's arguments, then the environment, then the TOML file."""
         del dotenv_settings, file_secret_settings
-        path = os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE)
+        path = config_file()
         return init_settings, env_settings, _TomlFile(settings_cls, toml_file=path)
 
 
@@ -184,6 +196,11 @@ class _TomlFile(TomlConfigSettingsSource):
 
 
 Overrides = Annotated[object, "the value of a setting, validated like a value of the environment"]
+
+
+def config_file() -> Path:
+    """Return the path of the configuration file, which may be missing."""
+    return Path(os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE))
 
 
 def load_settings(**overrides: Overrides) -> Settings:

@@ -8,7 +8,8 @@
     │   ├── UserBusyError              other writers keep changing the user
     │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
-    │   └── TooManyRequestsError       a rate limit is reached
+    │   ├── TooManyRequestsError       a rate limit is reached
+    │   └── TooManyReadersError        too many event streams are open
     ├── ConfigurationError             a setting is invalid; the message names it
     ├── EmbeddedServerError            a local server cannot be started; the message says what to do
     │   └── DataDirBusyError           another live process uses the data folder
@@ -128,6 +129,17 @@ class TooManyRequestsError(RetryableError):
         )
         self.policy = policy
         self.quota = quota
+
+
+class TooManyReadersError(RetryableError):
+    """Too many event streams are open in this process."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"{limit} event streams are open; close one, or read the run without `text/event-stream`",
+            retry_after=timedelta(seconds=10),
+        )
+        self.limit = limit
 
 
 class RecordsBusyError(RetryableError):

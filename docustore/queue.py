@@ -11,7 +11,12 @@ from typing import Any, Final
 
 import msgspec
 from arq.connections import ArqRedis, RedisSettings, create_pool
-from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
+from arq.constants import (
+    health_check_key_suffix,
+    in_progress_key_prefix,
+    job_key_prefix,
+    retry_key_prefix,
+)
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import RedisError
 
@@ -19,6 +24,8 @@ from docustore.config import Settings
 from docustore.errors import ConfigurationError, QueueUnavailableError
 
 QUEUE_NAME: Final = "docustore:queue"
+# Any living worker writes it; it expires without one.
+WORKER_KEY: Final = f"{QUEUE_NAME}{health_check_key_suffix}"
 RUN_TASK: Final = "run_etl"
 CERTIFICATE_OPTIONS: Final = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs", "ssl_check_hostname")
 # A worker that dies after it took a wake-up and before it claimed the run leaves arq's lock on that job. After

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 
 from docustore.etl.mapping.hooks import check_hook
 from docustore.etl.mapping.settings import SourceMap, check_fields
+from docustore.recurrence import Recurrence, parse_recurrence, parse_zone
 from docustore.source_options.address import address_problem
 from docustore.source_options.file import FileOptions
 from docustore.source_options.http import HttpOptions
@@ -38,13 +39,26 @@ GROUPS: Final[Mapping[type[SourceAddress], frozenset[SourceKind]]] = {
 class SourceSettings(FileOptions, ServiceOptions, HttpOptions, MongodbOptions, SqlOptions):
     """One upstream system: a table `[sources.NAME]` in `docustore.toml`."""
 
-    schedule: Literal["hourly", "off"] = Field("hourly", description="`hourly`, or `off` for manual runs only")
+    schedule: str = Field(
+        "hourly",
+        description="`hourly`, `daily`, `weekly`, `monthly`, `every 15m`, a cron expression, or `off`",
+    )
+    timezone: str = Field("UTC", description="zone of cron expressions, such as `Europe/Amsterdam`")
+    full: str | None = Field(
+        None, description="when the next run reads everything, such as `weekly`; a value like those of `schedule`"
+    )
+    after: tuple[str, ...] = Field(
+        (), description="sources whose run of the same or a later slot must succeed first"
+    )
+    overdue_after_s: int | None = Field(
+        None, ge=60, description="seconds without a success before an alert; unset = derived from `schedule`"
+    )
     required: tuple[str, ...] = Field(
         ("email", "first_name", "last_name"),
         description="fields that a record must contain; others may be missing",
     )
     map: SourceMap = Field(
-        default_factory=dict, description='keys of the source by our fields, `{ email = "E-Mail" }`; see below'
+        default_factory=dict, description='keys of the source by our fields, such as `{ email = "E-Mail" }`'
     )
     map_hook: str | None = Field(
         None, description="name of an entry point of the group `docustore.mappings`, which finishes the mapping"
@@ -97,6 +111,33 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, MongodbOptions, S
         if hook is not None:
             check_hook(hook)
         return hook
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, timezone: str) -> str:
+        parse_zone(timezone)
+        return timezone
+
+    @model_validator(mode="after")
+    def _schedules_are_valid(self) -> Self:
+        schedule = self.recurrence
+        if self.full is not None and (schedule is None or self.full_recurrence is None):
+            msg = "`full` needs a schedule: it marks scheduled runs; start others with `docustore etl run --full`"
+            raise ValueError(msg)
+        if self.after and schedule is None:
+            msg = "`after` needs a schedule: runs that people start do not wait"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """Return when the source is read; None if only people start its runs."""
+        return parse_recurrence(self.schedule, timezone=self.timezone)
+
+    @property
+    def full_recurrence(self) -> Recurrence | None:
+        """Return when the source is read completely; None if never by itself."""
+        return None if self.full is None else parse_recurrence(self.full, timezone=self.timezone)
 
     @model_validator(mode="after")
     def _url_fits_kind(self) -> Self:

@@ -6,7 +6,9 @@ from indexes.audit import AUDIT_LOG
 from indexes.changes import CHANGE_DEAD_LETTERS, CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import (
+    ALERT_MESSAGES,
     ETL_DIFFS,
+    ETL_INCIDENTS,
     ETL_MEMORIES,
     ETL_QUARANTINE,
     ETL_RUNS,
@@ -30,6 +32,8 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     ETL_QUARANTINE,
     ETL_TOMBSTONES,
     ETL_MEMORIES,
+    ETL_INCIDENTS,
+    ALERT_MESSAGES,
     ETL_SNAPSHOTS,
     ETL_DIFFS,
     API_KEYS,

@@ -5,7 +5,9 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.etl.alert_outbox import KEPT_FOR, MESSAGES
 from docustore.etl.guards.diffs import KEPT
+from docustore.etl.incidents import INCIDENTS
 from docustore.etl.memory import MEMORIES
 from docustore.etl.models import (
     DIFFS,
@@ -24,7 +26,7 @@ from indexes.validators import validator_of
 ETL_RUNS: Final = CollectionDeclaration(
     name=RUNS,
     indexes=(
-        # etl.schedule: one run per source and hour. Manual runs have no slot.
+        # etl.slots: one run per source and slot. Manual runs have no slot.
         IndexModel(
             [("source", ASCENDING), ("slot", ASCENDING)],
             name="source_slot_unique",
@@ -39,11 +41,29 @@ ETL_RUNS: Final = CollectionDeclaration(
             unique=True,
             partialFilterExpression={"state": "running"},
         ),
+        # etl.lineage_outbox: runs with pending lineage events. A comparison excludes null.
+        IndexModel(
+            [("lineage.next_attempt_at", ASCENDING)],
+            name="lineage_next_attempt_at",
+            partialFilterExpression={"lineage.next_attempt_at": {"$gte": datetime.fromtimestamp(0, UTC)}},
+        ),
+        # etl.watch: failed runs of which no incident was made yet.
+        IndexModel(
+            [("finished_at", ASCENDING)],
+            name="failed_unnoted",
+            partialFilterExpression={"state": "failed", "alerted_at": None},
+        ),
         # etl.schedule: due runs, and running runs with an expired lease.
         IndexModel([("state", ASCENDING), ("lease_expires_at", ASCENDING)], name="state_lease_expires_at"),
         # etl.queries: the runs of one source, newest first.
         IndexModel(
             [("source", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)], name="source_created_at"
+        ),
+        # etl.source_status, etl.order, etl.slots: the successes of one source, latest first.
+        IndexModel(
+            [("source", ASCENDING), ("finished_at", DESCENDING)],
+            name="source_succeeded_finished_at",
+            partialFilterExpression={"state": "succeeded", "options.dry_run": False},
         ),
         # etl.queries: all runs, newest first.
         IndexModel([("created_at", DESCENDING), ("_id", DESCENDING)], name="created_at"),
@@ -107,3 +127,25 @@ ETL_DIFFS: Final = CollectionDeclaration(
 
 # etl.store: read and written by `_id`, the identity's key.
 ETL_TOMBSTONES: Final = CollectionDeclaration(name=TOMBSTONES)
+
+ETL_INCIDENTS: Final = CollectionDeclaration(
+    name=INCIDENTS,
+    indexes=(
+        # etl.incidents: one open incident of each kind and source.
+        IndexModel(
+            [("kind", ASCENDING), ("source", ASCENDING)],
+            name="open_kind_source_unique",
+            unique=True,
+            partialFilterExpression={"is_open": True},
+        ),
+    ),
+)
+
+ALERT_MESSAGES: Final = CollectionDeclaration(
+    name=MESSAGES,
+    indexes=(
+        # etl.alert_outbox: the messages that are due, oldest first.
+        IndexModel([("state", ASCENDING), ("next_attempt_at", ASCENDING)], name="state_next_attempt_at"),
+        IndexModel([("at", ASCENDING)], name="at_expiry", expireAfterSeconds=int(KEPT_FOR.total_seconds())),
+    ),
+)

@@ -5,11 +5,13 @@ from typing import Final, TypedDict
 
 import structlog
 
-from docustore.alerts import alert
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import NotFoundError
 from docustore.etl import ledger, schedule
+from docustore.etl.alert_outbox import deliver_messages
+from docustore.etl.lineage_outbox import deliver_lineage
+from docustore.etl.watch import watch
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
 from workers.active_runs import ActiveRuns
 
@@ -26,7 +28,7 @@ class WorkerContext(TypedDict):
 
 
 async def tick(ctx: WorkerContext) -> int:
-    """Update the ledger, wake workers, clean the queue, send alerts.
+    """Update the ledger, wake workers, clean the queue, send alerts and lineage.
 
     Returns:
         The number of wake-ups.
@@ -39,10 +41,9 @@ async def tick(ctx: WorkerContext) -> int:
     sent = [await enqueue_run(ctx["redis"], str(run.id), fence=run.fence, now=now) for run in due]
     fences = {str(run.id): run.fence for run in due}
     await remove_jobs(ctx["redis"], stale_jobs(job_ids, due=fences, now=now))
-    # Claim one failure per tick: a cancelled tick would lose the rest.
-    if failed := await schedule.take_unannounced_failure(ctx["database"], now=now):
-        facts = {"run_id": str(failed.id), "source": failed.source, "slot": failed.slot, "error": failed.error}
-        await alert(settings.alert_urls, "etl.run_failed", at=now, **facts)
+    await watch(ctx["database"], settings.sources, now=now, is_told=bool(settings.alert_urls))
+    await deliver_messages(ctx["database"], settings.alert_urls, now=now)
+    await deliver_lineage(ctx["database"], settings, now=now)
     return sum(sent)
 
 

@@ -24,6 +24,8 @@ from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
 from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
+from docustore.etl.run_events import EventReaders
+from docustore.etl.sources_controller import SourcesController
 from docustore.migrations.precondition import require_known_store
 from docustore.queue import open_queue
 from docustore.security.authentication import authorise
@@ -63,6 +65,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserRolesController,
             AnalyticsController,
             EtlController,
+            SourcesController,
             EtlGuardsController,
             QuarantineController,
             ChangesController,
@@ -82,7 +85,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[metrics.wrap],
         lifespan=[_connected],
-        state=State({"request_metrics": metrics, **settings_state(settings)}),
+        state=State({"request_metrics": metrics, "event_readers": EventReaders(), **settings_state(settings)}),
         openapi_config=openapi_config(),
         # `problem_details` logs each error once, without the document that caused it.
         logging_config=None,

@@ -19,6 +19,7 @@ from docustore.api.problem_details import problems
 from docustore.changes.status import change_status
 from docustore.clock import now_utc
 from docustore.database import Database
+from docustore.etl.figures import etl_figures
 from docustore.etl.queries import last_finished_runs, open_by_source
 from docustore.queue import Queue
 from docustore.security.authentication import PUBLIC
@@ -88,18 +89,24 @@ class OperationController(Controller):
     async def metrics(self, state: State) -> bytes:
         """Return request metrics of this process and store metrics of the service.
 
-        The store metrics cover users, runs, quarantine and listener. They are read at the scrape.
+        The store metrics cover users, runs, sources, alerts, quarantine and listener. They are read at the scrape.
         """
         store = StoreMetrics()
-        analytics, runs, quarantined, changes = await asyncio.gather(
-            users_analytics(state.database, now=now_utc()),
+        now = now_utc()
+        analytics, runs, quarantined, changes, etl = await asyncio.gather(
+            users_analytics(state.database, now=now),
             last_finished_runs(),
             open_by_source(),
             change_status(state.database),
+            etl_figures(state.database, state.settings.sources, now=now),
         )
         store.users(analytics["status_distribution"])
         store.runs(runs)
         store.quarantine(quarantined)
+        store.sources(freshness_s=etl.freshness_s, watermark_lag_s=etl.watermark_lag_s)
+        store.runs_by_state(etl.runs_by_state)
+        store.alerts(messages=etl.messages_by_state, incidents=etl.incidents_by_kind)
+        store.lineage(pending=etl.lineage_pending, oldest_s=etl.lineage_oldest_s)
         store.listener(is_running=changes.owner is not None, lag_s=changes.lag_s)
         exposition: bytes = state.request_metrics.exposition()
         return exposition + store.exposition()

@@ -132,6 +132,39 @@ class StoreMetrics:
         for source, records in by_source.items():
             gauge.labels(source).set(records)
 
+    def sources(
+        self, *, freshness_s: Mapping[str, float | None], watermark_lag_s: Mapping[str, float | None]
+    ) -> None:
+        """Set how old the last success and the watermark of each source are."""
+        fresh = self._gauge("docustore_etl_freshness_seconds", "Seconds since the last success", "source")
+        lag = self._gauge("docustore_etl_watermark_lag_seconds", "Seconds since the watermark", "source")
+        for gauge, ages in ((fresh, freshness_s), (lag, watermark_lag_s)):
+            for source, age_s in ages.items():
+                # A source that never succeeded has no sample: a number would look like a measurement.
+                if age_s is not None:
+                    gauge.labels(source).set(age_s)
+
+    def runs_by_state(self, counts: Mapping[str, int]) -> None:
+        """Set the number of runs of the last 24 hours by state."""
+        gauge = self._gauge("docustore_etl_runs", "Runs created in the last 24 hours", "state")
+        for state, runs in counts.items():
+            gauge.labels(state).set(runs)
+
+    def alerts(self, *, messages: Mapping[str, int], incidents: Mapping[str, int]) -> None:
+        """Set the number of alert messages by state and of open incidents by kind."""
+        sent = self._gauge("docustore_alert_messages", "Alert messages of the last 30 days", "state")
+        for state, count in messages.items():
+            sent.labels(state).set(count)
+        is_open = self._gauge("docustore_etl_incidents_open", "Open incidents of sources", "kind")
+        for kind, count in incidents.items():
+            is_open.labels(kind).set(count)
+
+    def lineage(self, *, pending: int, oldest_s: float | None) -> None:
+        """Set the number of runs with undelivered events, and the oldest age."""
+        self._gauge("docustore_lineage_pending_runs", "Runs with undelivered lineage events").set(pending)
+        if oldest_s is not None:
+            self._gauge("docustore_lineage_oldest_seconds", "Age of the oldest such event").set(oldest_s)
+
     def listener(self, *, is_running: bool, lag_s: float | None) -> None:
         """Set whether a listener holds the lease, and its lag in seconds."""
         self._gauge("docustore_changes_listener_running", "1 while a listener holds the lease").set(is_running)

@@ -27,6 +27,7 @@ from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
 from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
+from docustore.etl.sources_controller import PauseInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
@@ -139,6 +140,7 @@ def _body_schemas() -> dict[str, Any]:
             UserInput,
             BulkStatusInput,
             TriggerInput,
+            PauseInput,
             BackfillInput,
             WatermarkInput,
             ReplayInput,

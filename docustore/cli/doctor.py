@@ -16,10 +16,14 @@ from docustore.cli.checks.machine import data_folder, free_disk, python_version,
 from docustore.cli.checks.mappings import mapping_findings
 from docustore.cli.checks.migrations import migrations_finding
 from docustore.cli.checks.mongodb import mongodb_findings
+from docustore.cli.checks.operation import operation_findings
+from docustore.cli.checks.port import port_finding
+from docustore.cli.checks.sources import source_findings
 from docustore.cli.checks.valkey import valkey_findings
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.config import Settings
+from docustore.embedded.endpoints_file import read_endpoints
 from docustore.errors import ConfigurationError, EmbeddedServerError
 
 STYLES: Final = {
@@ -52,10 +56,16 @@ async def _findings(invocation: Invocation) -> AsyncIterator[Finding]:
         yield admin_key_finding(settings)
     yield data_folder(settings)
     yield free_disk(settings)
+    yield await port_finding(settings)
     yield await server_binaries(settings)
+    for finding in await source_findings(settings):
+        yield finding
     try:
         async with invocation.servers() as located:
-            async for finding in _server_findings(located, are_embedded=settings.mongodb_url is None):
+            # A running `up` has applied indexes and migrations, so a difference is a real one.
+            is_running = read_endpoints(settings.data_dir) is not None
+            will_be_applied = settings.mongodb_url is None and not is_running
+            async for finding in _server_findings(located, are_embedded=will_be_applied):
                 yield finding
     except EmbeddedServerError as exc:
         yield failed("servers", str(exc), next_step="fix the named cause, or configure your own servers")
@@ -72,6 +82,8 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
         yield await indexes_finding(settings, are_servers_embedded=are_embedded)
         yield await migrations_finding(settings, are_servers_embedded=are_embedded)
         for finding in await changes_findings(settings):
+            yield finding
+        for finding in await operation_findings(settings):
             yield finding
         for finding in await mapping_findings(settings):
             yield finding

@@ -1,12 +1,10 @@
 """`docustore etl`: run sources by hand, and inspect runs."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 import click
 from rich.console import Group, RenderableType
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -14,13 +12,17 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.etl_approve import approve, approved_waiting_run
 from docustore.cli.etl_backfill import backfill
 from docustore.cli.etl_diff import diff, diff_table
+from docustore.cli.etl_init import init_command
+from docustore.cli.etl_lineage import lineage
 from docustore.cli.etl_preview import preview_command
+from docustore.cli.etl_progress import follow_run, run_bar
 from docustore.cli.etl_reconcile import reconcile_command
 from docustore.cli.etl_source import given_source
-from docustore.cli.etl_tables import counts_line, run_table, runs_table
+from docustore.cli.etl_sources import pause, release, resume, sources
+from docustore.cli.etl_tables import run_table, runs_table
+from docustore.cli.etl_test import test
 from docustore.cli.etl_watermark import watermark
 from docustore.cli.failures import DONE, FAILED
-from docustore.cli.output import notices
 from docustore.cli.store import command_database
 from docustore.cli.utc_time import UtcTime
 from docustore.config import Settings
@@ -31,7 +33,7 @@ from docustore.errors import SourceBusyError
 from docustore.etl import ledger
 from docustore.etl.guards.diffs import find_diff
 from docustore.etl.mapping_state import changed_mapping
-from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.preconditions import has_unique_indexes, require_unique_indexes
 from docustore.etl.queries import RunQuery, list_runs
 from docustore.etl.run import RunEnvironment, execute_run
@@ -100,13 +102,14 @@ async def run(  # noqa: PLR0913  # one parameter per option
             entered = await create_run(
                 source_name, trigger=RunTrigger.CLI, options=options, now=datetime.now(UTC), is_attended=True
             )
-        with _progress(source_name, is_shown=not invocation.as_json) as on_progress:
+        with run_bar(source_name, is_shown=not invocation.as_json) as bar:
             environment = RunEnvironment(
                 database=database,
                 settings=located,
                 owner="docustore-cli",
                 is_last_resort=True,
-                on_progress=on_progress,
+                on_progress=bar.count,
+                on_step=bar.step,
             )
             finished = await _executed(str(entered.id), source_settings, environment)
         if (advice := await changed_mapping(database, source_name, source_settings)) is not None:
@@ -134,10 +137,14 @@ async def runs(invocation: Invocation, *, source: str | None, limit: int) -> int
 
 @command("show", example="docustore etl show 6b0363a2c8e7e03b5a434154")
 @click.argument("run_id", metavar="RUN")
-async def show(invocation: Invocation, *, run_id: str) -> int:
+@click.option("--follow", is_flag=True, help="Show the progress until the run is finished.")
+async def show(invocation: Invocation, *, run_id: str, follow: bool) -> int:
     """Show one run."""
     async with command_database(invocation):
-        found = await ledger.get_run(run_id)
+        if follow:
+            found = await follow_run(run_id, is_shown=not invocation.as_json)
+        else:
+            found = await ledger.get_run(run_id)
     invocation.show(run_record(found), table=_summary(found))
     return DONE
 
@@ -152,7 +159,21 @@ async def cancel(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
-for _command in (run, runs, show, cancel, approve, backfill, diff, preview_command, reconcile_command, watermark):
+for _command in (
+    run,
+    runs,
+    show,
+    cancel,
+    approve,
+    backfill,
+    diff,
+    init_command,
+    preview_command,
+    reconcile_command,
+    watermark,
+):
+    etl.add_command(_command)
+for _command in (sources, pause, resume, release, test, lineage):
     etl.add_command(_command)
 
 
@@ -174,14 +195,6 @@ async def _prepare(database: Database, settings: Settings, *, is_embedded: bool)
         await applied(settings)
     await require_known_store(database)
     await require_unique_indexes(database)
-
-
-@contextmanager
-def _progress(source: str, *, is_shown: bool) -> Iterator[Callable[[Counts], None]]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=notices(), transient=True, disable=not is_shown) as bar:
-        task = bar.add_task(f"{source}: reading", total=None)
-        yield lambda counts: bar.update(task, description=f"{source}: {counts_line(counts)}")
 
 
 def _summary(run: EtlRun) -> RenderableType:

@@ -6,6 +6,7 @@ from typing import Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from docustore.cli.etl_guard_rows import guard_rows
 from docustore.etl.models import Counts, EtlRun
@@ -29,12 +30,17 @@ def run_table(run: EtlRun) -> Table:
     title = f"{run.source}: {run.state}" + (DRY_RUN_NOTE if run.options.dry_run else "")
     table = Table(show_header=False, title=title, title_justify="left")
     table.add_row("run", str(run.id))
+    if run.waits_for:
+        table.add_row("waits for", ", ".join(run.waits_for))
     since, until = _moment(run.window.since, "the beginning"), _moment(run.window.until, "not fixed yet")
     table.add_row("window", f"{since} .. {until}")
     for name in OUTCOMES:
         table.add_row(name, f"{counts[name]:,}")
     if run.duration_s is not None:
         table.add_row("time", f"{run.duration_s:.1f} s, {run.records_per_s or 0:,.0f} records/s")
+    if unread := run.checkpoint.unread.names:
+        names = ", ".join(f"{each.name} ({each.records:,})" for each in unread)
+        table.add_row("not read", Text(f"{names}; in a sample of {run.checkpoint.unread.sampled:,} records"))
     for label, text in guard_rows(run):
         table.add_row(label, text)
     if run.attempts > 1:

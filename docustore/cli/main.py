@@ -16,11 +16,13 @@ from docustore.cli.interruption import CommandInterruptedError
 # A new command is one line: its name, its module and its name in the module.
 COMMANDS: Final = {
     "demo": "docustore.cli.demo:demo",
+    "init": "docustore.cli.init:init",
     "up": "docustore.cli.up:up",
     "api": "docustore.cli.processes:api",
     "worker": "docustore.cli.processes:worker",
     "listener": "docustore.cli.processes:listener",
     "etl": "docustore.cli.etl:etl",
+    "alerts": "docustore.cli.alerts:alerts",
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
     "indexes": "docustore.cli.indexes:indexes",

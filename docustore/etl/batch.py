@@ -15,6 +15,7 @@ from docustore.etl.records import RecordRejectedError
 from docustore.etl.sources.source import Page
 from docustore.etl.store import Stored, store_page
 from docustore.etl.transform import UserRecord, to_user_record
+from docustore.etl.unread import sample_of, unread_names
 
 OUTSIDE_WINDOW: Final = "outside_window"
 
@@ -33,6 +34,8 @@ class BatchResult:
     reasons: Counter[str] = field(default_factory=Counter)
     warnings: Counter[str] = field(default_factory=Counter)
     outside_window: int = 0
+    sampled: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
 
 
 async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> BatchResult:
@@ -71,11 +74,14 @@ async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> Ba
     if context.guards.seen is not None:
         # After the page is stored, and before the checkpoint moves over it.
         await context.guards.seen.note(page.first, records, rejected, rules=context.rules)
+    sample = sample_of(page.records, is_first_page=page.first == 1)
     return BatchResult(
         outcomes=outcomes,
         reasons=count_reasons(rejected),
         warnings=Counter(warning for record in records for warning in record.warnings),
         outside_window=sorted_page.outside_window,
+        sampled=len(sample),
+        unread=unread_names(sample, context.rules.mapping),
     )
 
 

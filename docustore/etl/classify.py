@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from docustore.etl.connected import connected
-from docustore.etl.entries import entry_of, of_mapping, present, with_rivals
+from docustore.etl.entries import entry_of, has_all_rivals, of_mapping, present, with_rivals
 from docustore.etl.remapped import is_end_of_other_mapping, is_replaced, is_revived
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
@@ -21,8 +21,10 @@ from docustore.users.identities import (
     IdentityEntry,
     RawUser,
     derive,
+    edit_key,
     is_ended,
     is_local,
+    is_own_local,
     winner_of,
     with_values,
 )
@@ -93,6 +95,10 @@ class _Group:
     @property
     def is_deleted(self) -> bool:
         return self.before is not None and self.before.get("deleted_at") is not None
+
+    @property
+    def has_own_local(self) -> bool:
+        return any(is_own_local(entry, self.identities) for entry in self.identities.values())
 
     def has_others(self, key: str) -> bool:
         return any(other != key and not is_local(entry) for other, entry in self.identities.items())
@@ -187,7 +193,9 @@ class _Planner:
             than_modified_at=known["modified_at"],
             than_values=known["values"],
         ):
-            if record.is_time_observed and record.modified_at == known["modified_at"]:
+            is_sibling = record.is_time_observed and record.modified_at == known["modified_at"]
+            # A full list stays as it is. Otherwise every reading would forget one version to remember another.
+            if is_sibling and not has_all_rivals(known):
                 self._put(index, group, with_rivals(known, [*known.get("rivals", ()), record.hash]))
             return Outcome.STALE
         entry = entry_of(record, None if is_revived(record, known) else known.get("deleted_at"))
@@ -246,16 +254,24 @@ class _Planner:
         return Outcome.INSERTED
 
     def _replace(self, index: int, group: _Group, entry: IdentityEntry, known: IdentityEntry) -> None:
+        edit = group.identities.get(edit_key(entry["key"]))
+        if edit is not None and edit["modified_at"] >= entry["modified_at"]:
+            # The edit is a newer version of the identity, and its address counts.
+            self._put(index, group, entry)
+            return
+        if edit is not None:
+            del group.identities[edit["key"]], self._by_key[edit["key"]]
         email = entry["values"]["email"]
         holder = self._by_email.get(email)
-        is_same_mailbox = email in (known["values"]["email"], group.email)
+        is_same_mailbox = email == group.email or (group.has_own_local and email == known["values"]["email"])
         is_free = holder is None or holder is group
         # ADR 0004: identities with one address are one user, and a changed address moves the user. The identity
         # stays with its user in three cases:
         # - The user is deleted. It shares no address, and it keeps its identities current for a restore.
-        # - The identity or the user already has the address, and no other user has it. Nothing moves.
+        # - The user already has the address, and no other user has it. Nothing moves. If the user has a local
+        #   identity of its own, whose address may differ, the same holds for the address of the identity.
         # - The address is new and free, and the user has no other upstream identity. The whole user moves. A local
-        #   identity never stays behind alone, because it never makes a user of its own.
+        #   identity never stays behind alone.
         # Otherwise the identity leaves its user. It joins the user with the address or becomes a new user. The old
         # user is derived again. If no upstream identity is left there, local identities go along to the new user.
         # An error here merges two people or splits one person.

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from litestar import Controller, Response, get, post
 from litestar.datastructures import ResponseHeader, State
-from litestar.params import JSONBody, PathParameter, QueryParameter
+from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from litestar.response import Stream
 from pydantic import BaseModel, ConfigDict, Field
 
 from docustore.api.body_types import Flag
@@ -14,10 +15,12 @@ from docustore.config import Settings
 from docustore.etl.ledger import get_run
 from docustore.etl.models import RunOptions, RunState
 from docustore.etl.queries import RunQuery, list_runs
+from docustore.etl.run_events import MEDIA_TYPE, EventReaders
 from docustore.etl.run_record import RunPage, RunRecord, shown_run
 from docustore.etl.schedule import known_source
 from docustore.etl.trigger import trigger_run
 from docustore.queue import Queue, enqueue_run
+from docustore.security.authentication import AuthorisedRequest
 
 Id = Annotated[str, PathParameter(description="the `id` of the run")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
@@ -27,6 +30,12 @@ Cursor = Annotated[
 Source = Annotated[str | None, QueryParameter(description="a source's name; all sources if absent")]
 
 RunStateParameter = Annotated[RunState | None, QueryParameter(name="state", description="all states if absent")]
+LastEventId = Annotated[
+    int, HeaderParameter(name="Last-Event-ID", ge=0, description="of an event stream: the id of the last event")
+]
+# nginx would hold events back until its buffer is full.
+# The media type is a header here, because the framework prefers that of the annotation.
+STREAM_HEADERS = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 RUN_LOCATION = ResponseHeader(name="Location", description="the run's path", documentation_only=True)
 
 
@@ -82,6 +91,18 @@ class EtlController(Controller):
         return RunPage(items=[shown_run(run) for run in found], next_cursor=next_cursor)
 
     @get("/runs/{run_id:str}", responses=problems(404), operation_id="get_run", summary="Read a run")
-    async def run(self, run_id: Id) -> RunRecord:
-        """Read one run; until it ends, `counts` are those of its last checkpoint."""
-        return shown_run(await get_run(run_id))
+    async def run(
+        self, request: AuthorisedRequest, state: State, run_id: Id, last_event_id: LastEventId = 0
+    ) -> RunRecord:
+        """Read one run; until it ends, `counts` are those of its last checkpoint.
+
+        With `Accept: text/event-stream` the answer is a stream of server-sent events, each with the run as data:
+        `progress` after each change, and `finished` at the end.
+        """
+        run = await get_run(run_id)
+        if MEDIA_TYPE not in request.headers.get("accept", ""):
+            return shown_run(run)
+        readers: EventReaders = state.event_readers
+        readers.require_room()
+        # The framework sends a response as it is. The annotation describes the JSON.
+        return Stream(readers.follow(run_id, last_id=last_event_id), headers=STREAM_HEADERS)  # type: ignore[return-value]

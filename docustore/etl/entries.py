@@ -1,13 +1,13 @@
 """Make the entries of identities from records. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from docustore.etl.transform import UserRecord
 from docustore.users.identities import IdentityEntry
 
-# More versions of one identity in one reading would be written again by every reading.
+# An identity with so many rivals may have forgotten some; see `docustore.etl.observed`.
 MAX_RIVALS: Final = 8
 
 
@@ -26,6 +26,11 @@ def entry_of(record: UserRecord, ended: datetime | None) -> IdentityEntry:
     if ended is not None and ended >= record.modified_at:
         entry["deleted_at"] = ended
     return entry
+
+
+def has_all_rivals(identity: Mapping[str, Any]) -> bool:
+    """Tell whether an identity remembers as many replaced versions as it can."""
+    return len(identity.get("rivals", ())) >= MAX_RIVALS
 
 
 def present(entry: IdentityEntry) -> IdentityEntry:

@@ -19,8 +19,9 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.database import Database, Document
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
+from docustore.etl.lineage import Dataset, ended, started
 from docustore.etl.memory import MEMORIES
-from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, RunState, Window
+from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, LineageType, RunState, Window
 
 _OPEN: Final = [RunState.DUE, RunState.RUNNING]
 
@@ -51,8 +52,13 @@ async def get_run(run_id: str) -> EtlRun:
     return run
 
 
-async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) -> tuple[Claim, EtlRun]:
+async def claim(
+    database: Database, run_id: str, *, owner: str, lease_s: int, dataset: Dataset | None = None
+) -> tuple[Claim, EtlRun]:
     """Claim a due run: set it running, with a new fence and a lease on server time.
+
+    Args:
+        dataset: What the run reads, if its lineage is told to someone.
 
     Raises:
         NotFoundError: No run has this id.
@@ -68,6 +74,8 @@ async def claim(database: Database, run_id: str, *, owner: str, lease_s: int) ->
         "lease_owner": owner,
         "lease_expires_at": _lease_end(lease_s),
     }
+    if dataset is not None and not run.options.dry_run:
+        taken |= started(dataset)
     try:
         document = await database[RUNS].find_one_and_update(
             {"_id": run.id, "state": RunState.DUE}, [{"$set": taken}], return_document=ReturnDocument.AFTER
@@ -176,14 +184,19 @@ async def fail(
     checkpoint: Checkpoint,
     *,
     error: str,
+    failure: str | None = None,
     run_facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Finish a run as failed; the watermark does not move.
 
+    Args:
+        failure: The name of the error's class; None where there was none.
+
     Raises:
         LeaseLostError: The claim is no longer valid.
     """
-    await _finish(database, claim, RunState.FAILED, checkpoint, facts={**(run_facts or {}), "error": error})
+    facts = {**(run_facts or {}), "error": error, "failure": failure}
+    await _finish(database, claim, RunState.FAILED, checkpoint, facts=facts)
 
 
 async def release(
@@ -224,6 +237,7 @@ async def cancel(database: Database, run_id: str) -> EtlRun:
     """
     run = await get_run(run_id)
     cancelled = {**closed_fields(), "state": RunState.CANCELLED, "error": "cancelled"}
+    cancelled |= ended(LineageType.ABORT)
     result = await database[RUNS].update_one({"_id": run.id, "state": {"$in": _OPEN}}, [{"$set": cancelled}])
     if not result.matched_count:
         raise RunError(f"run {run_id} is {run.state} and cannot be cancelled")
@@ -273,11 +287,13 @@ async def _finish(
         "quality": {"$literal": checkpoint.quality},
         "checkpoint": {"$literal": checkpoint.model_dump()},
         "watermark.after": watermark,
+        **ended(LineageType.COMPLETE if state is RunState.SUCCEEDED else LineageType.FAIL),
         "finished_at": "$$NOW",
         "duration_s": duration_s,
         "records_per_s": {"$cond": [{"$gt": [duration_s, 0]}, {"$divide": [counts["read"], duration_s]}, None]},
         "lease_expires_at": None,
         "error": None,
+        "failure": None,
         **{name: {"$literal": fact} for name, fact in facts.items()},
     }
     await _update(database, claim, [{"$set": finished}], session=session)

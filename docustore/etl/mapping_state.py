@@ -7,6 +7,7 @@ mapping gave them until a full read.
 from typing import Final
 
 import structlog
+from pymongo.errors import PyMongoError
 
 from docustore.database import Database
 from docustore.etl.mapping.prepare import mapping_of
@@ -34,16 +35,21 @@ async def note_mapping(
 ) -> None:
     """Remember the mapping of a run that has read everything; else log a change.
 
+    The run has succeeded before. A failure here only makes the next run, or `doctor`, ask for a full read.
+
     Args:
         is_whole_reading: The run has read all records of the source in one attempt. An earlier attempt may have
             had another mapping.
     """
     if options.dry_run:
         return
-    if is_whole_reading and options.since is None and options.until is None:
-        await database[SOURCES].update_one({"_id": name}, {"$set": {"mapping": _digest(name, source)}})
-    elif (advice := await changed_mapping(database, name, source)) is not None:
-        log.warning("etl.mapping_changed", source=name, advice=advice)
+    try:
+        if is_whole_reading and options.since is None and options.until is None:
+            await database[SOURCES].update_one({"_id": name}, {"$set": {"mapping": _digest(name, source)}})
+        elif (advice := await changed_mapping(database, name, source)) is not None:
+            log.warning("etl.mapping_changed", source=name, advice=advice)
+    except PyMongoError as exc:
+        log.warning("etl.mapping_not_noted", source=name, reason=type(exc).__name__)
 
 
 def _digest(name: str, source: SourceSettings) -> str:

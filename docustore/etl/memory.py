@@ -15,7 +15,16 @@ from docustore.users.fields import HASH_VERSION
 
 MEMORIES: Final = "etl_memories"
 # Settings that do not change what a record becomes.
-_WITHOUT_EFFECT: Final = {"schedule", "page_size", "timeout_s", "max_retries", "max_response_mb"}
+_WITHOUT_EFFECT: Final = {
+    "schedule",
+    "page_size",
+    "timeout_s",
+    "max_retries",
+    "max_response_mb",
+    "limits",
+    "new_fields",
+    "max_missing_pct",
+}
 
 Memory = Document
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from docustore.etl.guards.hold import Approval, Hold, SourceHold
 from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
 from docustore.etl.guards.verified import Verification
+from docustore.etl.unread import Unread
 
 RUNS: Final = "etl_runs"
 SOURCES: Final = "etl_sources"
@@ -99,6 +100,70 @@ class RunOptions(BaseModel):
     until: datetime | None = None
 
 
+class RunPhase(StrEnum):
+    """What a running run does.
+
+    Reading and storing overlap; `storing` begins after the last page.
+    """
+
+    OPENING = "opening"
+    READING = "reading"
+    STORING = "storing"
+    VERIFYING = "verifying"
+    COMMITTING = "committing"
+
+
+class RunProgress(BaseModel):
+    """How far a run is; `total`, `per_s` and `eta_s` are null where they are unknown."""
+
+    phase: RunPhase
+    done: int = Field(description="what has been read, in `unit`")
+    total: int | None
+    unit: str = Field(description="`records`, or `bytes` of a file")
+    per_s: float | None = Field(description="units per second in the last half minute")
+    eta_s: float | None = Field(description="seconds until everything is read, at this rate")
+
+
+class LineageType(StrEnum):
+    """The transition of a run, in the words of OpenLineage."""
+
+    START = "START"
+    COMPLETE = "COMPLETE"
+    FAIL = "FAIL"
+    ABORT = "ABORT"
+
+
+class LineageState(StrEnum):
+    """The state of a lineage event; `skipped` was given up by a person."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"
+
+
+class LineageEvent(BaseModel):
+    """One transition that is told, or was told, to the receiver of lineage."""
+
+    type: LineageType
+    at: datetime
+    state: LineageState
+
+
+class Lineage(BaseModel):
+    """The outbox of one run: its input and the events of its transitions, in order.
+
+    `next_attempt_at` is null while nothing is pending.
+    """
+
+    namespace: str
+    name: str
+    events: list[LineageEvent]
+    next_attempt_at: datetime | None = None
+    taken_until: datetime | None = None
+    attempts: int = 0
+    error: str | None = None
+
+
 class Checkpoint(BaseModel):
     """The progress of a run: every record before `position` is stored and counted.
 
@@ -110,6 +175,8 @@ class Checkpoint(BaseModel):
     stamp: datetime | None = None
     counts: Counts = Field(default_factory=Counts)
     quality: dict[str, int] = Field(default_factory=dict)
+    progress: RunProgress | None = None
+    unread: Unread = Field(default_factory=Unread)
 
 
 class EtlRun(Document):
@@ -117,6 +184,12 @@ class EtlRun(Document):
 
     source: str
     slot: datetime | None = None
+    # The oldest of the slots that were merged into this run.
+    first_slot: datetime | None = None
+    # The sources of `after` without a success yet.
+    waits_for: list[str] = Field(default_factory=list)
+    # A person asked for it: the run waits neither for other sources nor for a resume.
+    starts_anyway: bool = False
     trigger: RunTrigger
     options: RunOptions = Field(default_factory=RunOptions)
     # The process that created the run, such as a command, works on it. Workers do not claim it.
@@ -140,6 +213,10 @@ class EtlRun(Document):
     not_before: datetime | None = None
     alerted_at: datetime | None = None
     error: str | None = None
+    # The class of the error that failed the run.
+    failure: str | None = None
+    # Absent if no receiver was configured when the run started.
+    lineage: Lineage | None = None
     # See `docustore.etl.guards`.
     needs_approval: bool = False
     hold: Hold | None = None
@@ -162,6 +239,13 @@ class EtlSource(Document):
     id: str  # type: ignore[assignment]  # the source's name
     watermark: datetime | None = None
     paused: bool = False
+    paused_at: datetime | None = None
+    paused_by: str | None = None
+    pause_reason: str | None = None
+    resumed_at: datetime | None = None
+    # The schedule that a worker last saw, and the time from which it has slots.
+    schedule: str | None = None
+    schedule_since: datetime | None = None
     # Every trigger writes it, so that two triggers at the same time see each other.
     triggers: int = 0
     # What the name stands for, if it was given by an address and not by the settings.

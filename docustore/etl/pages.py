@@ -75,7 +75,13 @@ class Progress:
         if result.outside_window:
             quality[OUTSIDE_WINDOW] += result.outside_window
         position, stamp = (last.position, last.stamp) if self._is_held else (page.resume, page.stamp)
-        self.final = Checkpoint(position=position, stamp=stamp, counts=Counts(**counts), quality=dict(quality))
+        self.final = Checkpoint(
+            position=position,
+            stamp=stamp,
+            counts=Counts(**counts),
+            quality=dict(quality),
+            unread=last.unread.plus(result.sampled, result.unread),
+        )
         if not self._is_held:
             self.checkpoint = self.final
         if self._listener is not None:

@@ -1,4 +1,4 @@
-"""Show the first records of a source as they are read and as they would be stored.
+"""Show the first records of a source, as read and as they would be stored.
 
 Nothing is written, and no run is entered.
 """
@@ -11,18 +11,17 @@ import msgspec
 
 from docustore.config import Settings
 from docustore.errors import FieldError
-from docustore.etl.mapping.mapping import RecordMapping
 from docustore.etl.masking import masked
 from docustore.etl.models import Window
-from docustore.etl.records import RecordRejectedError, WireProfile, WireRecord, parse_object
+from docustore.etl.records import RecordRejectedError, WireRecord, parse_object
 from docustore.etl.rules import record_rules
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Page
 from docustore.etl.transform import RecordRules, UserRecord, to_user_record
+from docustore.etl.unread import unread_keys
 from docustore.source_settings import SourceSettings
 
 _RECORD_KEYS: Final = frozenset(WireRecord.__struct_fields__)
-_PROFILE_KEYS: Final = frozenset(WireProfile.__struct_fields__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,22 +60,6 @@ async def preview(name: str, source: SourceSettings, settings: Settings, *, limi
     return found[:limit]
 
 
-def unread_keys(record: Mapping[str, Any], mapping: RecordMapping | None) -> list[str]:
-    """List the keys of a record that nothing reads.
-
-    A hook may read any key, so none is listed for a source with a hook.
-    """
-    if mapping is not None and mapping.has_hook:
-        return []
-    replaced = mapping.replaced if mapping is not None else frozenset()
-    read = mapping.keys if mapping is not None else frozenset()
-    unread = [key for key in record if key not in read and (key not in _RECORD_KEYS or key in replaced)]
-    profile = record.get("profile")
-    if isinstance(profile, Mapping) and "profile" not in read:
-        unread += [f"profile.{key}" for key in profile if key not in _PROFILE_KEYS or key in replaced]
-    return unread
-
-
 def _previewed(page: Page, rules: RecordRules) -> list[PreviewedRecord]:
     return [
         _bad(number, raw, fault) if (fault := page.faults.get(number)) is not None else _one(number, raw, rules)
@@ -100,7 +83,7 @@ def _one(number: int, raw: bytes, rules: RecordRules) -> PreviewedRecord:
         mapped = given if rules.mapping is None else rules.mapping.apply(given).record
         return PreviewedRecord(
             number=number,
-            key=None,
+            key=exc.identity_key,
             raw=_text(raw),
             mapped=_masked({name: value for name, value in mapped.items() if name in _RECORD_KEYS}),
             errors=exc.errors,

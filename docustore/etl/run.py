@@ -6,7 +6,8 @@ the claim is valid. An interrupted run continues at its last checkpoint.
 """
 
 import asyncio
-from collections.abc import Awaitable
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -29,13 +30,15 @@ from docustore.etl.guards.opening import open_guards
 from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
 from docustore.etl.guards.verification import verify
 from docustore.etl.ledger import Claim
+from docustore.etl.lineage import input_dataset
 from docustore.etl.mapping_state import note_mapping
 from docustore.etl.memory import Memory, memory_of, recalled
-from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
+from docustore.etl.meter import Meter
+from docustore.etl.models import SOURCES, Checkpoint, EtlRun, RunPhase, RunProgress, Window
 from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.rules import record_rules
-from docustore.etl.sources.registry import open_source
+from docustore.etl.sources.registry import open_source, place_of
 from docustore.etl.sources.source import Source
 from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
@@ -53,7 +56,8 @@ PUT_OFF: Final = timedelta(minutes=1)
 class RunEnvironment:
     """What a process brings to a run.
 
-    `is_last_resort`: a transient failure fails the run, because no other process would resume it.
+    `is_last_resort`: a transient failure fails the run, because no other process would resume it. `on_step`
+    gets the progress once a second.
     """
 
     database: Database
@@ -61,6 +65,7 @@ class RunEnvironment:
     owner: str
     is_last_resort: bool = False
     on_progress: ProgressListener | None = None
+    on_step: Callable[[RunProgress], None] | None = None
 
 
 async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvironment) -> EtlRun:
@@ -76,7 +81,10 @@ async def execute_run(run_id: str, source: SourceSettings, environment: RunEnvir
         LeaseLostError: The run was cancelled or taken over. Nothing was committed.
     """
     lease_s = environment.settings.etl_lease_s
-    claim, run = await ledger.claim(environment.database, run_id, owner=environment.owner, lease_s=lease_s)
+    dataset = None if environment.settings.lineage_url is None else input_dataset(place_of(source))
+    claim, run = await ledger.claim(
+        environment.database, run_id, owner=environment.owner, lease_s=lease_s, dataset=dataset
+    )
     log.info("etl.run_started", run_id=run_id, source=run.source, attempt=run.attempts)
     await _Attempt(claim, run, source, environment).finish()
     run = await ledger.get_run(run_id)
@@ -99,6 +107,7 @@ class _Attempt:
         # A dry run has written nothing, so it starts anew; its difference must be whole.
         start = Checkpoint() if run.options.dry_run else run.checkpoint
         self._progress = Progress(start, environment.on_progress)
+        self._meter = Meter(time.monotonic)
         self._guards = Guards()
         self._is_full_read = False
         self._memory: Memory | None = None
@@ -107,6 +116,7 @@ class _Attempt:
         """Do the work and write its result into the ledger."""
         try:
             window = await self._while_leased(self._read_until_stalled())
+            self._meter.enter(RunPhase.COMMITTING)
             result = ledger.RunResult(
                 watermark=next_watermark(window, self._run.options),
                 is_full=self._run.options.full,
@@ -129,7 +139,7 @@ class _Attempt:
         except RetryableError as exc:
             await self._put_off(exc)
         except DocustoreError as exc:
-            await self._fail(str(exc))
+            await self._fail(exc)
         except asyncio.CancelledError:
             # The worker was told to stop. The run is due again at once, for any other worker.
             await asyncio.shield(self._give_back())
@@ -170,18 +180,18 @@ class _Attempt:
                 is_full_read=self._is_full_read,
                 sample_size=self._settings.etl_verify_sample,
             )
-            pages = source.pages(window, after=self._progress.checkpoint.position)
+            pages = self._meter.watched(source.pages(window, after=self._progress.checkpoint.position))
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
             await store_pages(pages, context, self._progress, in_flight=in_flight)
             refuse_if_held(self._guards, self._run)
             await self._settle(context)
+            self._meter.enter(RunPhase.VERIFYING)
             self._is_full_read = self._is_full_read and not source.left_out_known
             self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         self._check()
-        # Last: a reading that fails its checks says nothing about what it lacks. Neither does one that left out
-        # what is known, such as an unchanged file.
         if self._is_full_read:
+            # Last: a reading that fails its checks, or left out known content, says nothing about what it lacks.
             await end_absent(context, self._run, window)
         await verify(self._database, self._claim.source, self._guards)
         if self._guards.diff is not None:
@@ -254,10 +264,11 @@ class _Attempt:
         lease_s = self._settings.etl_lease_s
         while True:
             await asyncio.sleep(min(lease_s / 3, CHECKPOINT_S))
+            checkpoint = self._meter.stamped(self._progress.checkpoint)
+            if self._environment.on_step is not None and checkpoint.progress is not None:
+                self._environment.on_step(checkpoint.progress)
             try:
-                await ledger.save_checkpoint(
-                    self._database, self._claim, self._progress.checkpoint, lease_s=lease_s
-                )
+                await ledger.save_checkpoint(self._database, self._claim, checkpoint, lease_s=lease_s)
             except PyMongoError as exc:
                 # A lease that is not renewed in time expires. The fence then refuses the commit.
                 if not is_transient(exc):
@@ -266,7 +277,7 @@ class _Attempt:
     async def _put_off(self, error: RetryableError) -> None:
         is_last = self._run.attempts >= self._settings.etl_max_attempts or self._environment.is_last_resort
         if is_last:
-            await self._fail(str(error))
+            await self._fail(error)
             return
         wait = error.retry_after or PUT_OFF * self._run.attempts
         await self._release(error=str(error), not_before=datetime.now(UTC) + wait)
@@ -277,10 +288,16 @@ class _Attempt:
         else:
             await self._release(error="interrupted", not_before=None, is_attempt=False)
 
-    async def _fail(self, error: str) -> None:
+    async def _fail(self, error: Exception | str) -> None:
         await remember_hold(self._database, self._run, self._guards, now=now_utc())
-        facts = run_facts(self._guards)
-        await ledger.fail(self._database, self._claim, self._progress.final, error=error, run_facts=facts)
+        await ledger.fail(
+            self._database,
+            self._claim,
+            self._progress.final,
+            error=str(error),
+            failure=type(error).__name__ if isinstance(error, Exception) else None,
+            run_facts=run_facts(self._guards),
+        )
 
     async def _release(self, *, error: str, not_before: datetime | None, is_attempt: bool = True) -> None:
         await ledger.release(

@@ -8,10 +8,20 @@ from pydantic import BaseModel, Field
 from docustore.etl.guards.hold import Approval, Hold
 from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.guards.verified import Verification
-from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
+from docustore.etl.models import (
+    Counts,
+    EtlRun,
+    RunOptions,
+    RunProgress,
+    RunState,
+    RunTrigger,
+    WatermarkChange,
+    Window,
+)
+from docustore.etl.unread import Unread
 
 # The fields of a record that are not fields of the run.
-_OWN: Final = {"id", "counts", "quality", "dry_run"}
+_OWN: Final = {"id", "counts", "quality", "progress", "unread", "dry_run"}
 
 
 class RunRecord(BaseModel):
@@ -19,7 +29,10 @@ class RunRecord(BaseModel):
 
     id: str
     source: str
-    slot: datetime | None = Field(description="the hour of a scheduled run; null for a manual run")
+    slot: datetime | None = Field(description="the time of a scheduled run; null for a manual run")
+    waits_for: list[str] = Field(
+        description="the sources of `after` that have no success yet; empty once it starts"
+    )
     trigger: RunTrigger
     lane: str | None = Field(description="`backfill` for a run beside the live run; null for a live run")
     state: RunState
@@ -30,6 +43,7 @@ class RunRecord(BaseModel):
         description="number of records by the reason of their quarantine or warning; `outside_window`: records "
         "that the source delivered outside the window given by hand, which do not count as read"
     )
+    unread: Unread = Field(description="keys and columns that nothing reads, found in a sample of the records")
     options: RunOptions
     dry_run: bool = Field(description="nothing was written; `counts` tell what the run would have done")
     created_at: datetime
@@ -38,6 +52,7 @@ class RunRecord(BaseModel):
     duration_s: float | None
     records_per_s: float | None
     attempts: int
+    progress: RunProgress | None = Field(description="null unless the run is running")
     error: str | None
     needs_approval: bool = Field(description="the run was held; `POST /etl/runs/{id}/approve` lets it through")
     hold: Hold | None = Field(description="why the run was held, and what it would have changed")
@@ -61,8 +76,15 @@ def shown_run(run: EtlRun) -> RunRecord:
     """Show a run."""
     progress = run if run.finished_at is not None else run.checkpoint
     same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - _OWN}
+    step = run.checkpoint.progress if run.state is RunState.RUNNING else None
     return RunRecord(
-        id=str(run.id), counts=progress.counts, quality=progress.quality, dry_run=run.options.dry_run, **same
+        id=str(run.id),
+        counts=progress.counts,
+        quality=progress.quality,
+        progress=step,
+        unread=run.checkpoint.unread,
+        dry_run=run.options.dry_run,
+        **same,
     )
 
 

@@ -1,4 +1,4 @@
-"""Decide which runs are due: one per source and hour, and runs that people start.
+"""Decide which runs are due: one per source and slot, and runs that people start.
 
 Any number of workers may call `tick` at any time. The ledger's unique index on (source, slot) allows one run per
 slot.
@@ -9,12 +9,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from pymongo.errors import DuplicateKeyError
 
 from docustore.database import Database
 from docustore.errors import NotFoundError
 from docustore.etl.ledger import closed_fields
-from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.lineage import ended
+from docustore.etl.models import RUNS, EtlRun, LineageType, RunOptions, RunState, RunTrigger
+from docustore.etl.order import in_order
+from docustore.etl.pause import without_paused
+from docustore.etl.slots import enter_slots
 from docustore.source_settings import SourceSettings
 
 log: Final = structlog.get_logger()
@@ -47,25 +50,16 @@ def known_source(sources: Mapping[str, SourceSettings], name: str) -> SourceSett
     return sources[name]
 
 
-def slot_of(now: datetime) -> datetime:
-    """Return the start of the hour: one scheduled run per source stands for it."""
-    return now.replace(minute=0, second=0, microsecond=0)
-
-
 async def tick(
     database: Database, sources: Mapping[str, SourceSettings], *, now: datetime, max_attempts: int
 ) -> list[EtlRun]:
     """Bring the ledger up to date and list the due runs that can start, oldest first.
 
-    Creates the current hour's run of every scheduled source. Supersedes runs of earlier hours that never started,
-    because the window of the new run covers theirs. Makes the runs of silent workers due again. Cancels runs of
-    sources that are no longer configured.
+    Creates the run of the latest slot of every scheduled source (`slots`). Makes the runs of silent workers due
+    again. Cancels runs of sources that are no longer configured. Leaves out runs that wait for other sources
+    (`order`) and scheduled runs of paused sources.
     """
-    slot = slot_of(now)
-    paused = {row["_id"] async for row in database[SOURCES].find({"paused": True}, {"_id": 1})}
-    for name, source in sources.items():
-        if source.schedule == "hourly" and name not in paused:
-            await _enter_slot(database, name, slot=slot, now=now)
+    await enter_slots(database, sources, now=now)
     await _reap(database, max_attempts=max_attempts)
     await _close_removed(database, sources, now=now)
     busy = await database[RUNS].distinct("source", {"state": RunState.RUNNING, "lane": None})
@@ -75,34 +69,8 @@ async def tick(
         "source": {"$in": sorted(sources.keys() - set(busy))},
         "$or": [{"not_before": None}, {"not_before": {"$lte": now}}],
     }
-    return await EtlRun.find(due).sort("created_at").to_list()
-
-
-async def take_unannounced_failure(database: Database, *, now: datetime) -> EtlRun | None:
-    """Claim one failed run that was not alerted yet; None if there is none.
-
-    Each failed run is returned to one caller only.
-    """
-    unannounced = {"state": RunState.FAILED, "is_attended": {"$ne": True}, "alerted_at": None}
-    run = await database[RUNS].find_one_and_update(unannounced, {"$set": {"alerted_at": now}})
-    return None if run is None else EtlRun.model_validate(run)
-
-
-async def _enter_slot(database: Database, source: str, *, slot: datetime, now: datetime) -> None:
-    entered = EtlRun(source=source, slot=slot, trigger=RunTrigger.SCHEDULE, created_at=now)
-    document = entered.model_dump(exclude={"id"})
-    try:
-        result = await database[RUNS].update_one(
-            {"source": source, "slot": slot}, {"$setOnInsert": document}, upsert=True
-        )
-    except DuplicateKeyError:  # another worker's upsert was first
-        return
-    if result.upserted_id is None:
-        return
-    log.info("etl.slot_entered", source=source, slot=slot.isoformat(), run_id=str(result.upserted_id))
-    earlier = {"source": source, "state": RunState.DUE, "fence": 0, "slot": {"$lt": slot}}
-    superseded = {"state": RunState.SUPERSEDED, "finished_at": now, "error": "merged into the run of a later hour"}
-    await database[RUNS].update_many(earlier, {"$set": superseded})
+    found = await EtlRun.find(due).sort("created_at").to_list()
+    return await in_order(database, await without_paused(database, found), sources)
 
 
 async def _reap(database: Database, *, max_attempts: int) -> None:
@@ -112,6 +80,7 @@ async def _reap(database: Database, *, max_attempts: int) -> None:
         **{name: {"$cond": [is_last, value, f"${name}"]} for name, value in closed_fields().items()},
         "state": {"$cond": [is_last, RunState.FAILED, RunState.DUE]},
         "error": {"$concat": ["worker ", {"$ifNull": ["$lease_owner", "?"]}, " stopped renewing its lease"]},
+        "lineage": {"$cond": [is_last, ended(LineageType.FAIL)["lineage"], "$lineage"]},
         "lease_owner": None,
         "lease_expires_at": None,
     }
@@ -129,6 +98,7 @@ async def _close_removed(database: Database, sources: Mapping[str, SourceSetting
     }
     reason = {"$concat": ["source ", "$source", " is no longer configured"]}
     closed = {**closed_fields(), "state": RunState.CANCELLED, "error": reason}
+    closed |= ended(LineageType.ABORT)
     result = await database[RUNS].update_many(orphaned, [{"$set": closed}])
     if result.modified_count:
         log.warning("etl.runs_closed", runs=result.modified_count, reason="their sources are no longer configured")

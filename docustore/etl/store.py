@@ -148,8 +148,8 @@ class _Batch:
                 identities[identity["key"]] = (identity, user)
         for index, record in enumerate(self._records):
             found = identities.get(record.key)
-            self._context.observed.note(record, None if found is None else found[0])
-            if found is not None and is_known(record, found[0]):
+            is_held = self._context.observed.note(record, None if found is None else found[0])
+            if found is not None and (is_held or is_known(record, found[0])):
                 self._outcomes[index] = self._outcome_of_known(record, *found)
             elif found is not None and self._is_written_end(record, *found):
                 self._outcomes[index] = Outcome.DEACTIVATED

@@ -13,8 +13,8 @@ from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, Ru
 async def trigger_run(database: Database, source: str, *, options: RunOptions, now: datetime) -> EtlRun:
     """Return a due run of the source with these options; create it if there is none.
 
-    A run that waits after a transient failure is due at once. Of any number of concurrent triggers, one creates a
-    run, and the others return it.
+    A run that waits after a transient failure, for another source or for a resume is due at once. Of any number of
+    concurrent triggers, one creates a run, and the others return it.
 
     Raises:
         SourceBusyError: A run of the source is running; the error names it.
@@ -39,7 +39,10 @@ async def trigger_run(database: Database, source: str, *, options: RunOptions, n
             **{f"options.{name}": value for name, value in options.model_dump().items()},
         }
         found = await database[RUNS].find_one_and_update(
-            waiting, {"$set": {"not_before": None}}, return_document=ReturnDocument.AFTER, session=session
+            waiting,
+            {"$set": {"not_before": None, "starts_anyway": True, "waits_for": []}},
+            return_document=ReturnDocument.AFTER,
+            session=session,
         )
         run: EtlRun
         if found is not None:

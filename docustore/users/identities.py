@@ -2,9 +2,15 @@
 
 An identity is one record of one upstream system, with the key `source:external_id`. All live identities with one
 normalised e-mail address are one user. The user has the attributes of the identity that was modified last (ties:
-the greater source, then the greater id). Writes through the API are one more identity of the user, with source
-`local`. An identity stores its values only where they can differ from the user's own fields: while the user has
-more than one identity, or after its only identity has ended.
+the greater source, then the greater id).
+
+A write through the API is a newer version of every upstream identity of the user: its edit, with the key
+`local:crm:42`. An edit counts until the upstream system sends a newer version of that identity; then it is
+dropped. So an edit belongs to its identity, wherever that goes. A user without an upstream identity has one local
+identity of its own, with the key `local:<user id>`.
+
+An identity stores its values only where they can differ from the user's own fields: while the user has more than
+one identity, or after its only identity has ended.
 
 A tombstone (a record with `deleted: true`) keeps the identity and stores the time of its end (`deleted_at`). A
 user is inactive after all its upstream identities have ended, unless the API changed it later.
@@ -12,7 +18,7 @@ user is inactive after all its upstream identities have ended, unless the API ch
 All fields are derived from the newest record of each identity, so the order of arrival does not matter.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NotRequired, TypedDict
 
@@ -49,6 +55,24 @@ def identity_key(source: str, external_id: str) -> str:
     The name of a source contains no colon, so the first colon is the separator.
     """
     return f"{source}:{external_id}"
+
+
+def edit_key(key: str) -> str:
+    """Build the key of the edit of an upstream identity: `local:crm:42`."""
+    return identity_key(LOCAL_SOURCE, key)
+
+
+def edited_key(edit: IdentityEntry) -> str:
+    """Return the key of the identity that an edit belongs to.
+
+    For a local identity of its own, this is the user's id.
+    """
+    return edit["key"].removeprefix(f"{LOCAL_SOURCE}:")
+
+
+def is_own_local(identity: IdentityEntry, upstream: Container[str]) -> bool:
+    """Tell whether a local identity is no edit of one of these identities."""
+    return is_local(identity) and edited_key(identity) not in upstream
 
 
 def is_ended(identity: IdentityEntry) -> bool:
@@ -109,10 +133,9 @@ def derive(identities: Sequence[IdentityEntry], *, user: RawUser | None) -> dict
     fields["search_terms"] = search_terms(
         email=values["email"], first_name=values["first_name"], last_name=values["last_name"]
     )
-    registered = [v["values"]["created_at"] for v in identities if v["values"]["created_at"] is not None]
-    # A user with a local identity keeps its registration time; the times of upstream systems are ignored.
-    if registered and not any(is_local(entry) for entry in identities):
-        fields["created_at"] = min(registered)
+    registered = _registered(identities)
+    if registered is not None:
+        fields["created_at"] = registered
     return fields
 
 
@@ -132,13 +155,22 @@ def is_local(identity: IdentityEntry) -> bool:
 def local_write(user: RawUser, *, user_id: str, values: Values, now: datetime) -> list[IdentityEntry]:
     """List a user's identities after a write through the API, each with its values.
 
+    Every upstream identity gets an edit. Local identities of their own get the new values too.
+
     Args:
         user: The user before the write.
         values: All mapped fields after the write.
     """
-    key = identity_key(LOCAL_SOURCE, user_id)
-    entry: IdentityEntry = {"key": key, "modified_at": now, "hash": content_hash(values), "values": values}
-    return [other for other in with_values(user) if other["key"] != key] + [entry]
+    entries = with_values(user)
+    upstream = [entry for entry in entries if not is_local(entry)]
+    keys = {edit_key(entry["key"]) for entry in upstream}
+    keys |= {entry["key"] for entry in entries if is_local(entry)}
+    keys |= set() if upstream else {identity_key(LOCAL_SOURCE, user_id)}
+    digest = content_hash(values)
+    written: list[IdentityEntry] = [
+        {"key": key, "modified_at": now, "hash": digest, "values": values} for key in sorted(keys)
+    ]
+    return [*upstream, *written]
 
 
 def _completed(entry: IdentityEntry, user: RawUser) -> IdentityEntry:
@@ -151,17 +183,39 @@ def _completed(entry: IdentityEntry, user: RawUser) -> IdentityEntry:
 def _winner(identities: Sequence[IdentityEntry]) -> tuple[IdentityEntry, bool]:
     upstream = [entry for entry in identities if not is_local(entry)]
     live = [entry for entry in upstream if not is_ended(entry)]
-    last_end = max((entry["deleted_at"] for entry in upstream if is_ended(entry)), default=None)
-    for entry in identities:
-        # If all upstream identities have ended, a local identity is live only if it is newer than the last end.
-        if is_local(entry) and (live or last_end is None or entry["modified_at"] > last_end):
-            live.append(entry)
+    if len(upstream) < len(identities):
+        live += _live_local(identities, upstream)
     return max(live or identities, key=_recency), bool(live)
 
 
-def _recency(identity: IdentityEntry) -> tuple[datetime, str, str]:
+def _live_local(identities: Sequence[IdentityEntry], upstream: Sequence[IdentityEntry]) -> list[IdentityEntry]:
+    """List the local identities that are live.
+
+    If all upstream identities have ended, these are the ones newer than the last end. Otherwise, an edit ends with
+    its identity.
+    """
+    local = [entry for entry in identities if is_local(entry)]
+    ended = {entry["key"]: entry["deleted_at"] for entry in upstream if is_ended(entry)}
+    if len(ended) < len(upstream) or not upstream:
+        return [entry for entry in local if edited_key(entry) not in ended]
+    return [entry for entry in local if entry["modified_at"] > max(ended.values())]
+
+
+def _registered(identities: Sequence[IdentityEntry]) -> datetime | None:
+    """Return the earliest registration that an upstream system gives.
+
+    None for a user with a local identity of its own: it keeps its registration.
+    """
+    upstream = {entry["key"]: entry["values"]["created_at"] for entry in identities if not is_local(entry)}
+    if any(is_own_local(entry, upstream) for entry in identities):
+        return None
+    return min((given for given in upstream.values() if given is not None), default=None)
+
+
+def _recency(identity: IdentityEntry) -> tuple[datetime, bool, str, str]:
     source, _, external_id = identity["key"].partition(":")
-    return identity["modified_at"], source, external_id
+    # An edit counts over a version of the same time.
+    return identity["modified_at"], source == LOCAL_SOURCE, source, external_id
 
 
 def _merged(roles: Sequence[str], local_roles: Sequence[str]) -> list[str]:

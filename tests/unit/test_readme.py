@@ -1,6 +1,7 @@
 """The README agrees with the code."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,14 @@ def test_every_row_names_a_setting() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_named(command: str) -> None:
     assert f"`{command}" in README
+
+
+def test_settings_in_the_text_are_valid() -> None:
+    tables = "\n".join(re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
+
+    sources = tomllib.loads(tables)["sources"]
+
+    assert Settings(sources=sources).sources.keys() == sources.keys()
 
 
 @pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)", README))

@@ -27,6 +27,11 @@ def test_defaults_are_those_of_the_readme() -> None:
         ("timeout_s", 0.1),
         ("max_retries", 0),
         ("max_retries", 20),
+        ("schedule", "every 15m"),
+        ("schedule", "30 2 * * 1-5"),
+        ("timezone", "Europe/Amsterdam"),
+        ("full", "weekly"),
+        ("overdue_after_s", 60),
         *(("required", (name,)) for name in REQUIRABLE),
         ("required", ()),
     ],
@@ -46,7 +51,12 @@ def test_value_at_its_bound_is_taken(field: str, value: object) -> None:
         ("max_retries", 21),
         ("required", ("email", "shoe_size")),
         ("url", ""),
-        ("schedule", "daily"),
+        ("schedule", "sometimes"),
+        ("schedule", "60 * * * *"),
+        ("timezone", "Europe/Atlantis"),
+        ("full", "off"),
+        ("full", "sometimes"),
+        ("overdue_after_s", 59),
         ("unknown", 1),
     ],
 )
@@ -83,6 +93,12 @@ def test_settings_of_a_source_do_not_change() -> None:
 
     with pytest.raises(ValidationError, match="frozen"):
         given.page_size = 7  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("given", [{"full": "weekly"}, {"after": ("hr",)}])
+def test_source_without_a_schedule_has_no_rules_for_slots(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="needs a schedule"):
+        settings(schedule="off", **given)
 
 
 @pytest.mark.parametrize("url", ["http://crm", "https://crm:8443/users?a=b", "HTTP://crm/"])

@@ -4,11 +4,13 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 from hashlib import blake2b
+from sys import byteorder
 from typing import Final
 
 # 64 bits. Two keys with one digest hide the absence of one of them: one chance in 20 million for a million users.
 DIGEST_BYTES: Final = 8
 _BUCKET_BITS: Final = 12
+_SHIFT: Final = 8 * DIGEST_BYTES - _BUCKET_BITS
 
 
 def digests_of(keys: Iterable[str]) -> bytes:
@@ -23,27 +25,26 @@ class KeySet:
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[int, array[int]] = {}
-        self._unsorted: set[int] = set()
+        self._buckets = [array("Q") for _ in range(1 << _BUCKET_BITS)]
+        self._is_sorted = bytearray(1 << _BUCKET_BITS)
 
     def add(self, digests: bytes) -> None:
         """Add the result of `digests_of`."""
         numbers = array("Q")
         numbers.frombytes(digests)
+        buckets = self._buckets
         for number in numbers:
-            bucket = number >> (64 - _BUCKET_BITS)
-            self._buckets.setdefault(bucket, array("Q")).append(number)
-            self._unsorted.add(bucket)
+            buckets[number >> _SHIFT].append(number)
+        self._is_sorted = bytearray(1 << _BUCKET_BITS)
 
     def __contains__(self, key: str) -> bool:
         """Tell whether the key was added."""
-        number = array("Q", digests_of((key,)))[0]
-        bucket = number >> (64 - _BUCKET_BITS)
-        if bucket in self._unsorted:
-            self._buckets[bucket] = array("Q", sorted(self._buckets[bucket]))
-            self._unsorted.discard(bucket)
-        found = self._buckets.get(bucket)
-        if found is None:
-            return False
-        at = bisect_left(found, number)
-        return at < len(found) and found[at] == number
+        digest = blake2b(key.encode(), digest_size=DIGEST_BYTES).digest()
+        number = int.from_bytes(digest, byteorder)
+        at = number >> _SHIFT
+        if not self._is_sorted[at]:
+            self._buckets[at] = array("Q", sorted(self._buckets[at]))
+            self._is_sorted[at] = 1
+        bucket = self._buckets[at]
+        place = bisect_left(bucket, number)
+        return place < len(bucket) and bucket[place] == number

@@ -12,7 +12,9 @@ def live_identities(source: str) -> dict[str, Any]:
 
     Uses the index `identity_key_unique`.
     """
-    return {"identities": {"$elemMatch": {"key": {"$regex": f"^{re.escape(source)}:"}, "deleted_at": None}}}
+    key = {"$regex": f"^{re.escape(source)}:"}
+    # The first condition is for the planner: it uses a partial index only for the path that the index names.
+    return {"identities.key": key, "identities": {"$elemMatch": {"key": key, "deleted_at": None}}}
 
 
 async def count_known(database: Database, source: str) -> int:

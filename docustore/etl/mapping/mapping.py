@@ -16,7 +16,7 @@ from docustore.etl.mapping.conversions import Converter, UnreadableError, conver
 from docustore.etl.mapping.full_names import NameOrder, split_name
 from docustore.etl.mapping.hooks import FieldRejectedError, Hook, ReadRecord
 from docustore.etl.mapping.key_path import Lookup, lookup_of, parts_of
-from docustore.etl.mapping.settings import FieldMap, keys_read
+from docustore.etl.mapping.settings import FieldMap, keys_read, names_replaced
 from docustore.etl.mapping.targets import FIRST_NAME, FULL_NAME, LAST_NAME, TARGETS, Target
 from docustore.etl.records import WireRecord
 
@@ -48,6 +48,7 @@ class RecordMapping:
     ) -> None:
         self.digest = _digest(fields, hook_version)
         self.keys = keys_read(*fields.values())
+        self.replaced = names_replaced(fields)
         self._hook = hook
         # Names and keys of the fields that need nothing else: calls would cost several times as much.
         self._plain: list[tuple[str, str]] = []
@@ -55,17 +56,14 @@ class RecordMapping:
         self._profile: list[_Step] = []
         self._preferences: list[_Step] = []
         self._upstream: dict[str, str] = {}
-        replaced: set[str] = set()
         for name, field in fields.items():
             target = TARGETS[name]
             for given in _NAME_TARGETS if name == FULL_NAME else (target,):
                 self._upstream[given.pointer] = " or ".join(field.source) or "a constant"
-                replaced.update(given.names)
             if len(target.path) == 1 and (key := plain_key(target, field)) is not None:
                 self._plain.append((name, key))
             else:
                 self._steps_at(target).append(_Step(target, field))
-        self.replaced = frozenset(replaced)
 
     @property
     def has_hook(self) -> bool:

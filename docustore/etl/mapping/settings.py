@@ -12,7 +12,7 @@
 A field that the table does not name keeps its default keys.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -147,6 +147,14 @@ def keys_read(*fields: FieldMap | None) -> frozenset[str]:
     return frozenset(
         key for field in fields if field is not None for path in field.source for key in keys_of(path)
     )
+
+
+def names_replaced(fields: Iterable[str]) -> frozenset[str]:
+    """List the default keys that do not count because a mapping gives their fields."""
+    targets = [TARGETS[name] for name in fields]
+    if any(target.name == FULL_NAME for target in targets):
+        targets += [TARGETS[FIRST_NAME], TARGETS[LAST_NAME]]
+    return frozenset(name for target in targets for name in target.names)
 
 
 # The table `[sources.NAME.map]`: how each field is given, by the field's name.

@@ -3,9 +3,11 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from docustore.etl.mapping.settings import FieldMap, keys_read, names_replaced
 from docustore.etl.records import ID_NAMES, MODIFIED_NAMES
 from docustore.users.fields import FIELDS, PROFILE_WIRE_NAMES
 
@@ -25,12 +27,49 @@ _ALIASES: Final = {
     "familyname": "last_name",
 }
 
+_EMAILS: Final = frozenset({"email"})
+_IDS: Final = frozenset(ID_NAMES)
+
 Row = Sequence[str]
 ToRecord = Callable[[Row], dict[str, object]]
 
 
 class HeaderMalformedError(ValueError):
     """A header that names no columns of users; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnNames:
+    """Which columns keep their own names, because a mapping gives the fields.
+
+    `kept` are the columns that the mapping reads; None keeps all, and wants none. `replaced` are the names that no
+    longer count. Of each set of `mapped`, the table must have one column. `emails` and `ids` are the columns that
+    can give an e-mail address and an id; the table must have one of them.
+    """
+
+    kept: frozenset[str] | None = frozenset()
+    replaced: frozenset[str] = frozenset()
+    mapped: tuple[frozenset[str], ...] = ()
+    emails: frozenset[str] = _EMAILS
+    ids: frozenset[str] = _IDS
+
+    @classmethod
+    def of(cls, fields: Mapping[str, FieldMap]) -> "ColumnNames":
+        """Take the names from a mapping."""
+        return cls(
+            kept=keys_read(*fields.values()),
+            replaced=names_replaced(fields),
+            mapped=tuple(keys_read(field) for field in fields.values() if field.source and field.default is None),
+            emails=keys_read(fields.get("email")) or _EMAILS,
+            ids=keys_read(fields.get("id")) or _IDS,
+        )
+
+    def name_of(self, column: str) -> str:
+        """Return the name of a column in the records."""
+        if self.kept is None or column in self.kept:
+            return column
+        field = _field_of(column)
+        return column if field in self.replaced else field
 
 
 def separator_line(line: str) -> str | None:
@@ -45,25 +84,27 @@ def delimiter_of(header: str) -> str:
     return max(DELIMITERS, key=lambda delimiter: counts[delimiter])
 
 
-def header_of(line: str, *, delimiter: str, kept: Collection[str], wanted: Collection[str]) -> tuple[str, ...]:
+def header_of(line: str, *, delimiter: str, naming: ColumnNames) -> tuple[str, ...]:
     """Return the field of each column; the name of an unknown column stays as it is.
 
-    Args:
-        kept: Columns that a mapping reads by their own names.
-        wanted: A table must have one of these columns: they give an id or an e-mail address.
-
     Raises:
-        HeaderMalformedError: Two columns give one field, or none gives an id or an e-mail address.
+        HeaderMalformedError: Two columns give one field, or a column is missing.
     """
     try:
         cells = next(csv.reader([line], delimiter=delimiter, strict=True))
     except (csv.Error, StopIteration) as exc:
         raise HeaderMalformedError(f"the header is not a line of a CSV table: {exc}") from exc
-    names = tuple(name if (name := cell.strip()) in kept else _field_of(name) for cell in cells)
+    columns = [cell.strip() for cell in cells]
+    names = tuple(map(naming.name_of, columns))
     twice = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if twice:
         raise HeaderMalformedError(f"several columns give {', '.join(twice)}; rename all but one of them")
-    if not set(names).intersection(wanted):
+    for mapped in naming.mapped:
+        # Without its column, a field would get its default: all users would be active.
+        if mapped.isdisjoint(names):
+            missing = " or ".join(sorted(mapped))
+            raise HeaderMalformedError(f"the table has no column {missing}, which the setting `map` names")
+    if naming.kept is not None and not set(names).intersection(naming.emails | naming.ids):
         raise HeaderMalformedError(
             "the first line names no column for an id or an e-mail address; name them in the setting `map`, which "
             "`docustore etl init` proposes"
@@ -71,14 +112,22 @@ def header_of(line: str, *, delimiter: str, kept: Collection[str], wanted: Colle
     return names
 
 
-def record_of(names: Row, *, kept: Collection[str] = ()) -> ToRecord:
-    """Return a function that turns a row into a record; empty cells are left out."""
-    in_profile = PROFILE_WIRE_NAMES.difference(kept)
+def record_of(names: Row, *, kept: Collection[str] | None = ()) -> ToRecord:
+    """Return a function that turns a row into a record; empty cells are left out.
+
+    Columns that nothing reads stay, also with empty cells: the run lists them (`docustore.etl.unread`).
+
+    Args:
+        kept: The columns that a mapping reads by their own names; None keeps all names.
+    """
+    own = frozenset(names if kept is None else kept)
+    in_profile = PROFILE_WIRE_NAMES.difference(own)
     profile = [(at, name) for at, name in enumerate(names) if name in in_profile]
     others = [(at, name) for at, name in enumerate(names) if name and name not in in_profile]
+    unread = {name for _, name in others}.difference(_FIELDS, own)
 
     def record(row: Row) -> dict[str, object]:
-        values: dict[str, object] = {name: row[at] for at, name in others if row[at] != ""}
+        values: dict[str, object] = {name: row[at] for at, name in others if row[at] != "" or name in unread}
         if nested := {name: row[at] for at, name in profile if row[at] != ""}:
             values["profile"] = nested
         return values

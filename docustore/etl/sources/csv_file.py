@@ -6,16 +6,14 @@ Encoding, delimiter and columns are detected or configured.
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import BinaryIO, Final
 
 import msgspec
 
-from docustore.etl.mapping.settings import keys_read
 from docustore.etl.masking import is_secret
-from docustore.etl.records import ID_NAMES
-from docustore.etl.sources.csv_columns import delimiter_of, header_of, record_of, separator_line
+from docustore.etl.sources.csv_columns import ColumnNames, delimiter_of, header_of, record_of, separator_line
 from docustore.etl.sources.csv_table import BadRow, split_rows
 from docustore.etl.sources.source import BadRecord
 from docustore.etl.sources.text_encoding import UTF_8, UTF_16, encoding_of
@@ -23,35 +21,21 @@ from docustore.source_settings import SourceSettings
 
 # What fits no encoding becomes lone surrogates, which cost one row. UTF-16 has no bytes to keep.
 _ESCAPED: Final = "surrogateescape"
-_EMAILS: Final = frozenset({"email"})
-_IDS: Final = frozenset(ID_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvOptions:
-    """What the settings say about a table; None is detected.
-
-    `kept` are the columns that a mapping reads by their own names. `emails` and `ids` are the columns that can
-    give an e-mail address and an id.
-    """
+    """What the settings say about a table; None is detected."""
 
     delimiter: str | None = None
     encoding: str | None = None
-    kept: frozenset[str] = frozenset()
-    emails: frozenset[str] = _EMAILS
-    ids: frozenset[str] = _IDS
+    naming: ColumnNames = field(default_factory=ColumnNames)
 
     @classmethod
     def of(cls, settings: SourceSettings) -> "CsvOptions":
         """Take the options from the settings of a source."""
-        mapped = settings.map
-        return cls(
-            delimiter=settings.delimiter,
-            encoding=settings.encoding,
-            kept=keys_read(*mapped.values()),
-            emails=keys_read(mapped.get("email")) or _EMAILS,
-            ids=keys_read(mapped.get("id")) or _IDS,
-        )
+        naming = ColumnNames.of(settings.map)
+        return cls(delimiter=settings.delimiter, encoding=settings.encoding, naming=naming)
 
 
 def csv_records(stream: BinaryIO, options: CsvOptions, *, max_line: int) -> Iterator[bytes | BadRecord]:
@@ -71,13 +55,8 @@ def csv_records(stream: BinaryIO, options: CsvOptions, *, max_line: int) -> Iter
         if named is not None:
             header, first_line = next(lines, ""), 3
         delimiter = options.delimiter or named or delimiter_of(header)
-        names = header_of(
-            header.removeprefix("\ufeff"),
-            delimiter=delimiter,
-            kept=options.kept,
-            wanted=options.emails | options.ids,
-        )
-        record = record_of(names, kept=options.kept)
+        names = header_of(header.removeprefix("\ufeff"), delimiter=delimiter, naming=options.naming)
+        record = record_of(names, kept=options.naming.kept)
         has_secrets = any(map(is_secret, names))
         rows = split_rows(
             lines,
@@ -85,7 +64,7 @@ def csv_records(stream: BinaryIO, options: CsvOptions, *, max_line: int) -> Iter
             delimiter=delimiter,
             first_line=first_line,
             max_row_chars=max_line - 1,
-            emails=options.emails,
+            emails=options.naming.emails,
         )
         for row in rows:
             if isinstance(row, BadRow):

@@ -8,14 +8,16 @@ file has not changed.
 import asyncio
 import gzip
 import io
+import os
 import re
 import zlib
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import BinaryIO, ClassVar, Final, Self
+from typing import Any, BinaryIO, ClassVar, Final, Self
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -26,7 +28,7 @@ from docustore.etl.sources.addresses import name_from
 from docustore.etl.sources.csv_columns import HeaderMalformedError
 from docustore.etl.sources.csv_file import CsvOptions, csv_records, is_wide_text
 from docustore.etl.sources.json_array import ArrayMalformedError, split_array, split_wrapped
-from docustore.etl.sources.source import BadRecord, Page, Source
+from docustore.etl.sources.source import BadRecord, Extent, Page, Source
 from docustore.source_settings import SourceSettings
 
 FILE_SOURCE_NAME: Final = "file"
@@ -70,6 +72,8 @@ class FileSource(Source):
         self._path = path
         self._page_size = page_size
         self._csv_options = csv_options or CsvOptions()
+        self._stream: BinaryIO | None = None
+        self._size = 0
 
     @classmethod
     @asynccontextmanager
@@ -105,7 +109,7 @@ class FileSource(Source):
         first = skip + 1
         async for batch in self.batches(skip=skip):
             last = first + len(batch) - 1
-            yield page_of(batch, first=first, resume=f"{last}@{version}")
+            yield replace(page_of(batch, first=first, resume=f"{last}@{version}"), extent=self._extent())
             first = last + 1
 
     async def batches(self, *, skip: int, is_growing: bool = False) -> AsyncIterator[list[Record]]:
@@ -137,8 +141,16 @@ class FileSource(Source):
         except HeaderMalformedError as exc:
             raise self._bad(str(exc)) from exc
 
+    def _extent(self) -> Extent:
+        """Tell the bytes read, of a gzip file the compressed ones."""
+        stream: Any = self._stream
+        raw = getattr(stream, "fileobj", stream)
+        is_over = raw is None or raw.closed
+        return Extent(done=self._size if is_over else raw.tell(), total=self._size, unit="bytes")
+
     def _records(self, *, is_growing: bool = False) -> Generator[Record, None, None]:
         with self._open() as stream:
+            self._stream, self._size = stream, os.fstat(stream.fileno()).st_size
             kind = self._kind(stream)
             if kind == CSV:
                 yield from csv_records(stream, self._csv_options, max_line=MAX_LINE_BYTES)

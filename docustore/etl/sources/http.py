@@ -22,7 +22,7 @@ from docustore.etl.sources.http_questions import PageQuestions
 from docustore.etl.sources.http_times import http_date
 from docustore.etl.sources.page_errors import PageMalformedError
 from docustore.etl.sources.page_sequence import PageSequence
-from docustore.etl.sources.source import Page, Source
+from docustore.etl.sources.source import Extent, Page, Source
 from docustore.source_settings import SourceSettings
 
 # The mark after the last page: the run has read everything and only its commit is missing.
@@ -106,7 +106,9 @@ class HttpSource(Source):
                 raise self._bad(str(exc)) from exc
             if first == 1 and not following:
                 self._remember(answer)
-            yield Page(records=page.users, first=first, resume=f"{last}@{following or FINISHED}")
+            extent = None if page.total is None else Extent(done=last, total=page.total, unit="records")
+            resume = f"{last}@{following or FINISHED}"
+            yield Page(records=page.users, first=first, resume=resume, extent=extent)
             if not following:
                 return
             token, first = following, last + 1

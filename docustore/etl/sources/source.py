@@ -25,18 +25,32 @@ class BadRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How far a reading is: `done` of `total` units.
+
+    `total` is None if the source does not know it.
+    """
+
+    done: int
+    total: int | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Some records, each as the bytes of one JSON value.
 
     `faults` are the records that the source cannot read, by number; their bytes are no JSON value. `first` is the
     number of the first record within the run's input, from 1 (a line number, for line-based files). `resume` is
-    the mark after this page: a reading that starts from it delivers exactly the rest.
+    the mark after this page: a reading that starts from it delivers exactly the rest. `extent` is how far the
+    reading is after this page, for people.
     """
 
     records: Sequence[bytes]
     first: int
     resume: str
     faults: Mapping[int, FieldError] = field(default_factory=dict)
+    extent: Extent | None = None
 
 
 class Source(ABC):

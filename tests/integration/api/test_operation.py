@@ -54,6 +54,10 @@ async def test_store_metrics_are_read_at_the_scrape(api: Client) -> None:
     last_run = frozenset({"source": "crm", "outcome": "inserted"}.items())
     assert found["docustore_etl_last_run_records", last_run] == 3
     assert found["docustore_changes_listener_running", frozenset()] == 0
+    assert found["docustore_etl_runs", frozenset({("state", "succeeded")})] == 1
+    assert 0 <= found["docustore_etl_freshness_seconds", frozenset({("source", "crm")})] < 3600
+    assert found["docustore_alert_messages", frozenset({("state", "failed")})] == 0
+    assert found["docustore_etl_incidents_open", frozenset({("kind", "overdue")})] == 0
     assert ("docustore_users", frozenset({("status", "active")})) in found
 
 

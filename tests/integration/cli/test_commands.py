@@ -1,5 +1,6 @@
 import asyncio
 import fcntl
+import json
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from docustore.database import Database
 from docustore.embedded.data_dir import claimed, is_claimed
 from tests.alive import is_alive
 from tests.integration.cli.docustore_command import addresses, run_docustore, start_docustore
+from tests.integration.etl.conftest import user, write_ndjson
 from tests.waiting import until
 
 
@@ -81,6 +83,7 @@ async def test_doctor_names_the_next_step_of_failures() -> None:
     outcome = await run_docustore(
         "doctor",
         "--json",
+        DOCUSTORE_PORT="0",
         DOCUSTORE_MONGODB_URL="mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200",
         DOCUSTORE_REDIS_URL="redis://127.0.0.1:1/0",
     )
@@ -92,9 +95,29 @@ async def test_doctor_names_the_next_step_of_failures() -> None:
 
 
 async def test_doctor_is_healthy_after_the_deploy_step(settings: Settings, database: Database) -> None:
-    outcome = await run_docustore("doctor", "--json", **addresses(settings))
+    path = write_ndjson(settings.data_dir / "users.ndjson", [user(1)])
+    sources = {
+        "crm": {"kind": "file", "url": str(path)},
+        "shop": {"kind": "http", "url": "http://127.0.0.1:1/users", "schedule": "off"},
+    }
+    await database.etl_sources.insert_one({"_id": "crm", "paused": True, "pause_reason": "move"})
+    async with await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0) as other:
+        outcome = await run_docustore(
+            "doctor",
+            "--json",
+            DOCUSTORE_SOURCES=json.dumps(sources),
+            DOCUSTORE_ALERT_URLS='["http:///no-host"]',
+            DOCUSTORE_PORT=str(other.sockets[0].getsockname()[1]),
+            **addresses(settings),
+        )
 
-    statuses = {row["check"]: row["status"] for row in outcome.document["findings"]}
+    rows = {row["check"]: row for row in outcome.document["findings"]}
+    statuses = {check: row["status"] for check, row in rows.items()}
+    assert (statuses["source crm"], statuses["source shop"]) == ("ok", "failed")
+    assert "docustore etl test shop" in rows["source shop"]["next_step"]
+    assert (statuses["port"], statuses["alert address http://..."]) == ("failed", "failed")
+    assert (statuses["schedule crm"], rows["schedule crm"]["seen"]) == ("warning", "paused (move)")
+    assert all(row["next_step"] for row in rows.values() if row["status"] in {"failed", "warning"})
     assert {statuses[name] for name in ("mongodb", "replica set", "majority write", "clocks", "indexes")} == {"ok"}
 
 

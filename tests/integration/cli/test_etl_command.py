@@ -101,6 +101,9 @@ async def test_failed_run_exits_1_with_its_record(settings: Settings, database: 
 
     assert (outcome.exit_code, outcome.document["state"]) == (1, "failed")
     assert "HTML" in outcome.document["error"]
+    run_id = outcome.document["id"]
+    followed = await run_docustore("etl", "show", run_id, "--follow", "--json", **addresses(settings))
+    assert (followed.exit_code, followed.document["state"]) == (0, "failed")
 
 
 async def test_window_that_ends_before_it_starts_is_wrong_usage(settings: Settings, tmp_path: Path) -> None:
@@ -152,6 +155,24 @@ async def test_busy_source_leaves_no_run_behind(settings: Settings, database: Da
     assert outcome.exit_code == 1
     assert f"is being read by run {busy.id}" in outcome.stderr
     assert await EtlRun.find(EtlRun.state == RunState.DUE).count() == 0
+
+
+async def test_paused_source_is_listed_with_its_reason(settings: Settings, database: Database) -> None:
+    sources = json.dumps({"crm": {"kind": "http", "url": "http://127.0.0.1:1/users", "schedule": "every 15m"}})
+    environment = {"DOCUSTORE_SOURCES": sources, **addresses(settings)}
+
+    paused = await run_docustore("etl", "pause", "crm", "--reason", "move", "--json", **environment)
+    listed = await run_docustore("etl", "sources", **environment)
+    resumed = await run_docustore("etl", "resume", "crm", "--json", **environment)
+    unknown = await run_docustore("etl", "pause", "shop", **environment)
+
+    assert paused.document["pause"]["reason"] == "move"
+    assert paused.document["pause"]["by"].startswith("cli:")
+    assert "every 15m" in listed.stdout
+    assert ": move" in listed.stdout
+    assert resumed.document["pause"] is None
+    assert (unknown.exit_code, "configured: crm" in unknown.stderr) == (1, True)
+    assert await database.audit_log.count_documents({}) == 2
 
 
 @pytest.mark.parametrize("kind", SourceKind)

@@ -164,7 +164,7 @@ async def test_frozen_source_waits_for_new_fields(database: Database, run_source
     held = await run_source(frozen)
     entered = await approved(database, held)
     run = await run_source(frozen, again=str(entered.id))
-    after = await run_source(frozen)
+    after = await run_source(frozen, full=True)
 
     assert (held.state, held.counts.read, held.watermark.after) == (RunState.FAILED, 0, None)
     assert held.hold is not None

@@ -61,6 +61,7 @@ async def test_quarantine_names_the_key_and_masks_secrets(
     kept = await database.etl_quarantine.find_one({})
     assert kept is not None
     [error] = kept["errors"]
+    assert kept["identity_key"] == "hr:9"
     assert (error["pointer"], error["detail"].endswith("(mapped from Dienst-Mail)")) == ("/email", True)
     assert (json.loads(kept["raw"])["Passwort"], json.loads(kept["raw"])["Nr."]) == ("***", "9")
 

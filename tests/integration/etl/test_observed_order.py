@@ -65,3 +65,37 @@ async def test_same_reading_again_writes_nothing(database: Database, read: Read,
 
     assert await database.users.find().to_list() == before
     assert (run.counts.read, run.counts.unchanged) == (2, 2)
+
+
+VERSIONS = [{**ADA, "first_name": name} for name in "ABCDEFGHIJKL"]
+
+
+@pytest.mark.parametrize("step", [1, -1])
+async def test_more_versions_than_are_remembered(database: Database, read: Read, step: int) -> None:
+    """Twelve lines of one identity: the greatest one counts, and reading them again writes nothing."""
+    lines = VERSIONS[::step]
+    await read(lines)
+    before = await database.users.find().to_list()
+
+    again = await read(lines)
+
+    assert [user["first_name"] for user in before] == ["L"]
+    assert await database.users.find().to_list() == before
+    assert (again.counts.read, again.counts.unchanged) == (12, 12)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [(VERSIONS[:11], "K"), (VERSIONS[:2], "B"), ([*VERSIONS, {**ADA, "first_name": "M"}], "M")],
+)
+async def test_forgotten_versions_count_as_any_others(
+    database: Database, read: Read, second: Any, expected: str, step: int
+) -> None:
+    """The next reading lacks the greatest version, or has a greater one."""
+    await read(VERSIONS)
+
+    for _ in range(2):
+        await read(second[::step])
+
+    assert [user["first_name"] async for user in database.users.find()] == [expected]

@@ -32,6 +32,17 @@ async def test_run_stores_and_counts_every_record(database: Database, run_source
     assert await database.users.count_documents({}) == 3
 
 
+async def test_unread_keys_are_listed(run_source: Run, tmp_path: Path) -> None:
+    path = write_ndjson(tmp_path / "a.ndjson", [user(1, phone="1"), user(2, phone="2", profile={"shoe": 43})])
+
+    run = await run_source(file_source(path))
+
+    assert run_record(run)["unread"] == {
+        "sampled": 2,
+        "names": [{"name": "phone", "records": 2}, {"name": "profile.shoe", "records": 1}],
+    }
+
+
 async def test_bad_row_is_quarantined_with_its_line(database: Database, run_source: Run, tmp_path: Path) -> None:
     path = tmp_path / "UP.CSV"
     path.write_text("E-Mail;Vorname;Last Name\na@x.org;Ada;May\nb@x.org;Bob;Lee;Jr\n")

@@ -8,6 +8,7 @@ import pytest
 from docustore.database import Database
 from docustore.etl import ledger
 from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.pause import pause_source, resume_source
 from docustore.etl.schedule import REMOVED_AFTER, create_run, tick
 from docustore.source_settings import SourceSettings
 
@@ -43,6 +44,23 @@ async def test_missed_hours_are_merged_into_the_latest(database: Database) -> No
     assert [run.state for run in runs] == [RunState.SUPERSEDED, RunState.SUPERSEDED, RunState.DUE]
 
 
+async def test_stopped_or_jumping_clock_enters_no_slot_twice(database: Database) -> None:
+    jumps = [
+        timedelta(),
+        timedelta(),
+        timedelta(days=1),
+        timedelta(hours=1),
+        timedelta(hours=-3),
+        timedelta(days=1),
+    ]
+
+    for jump in jumps:
+        await ticked(database, NOON + jump)
+
+    slots = [run.slot for run in await EtlRun.find_all().to_list()]
+    assert sorted(slots, key=str) == sorted({NOON + jump for jump in jumps}, key=str)
+
+
 async def test_started_run_is_not_superseded(database: Database) -> None:
     [run] = await ticked(database, NOON)
     await ledger.claim(database, str(run.id), owner="w", lease_s=3600)
@@ -58,6 +76,27 @@ async def test_put_off_run_waits_for_its_time(database: Database) -> None:
 
     assert await ticked(database, NOON + timedelta(minutes=9)) == []
     assert len(await ticked(database, NOON + timedelta(minutes=10))) == 1
+
+
+async def test_waiting_runs_of_a_paused_source_wait_for_the_resume(database: Database) -> None:
+    """The missed slots become one run; a run that a person started is not affected."""
+    await ticked(database, NOON)
+    await pause_source(database, "crm", reason="move", actor="cli:ada")
+    by_hand = await create_run("crm", trigger=RunTrigger.API, options=RunOptions(), now=NOON)
+
+    paused = [await ticked(database, NOON + timedelta(hours=hours)) for hours in (0, 1, 2)]
+    await database.etl_runs.delete_one({"_id": by_hand.id})
+    await resume_source(database, "crm", actor="cli:ada")
+    [resumed] = await ticked(database, NOON + timedelta(hours=2))
+
+    assert [[run.id for run in runs] for runs in paused] == [[by_hand.id]] * 3
+    assert (resumed.slot, resumed.first_slot) == (NOON + timedelta(hours=2), NOON)
+    audit = [entry async for entry in database.audit_log.find({}, sort=[("at", 1)])]
+    assert [(entry["action"], entry["actor"]) for entry in audit] == [
+        ("etl.pause", "cli:ada"),
+        ("etl.resume", "cli:ada"),
+    ]
+    assert audit[0]["after"]["pause_reason"] == "move"
 
 
 async def test_paused_source_has_no_runs(database: Database) -> None:

@@ -5,16 +5,21 @@
 
 import asyncio
 import os
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
 
+from docustore.api.patches import PatchType
 from docustore.database import Database
-from docustore.errors import RecordsBusyError
+from docustore.errors import EmailTakenError, RecordsBusyError
 from docustore.etl.classify import Outcome
 from docustore.etl.transform import UserRecord
+from docustore.users.identities import edited_key, is_local, with_values
+from docustore.users.preconditions import IfMatch
+from docustore.users.service import Write, delete_user, patch_user
 from tests.integration.etl.interference import DisturbedDatabase, Interference, KilledError
 from tests.store_cases import record, store
 from tests.unit.etl.generated import mapped
@@ -22,6 +27,7 @@ from tests.unit.etl.model import described_users
 
 TRIALS = int(os.environ.get("MOVE_TRIALS", "25"))
 SOURCES = ("crm", "hr", "ldap", "shop")
+EDITED_AT = datetime(2026, 1, 5, tzinfo=UTC)
 EMAILS = [f"{name}@example.org" for name in ("ada", "bob", "cyd", "dan")]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOT_COMPARED = ("_id", "local_roles", "updated_at", "updated_by", "version", "schema_version", "deleted_at")
@@ -81,15 +87,40 @@ async def test_record_that_loses_every_race_is_stored_later(database: Database) 
 
 @pytest.mark.parametrize("seed", range(TRIALS))
 async def test_races_and_crashes_change_nothing(database: Database, seed: int) -> None:
-    """Four sources are stored at once, in any order, and repeated after each crash."""
+    """Four sources are stored at once, in any order, and repeated after each crash.
+
+    Some users are edited or deleted through the API in between.
+    """
     random = Random(seed)
-    by_source = {source: _records(random, source) for source in SOURCES}
+    early = {source: _records(random, source) for source in SOURCES}
+    late = {source: _records(random, source) for source in SOURCES}
     disturbed = DisturbedDatabase(database, Interference(database, random, race_pct=20, kill_pct=8))
 
-    await asyncio.gather(*(_store_all(disturbed, records, random) for records in by_source.values()))
+    await asyncio.gather(*(_store_all(disturbed, records, random) for records in early.values()))
+    edits, deleted = await _write_locally(database, random)
+    await asyncio.gather(*(_store_all(disturbed, records, random) for records in late.values()))
 
-    wanted = described_users(record for records in by_source.values() for record in records)
+    everything = [record for by_source in (early, late) for records in by_source.values() for record in records]
+    wanted = described_users(everything, edits=edits, deleted=deleted)
     assert _differences(await _content(database), wanted) == []
+
+
+async def _write_locally(database: Database, random: Random) -> tuple[dict[str, Any], list[list[str]]]:
+    """Change some users through the API; return the edits and the identities of deleted users."""
+    for user_id in [user["_id"] async for user in database.users.find({}, {"_id": 1}).sort("email")]:
+        write = Write(user_id=str(user_id), if_match=IfMatch(versions=None), actor="api:1", now=EDITED_AT)
+        change = random.choice(["none", "none", "first_name", "email", "delete"])
+        if change == "delete":
+            await delete_user(write)
+        elif change != "none":
+            value = "Edited" if change == "first_name" else random.choice([*EMAILS, "eve@example.org"])
+            with suppress(EmailTakenError):
+                await patch_user(write, {change: value}, patch_type=PatchType.MERGE)
+    users = await database.users.find().to_list()
+    identities = [entry for user in users for entry in with_values(user)]
+    edits = {edited_key(entry): entry for entry in identities if is_local(entry)}
+    gone = [user["identities"] for user in users if user["deleted_at"] is not None]
+    return edits, [[entry["key"] for entry in entries if not is_local(entry)] for entries in gone]
 
 
 def _with_one_race(database: Database, raced_write: int) -> Any:
@@ -148,14 +179,18 @@ async def _store_page(database: Any, page: list[UserRecord]) -> None:
 
 def _differences(stored: list[dict[str, Any]], wanted: list[dict[str, Any]]) -> list[str]:
     """Name each differing field of each user, for a message that can be read."""
-    found = {user["email"]: user for user in stored}
-    expected = {user["email"]: user for user in wanted}
+    found, expected = ({_named(user): user for user in users} for users in (stored, wanted))
     return [
-        f"{email} {name}: {found.get(email, {}).get(name)} instead of {expected.get(email, {}).get(name)}"
-        for email in sorted(found | expected)
-        for name in sorted(found.get(email, {}) | expected.get(email, {}))
-        if found.get(email, {}).get(name) != expected.get(email, {}).get(name)
+        f"{key} {name}: {found.get(key, {}).get(name)} instead of {expected.get(key, {}).get(name)}"
+        for key in sorted(found | expected)
+        for name in sorted(found.get(key, {}) | expected.get(key, {}))
+        if found.get(key, {}).get(name) != expected.get(key, {}).get(name)
     ]
+
+
+def _named(user: dict[str, Any]) -> tuple[str, ...]:
+    """Name a user by its identities: a deleted user may share its address with another one."""
+    return user["email"], *(entry["key"] for entry in user["identities"])
 
 
 async def _content(database: Database) -> list[dict[str, Any]]:

@@ -9,7 +9,10 @@ from redis.asyncio import Redis
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl import ledger
-from docustore.etl.models import RunOptions, RunTrigger
+from docustore.etl.alert_outbox import undelivered
+from docustore.etl.lineage import Dataset
+from docustore.etl.lineage_outbox import undelivered_runs
+from docustore.etl.models import Checkpoint, RunOptions, RunTrigger
 from docustore.etl.run import RunEnvironment
 from docustore.etl.schedule import create_run
 from docustore.queue import QUEUE_NAME, WAKE_UP, Queue, enqueue_run, open_queue, queued_jobs
@@ -17,6 +20,7 @@ from docustore.source_settings import SourceSettings
 from workers.active_runs import ActiveRuns
 from workers.tasks import WorkerContext, tick
 
+DATASET = Dataset(namespace="file", name="/people.csv")
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 # A queue database for these tests alone; Valkey has sixteen.
 QUEUE_DATABASE = 8
@@ -41,6 +45,23 @@ def worker(database: Database, settings: Settings, queue: Queue) -> WorkerContex
         "redis": queue,
         "runs": runs,
     }
+
+
+async def test_broken_receivers_stop_no_tick(database: Database, settings: Settings, own_queue: Queue) -> None:
+    """Neither of alerts nor of lineage; the failure stays in the outbox."""
+    failed = await create_run("crm", trigger=RunTrigger.API, options=RunOptions(), now=NOW)
+    claim, _ = await ledger.claim(database, str(failed.id), owner="w", lease_s=60, dataset=DATASET)
+    await ledger.fail(database, claim, Checkpoint(), error="broken")
+    await create_run("crm", trigger=RunTrigger.API, options=RunOptions(), now=NOW)
+    closed = "http://127.0.0.1:1/"
+    context = worker(database, settings, own_queue)
+    context["settings"] = context["settings"].model_copy(update={"alert_urls": (closed,), "lineage_url": closed})
+
+    woken = await tick(context)
+
+    assert woken == 1
+    assert len(await undelivered(database)) == 1
+    assert len(await undelivered_runs()) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from docustore.database import Database
+from docustore.etl.guards.known import live_identities
 from indexes.declared import DECLARED
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -28,6 +29,7 @@ class Query:
 
 QUERIES = [
     Query(collection="users", index="identity_key_unique", filter={"identities.key": {"$in": ["crm:5", "crm:6"]}}),
+    Query(collection="users", index="identity_key_unique", filter=live_identities("rare")),
     Query(collection="users", index="email_unique", filter={"email": "user5@example.org", **LIVE}),
     Query(collection="users", index="created_at", filter=LIVE, sort=NEWEST_FIRST),
     Query(
@@ -59,6 +61,35 @@ QUERIES = [
         filter={"state": "running", "lease_expires_at": {"$lt": START + timedelta(hours=5)}},
     ),
     Query(collection="etl_runs", index="source_created_at", filter={"source": "crm"}, sort={"created_at": -1}),
+    Query(
+        collection="etl_runs",
+        index="source_succeeded_finished_at",
+        filter={"source": "idp", "state": "succeeded", "options.dry_run": False},
+        sort={"finished_at": -1},
+    ),
+    Query(
+        collection="etl_runs",
+        index="failed_unnoted",
+        filter={"state": "failed", "alerted_at": None},
+        sort={"finished_at": 1},
+    ),
+    Query(
+        collection="etl_incidents",
+        index="open_kind_source_unique",
+        filter={"kind": "overdue", "source": "crm", "is_open": True},
+    ),
+    Query(
+        collection="alert_messages",
+        index="state_next_attempt_at",
+        filter={"state": "pending", "next_attempt_at": {"$lt": START + timedelta(hours=5)}},
+    ),
+    Query(collection="alert_messages", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
+    Query(
+        collection="etl_runs",
+        index="lineage_next_attempt_at",
+        filter={"lineage.next_attempt_at": {"$lt": START + timedelta(hours=5), "$gte": START}},
+        sort={"lineage.next_attempt_at": 1},
+    ),
     Query(collection="etl_runs", index="created_at", filter={}, sort={"created_at": -1, "_id": -1}),
     Query(
         collection="etl_quarantine",
@@ -133,17 +164,8 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             }
         case "user_history":
             return {"_id": n, "user_id": n % 60}
-        case "etl_runs":
-            state = "running" if n < len(("crm", "idp")) else "succeeded"
-            source = "crm" if n % 10 == 0 else "idp"
-            return {
-                "source": source,
-                "slot": at,
-                "trigger": "schedule",
-                "state": state,
-                "created_at": at,
-                "lease_expires_at": at,
-            }
+        case "etl_runs" | "etl_incidents" | "alert_messages":
+            return _operation(collection, n)
         case "sessions" | "login_tokens" | "audit_log":
             return {"expires_at": at, "at": at}
         case "change_dead_letters":
@@ -156,6 +178,30 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "identity_key": f"crm:{n}",
                 "last_seen_at": at,
             }
+
+
+def _operation(collection: str, n: int) -> dict[str, Any]:
+    at = START + timedelta(hours=n)
+    is_rare = n % 100 == 0
+    match collection:
+        case "etl_runs":
+            state = "running" if n < len(("crm", "idp")) else "succeeded"
+            source = "crm" if n % 10 == 0 else "idp"
+            return {
+                "source": source,
+                "slot": at,
+                "trigger": "schedule",
+                "state": state,
+                "created_at": at,
+                "lease_expires_at": at,
+                "options": {"dry_run": False},
+                "lineage": {"next_attempt_at": at},
+                "finished_at": at,
+            }
+        case "etl_incidents":
+            return {"kind": f"k{n}", "source": "crm", "is_open": is_rare}
+        case _:
+            return {"state": "pending" if is_rare else "delivered", "next_attempt_at": at, "at": at}
 
 
 def stages(plan: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -6,7 +6,8 @@ from rich.console import Console
 
 from docustore.cli.etl_tables import run_table, runs_table
 from docustore.clock import now_utc
-from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.models import Checkpoint, Counts, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.etl.unread import Unread
 
 
 def printed(run: EtlRun) -> str:
@@ -42,6 +43,17 @@ def test_dry_runs_are_marked() -> None:
     assert "people: succeeded (dry run: nothing was written)" in shown.file.getvalue()
     assert "(dry" in listed
     assert "run)" in listed
+
+
+def test_unread_keys_are_shown_as_a_sample() -> None:
+    run = EtlRun.model_construct(
+        id=ObjectId(), source="people", trigger=RunTrigger.CLI, state=RunState.RUNNING, created_at=now_utc(),
+        started_at=now_utc(), checkpoint=Checkpoint(unread=Unread().plus(200, {"[b]": 150, "note": 3})),
+    )  # fmt: skip
+    shown = Console(file=io.StringIO(), width=120)
+    shown.print(run_table(run))
+
+    assert "[b] (150), note (3); in a sample of 200 records" in shown.file.getvalue()
 
 
 def test_ids_of_runs_are_never_cut() -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from docustore.errors import SourceContentError
 from docustore.etl.models import Window
+from docustore.etl.sources.csv_columns import ColumnNames
 from docustore.etl.sources.csv_file import CsvOptions
 from docustore.etl.sources.csv_table import MAX_ROW_LINES
 from docustore.etl.sources.file import FileSource
+from docustore.source_settings import SourceSettings
 
 Record = dict[str, object]
 
@@ -136,30 +138,56 @@ async def test_excel_names_its_delimiter(path: Path) -> None:
     assert faults == ["field_count line 3"]
 
 
+def named(**fields: str | dict[str, object]) -> dict[str, object]:
+    settings = SourceSettings.model_validate({"kind": "file", "url": "a", "map": fields})
+    return {"naming": ColumnNames.of(settings.map)}
+
+
 async def test_mapped_columns_keep_their_names(path: Path) -> None:
     """The mapping finds them by these names; all others get the names of their fields."""
-    content = "Nr.*E-Mail*Bio*Vorname\n7*a@x.org*Ulm*Ada\n"
-    names = frozenset({"Nr.", "E-Mail", "Bio"})
+    content = "Nr.*E-Mail*Bio*Vorname*First Name\n7*a@x.org*Ulm*Ada*Eve\n"
 
-    records, _ = await read(path, content, delimiter="*", kept=names, emails=frozenset({"E-Mail"}))
+    records, _ = await read(path, content, delimiter="*", **named(id="Nr.", email="E-Mail", location="Bio"))
 
-    assert records == [{"Nr.": "7", "E-Mail": "a@x.org", "Bio": "Ulm", "Vorname": "Ada"}]
+    assert records == [{"Nr.": "7", "E-Mail": "a@x.org", "Bio": "Ulm", "Vorname": "Ada", "first_name": "Eve"}]
 
 
-async def test_table_without_a_mapped_address_is_refused(path: Path) -> None:
-    with pytest.raises(SourceContentError, match="setting `map`"):
-        await read(path, "name,email\nx,a@x.org\n", kept=frozenset({"Mail"}), emails=frozenset({"Mail"}))
+async def test_other_columns_of_a_mapped_field_keep_their_names(path: Path) -> None:
+    """They would give one field twice, and the mapping does not read them."""
+    records, _ = await read(path, "Dienst,E-Mail,Mail\na@x.org,b@x.org,c@x.org\n", **named(email="Dienst"))
+
+    assert records == [{"Dienst": "a@x.org", "E-Mail": "b@x.org", "Mail": "c@x.org"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "missing"),
+    [
+        ({"email": "Dienst-Mail"}, "no column Dienst-Mail"),
+        ({"status": "Zustand"}, "no column Zustand"),
+        ({"status": {"from": ["Zustand", "Lage"]}}, "no column Lage or Zustand"),
+    ],
+)
+async def test_table_without_a_mapped_column_is_refused(
+    path: Path, fields: dict[str, str | dict[str, object]], missing: str
+) -> None:
+    """A renamed status column would make all users active."""
+    with pytest.raises(SourceContentError, match=missing):
+        await read(path, "name,email,Status\nx,a@x.org,aktiv\n", **named(**fields))
+
+
+async def test_mapped_column_with_a_default_may_be_missing(path: Path) -> None:
+    status: dict[str, object] = {"from": ["Zustand", "Status"]}
+    language: dict[str, object] = {"from": "Sprache", "default": "de"}
+
+    records, _ = await read(path, "email,Status\na@x.org,aktiv\n", **named(status=status, language=language))
+
+    assert len(records) == 1
 
 
 async def test_swallowed_row_is_found_by_the_mapped_address(path: Path) -> None:
     rows = ['1,"May,a@x.org', "2,Lee,b@x.org", '3,Poe",c@x.org']
 
-    _, faults = await read(
-        path,
-        "\n".join(["Nr,Name,Mail", *rows]),
-        kept=frozenset({"Nr", "Mail"}),
-        emails=frozenset({"Mail"}),
-    )
+    _, faults = await read(path, "\n".join(["Nr,Name,Mail", *rows]), **named(id="Nr", email="Mail"))
 
     assert "quote_unbalanced line 2" in faults
 

@@ -40,7 +40,7 @@ async def test_every_error_is_shown(tmp_path: Path) -> None:
 
     wrong, narrow, good = await previewed(tmp_path / "a.csv", "Nr,Mail,Stand,Ort", *rows, map=MAP)
 
-    assert [error.pointer for error in wrong.errors] == ["/modified_at", "/email"]
+    assert (wrong.key, [error.pointer for error in wrong.errors]) == ("hr:7", ["/modified_at", "/email"])
     assert wrong.mapped is not None
     assert wrong.mapped["email"] == "nobody"
     assert ([error.code for error in narrow.errors], narrow.mapped) == (["field_count"], None)

@@ -84,7 +84,7 @@ def test_write_keeps_the_values_of_the_source() -> None:
     entries = {entry["key"]: entry for entry in fields["identities"]}
     assert fields["first_name"] == "Augusta"
     assert entries["crm:1"]["values"]["first_name"] == "Ada"
-    assert entries[f"local:{user['_id']}"]["modified_at"] == NOW
+    assert entries["local:crm:1"]["modified_at"] == NOW
 
 
 def test_write_wins_over_a_source_whose_clock_is_ahead() -> None:
@@ -235,7 +235,7 @@ def test_local_write_comes_just_after_the_newest_identity() -> None:
     fields = rewritten(user, given(user, first_name="Augusta"))
 
     entries = {entry["key"]: entry for entry in fields["identities"]}
-    assert entries[f"local:{user['_id']}"]["modified_at"] == ahead + timedelta(milliseconds=1)
+    assert entries["local:crm:1"]["modified_at"] == ahead + timedelta(milliseconds=1)
 
 
 def test_loaded_user_has_the_types_of_the_model() -> None:

@@ -1,0 +1,95 @@
+"""Incidents: what a person is told once, and told again when it is over.
+
+An incident is open for one kind and one source at a time (a unique index). Its messages have ids that follow from
+it, so that any number of workers, killed at any line, create each message once.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from docustore.alerts import Fact
+from docustore.database import Database, Document
+from docustore.etl.alert_outbox import enqueue_message
+
+log: Final = structlog.get_logger()
+INCIDENTS: Final = "etl_incidents"
+
+
+class IncidentKind(StrEnum):
+    """What is wrong with a source; the event of its alert is `etl.` with this name."""
+
+    RUN_FAILED = "run_failed"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    OVERDUE = "overdue"
+    NO_RECORDS = "no_records"
+
+
+RECOVERED: Final = "etl.recovered"
+
+
+async def open_incident(
+    database: Database, kind: IncidentKind, source: str, *, at: datetime, is_told: bool, **facts: Fact
+) -> None:
+    """Open an incident, or note that the open one goes on.
+
+    Args:
+        is_told: Someone receives alerts; otherwise no message is created.
+    """
+    new_id = ObjectId()
+    key = {"kind": kind, "source": source, "is_open": True}
+    incident = await _opened(database, new_id, key, at=at, facts=facts)
+    if incident["_id"] == new_id:
+        log.warning("etl.incident_opened", incident=kind, source=source)
+    if is_told:
+        body = {"source": source, **incident["facts"]}
+        await enqueue_message(
+            database, f"{incident['_id']}:opened", event=f"etl.{kind}", at=incident["opened_at"], facts=body
+        )
+
+
+async def close_incident(database: Database, incident: Mapping[str, Any], *, at: datetime, is_told: bool) -> None:
+    """Close an incident with a recovery message.
+
+    Args:
+        is_told: False closes it silently, such as that of a source that is no longer configured.
+    """
+    # The message first: a crash between the two repeats it under the same id.
+    if is_told:
+        facts = {"source": incident["source"], "incident": incident["kind"], "since": incident["opened_at"]}
+        await enqueue_message(database, f"{incident['_id']}:recovered", event=RECOVERED, at=at, facts=facts)
+    closed = {"is_open": False, "closed_at": at}
+    result = await database[INCIDENTS].update_one({"_id": incident["_id"], "is_open": True}, {"$set": closed})
+    if result.modified_count:
+        log.info("etl.incident_closed", incident=incident["kind"], source=incident["source"])
+
+
+async def open_incidents(database: Database, kinds: Iterable[IncidentKind] = IncidentKind) -> list[Document]:
+    """List the open incidents, oldest first."""
+    query = {"is_open": True, "kind": {"$in": list(kinds)}}
+    return await database[INCIDENTS].find(query, sort=[("opened_at", 1)]).to_list()
+
+
+async def _opened(
+    database: Database, new_id: ObjectId, key: Document, *, at: datetime, facts: Mapping[str, Fact]
+) -> Document:
+    created = {"_id": new_id, "opened_at": at, "closed_at": None, "facts": dict(facts)}
+    while True:
+        try:
+            found = await database[INCIDENTS].find_one_and_update(
+                key,
+                {"$setOnInsert": created, "$max": {"last_at": at}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:  # another worker's upsert was first
+            continue
+        if found is None:
+            raise AssertionError("unreachable: an upsert returns its document")
+        return found

@@ -1,0 +1,110 @@
+"""Find what is wrong with the sources, and what is well again."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from pymongo import ASCENDING, DESCENDING
+
+from docustore.database import Database
+from docustore.errors import QuarantineBudgetExceededError
+from docustore.etl.incidents import IncidentKind, close_incident, open_incident, open_incidents
+from docustore.etl.models import RUNS, RunState
+from docustore.etl.source_status import SourceStatus, source_statuses, successes_of
+from docustore.source_settings import SourceSettings
+
+FAILURES_PER_TICK: Final = 20
+# A source whose last runs had records each time "always had some".
+RUNS_WITH_RECORDS: Final = 5
+_FAILURES: Final = frozenset({IncidentKind.RUN_FAILED, IncidentKind.BUDGET_EXCEEDED})
+
+
+async def watch(
+    database: Database, sources: Mapping[str, SourceSettings], *, now: datetime, is_told: bool
+) -> None:
+    """Open and close incidents.
+
+    Kinds: a failed run, too many quarantined records, no success in time, no records where there always were some.
+
+    Args:
+        is_told: Someone receives alerts.
+    """
+    await _note_failures(database, now=now, is_told=is_told)
+    statuses = await source_statuses(database, sources, now=now, counts_quarantine=False)
+    for status in statuses:
+        await _note_overdue(database, status, now=now, is_told=is_told)
+        await _note_emptiness(database, status.name, now=now, is_told=is_told)
+    by_name = {status.name: status for status in statuses}
+    for incident in await open_incidents(database):
+        source = by_name.get(incident["source"])
+        if source is None:
+            await close_incident(database, incident, at=now, is_told=False)
+        elif await _is_over(database, incident, source):
+            await close_incident(database, incident, at=now, is_told=is_told)
+
+
+async def _note_failures(database: Database, *, now: datetime, is_told: bool) -> None:
+    unnoted = {"state": RunState.FAILED, "alerted_at": None}
+    failed = await database[RUNS].find(unnoted, sort=[("finished_at", ASCENDING)]).to_list(FAILURES_PER_TICK)
+    for run in failed:
+        # The person who started an attended run has seen it fail.
+        if not run.get("is_attended"):
+            await _note_failure(database, run, is_told=is_told)
+        await database[RUNS].update_one({"_id": run["_id"]}, {"$set": {"alerted_at": now}})
+
+
+async def _note_failure(database: Database, run: Mapping[str, Any], *, is_told: bool) -> None:
+    is_budget = run.get("failure") == QuarantineBudgetExceededError.__name__
+    await open_incident(
+        database,
+        IncidentKind.BUDGET_EXCEEDED if is_budget else IncidentKind.RUN_FAILED,
+        run["source"],
+        at=run["finished_at"],
+        is_told=is_told,
+        run_id=str(run["_id"]),
+        slot=run["slot"],
+        error=run["error"],
+    )
+
+
+async def _note_overdue(database: Database, status: SourceStatus, *, now: datetime, is_told: bool) -> None:
+    if status.is_overdue:
+        facts = {"last_success_at": status.last_success_at, "overdue_at": status.overdue_at}
+        await open_incident(database, IncidentKind.OVERDUE, status.name, at=now, is_told=is_told, **facts)
+
+
+async def _note_emptiness(database: Database, name: str, *, now: datetime, is_told: bool) -> None:
+    last = await (
+        database[RUNS]
+        .find(successes_of(name), {"counts.read": 1}, sort=[("finished_at", DESCENDING)])
+        .to_list(RUNS_WITH_RECORDS + 1)
+    )
+    reads = [run["counts"]["read"] for run in last]
+    if is_suddenly_empty(reads):
+        run_id = str(last[0]["_id"])
+        await open_incident(database, IncidentKind.NO_RECORDS, name, at=now, is_told=is_told, run_id=run_id)
+
+
+def is_suddenly_empty(reads: list[int]) -> bool:
+    """Tell whether the last run had no records and the ones before it all had some.
+
+    Args:
+        reads: The records of the last successful runs, latest first. Fewer runs tell nothing.
+    """
+    return len(reads) > RUNS_WITH_RECORDS and reads[0] == 0 and all(reads[1 : RUNS_WITH_RECORDS + 1])
+
+
+async def _is_over(database: Database, incident: Mapping[str, Any], status: SourceStatus) -> bool:
+    """A later success ends every incident; one without records must have some."""
+    is_failure = incident["kind"] in _FAILURES
+    since = incident["last_at" if is_failure else "opened_at"]
+    if status.last_success_at is None or status.last_success_at <= since:
+        return False
+    if incident["kind"] != IncidentKind.NO_RECORDS:
+        return True
+    with_records = {
+        **successes_of(status.name),
+        "finished_at": {"$gte": incident["opened_at"]},
+        "counts.read": {"$gt": 0},
+    }
+    return await database[RUNS].find_one(with_records, {"_id": 1}) is not None
