@@ -193,7 +193,7 @@ class _Local:
 
 
 def _shown(file: FoundFile) -> str:
-    """Return the name of a file; one that is not UTF-8 could not be stored with the run."""
+    """Return the name of a file, as text that can be stored with the run."""
     return PurePath(file.path).name.encode(errors="replace").decode()
 
 
