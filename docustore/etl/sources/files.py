@@ -75,15 +75,8 @@ class FilesSource(Source):
     @asynccontextmanager
     async def open(cls, name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Source]:
         """Describe the files; each reading opens and closes them."""
-        options = CsvOptions.of(settings)
-        if is_stored(settings.url):
-            place: FilePlace = await asyncio.to_thread(_fsspec_place, name, settings)
-        elif not is_several(settings.url):
-            yield FileSource(name, path_of(settings.url), page_size=page_size, csv_options=options)
-            return
-        else:
-            place = LocalPlace(name, path_of(settings.url))
-        yield cls(name, place, options, page_size=page_size)
+        async with open_files(name, settings, CsvOptions.of(settings), page_size=page_size) as source:
+            yield source
 
     @classmethod
     def name_of(cls, address: str) -> str:
@@ -190,6 +183,21 @@ class _Local:
 
     async def __aexit__(self, *error: object) -> None:
         await asyncio.to_thread(self._context.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def open_files(
+    name: str, settings: SourceSettings, options: CsvOptions, *, page_size: int
+) -> AsyncIterator[Source]:
+    """Open a file, or several, with options for tables."""
+    if is_stored(settings.url):
+        place: FilePlace = await asyncio.to_thread(_fsspec_place, name, settings)
+    elif not is_several(settings.url):
+        yield FileSource(name, path_of(settings.url), page_size=page_size, csv_options=options)
+        return
+    else:
+        place = LocalPlace(name, path_of(settings.url))
+    yield FilesSource(name, place, options, page_size=page_size)
 
 
 def _shown(file: FoundFile) -> str:
