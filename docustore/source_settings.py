@@ -119,6 +119,15 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, MongodbOptions, S
         return timezone
 
     @model_validator(mode="after")
+    def _mapped_keys_exist(self) -> Self:
+        if self.kind is SourceKind.MONGODB:
+            for name, field in self.map.items():
+                if "_id" in field.source:
+                    msg = f"map.{name}: the `_id` of a document is read as `id`; write id instead of _id"
+                    raise ValueError(msg)
+        return self
+
+    @model_validator(mode="after")
     def _schedules_are_valid(self) -> Self:
         schedule = self.recurrence
         if self.full is not None and (schedule is None or self.full_recurrence is None):

@@ -4,6 +4,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 
@@ -57,12 +58,21 @@ async def _proposed(name: str, source: SourceSettings, *, zone: str) -> SourceTa
         raise SourceContentError(source=name, problem="it has no record that can be read, so nothing is proposed")
     proposal = propose(columns_of(sample), records=len(sample), zone=zone)
     is_file = source.kind is SourceKind.FILE and not is_stored(source.url)
-    url = str(path_of(source.url).resolve()) if is_file else source.url
+    url = str(path_of(source.url).resolve()) if is_file else _without_password(name, source.url)
     settings = {"kind": source.kind.value, "url": url, "required": proposal.required}
     table = source_table(name, settings, proposal, records=len(sample))
     # What a later start would refuse is a bug here, not a surprise there.
     SourceSettings.model_validate(tomllib.loads(table.text)["sources"][name])
     return table
+
+
+def _without_password(name: str, url: str) -> str:
+    """Refer to a variable instead of an address with a password, which must not stand in a file."""
+    if "://" not in url or urlsplit(url).password is None:
+        return url
+    variable = f"{name.upper().replace('-', '_')}_URL"
+    click.echo(f"The address has a password: set it as the environment variable {variable}.", err=True)
+    return f"env:{variable}"
 
 
 def _require_free_name(settings: Settings, name: str) -> None:

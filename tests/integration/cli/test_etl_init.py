@@ -64,6 +64,18 @@ async def test_service_is_read_by_its_address() -> None:
     assert [record["unread"] for record in previewed.document["records"]] == [["nr", "contact", "displayName"]] * 2
 
 
+async def test_password_of_an_address_is_not_proposed() -> None:
+    users = [{"id": n, "email": f"u{n}@x.org"} for n in (1, 2)]
+    async with http_service(lambda _: Answer({"users": users, "next_cursor": None})) as service:
+        address = service.url.replace("://", "://reader:secret@")
+        proposed = await run_docustore("etl", "init", address, "--as", "crm")
+
+    assert proposed.exit_code == 0, proposed.stderr
+    assert 'url = "env:CRM_URL"' in proposed.stdout
+    assert "the environment variable CRM_URL" in proposed.stderr
+    assert "secret" not in proposed.stdout + proposed.stderr
+
+
 async def test_file_that_cannot_be_extended_stays(tmp_path: Path) -> None:
     path = tmp_path / "people.ndjson"
     path.write_text('{"nr": 1, "mail": "a@x.org"}\n')

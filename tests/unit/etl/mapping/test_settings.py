@@ -147,3 +147,11 @@ def test_hook_is_part_of_the_mapping(offered: Callable[[str], None]) -> None:
 
 def test_source_with_our_names_has_no_mapping() -> None:
     assert mapping_of("hr", settings()) is None
+
+
+def test_id_of_a_document_is_mapped_by_its_name_in_records() -> None:
+    """The source renames `_id`; the mapping would never find it, and the e-mail address would be the id."""
+    given = {"kind": "mongodb", "url": "mongodb://db.example/shop.people", "map": {"id": "_id"}}
+
+    assert "write id instead of _id" in refusal(**given)
+    assert settings(map={"id": "_id"}).map["id"].source == ("_id",)
