@@ -45,11 +45,12 @@ async def alert(urls: Sequence[str], event: str, *, at: datetime, **facts: Fact)
     return sum(await asyncio.gather(*(_deliver(url, body) for url in urls)))
 
 
-async def send(url: str, body: Mapping[str, Any]) -> None:
+async def send(url: str, body: Mapping[str, Any], *, child_timeout_s: float = CHILD_TIMEOUT_S) -> None:
     """Send one event to one address, once.
 
     Args:
         body: JSON values with `event` and `at`.
+        child_timeout_s: The time that apprise's process may take.
 
     Raises:
         UndeliveredError: The address did not take it.
@@ -57,17 +58,18 @@ async def send(url: str, body: Mapping[str, Any]) -> None:
     if is_http(url):
         await _post(url, body)
     else:
-        await _in_child({"url": url, "title": f"docustore: {body['event']}", "body": text_of(body)})
+        message = {"url": url, "title": f"docustore: {body['event']}", "body": text_of(body)}
+        await _in_child(message, timeout_s=child_timeout_s)
 
 
-async def check_address(url: str) -> None:
+async def check_address(url: str, *, child_timeout_s: float = CHILD_TIMEOUT_S) -> None:
     """Check the form of an address; nothing is sent.
 
     Raises:
         UndeliveredError: No kind of delivery has such addresses.
     """
     if not is_http(url):
-        await _in_child({"url": url})
+        await _in_child({"url": url}, timeout_s=child_timeout_s)
     elif _host_of(url) is None:
         raise UndeliveredError("the address names no host")
 
@@ -117,7 +119,7 @@ async def _post(url: str, body: Mapping[str, Any]) -> None:
         raise UndeliveredError(f"status {response.status_code}")
 
 
-async def _in_child(message: Mapping[str, str]) -> None:
+async def _in_child(message: Mapping[str, str], *, timeout_s: float) -> None:
     """Run apprise in a process of its own.
 
     It takes 50 MB, and its plugins block. The address goes through stdin: arguments are visible to others.
@@ -126,7 +128,7 @@ async def _in_child(message: Mapping[str, str]) -> None:
         sys.executable, "-m", "docustore.alert_process", stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL
     )
     try:
-        async with asyncio.timeout(CHILD_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await child.communicate(to_json(message))
     except TimeoutError as exc:
         raise UndeliveredError("TimeoutError") from exc

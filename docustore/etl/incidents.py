@@ -27,6 +27,7 @@ class IncidentKind(StrEnum):
 
     RUN_FAILED = "run_failed"
     BUDGET_EXCEEDED = "budget_exceeded"
+    RUN_HELD = "run_held"
     OVERDUE = "overdue"
     NO_RECORDS = "no_records"
 

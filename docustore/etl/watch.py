@@ -16,7 +16,7 @@ from docustore.source_settings import SourceSettings
 FAILURES_PER_TICK: Final = 20
 # A source whose last runs had records each time "always had some".
 RUNS_WITH_RECORDS: Final = 5
-_FAILURES: Final = frozenset({IncidentKind.RUN_FAILED, IncidentKind.BUDGET_EXCEEDED})
+_FAILURES: Final = frozenset({IncidentKind.RUN_FAILED, IncidentKind.BUDGET_EXCEEDED, IncidentKind.RUN_HELD})
 
 
 async def watch(
@@ -24,7 +24,8 @@ async def watch(
 ) -> None:
     """Open and close incidents.
 
-    Kinds: a failed run, too many quarantined records, no success in time, no records where there always were some.
+    Kinds: a failed run, too many quarantined records, a run that waits for an approval, no success in time, no
+    records where there always were some.
 
     Args:
         is_told: Someone receives alerts.
@@ -54,10 +55,9 @@ async def _note_failures(database: Database, *, now: datetime, is_told: bool) ->
 
 
 async def _note_failure(database: Database, run: Mapping[str, Any], *, is_told: bool) -> None:
-    is_budget = run.get("failure") == QuarantineBudgetExceededError.__name__
     await open_incident(
         database,
-        IncidentKind.BUDGET_EXCEEDED if is_budget else IncidentKind.RUN_FAILED,
+        _kind_of(run),
         run["source"],
         at=run["finished_at"],
         is_told=is_told,
@@ -65,6 +65,13 @@ async def _note_failure(database: Database, run: Mapping[str, Any], *, is_told: 
         slot=run["slot"],
         error=run["error"],
     )
+
+
+def _kind_of(run: Mapping[str, Any]) -> IncidentKind:
+    if run.get("needs_approval"):
+        return IncidentKind.RUN_HELD
+    is_budget = run.get("failure") == QuarantineBudgetExceededError.__name__
+    return IncidentKind.BUDGET_EXCEEDED if is_budget else IncidentKind.RUN_FAILED
 
 
 async def _note_overdue(database: Database, status: SourceStatus, *, now: datetime, is_told: bool) -> None:

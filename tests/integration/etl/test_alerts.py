@@ -25,6 +25,7 @@ from docustore.etl.models import Checkpoint, Counts, EtlRun, RunOptions, RunTrig
 from docustore.etl.schedule import create_run
 from docustore.etl.watch import RUNS_WITH_RECORDS, watch
 from docustore.source_settings import SourceSettings
+from tests.waiting import PATIENCE_S
 
 SOURCES = {"crm": SourceSettings(kind="http", url="http://127.0.0.1:1/users")}
 CLOSED = "http://127.0.0.1:1/hook"
@@ -88,6 +89,13 @@ async def test_exceeded_budget_is_an_incident_of_its_own(database: Database) -> 
     await finished(database, error="too many", failure="QuarantineBudgetExceededError")
 
     assert await watched(database) == ["etl.budget_exceeded"]
+
+
+async def test_run_that_waits_for_an_approval_is_an_incident_of_its_own(database: Database) -> None:
+    run = await finished(database, error="run `docustore etl approve`")
+    await database.etl_runs.update_one({"_id": run.id}, {"$set": {"needs_approval": True}})
+
+    assert await watched(database) == ["etl.run_held"]
 
 
 async def test_dry_run_and_failure_that_a_person_watched_tell_nothing(database: Database) -> None:
@@ -205,7 +213,8 @@ async def test_malformed_address_stops_nothing(url: str) -> None:
 async def test_other_addresses_go_through_apprise() -> None:
     """`json://` is apprise's own way to send a POST."""
     async with receiver() as (url, bodies):
-        await send(url.replace("http:", "json:"), {"event": "etl.overdue", "at": "now", "source": "crm"})
+        body = {"event": "etl.overdue", "at": "now", "source": "crm"}
+        await send(url.replace("http:", "json:"), body, child_timeout_s=PATIENCE_S)
 
     assert bodies[0]["title"] == "docustore: etl.overdue"
     assert "source: crm" in bodies[0]["message"]
@@ -213,6 +222,6 @@ async def test_other_addresses_go_through_apprise() -> None:
 
 async def test_address_that_no_one_knows_is_said(tmp_path: Path) -> None:
     with pytest.raises(UndeliveredError, match="not an address that apprise knows"):
-        await check_address("nonsense://x")
+        await check_address("nonsense://x", child_timeout_s=PATIENCE_S)
     with pytest.raises(UndeliveredError, match="no host"):
         await check_address("http:///x")
