@@ -146,7 +146,10 @@ class RecordsBusyError(RetryableError):
     """Other writers changed the same users first, many times in a row."""
 
     def __init__(self) -> None:
-        super().__init__("other writers keep changing the users of this run; it continues later")
+        super().__init__(
+            "other writers keep changing the same users: a scheduled run continues by itself; "
+            "repeat a command or a request"
+        )
 
 
 class ConfigurationError(DocustoreError):

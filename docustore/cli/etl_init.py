@@ -12,7 +12,6 @@ from docustore.cli.failures import DONE
 from docustore.cli.output import print_json
 from docustore.config import Settings, config_file
 from docustore.errors import ConfigurationError, SourceContentError
-from docustore.etl.mapping.local_times import zone_of
 from docustore.etl.proposal.columns import columns_of
 from docustore.etl.proposal.guess import propose
 from docustore.etl.proposal.sample import sample_of
@@ -20,6 +19,7 @@ from docustore.etl.proposal.source_table import SourceTable, source_table
 from docustore.etl.sources.file import path_of
 from docustore.etl.sources.files import is_stored
 from docustore.etl.sources.registry import source_by_address
+from docustore.recurrence import parse_zone
 from docustore.source_options.kind import SourceKind
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
@@ -98,7 +98,7 @@ def _append(text: str) -> None:
 def _zone(given: str | None) -> str:
     name = given or os.environ.get("TZ", "").lstrip(":") or _zone_of_machine()
     try:
-        return zone_of(name).key
+        return parse_zone(name).key
     except ValueError as exc:
         if given is None:
             return "UTC"

@@ -6,7 +6,7 @@ counted as read here, before anything looks into them; their outcomes come from 
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -131,6 +131,9 @@ async def store_pages(
         for _, task in storing:
             task.cancel()
         await asyncio.gather(*(task for _, task in storing), return_exceptions=True)
+        if isinstance(pages, AsyncGenerator):
+            # Now, not when the collector finds it: it may hold a file or a connection.
+            await pages.aclose()
 
 
 def _ignore() -> None:

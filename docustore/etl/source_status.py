@@ -38,7 +38,7 @@ class SourceStatus(BaseModel):
     last_success_at: datetime | None = Field(
         description="the end of the last successful run; dry runs do not count"
     )
-    last_state: RunState | None = Field(description="how the last finished run ended")
+    last_state: RunState | None = Field(description="how the last finished run ended; dry runs do not count")
     last_error: str | None
     watermark: datetime | None
     pause: Pause | None = Field(description="null while the source is not paused")
@@ -50,6 +50,7 @@ class SourceStatus(BaseModel):
     running_run: str | None
     waiting_run: str | None = Field(description="a due run that waits for the sources in `waits_for`")
     waits_for: list[str]
+    held_run: str | None = Field(description="the latest run that waits for approval")
 
 
 async def source_statuses(
@@ -99,7 +100,12 @@ def successes_of(name: str) -> dict[str, Any]:
 
 
 async def _last_finished(database: Database, name: str) -> Row | None:
-    finished = {"source": name, "state": {"$in": [RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED]}}
+    # A dry run has loaded nothing, so a good one must not hide a failed run.
+    finished = {
+        "source": name,
+        "state": {"$in": [RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED]},
+        "options.dry_run": {"$ne": True},
+    }
     return await database[RUNS].find_one(
         finished, {"state": 1, "error": 1}, sort=[("created_at", DESCENDING), ("_id", DESCENDING)]
     )
@@ -149,6 +155,7 @@ def _status(  # noqa: PLR0913  # the parts of one answer
         running_run=str(running["_id"]) if running is not None else None,
         waiting_run=str(waiting["_id"]) if waiting is not None else None,
         waits_for=waiting["waits_for"] if waiting is not None else [],
+        held_run=(row.get("held") or {}).get("run_id"),
     )
 
 

@@ -163,3 +163,14 @@ async def test_status_shows_success_watermark_and_overdue(database: Database) ->
     assert fresh.watermark == NOW
     assert stale.freshness_s is not None
     assert stale.freshness_s > 2.9 * 3600
+
+
+async def test_dry_run_hides_no_failed_run(database: Database) -> None:
+    for minute, options in enumerate((RunOptions(), RunOptions(dry_run=True))):
+        at = NOW + timedelta(minutes=minute)
+        run = await create_run("crm", trigger=RunTrigger.CLI, options=options, now=at)
+        await finish(database, run, is_success=options.dry_run)
+
+    [status] = await source_statuses(database, {"crm": source()}, now=NOW + HOUR)
+
+    assert (status.last_state, status.last_error) == (RunState.FAILED, "broken")

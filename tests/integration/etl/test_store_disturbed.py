@@ -25,7 +25,7 @@ from tests.store_cases import record, store
 from tests.unit.etl.generated import mapped
 from tests.unit.etl.model import described_users
 
-TRIALS = int(os.environ.get("MOVE_TRIALS", "25"))
+TRIALS = int(os.environ.get("MOVE_TRIALS", "12"))
 SOURCES = ("crm", "hr", "ldap", "shop")
 EDITED_AT = datetime(2026, 1, 5, tzinfo=UTC)
 EMAILS = [f"{name}@example.org" for name in ("ada", "bob", "cyd", "dan")]

@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
-
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from docustore.users.identities import edit_key, edited_key, is_local
 from docustore.users.rules import UserRules
 from docustore.users.stored import completed
 from docustore.users.writes import changed_fields, loaded
-from tests.unit.etl.generated import EMAILS, mapped, upstream_records
+from tests.unit.etl.generated import EMAILS, mapped
 from tests.unit.etl.memory_store import MemoryStore
 from tests.unit.etl.model import described_users
 
@@ -23,9 +21,9 @@ HR = {**ADA, "source": "hr"}
 LATER = {"modified_at": "2026-01-02T00:00:00Z"}
 
 Change = tuple[int, str, str]
-CHANGES = st.tuples(
-    st.integers(0, 2), st.sampled_from(["first_name", "email", "delete"]), st.sampled_from([*EMAILS, "eve@x.org"])
-)
+EXAMPLES = 500
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NEW_ADDRESS = "eve@x.org"
 
 
 def edited(store: MemoryStore, user_id: int, field: str, value: str) -> None:
@@ -65,29 +63,47 @@ def compared(users: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(shown, key=lambda user: (user["email"], user["identities"][0]["key"]))
 
 
-@settings(max_examples=300)
-@given(
-    st.lists(upstream_records(), min_size=1, max_size=8),
-    st.lists(CHANGES, min_size=1, max_size=3),
-    st.lists(upstream_records(), max_size=10),
-    st.randoms(),
-    st.integers(1, 5),
-)
-def test_order_after_local_writes_does_not_matter(
-    early: list[dict[str, Any]], changes: list[Change], late: list[dict[str, Any]], random: Any, size: int
-) -> None:
-    """The result is that of the model: each edit is a version of each identity that its user had."""
-    store = MemoryStore()
-    store.load_all(map(mapped, early), 3)
-    edit_some(store, changes)
-    edits, deleted, other = edits_of(store), deleted_in(store), deepcopy(store)
+def record(random: Random) -> dict[str, Any]:
+    """Few identities, addresses and times, so that moves, merges, splits and ends are common."""
+    at = START + timedelta(hours=random.randint(0, 5))
+    wire = {
+        "source": random.choice(["crm", "hr"]),
+        "id": random.randint(1, 4),
+        "modified_at": at.isoformat(),
+    }
+    if random.random() < 1 / 6:
+        return {**wire, "deleted": True}
+    registered = START - timedelta(days=random.randint(0, 3))
+    values = {"first_name": random.choice(["Ada", "Bo"]), "status": random.choice(["active", "blocked"])}
+    return {**wire, **values, "email": random.choice(EMAILS), "created_at": registered.isoformat()}
 
-    store.load_all(map(mapped, late), size)
-    other.load_all(map(mapped, random.sample(late, len(late))), 4)
 
-    wanted = described_users(map(mapped, early + late), edits=edits, deleted=deleted)
-    assert compared(list(store.users.values())) == compared(wanted)
-    assert compared(list(other.users.values())) == compared(wanted)
+def change(random: Random) -> Change:
+    """A new address of a user with several identities is the hardest case."""
+    field = random.choice(["email", "email", "first_name", "delete"])
+    return random.randint(0, 2), field, random.choice([NEW_ADDRESS, NEW_ADDRESS, *EMAILS])
+
+
+def test_order_after_local_writes_does_not_matter() -> None:
+    """The result is that of the model: each edit is a version of each identity that its user had.
+
+    Random examples, not Hypothesis: its small examples rarely have what it takes.
+    """
+    for seed in range(EXAMPLES):
+        random = Random(seed)
+        early = [record(random) for _ in range(random.randint(3, 8))]
+        late = [record(random) for _ in range(random.randint(2, 10))]
+        store = MemoryStore()
+        store.load_all(map(mapped, early), 3)
+        edit_some(store, [change(random) for _ in range(random.randint(1, 3))])
+        edits, deleted, other = edits_of(store), deleted_in(store), deepcopy(store)
+
+        store.load_all(map(mapped, late), random.randint(1, 5))
+        other.load_all(map(mapped, random.sample(late, len(late))), 4)
+
+        wanted = described_users(map(mapped, early + late), edits=edits, deleted=deleted)
+        assert compared(list(store.users.values())) == compared(wanted), seed
+        assert compared(list(other.users.values())) == compared(wanted), seed
 
 
 def merged() -> MemoryStore:
