@@ -4,6 +4,7 @@
 is honoured. 401 is retried once if a new token may help. 401, 403 and all other 4xx are final.
 """
 
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -152,15 +153,24 @@ class ServiceClient:
         return Answer(status=response.status_code, headers=response.headers, body=body, url=url, next_link=link)
 
     async def _body(self, response: httpx2.Response) -> bytes:
+        # The client's own decoder takes a gzip stream that is cut short for a whole one.
+        is_gzip = response.headers.get("content-encoding", "").strip().lower() == "gzip"
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16) if is_gzip else None
         body = bytearray()
-        async for part in response.aiter_bytes():
-            body += part
-            if len(body) > self._max_bytes:
-                limit = self._settings.max_response_mb
-                raise self._bad(
-                    f"sent more than {limit} MB in one answer: lower page_size or raise max_response_mb"
-                )
+        try:
+            async for part in response.aiter_raw() if unpacker else response.aiter_bytes():
+                body += unpacker.decompress(part) if unpacker else part
+                self._check_size(body)
+        except zlib.error as exc:
+            raise SourceUnavailableError(source=self._name, reason="the gzip data is damaged") from exc
+        if unpacker and body and not unpacker.eof:
+            raise SourceUnavailableError(source=self._name, reason="the gzip data is cut short")
         return bytes(body)
+
+    def _check_size(self, body: bytearray) -> None:
+        if len(body) > self._max_bytes:
+            limit = self._settings.max_response_mb
+            raise self._bad(f"sent more than {limit} MB in one answer: lower page_size or raise max_response_mb")
 
     def _redirected(self, question: Question, answer: Answer, target: httpx2.URL) -> httpx2.URL:
         place = f"{target.scheme}://{target.netloc.decode('ascii')}"
