@@ -6,7 +6,7 @@ counted as read here, before anything looks into them; their outcomes come from 
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -131,6 +131,9 @@ async def store_pages(
         for _, task in storing:
             task.cancel()
         await asyncio.gather(*(task for _, task in storing), return_exceptions=True)
+        if isinstance(pages, AsyncGenerator):
+            # Otherwise a reading that ends early keeps its file or connection until the next garbage collection.
+            await pages.aclose()
 
 
 def _ignore() -> None:
