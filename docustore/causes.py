@@ -62,7 +62,7 @@ def is_disk_full(folder: Path) -> bool:
 
 
 def report_failed_start(process: str) -> None:
-    """Let this process end with one line in its log when it ends with a known failure.
+    """Let this process end with one line in its log after a known failure.
 
     An unknown failure still ends with its traceback.
     """

@@ -104,7 +104,7 @@ async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | N
 
 
 def settings_state(settings: Settings) -> dict[str, Any]:
-    """Return the part of the application's state that follows from the settings alone."""
+    """Return the part of the application's state that depends on settings only."""
     return {"settings": settings, "trusted_proxies": networks(settings.trusted_proxies)}
 
 

@@ -1,10 +1,9 @@
 """`docustore etl approve`: let the change of a held run through."""
 
-import getpass
-
 import click
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.etl_sources import actor
 from docustore.cli.etl_tables import run_table
 from docustore.cli.failures import DONE
 from docustore.cli.store import command_database
@@ -15,11 +14,6 @@ from docustore.etl.ledger import get_run
 from docustore.etl.models import EtlRun, RunTrigger
 from docustore.etl.run_record import run_record
 from docustore.etl.schedule import known_source
-
-
-def actor() -> str:
-    """Name the person at this machine, for the audit log."""
-    return f"cli:{getpass.getuser()}"
 
 
 async def approved_waiting_run(database: Database, source: str) -> EtlRun:

@@ -6,8 +6,8 @@ import click
 from rich.console import Group
 
 from docustore.cli.command import Invocation, command
-from docustore.cli.etl_approve import actor
 from docustore.cli.etl_diff import diff_table
+from docustore.cli.etl_sources import actor
 from docustore.cli.etl_tables import run_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database

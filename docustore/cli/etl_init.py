@@ -12,13 +12,14 @@ from docustore.cli.failures import DONE
 from docustore.cli.output import print_json
 from docustore.config import Settings, config_file
 from docustore.errors import ConfigurationError, SourceContentError
-from docustore.etl.mapping.local_times import zone_of
 from docustore.etl.proposal.columns import columns_of
 from docustore.etl.proposal.guess import propose
 from docustore.etl.proposal.sample import sample_of
 from docustore.etl.proposal.source_table import SourceTable, source_table
 from docustore.etl.sources.file import path_of
+from docustore.etl.sources.files import is_stored
 from docustore.etl.sources.registry import source_by_address
+from docustore.recurrence import parse_zone
 from docustore.source_options.kind import SourceKind
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
@@ -55,7 +56,7 @@ async def _proposed(name: str, source: SourceSettings, *, zone: str) -> SourceTa
     if not sample:
         raise SourceContentError(source=name, problem="it has no record that can be read, so nothing is proposed")
     proposal = propose(columns_of(sample), records=len(sample), zone=zone)
-    is_file = source.kind is SourceKind.FILE
+    is_file = source.kind is SourceKind.FILE and not is_stored(source.url)
     url = str(path_of(source.url).resolve()) if is_file else source.url
     settings = {"kind": source.kind.value, "url": url, "required": proposal.required}
     table = source_table(name, settings, proposal, records=len(sample))
@@ -97,7 +98,7 @@ def _append(text: str) -> None:
 def _zone(given: str | None) -> str:
     name = given or os.environ.get("TZ", "").lstrip(":") or _zone_of_machine()
     try:
-        return zone_of(name).key
+        return parse_zone(name).key
     except ValueError as exc:
         if given is None:
             return "UTC"

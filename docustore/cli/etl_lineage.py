@@ -12,8 +12,9 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.etl_sources import actor
 from docustore.cli.store import command_database
 from docustore.clock import now_utc
+from docustore.etl.lineage_event import LineageState
 from docustore.etl.lineage_outbox import retry_lineage, skip_lineage, undelivered_runs
-from docustore.etl.models import EtlRun, LineageState
+from docustore.etl.models import EtlRun
 
 
 @command("lineage", example="docustore etl lineage --retry")

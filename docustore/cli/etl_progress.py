@@ -10,7 +10,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from docustore.cli.etl_tables import counts_line
 from docustore.cli.output import notices
 from docustore.etl import ledger
-from docustore.etl.models import Counts, EtlRun, RunProgress, RunState
+from docustore.etl.models import Counts, EtlRun, RunState
+from docustore.etl.run_progress import RunProgress
 
 POLL_S: Final = 1.0
 _OPEN: Final = frozenset({RunState.DUE, RunState.RUNNING})

@@ -6,7 +6,7 @@ import click
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
-from docustore.cli.etl_approve import actor
+from docustore.cli.etl_sources import actor
 from docustore.cli.failures import DONE
 from docustore.cli.store import command_database
 from docustore.cli.utc_time import UtcTime

@@ -93,7 +93,7 @@ def run(arguments: Sequence[str], *, program: click.Command = docustore, name: s
 
 
 def _data_dir(arguments: Sequence[str]) -> Path:
-    """Find the data folder of a command line whose own options were not read to their end."""
+    """Find the data folder of a command line that was not read to its end."""
     given = [
         value if name == "--data-dir" else name.partition("=")[2]
         for name, value in pairwise([*arguments, ""])

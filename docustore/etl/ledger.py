@@ -20,8 +20,9 @@ from pymongo.errors import DuplicateKeyError
 from docustore.database import Database, Document
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
 from docustore.etl.lineage import Dataset, ended, started
+from docustore.etl.lineage_event import LineageType
 from docustore.etl.memory import MEMORIES
-from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, LineageType, RunState, Window
+from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, RunState, Window
 
 _OPEN: Final = [RunState.DUE, RunState.RUNNING]
 

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
 from docustore import __version__
-from docustore.etl.models import EtlRun, LineageEvent, LineageState, LineageType
+from docustore.etl.lineage_event import LineageEvent, LineageState, LineageType
+from docustore.etl.models import EtlRun
 from docustore.users.fields import MappedFields
 
 PRODUCER: Final = f"urn:docustore:{__version__}"
@@ -46,9 +47,14 @@ def input_dataset(place: str) -> Dataset:
         place: The address of the source without secrets, or an absolute path.
     """
     parts = urlsplit(place)
-    if not parts.scheme or not parts.netloc:
+    if parts.scheme in {"", "file"}:
         return Dataset(namespace="file", name=parts.path or place)
-    return Dataset(namespace=f"{parts.scheme}://{parts.netloc}", name=parts.path.strip("/") or "/")
+    # Without the driver: `postgresql+psycopg`.
+    scheme = parts.scheme.partition("+")[0]
+    table = f".{parts.fragment}" if parts.fragment else ""
+    if not parts.netloc:
+        return Dataset(namespace=scheme, name=f"{parts.path}{table}")
+    return Dataset(namespace=f"{scheme}://{parts.netloc}", name=f"{parts.path.strip('/') or '/'}{table}")
 
 
 def output_dataset(mongodb_url: str, database: str) -> Dataset:

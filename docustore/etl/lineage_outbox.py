@@ -5,6 +5,7 @@ events stay until a person retries or skips them.
 """
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,11 +25,14 @@ from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.errors import NotFoundError
 from docustore.etl.lineage import output_dataset, run_event
-from docustore.etl.models import RUNS, EtlRun, LineageState
+from docustore.etl.lineage_event import LineageState
+from docustore.etl.models import RUNS, EtlRun
 
 log: Final = structlog.get_logger()
 RUNS_PER_TICK: Final = 20
 TIMEOUT_S: Final = 5.0
+# A tick has other work, and arq ends it after its own time limit.
+BUDGET_S: Final = 15.0
 # Longer than all attempts of one worker at the events of one run.
 TAKEN_FOR: Final = timedelta(minutes=1)
 FIRST_WAIT: Final = timedelta(seconds=15)
@@ -67,9 +71,9 @@ async def deliver_lineage(database: Database, settings: Settings, *, now: dateti
     """
     if settings.lineage_url is None:
         return 0
-    delivered = 0
+    delivered, end = 0, time.monotonic() + BUDGET_S
     for _ in range(RUNS_PER_TICK):
-        if (taken := await _take(database, now=now)) is None:
+        if time.monotonic() > end or (taken := await _take(database, now=now)) is None:
             break
         count, error = await _deliver_run(database, taken, settings)
         delivered += count

@@ -5,10 +5,12 @@ resumed run starts in the middle.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Final, cast
 
-from docustore.etl.models import Checkpoint, RunPhase, RunProgress
+from docustore.etl.models import Checkpoint
+from docustore.etl.run_progress import RunPhase, RunProgress
 from docustore.etl.sources.source import Extent, Page
 
 WINDOW_S: Final = 30.0
@@ -28,13 +30,15 @@ class Meter:
         """Begin a phase."""
         self._phase = phase
 
-    async def watched(self, pages: AsyncIterator[Page]) -> AsyncIterator[Page]:
+    async def watched(self, pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:
         """Pass pages on, and note how far each one is."""
         self.enter(RunPhase.READING)
-        async for page in pages:
-            if page.extent is not None:
-                self._extent = page.extent
-            yield page
+        # Closed at once: what a source has open must not wait for the collector.
+        async with aclosing(cast("AsyncGenerator[Page, None]", pages)) as reading:
+            async for page in reading:
+                if page.extent is not None:
+                    self._extent = page.extent
+                yield page
         self.enter(RunPhase.STORING)
 
     def progress(self, *, records: int) -> RunProgress:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 from docustore.etl.guards.hold import Approval, Hold, SourceHold
 from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
 from docustore.etl.guards.verified import Verification
+from docustore.etl.lineage_event import Lineage
+from docustore.etl.run_progress import RunProgress
 from docustore.etl.unread import Unread
 
 RUNS: Final = "etl_runs"
@@ -98,70 +100,6 @@ class RunOptions(BaseModel):
     dry_run: bool = False
     since: datetime | None = None
     until: datetime | None = None
-
-
-class RunPhase(StrEnum):
-    """What a running run does.
-
-    Reading and storing overlap; `storing` begins after the last page.
-    """
-
-    OPENING = "opening"
-    READING = "reading"
-    STORING = "storing"
-    VERIFYING = "verifying"
-    COMMITTING = "committing"
-
-
-class RunProgress(BaseModel):
-    """How far a run is; `total`, `per_s` and `eta_s` are null where they are unknown."""
-
-    phase: RunPhase
-    done: int = Field(description="what has been read, in `unit`")
-    total: int | None
-    unit: str = Field(description="`records`, or `bytes` of a file")
-    per_s: float | None = Field(description="units per second in the last half minute")
-    eta_s: float | None = Field(description="seconds until everything is read, at this rate")
-
-
-class LineageType(StrEnum):
-    """The transition of a run, in the words of OpenLineage."""
-
-    START = "START"
-    COMPLETE = "COMPLETE"
-    FAIL = "FAIL"
-    ABORT = "ABORT"
-
-
-class LineageState(StrEnum):
-    """The state of a lineage event; `skipped` was given up by a person."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    SKIPPED = "skipped"
-
-
-class LineageEvent(BaseModel):
-    """One transition that is told, or was told, to the receiver of lineage."""
-
-    type: LineageType
-    at: datetime
-    state: LineageState
-
-
-class Lineage(BaseModel):
-    """The outbox of one run: its input and the events of its transitions, in order.
-
-    `next_attempt_at` is null while nothing is pending.
-    """
-
-    namespace: str
-    name: str
-    events: list[LineageEvent]
-    next_attempt_at: datetime | None = None
-    taken_until: datetime | None = None
-    attempts: int = 0
-    error: str | None = None
 
 
 class Checkpoint(BaseModel):

@@ -132,7 +132,7 @@ async def store_pages(
             task.cancel()
         await asyncio.gather(*(task for _, task in storing), return_exceptions=True)
         if isinstance(pages, AsyncGenerator):
-            # Otherwise a reading that ends early keeps its file or connection until the next garbage collection.
+            # Now, not when the collector finds it: it may hold a file or a connection.
             await pages.aclose()
 
 

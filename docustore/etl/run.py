@@ -8,6 +8,7 @@ the claim is valid. An interrupted run continues at its last checkpoint.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -34,10 +35,11 @@ from docustore.etl.lineage import input_dataset
 from docustore.etl.mapping_state import note_mapping
 from docustore.etl.memory import Memory, memory_of, recalled
 from docustore.etl.meter import Meter
-from docustore.etl.models import SOURCES, Checkpoint, EtlRun, RunPhase, RunProgress, Window
+from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
 from docustore.etl.operations import writer_of
 from docustore.etl.pages import Progress, ProgressListener, store_pages
 from docustore.etl.rules import record_rules
+from docustore.etl.run_progress import RunPhase, RunProgress
 from docustore.etl.sources.registry import open_source, place_of
 from docustore.etl.sources.source import Source
 from docustore.etl.stamps import Stamps
@@ -180,10 +182,11 @@ class _Attempt:
                 is_full_read=self._is_full_read,
                 sample_size=self._settings.etl_verify_sample,
             )
-            pages = self._meter.watched(source.pages(window, after=self._progress.checkpoint.position))
+            reading = self._meter.watched(source.pages(window, after=self._progress.checkpoint.position))
             in_flight = self._settings.etl_batches_in_flight
             context = self._context(window)
-            await store_pages(pages, context, self._progress, in_flight=in_flight)
+            async with aclosing(reading) as pages:
+                await store_pages(pages, context, self._progress, in_flight=in_flight)
             refuse_if_held(self._guards, self._run)
             await self._settle(context)
             self._meter.enter(RunPhase.VERIFYING)

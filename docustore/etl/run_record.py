@@ -8,16 +8,8 @@ from pydantic import BaseModel, Field
 from docustore.etl.guards.hold import Approval, Hold
 from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.guards.verified import Verification
-from docustore.etl.models import (
-    Counts,
-    EtlRun,
-    RunOptions,
-    RunProgress,
-    RunState,
-    RunTrigger,
-    WatermarkChange,
-    Window,
-)
+from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
+from docustore.etl.run_progress import RunProgress
 from docustore.etl.unread import Unread
 
 # The fields of a record that are not fields of the run.

@@ -50,6 +50,7 @@ class SourceStatus(BaseModel):
     running_run: str | None
     waiting_run: str | None = Field(description="a due run that waits for the sources in `waits_for`")
     waits_for: list[str]
+    held_run: str | None = Field(description="the latest run that waits for approval")
 
 
 async def source_statuses(
@@ -154,6 +155,7 @@ def _status(  # noqa: PLR0913  # the parts of one answer
         running_run=str(running["_id"]) if running is not None else None,
         waiting_run=str(waiting["_id"]) if waiting is not None else None,
         waits_for=waiting["waits_for"] if waiting is not None else [],
+        held_run=(row.get("held") or {}).get("run_id"),
     )
 
 

@@ -5,6 +5,7 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,8 @@ async def _hello(port: int) -> dict[str, Any]:
 
 async def _initiate(replica_set: ReplicaSet) -> None:
     first = replica_set.members[0]
-    await until(lambda: _hello(first.port), what="the first member")
+    for member in replica_set.members:
+        await until(partial(_hello, member.port), what="a member")
     hosts = [{"_id": number, "host": f"127.0.0.1:{each.port}"} for number, each in enumerate(replica_set.members)]
     settings = {"electionTimeoutMillis": ELECTION_TIMEOUT_MS}
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("127.0.0.1", first.port, directConnection=True)

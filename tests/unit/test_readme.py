@@ -1,4 +1,4 @@
-"""The README agrees with the code."""
+"""The README and the page of sources agree with the code."""
 
 import re
 import tomllib
@@ -15,6 +15,7 @@ from docustore.source_settings import SourceSettings, kinds_of
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+SOURCES = (ROOT / "docs" / "sources.md").read_text()
 VARIABLES = {f"DOCUSTORE_{name.upper()}": field for name, field in Settings.model_fields.items()}
 
 
@@ -51,10 +52,16 @@ PLAIN = {
 }
 
 
-@pytest.mark.parametrize(("name", "field"), [*VARIABLES.items(), *PLAIN.items(), *NESTED.items()])
+@pytest.mark.parametrize(("name", "field"), VARIABLES.items())
 def test_every_setting_has_its_row(name: str, field: FieldInfo) -> None:
     assert field.description
     assert row(name, field) in README
+
+
+@pytest.mark.parametrize(("name", "field"), [*PLAIN.items(), *NESTED.items()])
+def test_every_setting_of_a_source_has_its_row(name: str, field: FieldInfo) -> None:
+    assert field.description
+    assert row(name, field) in SOURCES
 
 
 def test_every_row_names_a_setting() -> None:
@@ -66,15 +73,21 @@ def test_every_command_is_named(command: str) -> None:
     assert f"`{command}" in README
 
 
-def test_settings_in_the_text_are_valid() -> None:
-    tables = "\n".join(re.findall(r"^```toml\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
+@pytest.mark.parametrize("page", [README, f"{README}{SOURCES}"], ids=["readme", "sources"])
+def test_settings_in_the_text_are_valid(page: str) -> None:
+    tables = "\n".join(re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL))
 
     sources = tomllib.loads(tables)["sources"]
 
     assert Settings(sources=sources).sources.keys() == sources.keys()
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(((?!http)[^)#]+)", README))
+LINK = r"\]\(((?!http)[^)#]+)"
+
+
+@pytest.mark.parametrize(
+    "path", [*re.findall(LINK, README), *(f"docs/{path}" for path in re.findall(LINK, SOURCES))]
+)
 def test_relative_links_exist(path: str) -> None:
     assert (ROOT / path).exists()
 

@@ -102,11 +102,14 @@ def _own_values(meant: Mapping[str, Any], stored: Mapping[str, Any], user: RawUs
     """Return the fields of a user with one identity as the values of that identity."""
     local = set(user.get("local_roles") or ()).difference(meant["roles"])
     values = {**stored, "roles": [role for role in user.get("roles") or () if role not in local]}
-    # Without a registration time upstream, the user has the time of its insertion.
     return values if meant["created_at"] is not None else {**values, "created_at": None}
 
 
 def _differing_values(meant: Mapping[str, Any], stored: Mapping[str, Any]) -> Iterator[str]:
     for field in FIELDS:
+        if field.name == "created_at" and meant["created_at"] is None:
+            # Without a registration time upstream, the user has the time of its insertion. An identity that other
+            # identities joined later has taken that time over.
+            continue
         if leaf(meant, field.path) != leaf(stored, field.path):
             yield field.name

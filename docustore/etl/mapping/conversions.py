@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from docustore.etl.mapping.local_times import ReadTime, time_reader, zone_of
+from docustore.etl.mapping.local_times import ReadTime, time_reader
 from docustore.etl.mapping.settings import FieldMap
 from docustore.etl.mapping.targets import DELETED, Target
+from docustore.recurrence import parse_zone
 from docustore.users.field_types import Reading
 
 # A time that a clock change skipped, or that exists twice: `local_times` says which one counts.
@@ -49,7 +50,7 @@ def _steps_of(target: Target, field: FieldMap) -> list[Converter]:
     if target.name == DELETED and field.equals:
         steps.append(_is_one_of(frozenset(map(_word, field.equals))))
     if target.reading is Reading.TIME and (field.format or field.zone is not None):
-        zone = None if field.zone is None else zone_of(field.zone)
+        zone = None if field.zone is None else parse_zone(field.zone)
         form = " or ".join(field.format) or "ISO 8601, such as 2026-01-31 12:00"
         steps.append(_time(time_reader(field.format, zone), form))
     return steps

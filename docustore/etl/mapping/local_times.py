@@ -8,26 +8,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 # Dates of one export repeat. One parsing costs ten times as much as one lookup.
 CACHED_TEXTS: Final = 4096
 
 # Returns the time, and whether the zone left a choice.
 ReadTime = Callable[[str], tuple[datetime, bool]]
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """Return an IANA zone.
-
-    Raises:
-        ValueError: There is no such zone.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
-        msg = f"there is no time zone {name}; use an IANA name such as Europe/Berlin"
-        raise ValueError(msg) from exc
 
 
 def check_format(pattern: str) -> None:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 
 from docustore.etl.mapping.full_names import NameOrder
 from docustore.etl.mapping.key_path import keys_of, parts_of
-from docustore.etl.mapping.local_times import check_format, zone_of
+from docustore.etl.mapping.local_times import check_format
 from docustore.etl.mapping.targets import (
     DELETED,
     FIRST_NAME,
@@ -30,6 +30,7 @@ from docustore.etl.mapping.targets import (
     flattened,
     target_name,
 )
+from docustore.recurrence import parse_zone
 from docustore.users.field_types import Reading
 
 Scalar = str | bool | int
@@ -74,7 +75,7 @@ class FieldMap(BaseModel):
     @classmethod
     def _zone_exists(cls, zone: str | None) -> str | None:
         if zone is not None:
-            zone_of(zone)
+            parse_zone(zone)
         return zone
 
     @field_validator("format")
@@ -89,7 +90,8 @@ class FieldMap(BaseModel):
         if bool(self.source) == (self.value is not None):
             msg = 'give either a key or a constant: { from = "E-Mail" } or { value = "active" }'
             raise ValueError(msg)
-        if self.value is not None and len(self.model_fields_set) > 1:
+        others = self.model_copy(update={"value": None})
+        if self.value is not None and others.model_dump(exclude_defaults=True):
             msg = "a constant takes no other settings"
             raise ValueError(msg)
         return self

@@ -8,7 +8,7 @@ from docustore.etl.models import Window
 from docustore.etl.records import RecordRejectedError, parse_object
 from docustore.etl.sources.csv_columns import ColumnNames
 from docustore.etl.sources.csv_file import CsvOptions
-from docustore.etl.sources.file import FileSource, path_of
+from docustore.etl.sources.files import open_files
 from docustore.etl.sources.registry import open_source
 from docustore.etl.sources.source import Source
 from docustore.source_options.kind import SourceKind
@@ -45,7 +45,8 @@ async def _opened(name: str, source: SourceSettings) -> AsyncIterator[Source]:
     if source.kind is SourceKind.FILE:
         # The columns of a table keep their names, because the proposal names them.
         options = CsvOptions(delimiter=source.delimiter, encoding=source.encoding, naming=ColumnNames(kept=None))
-        yield FileSource(name, path_of(source.url), page_size=SAMPLE_RECORDS, csv_options=options)
+        async with open_files(name, source, options, page_size=SAMPLE_RECORDS) as files:
+            yield files
         return
     async with open_source(name, source, page_size=SAMPLE_RECORDS) as opened:
         yield opened

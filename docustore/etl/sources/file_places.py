@@ -1,6 +1,7 @@
 """Find the files of a source: in a folder, or those that match a pattern."""
 
 import re
+import stat
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -85,7 +86,8 @@ class LocalPlace(FilePlace):
             if not base.is_dir():
                 raise ConfigurationError(setting=self._setting, problem=f"no folder at {base}")
             paths = [str(path) for path in base.glob(str(self._path.relative_to(base)))]
-        return limited([self._found(path) for path in sorted(paths) if Path(path).is_file()], self._setting)
+        files = [self._found(path) for path in sorted(paths)]
+        return limited([file for file in files if file is not None], self._setting)
 
     def checksum(self, file: FoundFile) -> str:
         """Read the whole file."""
@@ -99,13 +101,16 @@ class LocalPlace(FilePlace):
 
     def has_changed(self, file: FoundFile) -> bool:
         """Compare size and times."""
-        try:
-            return self._found(file.path).version != file.version
-        except FileNotFoundError:
-            return True
+        now = self._found(file.path)
+        return now is None or now.version != file.version
 
-    def _found(self, path: str) -> FoundFile:
-        status = Path(path).stat()
+    def _found(self, path: str) -> FoundFile | None:
+        try:
+            status = Path(path).stat()
+        except FileNotFoundError:  # moved away since the folder was listed
+            return None
+        if not stat.S_ISREG(status.st_mode):
+            return None
         is_growing = time.time() - status.st_mtime < SETTLED_AFTER_S
         # The time of the last change of the inode cannot be set back, as `cp -p` does with the other one.
         version = f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import structlog
 from pydantic import SecretStr
 
-from docustore.errors import SourceContentError
+from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.addresses import place_without_secrets
 from docustore.etl.sources.csv_file import CsvOptions
@@ -75,15 +75,8 @@ class FilesSource(Source):
     @asynccontextmanager
     async def open(cls, name: str, settings: SourceSettings, *, page_size: int) -> AsyncIterator[Source]:
         """Describe the files; each reading opens and closes them."""
-        options = CsvOptions.of(settings)
-        if is_stored(settings.url):
-            place: FilePlace = await asyncio.to_thread(_fsspec_place, name, settings)
-        elif not is_several(settings.url):
-            yield FileSource(name, path_of(settings.url), page_size=page_size, csv_options=options)
-            return
-        else:
-            place = LocalPlace(name, path_of(settings.url))
-        yield cls(name, place, options, page_size=page_size)
+        async with open_files(name, settings, CsvOptions.of(settings), page_size=page_size) as source:
+            yield source
 
     @classmethod
     def name_of(cls, address: str) -> str:
@@ -136,11 +129,17 @@ class FilesSource(Source):
         digest, version = known
         is_same = bool(version) and version == file.version
         if not is_same and with_digest:
-            is_same = await asyncio.to_thread(self._place.checksum, file) == digest
+            is_same = await asyncio.to_thread(self._digest_of, file) == digest
         if is_same:
             self._known[file.id] = [digest, file.version]
             self.left_out_known = True
         return is_same
+
+    def _digest_of(self, file: FoundFile) -> str | None:
+        try:
+            return self._place.checksum(file)
+        except OSError:  # the reading of the file will say why
+            return None
 
     async def _pages_of(self, file: FoundFile, progress: _Progress) -> AsyncIterator[Page]:
         is_resumed = (file.path, file.version) == (progress.path, progress.version)
@@ -154,18 +153,20 @@ class FilesSource(Source):
                     progress.records += len(batch)
                     progress.in_file += len(batch)
                     yield page_of(batch, first=first, resume=str(progress))
-        except (FileUnfinishedError, SourceContentError, FileNotFoundError) as exc:
+        except (FileUnfinishedError, SourceContentError, ConfigurationError, OSError) as exc:
             await self._note_problem(file, exc)
             return
         if not await asyncio.to_thread(self._place.has_changed, file):
             self._known[file.id] = [digest, file.version]
 
     async def _note_problem(self, file: FoundFile, error: Exception) -> None:
-        if file.is_growing or await asyncio.to_thread(self._place.has_changed, file):
-            log.warning("etl.file_unfinished", source=self._name, file=PurePath(file.path).name)
+        may_be_unfinished = isinstance(error, FileUnfinishedError | SourceContentError | FileNotFoundError)
+        if may_be_unfinished and (file.is_growing or await asyncio.to_thread(self._place.has_changed, file)):
+            log.warning("etl.file_unfinished", source=self._name, file=_shown(file))
+        elif isinstance(error, SourceContentError | ConfigurationError):
+            self._problems.append(f"{_shown(file)}: {error.problem}")
         else:
-            problem = error.problem if isinstance(error, SourceContentError) else type(error).__name__
-            self._problems.append(f"{PurePath(file.path).name}: {problem}")
+            self._problems.append(f"{_shown(file)}: cannot be read ({type(error).__name__})")
 
     def _bad(self, problem: str) -> SourceContentError:
         return SourceContentError(source=self._name, problem=problem)
@@ -182,6 +183,26 @@ class _Local:
 
     async def __aexit__(self, *error: object) -> None:
         await asyncio.to_thread(self._context.__exit__, None, None, None)
+
+
+@asynccontextmanager
+async def open_files(
+    name: str, settings: SourceSettings, options: CsvOptions, *, page_size: int
+) -> AsyncIterator[Source]:
+    """Open a file, or several, with options for tables."""
+    if is_stored(settings.url):
+        place: FilePlace = await asyncio.to_thread(_fsspec_place, name, settings)
+    elif not is_several(settings.url):
+        yield FileSource(name, path_of(settings.url), page_size=page_size, csv_options=options)
+        return
+    else:
+        place = LocalPlace(name, path_of(settings.url))
+    yield FilesSource(name, place, options, page_size=page_size)
+
+
+def _shown(file: FoundFile) -> str:
+    """Return the name of a file, as text that can be stored with the run."""
+    return PurePath(file.path).name.encode(errors="replace").decode()
 
 
 def is_stored(address: str) -> bool:

@@ -22,7 +22,7 @@ from docustore.etl.sources.http_times import http_date
 from docustore.etl.sources.page_errors import PageMalformedError
 from docustore.etl.sources.page_sequence import PageSequence
 from docustore.etl.sources.scim_user import scim_record
-from docustore.etl.sources.source import Page, Source
+from docustore.etl.sources.source import Extent, Page, Source
 from docustore.source_options.address import SCIM_PREFIX
 from docustore.source_settings import SourceSettings
 
@@ -106,7 +106,9 @@ class ScimSource(Source):
                 raise SourceContentError(source=self._name, problem=str(exc)) from exc
             wanted = self._wanted(page.users, window)
             first, records = records + 1, records + len(wanted)
-            yield Page(records=wanted, first=first, resume=f"{records}@{FINISHED if is_last else users}")
+            resume = f"{records}@{FINISHED if is_last else users}"
+            extent = None if page.total is None else Extent(done=users, total=page.total, unit="records")
+            yield Page(records=wanted, first=first, resume=resume, extent=extent)
             if is_last:
                 return
 

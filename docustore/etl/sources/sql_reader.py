@@ -27,6 +27,7 @@ from docustore.etl.sources.sql_values import (
     json_value,
     marked,
     parsed_json,
+    start_of_window,
     unmarked,
 )
 from docustore.source_settings import SourceSettings
@@ -149,7 +150,8 @@ class SqlReader:
             return
         yield modified.is_not(None)
         if window.since is not None:
-            yield modified >= _bind(bound_like(layout.sample, window.since, self._zone))
+            since = start_of_window(window.since, window.until, self._zone)
+            yield modified >= _bind(bound_like(layout.sample, since, self._zone))
         if window.until is not None:
             until = _bind(bound_like(layout.sample, window.until, self._zone))
             yield modified <= until if is_date_only(layout.sample) else modified < until

@@ -76,6 +76,19 @@ def bound_like(sample: Any, at: datetime, zone: tzinfo) -> Any:
             return at
 
 
+def start_of_window(since: datetime, until: datetime | None, zone: tzinfo) -> datetime:
+    """Return the start, earlier by what local clocks were set back within the window.
+
+    Times without a zone repeat then: the first ones after the change would be before the start.
+    """
+    if until is None:
+        return since
+    back = (since.astimezone(zone).utcoffset() or timedelta()) - (
+        until.astimezone(zone).utcoffset() or timedelta()
+    )
+    return since - max(back, timedelta())
+
+
 def _text_like(sample: str, at: datetime, zone: tzinfo) -> str:
     """Write a time as its column does; texts of one form compare like times."""
     has_zone = sample.endswith(("Z", "z")) or "+" in sample[_DATE_CHARS:]

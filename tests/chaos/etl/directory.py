@@ -34,7 +34,7 @@ class Directory:
         is_bad = self.random.random() < BAD_SHARE
         changed_at = START + timedelta(days=self.round, seconds=number)
         return {
-            "id": f"{self.source}-{number}",
+            "id": number + 1,
             # A source may give a person another address: the identity moves to another user.
             "email": "not an address" if is_bad else f"{owner}{self._address(number)}@example.org",
             "first_name": self.random.choice(("Ada", "Bo", "Cyd", "Dan")),

@@ -25,10 +25,12 @@ async def test_held_run_is_approved(api: Client, database: Database, keys: dict[
     run_id = await held_run(database)
     admin = {"authorization": f"Bearer {keys[Scope.ADMIN]}"}
 
+    listed = await api.get("/etl/sources/crm")
     refused = await api.post(f"/etl/runs/{run_id}/approve")
     answer = await api.post(f"/etl/runs/{run_id}/approve", headers=admin)
 
     approved, held = answer.json(), (await api.get(f"/etl/runs/{run_id}")).json()
+    assert listed.json()["held_run"] == run_id
     assert (refused.status_code, answer.status_code) == (403, 202)
     assert answer.headers["location"] == f"/etl/runs/{approved['id']}"
     assert (approved["state"], approved["approval"]["run_id"]) == ("due", run_id)

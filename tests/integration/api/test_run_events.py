@@ -10,8 +10,9 @@ import pytest
 from docustore.database import Database
 from docustore.errors import TooManyReadersError
 from docustore.etl import ledger
-from docustore.etl.models import Checkpoint, Counts, RunOptions, RunPhase, RunProgress, RunTrigger
+from docustore.etl.models import Checkpoint, Counts, RunOptions, RunTrigger
 from docustore.etl.run_events import EventReaders
+from docustore.etl.run_progress import RunPhase, RunProgress
 from docustore.etl.schedule import create_run
 from tests.integration.api.conftest import Client
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from docustore.config import Settings
 from docustore.database import Database
+from tests.http_service import Answer, http_service
 from tests.integration.cli.docustore_command import Outcome, addresses, run_docustore
 
 HEADER = (
@@ -48,6 +49,21 @@ async def test_export_loads_in_three_commands(settings: Settings, database: Data
     assert "sources.mitarbeiter: is configured already" in again.stderr
 
 
+async def test_service_is_read_by_its_address() -> None:
+    users = [{"nr": n, "contact": {"mail": f"u{n}@x.org"}, "displayName": f"Ada May{n}"} for n in (1, 2)]
+    async with http_service(lambda _: Answer({"users": users, "next_cursor": None})) as service:
+        proposed = await run_docustore("etl", "init", service.url, "--as", "crm", "--json")
+        previewed = await run_docustore("etl", "preview", service.url, "--json")
+
+    assert proposed.document["settings"] == {
+        "kind": "http",
+        "url": service.url,
+        "required": ["email", "first_name", "last_name"],
+        "map": {"id": "nr", "email": "contact.mail", "full_name": "displayName"},
+    }
+    assert [record["unread"] for record in previewed.document["records"]] == [["nr", "contact", "displayName"]] * 2
+
+
 async def test_file_that_cannot_be_extended_stays(tmp_path: Path) -> None:
     path = tmp_path / "people.ndjson"
     path.write_text('{"nr": 1, "mail": "a@x.org"}\n')
@@ -66,4 +82,4 @@ async def test_unknown_zone_is_refused(tmp_path: Path) -> None:
 
     outcome = await run_docustore("etl", "init", str(path), "--zone", "Berlin")
 
-    assert (outcome.exit_code, "IANA name such as Europe/Berlin" in outcome.stderr) == (1, True)
+    assert (outcome.exit_code, "name such as Europe/Amsterdam" in outcome.stderr) == (1, True)

@@ -133,7 +133,7 @@ async def test_run_keeps_a_watermark_that_was_set_meanwhile(database: Database) 
     await ledger.open_window(database, claim, Window(until=NOW), before=None)
     await database.etl_sources.insert_one({"_id": "crm", "paused": False, "watermark": SINCE})
 
-    await ledger.commit(database, claim, Checkpoint(), watermark=NOW)
+    await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=NOW))
 
     assert await read_watermark(database, "crm") == SINCE
     assert (await ledger.get_run(str(live.id))).watermark.after == SINCE

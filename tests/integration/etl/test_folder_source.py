@@ -114,6 +114,20 @@ async def test_broken_file_does_not_block_the_others(tmp_path: Path, run_source:
     assert await read(run_source, source) == 7
 
 
+async def test_unreadable_file_is_named(tmp_path: Path, run_source: Run, database: Database) -> None:
+    source = file_source(tmp_path)
+    write(tmp_path / "b.ndjson", lines(1))
+    (tmp_path / "a.ndjson").symlink_to("/proc/self/mem")
+    (tmp_path / "gone.ndjson").symlink_to("nowhere")
+    write(tmp_path / os.fsdecode(b"\xff.json"), b"[")
+
+    run = await run_source(source)
+
+    assert run.state is RunState.FAILED
+    assert "a.ndjson: cannot be read (OSError) (and 1 more files)" in (run.error or "")
+    assert await database.users.count_documents({}) == 1
+
+
 @pytest.mark.parametrize(
     ("name", "part", "whole"),
     [

@@ -1,6 +1,7 @@
 """Runs against an HTTP service, with correct and faulty answers."""
 
 import gzip
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,8 @@ from tests.http_service import Answer, HttpService, Query, http_service
 from tests.integration.etl.conftest import Run, user
 
 SERVER_TIME = "2026-11-01T12:00:00Z"
-GZIPPED = gzip.compress(Random(1).randbytes(999), mtime=0)
+IDS = [Random(number).randbytes(16).hex() for number in range(99)]
+GZIPPED = gzip.compress(json.dumps({"users": [{"id": each} for each in IDS]}).encode(), mtime=0)
 Answering = Callable[[Query], Answer]
 
 

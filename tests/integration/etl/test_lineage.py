@@ -13,6 +13,7 @@ from docustore.database import Database
 from docustore.errors import NotFoundError
 from docustore.etl import ledger
 from docustore.etl.lineage import Dataset
+from docustore.etl.lineage_event import LineageState
 from docustore.etl.lineage_outbox import (
     STUCK_AFTER,
     deliver_lineage,
@@ -21,7 +22,7 @@ from docustore.etl.lineage_outbox import (
     skip_lineage,
     undelivered_runs,
 )
-from docustore.etl.models import Checkpoint, Counts, EtlRun, LineageState, RunOptions, RunState, RunTrigger
+from docustore.etl.models import Checkpoint, Counts, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.run import RunEnvironment
 from docustore.etl.schedule import create_run, tick
 from tests.http_service import Answer, http_service

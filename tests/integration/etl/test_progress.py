@@ -5,7 +5,8 @@ from pathlib import Path
 
 from docustore.database import Database
 from docustore.etl import ledger
-from docustore.etl.models import EtlRun, RunPhase, RunState, Window
+from docustore.etl.models import EtlRun, RunState, Window
+from docustore.etl.run_progress import RunPhase
 from docustore.etl.run_record import shown_run
 from docustore.etl.sources.file import FileSource
 from docustore.etl.sources.registry import open_source

@@ -15,7 +15,6 @@ from docustore.etl.run import RunEnvironment
 from docustore.source_settings import SourceSettings
 from tests.integration.etl.conftest import Run, file_source, user, write_ndjson
 
-# A file that has not changed may be left out by other runs.
 FULL = {"full": True}
 
 
@@ -172,4 +171,19 @@ async def test_mapped_key_of_a_rejected_record_is_seen(
     assert run.snapshot is not None
     assert (run.snapshot.absent, run.snapshot.problem) == (0, None)
     assert run.new_fields == []
+    assert await database.users.count_documents({"status": "active"}) == 2
+
+
+async def test_unchanged_file_of_a_folder_is_not_absent(
+    database: Database, run_source: Run, tmp_path: Path
+) -> None:
+    """Other runs of a folder read only its changed files."""
+    write_ndjson(tmp_path / "a.ndjson", [user(1)])
+    source = file_source(tmp_path, deletes="snapshot")
+    for last_name in "abc":
+        write_ndjson(tmp_path / "b.ndjson", [user(2, last_name=last_name)])
+        run = await run_source(source)
+
+    assert run.snapshot is not None
+    assert (run.counts.read, run.snapshot.absent, run.snapshot.deactivated) == (2, 0, 0)
     assert await database.users.count_documents({"status": "active"}) == 2

@@ -112,3 +112,11 @@ async def test_local_role_is_no_difference(database: Database) -> None:
     await database.users.update_one({}, {"$set": {"local_roles": ["owner", "x"], "roles": ["a", "owner", "x"]}})
 
     assert await differences(database, record(1, roles=["a", "owner"])) == {}
+
+
+async def test_time_of_insertion_is_no_difference(database: Database) -> None:
+    """The record has no registration time; its identity took over that of the user when another one joined."""
+    await store(database, [record(1)])
+    await store(database, [record(2, email="u1@example.org")])
+
+    assert await differences(database, record(1)) == {}

@@ -16,7 +16,8 @@ from openlineage.client.generated import (
 )
 
 from docustore.etl.lineage import Dataset, input_dataset, output_dataset, run_event
-from docustore.etl.models import Counts, EtlRun, Lineage, LineageEvent, LineageState, LineageType, RunTrigger
+from docustore.etl.lineage_event import Lineage, LineageEvent, LineageState, LineageType
+from docustore.etl.models import Counts, EtlRun, RunTrigger
 
 AT = datetime(2026, 11, 1, 12, 0, 0, 1500, tzinfo=UTC)
 FACETS = {
@@ -141,6 +142,9 @@ def test_schema_lists_the_fields_with_their_types() -> None:
         ("https://crm.example.org/v1/users", "https://crm.example.org", "v1/users"),
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000", "/"),
         ("file:///exports/people.csv", "file", "/exports/people.csv"),
+        ("postgresql+psycopg://db:5432/hr#people", "postgresql://db:5432", "hr.people"),
+        ("sqlite:////var/hr.db#people", "sqlite", "//var/hr.db.people"),
+        ("mongodb://db1:27017/crm.users", "mongodb://db1:27017", "crm.users"),
     ],
 )
 def test_input_is_named_by_its_address(place: str, namespace: str, name: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from docustore.etl.meter import Meter
-from docustore.etl.models import Checkpoint, Counts, RunPhase
+from docustore.etl.models import Checkpoint, Counts
+from docustore.etl.run_progress import RunPhase
 from docustore.etl.sources.source import Extent, Page
 
 

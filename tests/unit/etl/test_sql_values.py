@@ -8,7 +8,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from docustore.etl.sources.sql_values import bound_like, is_date_only, json_value, marked, parsed_json, unmarked
+from docustore.etl.sources.sql_values import (
+    bound_like,
+    is_date_only,
+    json_value,
+    marked,
+    parsed_json,
+    start_of_window,
+    unmarked,
+)
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # Drivers give such times for columns without a zone.
@@ -79,6 +87,23 @@ def test_column_of_json(value: Any, expected: Any) -> None:
 def test_bound_has_the_form_of_its_column(sample: Any, bound: Any) -> None:
     """Texts of another form would not compare like times."""
     assert bound_like(sample, AT, BERLIN) == bound
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        ("2026-10-25T00:15:00Z", "2026-10-25T01:15:00Z", "2026-10-24T23:15:00Z"),
+        ("2026-10-25T00:15:00Z", None, "2026-10-25T00:15:00Z"),
+        ("2026-10-25T01:00:00Z", "2026-10-25T02:00:00Z", "2026-10-25T01:00:00Z"),
+        ("2026-03-29T00:15:00Z", "2026-03-29T01:15:00Z", "2026-03-29T00:15:00Z"),
+        ("2026-07-01T00:00:00Z", "2026-07-02T00:00:00Z", "2026-07-01T00:00:00Z"),
+    ],
+)
+def test_window_over_the_repeated_hour_starts_earlier(since: str, until: str | None, expected: str) -> None:
+    """A row of 02:05 after the clocks were set back is written after one of 02:30 before."""
+    end = None if until is None else datetime.fromisoformat(until)
+
+    assert start_of_window(datetime.fromisoformat(since), end, BERLIN) == datetime.fromisoformat(expected)
 
 
 @pytest.mark.parametrize(

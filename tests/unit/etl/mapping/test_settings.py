@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from docustore.config import configuration_error
+from docustore.config import Settings, configuration_error, load_settings
+from docustore.embedded.environment import child_environment
 from docustore.errors import ConfigurationError
 from docustore.etl.mapping import hooks
 from docustore.etl.mapping.mapping import RecordMapping
@@ -72,6 +73,28 @@ def test_every_spelling_of_a_field_is_taken() -> None:
 )
 def test_mistake_is_refused_with_its_name(fields: object, problem: str) -> None:
     assert problem in refusal(map=fields)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"value": ["hr"]},
+        {"from": ["a", "b"], "split": "/", "values": {"x": ["y", "z"]}, "default": "d"},
+    ],
+)
+def test_mapping_is_the_same_in_a_child_process(field: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children read the settings from their environment; dumps are read too."""
+    times = {"from": "Stand", "format": "%d.%m.%Y", "zone": "Europe/Berlin"}
+    source = settings(
+        map={"roles": field, "modified_at": times, "full_name": {"from": "N", "order": "last first"}}
+    )
+
+    monkeypatch.setenv(
+        "DOCUSTORE_SOURCES", child_environment(Settings(sources={"hr": source}))["DOCUSTORE_SOURCES"]
+    )
+
+    assert load_settings().sources["hr"] == source
+    assert settings(map=source.model_dump(mode="json")["map"]) == source
 
 
 def test_columns_have_become_the_map() -> None:
