@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pymongo.errors import OperationFailure
 
-from docustore.errors import RunError, SourceUnavailableError
+from docustore.errors import LeaseLostError, RunError, SourceUnavailableError
 from docustore.etl.batch import BatchResult
 from docustore.etl.budget import check_counts
 from docustore.etl.classify import Outcome
@@ -147,3 +147,26 @@ def test_record_without_an_outcome_fails_the_run() -> None:
 
     with pytest.raises(RunError, match="do not add up"):
         check_counts(progress.checkpoint.counts, is_full_read=True, budget_pct=50)
+
+
+async def test_source_is_closed_when_a_reading_ends_early() -> None:
+    """A file or a connection must not wait for the next garbage collection."""
+    closed = list[str]()
+
+    async def pages() -> AsyncIterator[Page]:
+        try:
+            for number in (1, 2):
+                yield page(number)
+        finally:
+            closed.append("closed")
+
+    def stop(_: Counts) -> None:
+        raise LeaseLostError
+
+    store = GatedStore()
+    for number in (1, 2):
+        store.gates[f"crm:{number}"].set()
+    with pytest.raises(LeaseLostError):
+        await store_pages(pages(), context(store), Progress(Checkpoint(), stop), in_flight=1)
+
+    assert closed == ["closed"]
