@@ -88,7 +88,7 @@ async def test_watermark_moves_back_only_after_a_full_run(database: Database) ->
         claim, _ = await ledger.claim(database, str(run.id), owner="w", lease_s=30)
         before = stored[-1][0] if stored else None
         await ledger.open_window(database, claim, Window(until=watermark), before=before)
-        await ledger.commit(database, claim, Checkpoint(), watermark=watermark, is_full=is_full)
+        await ledger.commit(database, claim, Checkpoint(), ledger.RunResult(watermark=watermark, is_full=is_full))
         [source] = await database.etl_sources.find().to_list()
         stored.append((source["watermark"], (await ledger.get_run(str(run.id))).watermark.after))
 
