@@ -157,6 +157,8 @@ class EtlRun(Document):
     lineage: Lineage | None = None
     # See `docustore.etl.guards`.
     needs_approval: bool = False
+    # Such as an unchanged file: what it read is not all that the source has.
+    left_out_known: bool = False
     hold: Hold | None = None
     approval: Approval | None = None
     approved_run_id: str | None = None

@@ -112,6 +112,7 @@ class _Attempt:
         self._meter = Meter(time.monotonic)
         self._guards = Guards()
         self._is_full_read = False
+        self._left_out_known = False
         self._memory: Memory | None = None
 
     async def finish(self) -> None:
@@ -123,7 +124,7 @@ class _Attempt:
                 watermark=next_watermark(window, self._run.options),
                 is_full=self._run.options.full,
                 memory=self._memory,
-                run_facts=run_facts(self._guards),
+                run_facts={**run_facts(self._guards), "left_out_known": self._left_out_known},
                 source_facts=source_facts(self._guards, self._run),
             )
             await ledger.commit(self._database, self._claim, self._progress.checkpoint, result)
@@ -190,6 +191,7 @@ class _Attempt:
             refuse_if_held(self._guards, self._run)
             await self._settle(context)
             self._meter.enter(RunPhase.VERIFYING)
+            self._left_out_known = source.left_out_known
             self._is_full_read = self._is_full_read and not source.left_out_known
             self._memory = memory_of(source.to_remember(), self._source, self._run.options)
         self._check()

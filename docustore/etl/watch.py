@@ -81,9 +81,11 @@ async def _note_overdue(database: Database, status: SourceStatus, *, now: dateti
 
 
 async def _note_emptiness(database: Database, name: str, *, now: datetime, is_told: bool) -> None:
+    # A source that left out known content, such as an unchanged file, is not empty.
+    readings = {**successes_of(name), "left_out_known": {"$ne": True}}
     last = await (
         database[RUNS]
-        .find(successes_of(name), {"counts.read": 1}, sort=[("finished_at", DESCENDING)])
+        .find(readings, {"counts.read": 1}, sort=[("finished_at", DESCENDING)])
         .to_list(RUNS_WITH_RECORDS + 1)
     )
     reads = [run["counts"]["read"] for run in last]

@@ -141,6 +141,16 @@ async def test_no_records_where_there_always_were_some_is_told(database: Databas
     assert sorted(over) == ["etl.no_records", "etl.recovered"]
 
 
+async def test_source_that_left_out_known_content_is_not_empty(database: Database) -> None:
+    """Unchanged files and an answer of 304 read nothing."""
+    for _ in range(RUNS_WITH_RECORDS):
+        await finished(database, read=3)
+    run = await finished(database, read=0)
+    await database.etl_runs.update_one({"_id": run.id}, {"$set": {"left_out_known": True}})
+
+    assert await watched(database) == []
+
+
 async def test_incident_of_a_removed_source_is_closed_silently(database: Database) -> None:
     await finished(database, error="broken")
     await watched(database)
