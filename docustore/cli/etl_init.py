@@ -67,7 +67,7 @@ async def _proposed(name: str, source: SourceSettings, *, zone: str) -> SourceTa
 
 
 def _without_password(name: str, url: str) -> str:
-    """Refer to a variable instead of an address with a password, which must not stand in a file."""
+    """Replace an address with a password by the name of a variable."""
     if "://" not in url or urlsplit(url).password is None:
         return url
     variable = f"{name.upper().replace('-', '_')}_URL"

@@ -8,7 +8,6 @@ the claim is valid. An interrupted run continues at its last checkpoint.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -21,30 +20,18 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import DocustoreError, LeaseLostError, RetryableError, SourceUnavailableError
 from docustore.etl import ledger
-from docustore.etl.budget import check_counts, check_required
-from docustore.etl.context import RunContext
-from docustore.etl.guards.absences import end_absent, forget_readings
-from docustore.etl.guards.brake import PageHeldError
-from docustore.etl.guards.diffs import save_diff
-from docustore.etl.guards.guards import Guards
-from docustore.etl.guards.opening import open_guards
-from docustore.etl.guards.outcome import refuse_if_held, remember_hold, run_facts, source_facts
-from docustore.etl.guards.verification import verify
+from docustore.etl.guards.absences import forget_readings
+from docustore.etl.guards.outcome import remember_hold, run_facts, source_facts
 from docustore.etl.ledger import Claim
 from docustore.etl.lineage import input_dataset
 from docustore.etl.mapping_state import note_mapping
-from docustore.etl.memory import Memory, memory_of, recalled
 from docustore.etl.meter import Meter
-from docustore.etl.models import SOURCES, Checkpoint, EtlRun, Window
-from docustore.etl.operations import writer_of
-from docustore.etl.pages import Progress, ProgressListener, store_pages
-from docustore.etl.rules import record_rules
+from docustore.etl.models import Checkpoint, EtlRun, Window
+from docustore.etl.pages import Progress, ProgressListener
+from docustore.etl.reading import Reading
 from docustore.etl.run_progress import RunPhase, RunProgress
-from docustore.etl.sources.registry import open_source, place_of
-from docustore.etl.sources.source import Source
-from docustore.etl.stamps import Stamps
-from docustore.etl.store import store_records
-from docustore.etl.window import check_clock, choose_window, next_watermark
+from docustore.etl.sources.registry import place_of
+from docustore.etl.window import next_watermark
 from docustore.source_settings import SourceSettings
 from docustore.transient import is_transient, unavailability
 
@@ -110,10 +97,7 @@ class _Attempt:
         start = Checkpoint() if run.options.dry_run else run.checkpoint
         self._progress = Progress(start, environment.on_progress)
         self._meter = Meter(time.monotonic)
-        self._guards = Guards()
-        self._is_full_read = False
-        self._left_out_known = False
-        self._memory: Memory | None = None
+        self._reading = Reading(claim, run, source, environment.database, environment.settings)
 
     async def finish(self) -> None:
         """Do the work and write its result into the ledger."""
@@ -123,18 +107,18 @@ class _Attempt:
             result = ledger.RunResult(
                 watermark=next_watermark(window, self._run.options),
                 is_full=self._run.options.full,
-                memory=self._memory,
-                run_facts={**run_facts(self._guards), "left_out_known": self._left_out_known},
-                source_facts=source_facts(self._guards, self._run),
+                memory=self._reading.memory,
+                run_facts={**run_facts(self._reading.guards), "left_out_known": self._reading.left_out_known},
+                source_facts=source_facts(self._reading.guards, self._run),
             )
             await ledger.commit(self._database, self._claim, self._progress.checkpoint, result)
-            await forget_readings(self._database, self._run, self._guards)
+            await forget_readings(self._database, self._run, self._reading.guards)
             await note_mapping(
                 self._database,
                 self._claim.source,
                 self._source,
                 options=self._run.options,
-                is_whole_reading=self._is_full_read and self._run.fence == 1,
+                is_whole_reading=self._reading.is_full_read and self._run.fence == 1,
             )
         except LeaseLostError:
             await ledger.count_cancelled(self._database, self._claim, self._progress.final)
@@ -163,94 +147,12 @@ class _Attempt:
         self._progress.on_movement = lambda: deadline.reschedule(loop.time() + limit_s)
         try:
             async with deadline:
-                return await self._read_and_store()
+                return await self._reading.read_and_store(self._progress, self._meter)
         except TimeoutError as exc:
             if not deadline.expired():
                 raise
             reason = f"no record was read or stored for {limit_s} seconds"
             raise SourceUnavailableError(source=self._claim.source, reason=reason) from exc
-
-    async def _read_and_store(self) -> Window:
-        page_size = self._settings.etl_batch_size
-        async with open_source(self._claim.source, self._source, page_size=page_size) as source:
-            source.recall(await recalled(self._database, self._claim.source, self._source, self._run.options))
-            window = await self._open_window(source)
-            self._is_full_read = window.since is None or not source.reads_window
-            self._guards = await open_guards(
-                self._database,
-                self._run,
-                self._source,
-                is_full_read=self._is_full_read,
-                sample_size=self._settings.etl_verify_sample,
-            )
-            reading = self._meter.watched(source.pages(window, after=self._progress.checkpoint.position))
-            in_flight = self._settings.etl_batches_in_flight
-            context = self._context(window)
-            async with aclosing(reading) as pages:
-                await store_pages(pages, context, self._progress, in_flight=in_flight)
-            refuse_if_held(self._guards, self._run)
-            await self._settle(context)
-            self._meter.enter(RunPhase.VERIFYING)
-            self._left_out_known = source.left_out_known
-            self._is_full_read = self._is_full_read and not source.left_out_known
-            self._memory = memory_of(source.to_remember(), self._source, self._run.options)
-        self._check()
-        if self._is_full_read:
-            # Last: a reading that fails its checks, or left out known content, says nothing about what it lacks.
-            await end_absent(context, self._run, window)
-        await verify(self._database, self._claim.source, self._guards)
-        if self._guards.diff is not None:
-            await save_diff(self._database, self._run, self._guards.diff, now=now_utc())
-        return window
-
-    def _check(self) -> None:
-        checkpoint, settings, is_full_read = self._progress.checkpoint, self._source, self._is_full_read
-        check_required(
-            checkpoint, settings.required, is_full_read=is_full_read, max_missing_pct=settings.max_missing_pct
-        )
-        budget_pct = self._settings.etl_quarantine_budget_pct
-        check_counts(checkpoint.counts, is_full_read=is_full_read, budget_pct=budget_pct)
-
-    async def _settle(self, context: RunContext) -> None:
-        """Store the records without times that only the whole reading could decide."""
-        settled = context.observed.settled()
-        # A resumed run has not seen the pages before its checkpoint. The next run decides.
-        if settled and not context.stamps.is_resumed and not self._run.options.dry_run:
-            stamp = context.stamps.next(now_utc())
-            try:
-                self._progress.reclassify(await store_records(settled, context, now=stamp))
-            except PageHeldError:
-                refuse_if_held(self._guards, self._run)
-
-    async def _open_window(self, source: Source) -> Window:
-        if self._run.window.until is not None:
-            return self._run.window
-        clock = await source.clock()
-        max_ahead = timedelta(seconds=self._settings.etl_max_clock_ahead_s)
-        check_clock(clock, source=self._claim.source, now=datetime.now(UTC), max_ahead=max_ahead)
-        stored = await self._database[SOURCES].find_one({"_id": self._claim.source})
-        watermark: datetime | None = (stored or {}).get("watermark")
-        lag = timedelta(seconds=self._settings.etl_lag_window_s)
-        window = choose_window(clock, watermark=watermark, options=self._run.options, lag=lag)
-        await ledger.open_window(self._database, self._claim, window, before=watermark)
-        return window
-
-    def _context(self, window: Window) -> RunContext:
-        observed_at = window.until or datetime.now(UTC)
-        rules = record_rules(self._claim.source, self._source, self._settings, observed_at=observed_at)
-        return RunContext(
-            database=self._database,
-            run_id=str(self._claim.run_id),
-            rules=rules,
-            options=self._run.options,
-            guards=self._guards,
-            stamps=Stamps(writer_of(self._claim.source), counted_until=self._counted_until()),
-        )
-
-    def _counted_until(self) -> datetime | None:
-        # The fence counts all claims; a worker that was told to stop does not use up an attempt.
-        is_first = self._run.fence == 1 or self._run.options.dry_run
-        return None if is_first else self._run.checkpoint.stamp or self._run.started_at
 
     async def _while_leased(self, work: Awaitable[Window]) -> Window:
         working = asyncio.ensure_future(work)
@@ -294,14 +196,14 @@ class _Attempt:
             await self._release(error="interrupted", not_before=None, is_attempt=False)
 
     async def _fail(self, error: Exception | str) -> None:
-        await remember_hold(self._database, self._run, self._guards, now=now_utc())
+        await remember_hold(self._database, self._run, self._reading.guards, now=now_utc())
         await ledger.fail(
             self._database,
             self._claim,
             self._progress.final,
             error=str(error),
             failure=type(error).__name__ if isinstance(error, Exception) else None,
-            run_facts=run_facts(self._guards),
+            run_facts=run_facts(self._reading.guards),
         )
 
     async def _release(self, *, error: str, not_before: datetime | None, is_attempt: bool = True) -> None:
