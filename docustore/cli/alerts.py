@@ -9,8 +9,8 @@ from rich.text import Text
 
 from docustore.alerts import UndeliveredError, place_of, send
 from docustore.audit.log import record
+from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
-from docustore.cli.etl_sources import actor
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
 from docustore.clock import now_utc

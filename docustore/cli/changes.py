@@ -1,6 +1,5 @@
 """`docustore changes`: watch and steer the change listener while it runs."""
 
-import getpass
 from collections.abc import Awaitable
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +17,7 @@ from docustore.changes.letters_view import DeadLetterView, find_letter, list_let
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import ChangeStatus, change_status
 from docustore.changes.verify import Verification, verify
+from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
@@ -45,7 +45,7 @@ async def pause(invocation: Invocation) -> None:
     The oplog must reach back to its position until `resume`.
     """
     async with command_database(invocation) as database:
-        await control.pause(database, actor=_actor())
+        await control.pause(database, actor=actor())
         await _show_status(invocation, database)
 
 
@@ -53,7 +53,7 @@ async def pause(invocation: Invocation) -> None:
 async def resume(invocation: Invocation) -> None:
     """Let the listener continue where it paused."""
     async with command_database(invocation) as database:
-        await control.resume(database, actor=_actor())
+        await control.resume(database, actor=actor())
         await _show_status(invocation, database)
 
 
@@ -64,7 +64,7 @@ async def resume(invocation: Invocation) -> None:
 async def seek(invocation: Invocation, *, to: datetime) -> None:
     """Skip the changes up to a time; the gap is recorded and the marts are rebuilt."""
     async with command_database(invocation) as database:
-        await control.seek(database, to, actor=_actor())
+        await control.seek(database, to, actor=actor())
         await _show_status(invocation, database)
 
 
@@ -81,7 +81,7 @@ async def reset(invocation: Invocation, *, to: str) -> None:
     It is the way out of every stop.
     """
     async with command_database(invocation) as database:
-        await control.reset(database, ResetTo(to), actor=_actor())
+        await control.reset(database, ResetTo(to), actor=actor())
         await _show_status(invocation, database)
 
 
@@ -94,13 +94,13 @@ async def verify_(invocation: Invocation, *, repair: bool) -> int:
         is_repaired = repair and bool(found.differences)
         await record(
             database,
-            actor=_actor(),
+            actor=actor(),
             action="changes.verify",
             target=f"{POSITIONS}/{POSITION_ID}",
             after={"differences": len(found.differences), "repaired": is_repaired},
         )
         if is_repaired:
-            await control.reset(database, ResetTo.SNAPSHOT, actor=_actor(), action="changes.repair")
+            await control.reset(database, ResetTo.SNAPSHOT, actor=actor(), action="changes.repair")
     document = {
         "differences": found.differences,
         "users": found.users,
@@ -124,9 +124,9 @@ async def dead_letters(
         raise click.UsageError("use one of --show, --replay and --skip")
     async with command_database(invocation) as database:
         if replay is not None:
-            await control.replay_letter(database, replay, actor=_actor())
+            await control.replay_letter(database, replay, actor=actor())
         if skip is not None:
-            await control.skip_letter(database, skip, actor=_actor())
+            await control.skip_letter(database, skip, actor=actor())
         chosen = show or replay or skip
         shown: Awaitable[Any] = (
             list_letters(database, include_closed=include_closed)
@@ -141,10 +141,6 @@ async def dead_letters(
 
 for part in (status, pause, resume, seek, reset, verify_, dead_letters):
     changes.add_command(part)
-
-
-def _actor() -> str:
-    return f"cli:{getpass.getuser()}"
 
 
 async def _show_status(invocation: Invocation, database: Database) -> None:

@@ -2,8 +2,8 @@
 
 import click
 
+from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
-from docustore.cli.etl_sources import actor
 from docustore.cli.etl_tables import run_table
 from docustore.cli.failures import DONE
 from docustore.cli.store import command_database

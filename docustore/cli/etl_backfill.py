@@ -5,9 +5,9 @@ from datetime import datetime
 import click
 from rich.console import Group
 
+from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.etl_diff import diff_table
-from docustore.cli.etl_sources import actor
 from docustore.cli.etl_tables import run_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database

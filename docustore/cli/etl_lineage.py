@@ -8,8 +8,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
-from docustore.cli.etl_sources import actor
 from docustore.cli.store import command_database
 from docustore.clock import now_utc
 from docustore.etl.lineage_event import LineageState

@@ -1,6 +1,5 @@
 """`docustore etl sources`, `pause`, `resume` and `release`."""
 
-import getpass
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -11,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
 from docustore.clock import now_utc
@@ -67,11 +67,6 @@ async def release(invocation: Invocation, *, source: str) -> None:
     async with command_database(invocation) as database:
         run = await release_source(database, source, actor=actor())
     invocation.show(run_record(run), table=Text(f"Run {run.id} of {source} starts within a quarter of a minute."))
-
-
-def actor() -> str:
-    """Name the person at the command line, for the audit log."""
-    return f"cli:{getpass.getuser()}"
 
 
 def age(seconds: float | None) -> str:

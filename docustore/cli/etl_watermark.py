@@ -5,8 +5,8 @@ from datetime import datetime
 import click
 from rich.text import Text
 
+from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
-from docustore.cli.etl_sources import actor
 from docustore.cli.failures import DONE
 from docustore.cli.store import command_database
 from docustore.cli.utc_time import UtcTime

@@ -1,6 +1,5 @@
 """`docustore migrate`: move stored users to the shape of this version, and back."""
 
-import getpass
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from typing import Final
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from docustore.cli.actor import account
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, DRIFT
 from docustore.cli.migrate_tables import preview_table, records_table, status_document, status_table
@@ -110,12 +110,7 @@ def run_options(
 
 def who() -> str:
     """Name the account and the machine that migrate."""
-    try:
-        account = getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a number without a name.
-        account = "unknown"
-    return f"{account}@{socket.gethostname()}"
+    return f"{account()}@{socket.gethostname()}"
 
 
 async def _show_preview(

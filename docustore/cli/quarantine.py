@@ -1,6 +1,5 @@
 """`docustore quarantine`: show, replay, ignore and export records."""
 
-import getpass
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import click
 from rich.console import Group
 from rich.text import Text
 
+from docustore.cli.actor import actor
 from docustore.cli.command import CommandBody, Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.quarantine_tables import entries_table, entry_table, report_table
@@ -119,7 +119,7 @@ async def replay_(  # noqa: PLR0913  # one parameter per option
         replayer = Replayer(
             database=database,
             settings=invocation.settings(),
-            actor=_actor(),
+            actor=actor(),
             required=required or None,
             is_dry_run=dry_run,
         )
@@ -145,7 +145,7 @@ async def ignore(  # one parameter per option
     chosen = _selection(ids, source=source, code=code, run_id=run_id, select_all=select_all)
     selection = replace(chosen, states=OPEN)
     async with command_database(invocation) as database:
-        changed = await ignore_entries(database, selection, reason=reason, actor=_actor(), now=now_utc())
+        changed = await ignore_entries(database, selection, reason=reason, actor=actor(), now=now_utc())
     _show_changed(invocation, changed, "ignored")
 
 
@@ -163,7 +163,7 @@ async def reopen(
     """Open records again that were ignored or resolved."""
     selection = _selection(ids, source=source, code=code, run_id=run_id, select_all=select_all)
     async with command_database(invocation) as database:
-        changed = await reopen_entries(database, selection, actor=_actor())
+        changed = await reopen_entries(database, selection, actor=actor())
     _show_changed(invocation, changed, "opened again")
 
 
@@ -187,7 +187,7 @@ async def export(  # one parameter per option
     )
     async with command_database(invocation) as database:
         with _opened(output) as stream:
-            records = await _written(export_entries(database, selection, actor=_actor()), stream)
+            records = await _written(export_entries(database, selection, actor=actor()), stream)
     if output is not None:
         facts = {"records": records, "file": str(output)}
         invocation.show(facts, table=Text(f"{records:,} records written to {output}"))
@@ -195,10 +195,6 @@ async def export(  # one parameter per option
 
 for _part in (list_, show, replay_, ignore, reopen, export):
     quarantine.add_command(_part)
-
-
-def _actor() -> str:
-    return f"cli:{getpass.getuser()}"
 
 
 def _state(given: str) -> QuarantineState | None:
