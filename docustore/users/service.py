@@ -121,7 +121,6 @@ async def _change(
     change: Callable[[User], Awaitable[Fields]],
     *,
     also_deleted: bool = False,
-    retry_for_s: float = RETRY_FOR_S,
 ) -> RawUser:
     """Load a user, call `change`, and save the differences.
 
@@ -135,10 +134,10 @@ async def _change(
         NotFoundError: No user has this id.
         UserGoneError: The user is deleted, and `also_deleted` is false.
         VersionConflictError: The writer named versions, and the present one is not among them.
-        UserBusyError: Other writers came first for all of `retry_for_s`. Nothing was written.
+        UserBusyError: Other writers came first for five seconds. Nothing was written.
         EmailTakenError: Another user, who is not deleted, has the address.
     """
-    deadline = time.monotonic() + retry_for_s
+    deadline = time.monotonic() + RETRY_FOR_S
     pause_s = FIRST_PAUSE_S
     while True:
         stored = await users().find_one({"_id": user_key(write.user_id)}, WITHOUT_PASSWORD)
