@@ -8,12 +8,16 @@ from tests.integration.api.test_access import is_public, routes
 # Routes that do not follow the rule: safe methods need `read`, other methods need `write`.
 # The export has the texts of the records.
 ADMIN_PREFIXES = ("/changes/", "/etl/quarantine/export")
+# What a person decides for a source: it changes what all later runs do.
+DECISIONS = ("/pause", "/resume", "/release", "/approve", "/backfill", "/watermark")
 OPEN_TO_READERS = {("GET", "/changes/status")}
 SAFE = {"GET"}
 
 
 def needed(method: str, path: str) -> Scope:
     if path.startswith(ADMIN_PREFIXES) and (method, path) not in OPEN_TO_READERS:
+        return Scope.ADMIN
+    if method not in SAFE and path.startswith("/etl/") and path.endswith(DECISIONS):
         return Scope.ADMIN
     return Scope.READ if method in SAFE else Scope.WRITE
 
