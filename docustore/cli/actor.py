@@ -4,7 +4,7 @@ import getpass
 
 
 def account() -> str:
-    """Return the name of the account; a container may run under a number without a name."""
+    """Return the name of the account, `unknown` if it has none, as in a container."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -27,7 +27,7 @@ async def test_commands_steer_the_listener(settings: Settings, database: Databas
     assert (paused.document["state"], resumed.document["state"]) == ("paused", "new")
     assert letters.document == []
     assert (missing.exit_code, missing.document["error"]["type"]) == (1, "NotFoundError")
-    entries = await database["audit_log"].find().sort("_id", 1).to_list()
+    entries = await database["audit_log"].find().sort("at", 1).to_list()
     assert [entry["action"] for entry in entries] == ["changes.pause", "changes.resume"]
     assert all(entry["actor"].startswith("cli:") for entry in entries)
 

@@ -35,7 +35,7 @@ from docustore.users.stored import FOR_RESPONSE
 from docustore.users.views import PreferencesView, ProfileView, UserView, user_view
 from tests.unit.etl.memory_store import RULES
 
-README = Path(__file__).parents[3] / "README.md"
+SOURCES = Path(__file__).parents[3] / "docs/sources.md"
 # A digest of all field names, by hash version. A changed list needs a new version and a new line here.
 NAMES_BY_HASH_VERSION = {2: "f494eb75"}
 
@@ -66,8 +66,8 @@ def test_password_hash_is_no_field() -> None:
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
-def test_readme_names_the_spellings_of_every_field(field: Any) -> None:
-    table = README.read_text("utf-8").split("A record is a JSON object", 1)[1].split("\n## ", 1)[0]
+def test_documentation_names_the_spellings_of_every_field(field: Any) -> None:
+    table = SOURCES.read_text("utf-8").split("A record is a JSON object", 1)[1].split("\n## ", 1)[0]
 
     assert {name for name in field.wire_names if not re.search(rf"\b{name}\b", table)} == set()
 
