@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -82,7 +81,7 @@ async def provider() -> AsyncIterator[Provider]:
             await until(real.answers, what="scim2-server answers")
             yield real
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             await process.wait()
 
 
