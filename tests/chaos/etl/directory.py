@@ -13,13 +13,17 @@ Record = dict[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class Directory:
-    """The records of one source; some people are in several sources, under one address."""
+    """The records of one source; some people are in several sources, under one address.
+
+    `shared` counts the records of users that have, or may have, more than one record.
+    """
 
     source: str
     random: Random
     size: int
     round: int = 0
     known: int = 0
+    shared: int = 0
 
     def next_round(self) -> list[Record]:
         """Return the records that are new or changed."""
@@ -32,11 +36,13 @@ class Directory:
         is_shared = number % 5 == 0
         owner = "person" if is_shared else self.source
         is_bad = self.random.random() < BAD_SHARE
+        at_address = self._address(number)
+        self.shared += is_shared or at_address != number
         changed_at = START + timedelta(days=self.round, seconds=number)
         return {
             "id": number + 1,
             # A source may give a person another address: the identity moves to another user.
-            "email": "not an address" if is_bad else f"{owner}{self._address(number)}@example.org",
+            "email": "not an address" if is_bad else f"{owner}{at_address}@example.org",
             "first_name": self.random.choice(("Ada", "Bo", "Cyd", "Dan")),
             "last_name": f"N{self.round}",
             "status": "inactive" if self.random.random() < INACTIVE_SHARE else "active",
