@@ -113,7 +113,7 @@ async def _backlog(database: Database, settings: Settings) -> Document:
 
 async def _drain(database: Database, start: Document) -> float:
     options = {
-        "resumeAfter": start["token"],
+        **_stream_start(start),
         "fullDocument": "whenAvailable",
         "fullDocumentBeforeChange": "whenAvailable",
     }
@@ -132,6 +132,12 @@ async def _drain(database: Database, start: Document) -> float:
             reply = await database.command(command, session=session, codec_options=EVENT_CODEC)
             events += len(reply["cursor"]["nextBatch"])
         return events / (time.perf_counter() - started)
+
+
+def _stream_start(position: Document) -> Document:
+    """Return the option that opens a change stream at a stored position."""
+    token = position.get("token")
+    return {"startAtOperationTime": position["start_at"]} if token is None else {"resumeAfter": token}
 
 
 async def _apply_backlog(database: Database, settings: Settings, start: Document) -> float:
