@@ -31,6 +31,7 @@ LOCAL_SOURCE: Final = "local"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 RawUser = Mapping[str, Any]
+_LOCAL_PREFIX: Final = f"{LOCAL_SOURCE}:"
 
 
 class IdentityEntry(TypedDict):
@@ -149,7 +150,7 @@ def winner_of(identities: Sequence[IdentityEntry]) -> IdentityEntry:
 
 def is_local(identity: IdentityEntry) -> bool:
     """Tell whether the identity represents writes through the API."""
-    return identity["key"].startswith(f"{LOCAL_SOURCE}:")
+    return identity["key"].startswith(_LOCAL_PREFIX)
 
 
 def local_write(user: RawUser, *, user_id: str, values: Values, now: datetime) -> list[IdentityEntry]:
@@ -206,6 +207,9 @@ def _registered(identities: Sequence[IdentityEntry]) -> datetime | None:
 
     None for a user with a local identity of its own: it keeps its registration.
     """
+    if len(identities) == 1:  # most users; the general way takes five times as long
+        [only] = identities
+        return None if is_local(only) else only["values"]["created_at"]
     upstream = {entry["key"]: entry["values"]["created_at"] for entry in identities if not is_local(entry)}
     if any(is_own_local(entry, upstream) for entry in identities):
         return None
