@@ -72,6 +72,7 @@ class Settings(BaseSettings):
         600, ge=0, description="writes with a password per minute and key; 0 = no limit"
     )
     searches_per_min: int = Field(6000, ge=0, description="searches per minute and key; 0 = no limit")
+    exports_per_min: int = Field(60, ge=0, description="exports per minute and key; 0 = no limit")
     http_read_timeout_s: int = Field(
         30, ge=1, le=60, description="seconds in which a request's head must arrive, and then its body"
     )

@@ -138,6 +138,7 @@ async def settings(
         auth_failures_per_min=0,
         password_writes_per_min=0,
         searches_per_min=0,
+        exports_per_min=0,
     )
     await database_pool.give_back(name)
 

@@ -18,8 +18,10 @@ from docustore.etl.queries import QuarantineQuery, find_quarantined, list_quaran
 from docustore.etl.replay import Replayer, replay
 from docustore.etl.replay_report import ReplayedRecord, ReplayReport
 from docustore.etl.selection import Selection
-from docustore.security.authentication import AuthorisedRequest, needs
+from docustore.security.authentication import AuthorisedRequest, limited, needs
 from docustore.security.models import Scope
+from docustore.security.rate_limits import Policy
+from docustore.security.route_limits import RATE_LIMIT_HEADERS
 
 Id = Annotated[str, PathParameter(description="the `id` of the record")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
@@ -59,8 +61,9 @@ class QuarantineController(Controller):
 
     @get(
         "/export",
-        opt=needs(Scope.ADMIN),
+        opt={**needs(Scope.ADMIN), **limited(Policy.EXPORT)},
         responses=problems(),
+        response_headers=RATE_LIMIT_HEADERS,
         media_type=NDJSON,
         operation_id="export_quarantined_records",
         summary="Export quarantined records",

@@ -156,4 +156,5 @@ def _quotas(settings: Settings) -> Mapping[Policy, int]:
         Policy.AUTH: settings.auth_failures_per_min,
         Policy.PASSWORD: settings.password_writes_per_min,
         Policy.SEARCH: settings.searches_per_min,
+        Policy.EXPORT: settings.exports_per_min,
     }

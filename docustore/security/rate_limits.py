@@ -26,6 +26,7 @@ class Policy(StrEnum):
     AUTH = "auth"
     PASSWORD = "password"  # noqa: S105  # a name
     SEARCH = "search"
+    EXPORT = "export"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ async def limited(database: Database, api_settings: Settings) -> AsyncIterator[S
             "auth_failures_per_min": QUOTA,
             "password_writes_per_min": QUOTA,
             "searches_per_min": QUOTA,
+            "exports_per_min": QUOTA,
             "trusted_proxies": ("10.0.0.0/8",),
         }
     )
@@ -177,6 +178,16 @@ async def test_searches_are_limited_per_key(limited: Settings) -> None:
     assert [answer.status_code for answer in answers] == [200] * QUOTA + [429]
     assert answers[0].headers["ratelimit-policy"] == f'"search";q={QUOTA};w=60'
     assert other.status_code == 200
+
+
+async def test_exports_are_limited_per_key(limited: Settings) -> None:
+    key = (await create_key(name="e", scope=Scope.ADMIN)).key
+    async with serving(limited) as client:
+        api = client(authorization=f"Bearer {key}")
+        answers = [await api.get("/etl/quarantine/export") for _ in range(QUOTA + 1)]
+
+    assert [answer.status_code for answer in answers] == [200] * QUOTA + [429]
+    assert answers[0].headers["ratelimit-policy"] == f'"export";q={QUOTA};w=60'
 
 
 async def test_writes_with_a_password_are_limited_per_key(limited: Settings) -> None:
