@@ -28,7 +28,11 @@ class TcpProxy:
         if self.is_down:
             writer.transport.abort()
             return
-        there, back = await asyncio.open_connection(*self._target)
+        try:
+            there, back = await asyncio.open_connection(*self._target)
+        except OSError:  # the server is down
+            writer.transport.abort()
+            return
         pumps = [asyncio.create_task(self._pump(reader, back)), asyncio.create_task(self._pump(there, writer))]
         self._pumps.update(pumps)
         await asyncio.gather(*pumps)

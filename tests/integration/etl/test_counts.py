@@ -69,7 +69,9 @@ async def test_dry_run_counts_like_the_run(run_source: Run, small_pages: RunEnvi
         file_source(write_ndjson(tmp_path / "a.ndjson", records)), with_=small_pages, dry_run=True
     )
 
-    assert run.counts == Counts(read=300, inserted=150, updated=150)
+    # Pages are rehearsed at the same time, as they are stored: a later version may come first.
+    assert (run.counts.read, run.counts.inserted) == (300, 150)
+    assert run.counts.updated + run.counts.stale == 150
 
 
 async def test_record_outside_a_given_window_is_not_read(run_source: Run, tmp_path: Path) -> None:

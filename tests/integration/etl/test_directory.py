@@ -11,8 +11,9 @@ import pytest
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.etl.models import EtlRun
+from docustore.etl.models import EtlRun, RunState
 from docustore.etl.run import RunEnvironment
+from docustore.source_settings import SourceSettings
 from tests.integration.etl.conftest import Run, file_source
 from tests.listening import assert_consistent, listening
 
@@ -26,8 +27,24 @@ pytestmark = [
 ]
 
 
-def balanced(run: EtlRun) -> bool:
+def directory_source(path: Path) -> SourceSettings:
+    # Between 2023 and 2026 a third of the people left: more than a run may deactivate by itself.
+    return file_source(path, required=("email",), limits={"max_deactivated_pct": 100})
+
+
+def is_complete(run: EtlRun) -> bool:
+    assert run.state is RunState.SUCCEEDED, run.error
     return run.counts.is_balanced and run.counts.read > 0
+
+
+async def test_leavers_of_three_years_wait_for_a_person(database: Database, run_source: Run) -> None:
+    before, after = (file_source(path, required=("email",)) for path in FILES)
+    await run_source(before)
+
+    held = await run_source(after)
+
+    assert (held.state, held.needs_approval) == (RunState.FAILED, True)
+    assert "deactivated (limit" in (held.error or "")
 
 
 async def content(database: Database) -> list[dict[str, Any]]:
@@ -35,14 +52,14 @@ async def content(database: Database) -> list[dict[str, Any]]:
 
 
 async def test_incremental_run_on_the_real_directory(database: Database, run_source: Run) -> None:
-    before, after = (file_source(path, required=("email",)) for path in FILES)
+    before, after = (directory_source(path) for path in FILES)
 
     first = await run_source(before)
     again = await run_source(before)
     second = await run_source(after)
     second_again = await run_source(after)
 
-    assert all(balanced(run) for run in (first, again, second, second_again))
+    assert all(is_complete(run) for run in (first, again, second, second_again))
     assert again.counts.unchanged + again.counts.quarantined == again.counts.read
     assert second_again.counts.unchanged + second_again.counts.quarantined == second_again.counts.read
     emails = {user["email"] for user in await content(database)}
@@ -56,7 +73,7 @@ async def test_listener_turns_the_directory_into_history(
     """Each write has one row of history; a full aggregation confirms the marts."""
     async with listening(database, settings):
         for path in FILES:
-            await run_source(file_source(path, required=("email",)))
+            assert is_complete(await run_source(directory_source(path)))
         applied = await wait_until_applied(database)
 
     writes = sum([user["version"] async for user in database.users.find({}, {"version": 1})])
@@ -68,7 +85,7 @@ async def test_file_order_and_batch_size_do_not_matter(
     database: Database, run_source: Run, environment: RunEnvironment, tmp_path: Path
 ) -> None:
     for path in FILES:
-        await run_source(file_source(path, required=("email",)))
+        await run_source(directory_source(path))
     forwards = await content(database)
     await database.users.delete_many({})
 
@@ -78,7 +95,7 @@ async def test_file_order_and_batch_size_do_not_matter(
     shuffled.write_bytes(b"".join(lines))
     odd = environment.settings.model_copy(update={"etl_batch_size": 333, "etl_batches_in_flight": 5})
     await run_source(
-        file_source(shuffled, required=("email",)),
+        directory_source(shuffled),
         with_=RunEnvironment(database=database, settings=odd, owner="odd"),
     )
 

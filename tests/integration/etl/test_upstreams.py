@@ -18,7 +18,6 @@ from tests.upstreams.start import upstream_of
 from tests.upstreams.upstream import Upstream
 
 QUICK = {"http": {"max_retries": 0, "page_size": 2}, "scim": {"max_retries": 0, "page_size": 2}}
-CHANGED_AT = datetime.now(UTC) - timedelta(minutes=1)
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +46,8 @@ async def check_users(upstream: Upstream, run_source: Run, environment: RunEnvir
     fields: dict[str, Any] = QUICK.get(upstream.kind.value, {})
     await upstream.put([user(number) for number in range(5)])
     first = await run_source(upstream.settings(**fields), with_=paged)
-    at = CHANGED_AT.isoformat()
+    # Within the window of the second run.
+    at = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
     await upstream.put([user(1, first_name="New", modified_at=at), user(7, modified_at=at)])
     await upstream.stop()
     second = await run_source(upstream.settings(**fields), with_=paged)
