@@ -1,4 +1,4 @@
-"""A replica set of three members and a Valkey, whose processes a test kills and starts again."""
+"""A replica set of three members and a Valkey, to be killed and started again."""
 
 import asyncio
 from asyncio.subprocess import DEVNULL, Process

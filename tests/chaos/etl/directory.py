@@ -1,4 +1,4 @@
-"""What the upstream systems hold, round by round: the same in every run with one seed."""
+"""The records of the upstream systems, round by round; a seed gives the same ones."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,9 +13,10 @@ Record = dict[str, Any]
 
 @dataclass(slots=True, kw_only=True)
 class Directory:
-    """The records of one source; some people are in several sources, under one address.
+    """The records of one source.
 
-    `shared` counts the records of users that have, or may have, more than one record.
+    Some people are in several sources, under one address. `shared` counts the records of users that have, or may
+    have, more than one record.
     """
 
     source: str

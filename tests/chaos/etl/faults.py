@@ -1,4 +1,4 @@
-"""Faults during loads: processes that are killed, and upstream systems that are away."""
+"""Faults during loads: killed processes, and upstream systems that are away."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ LONGEST_OUTAGE_S = 1.5
 
 
 class KeptRunning:
-    """A process of the service; a supervisor would start it again, as the tests do after each fault."""
+    """A process of the service that the test starts again, as a supervisor does."""
 
     def __init__(self, *command: str, settings: Settings, log: Path, environment: dict[str, str]) -> None:
         self._command = command
