@@ -1,6 +1,7 @@
 """Rate and memory of `docustore etl run` for many records.
 
-Run by `python -m benchmarks.load`. It writes a file of records and runs the command on it twice: every record is new, then no record has changed.
+Run by `python -m benchmarks.load`. It writes a file of records and runs the command on it twice: every record is
+new, then no record has changed.
 """
 
 import json
