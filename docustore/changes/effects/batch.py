@@ -25,7 +25,7 @@ class BatchEffects:
         self.seq = seq
         self.newest_at: datetime | None = None
         self.approximate_rows = 0
-        self._effects = tuple(effect(seq=seq) for effect in effects)
+        self._effects = tuple(effect() for effect in effects)
 
     def add(self, changes: Sequence[Change]) -> None:
         """Add the next changes, with every available image, to every effect."""

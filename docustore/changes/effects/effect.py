@@ -67,15 +67,12 @@ class Effect(ABC):
     `fields` declares what the effect reads from `Change.before` and `Change.after`. `Change.after_raw` always
     holds the whole image as bytes. A snapshot reads the users in chunks and follows the stream in between. An
     effect with `is_built_by_chunks` gets the changes of both. Any other effect gets nothing until the end of the
-    snapshot and is then rebuilt.
+    snapshot and is then rebuilt. The changes of a batch get their numbers when it is written: they are dense, and
+    the last one is `Stamp.seq`.
     """
 
     fields: ClassVar[ImageFields]
     is_built_by_chunks: ClassVar[bool] = False
-
-    def __init__(self, *, seq: int) -> None:
-        """Start an empty batch after the change with number `seq`."""
-        self.seq = seq
 
     @abstractmethod
     def add(self, change: Change) -> None:

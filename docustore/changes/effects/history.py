@@ -18,12 +18,14 @@ from docustore.history.rows import changed_fields, fitted, reduced, source_of
 # UTF-8 byte becomes three. Below this size a row or a command always fits into 16 MB without being measured;
 # measuring every row would make a batch a third slower.
 UNMEASURED_IMAGE_BYTES: Final = 3 * 1024 * 1024
+# The place of a number: the first field of a row, as the server stores it.
+UNNUMBERED: Final = 0
 # Bounds the transaction that removes leftover rows.
 DISCARDED_ROWS: Final = 5_000
 
 
 class HistoryEffect(Effect):
-    """Rows of a batch, dense from `seq`."""
+    """Rows of a batch; they get their numbers when they are written."""
 
     # An update is compared in every field but the bookkeeping; beyond that only `source_of` reads images.
     is_built_by_chunks: ClassVar[bool] = True
@@ -31,24 +33,25 @@ class HistoryEffect(Effect):
         before=frozenset({"version"}), after=frozenset({"updated_by", "version"})
     )
 
-    def __init__(self, *, seq: int) -> None:
-        super().__init__(seq=seq)
+    def __init__(self) -> None:
+        super().__init__()
         self.rows: list[HistoryRow] = []
         self._image_bytes = 0
 
     def add(self, change: Change) -> None:
         """Append the row of a change."""
-        self.rows.append(history_row(self.seq + len(self.rows) + 1, change))
+        self.rows.append(history_row(UNNUMBERED, change))
         self._image_bytes += change.size_bytes
 
-    async def write(self, database: Database, _stamp: Stamp, session: AsyncClientSession) -> None:
-        """Insert the rows.
+    async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
+        """Number the rows and insert them.
 
         Raises:
             OperationFailure: A number is taken: another client wrote to history.
         """
         if not self.rows:
             return
+        number_rows(self.rows, last=stamp.seq)
         if self._image_bytes > UNMEASURED_IMAGE_BYTES:
             await database[HISTORY].insert_many(self.rows, session=session)  # type: ignore[arg-type]
             return
@@ -88,6 +91,15 @@ def _deletion(database: Database, numbers: dict[str, Any]) -> Write:
         await database[HISTORY].delete_many({"_id": numbers}, session=session)
 
     return delete
+
+
+def number_rows(rows: list[HistoryRow], *, last: int) -> None:
+    """Give the rows dense numbers up to `last`.
+
+    In place and repeatable: a transaction that the driver repeats may number them anew.
+    """
+    for number, row in enumerate(rows, last - len(rows) + 1):
+        row["_id"] = Int64(number)
 
 
 def history_row(number: int, change: Change) -> HistoryRow:

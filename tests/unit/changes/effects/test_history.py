@@ -10,7 +10,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.changes.comparison import Comparison
-from docustore.changes.effects.history import UNMEASURED_IMAGE_BYTES, HistoryEffect, history_row
+from docustore.changes.effects.history import UNMEASURED_IMAGE_BYTES, HistoryEffect, history_row, number_rows
 from docustore.changes.events import Change, user_key
 from docustore.changes.images import Recorded, resolve_with
 from docustore.history.rows import BOOKKEEPING, MAX_ROW_BYTES
@@ -114,13 +114,17 @@ def test_broken_utf8_that_triples_still_fits() -> None:
     assert len(bson.encode(row)) <= MAX_ROW_BYTES
 
 
-def test_rows_are_numbered_from_the_position() -> None:
-    changes = [make_change("insert", after=ADA | {"_id": n}) for n in range(3)]
+@pytest.mark.parametrize("lasts", [(44,), (44, 47)])
+def test_rows_are_numbered_up_to_the_last(lasts: tuple[int, ...]) -> None:
+    """A repeated transaction may number the same rows anew."""
+    rows = effect_of(HistoryEffect, [make_change("insert", after=ADA | {"_id": n}) for n in range(3)]).rows
 
-    rows = effect_of(HistoryEffect, changes, seq=41).rows
+    for last in lasts:
+        number_rows(rows, last=last)
 
-    assert [row["_id"] for row in rows] == [42, 43, 44]
+    assert [row["_id"] for row in rows] == [lasts[-1] - 2, lasts[-1] - 1, lasts[-1]]
     assert {type(row["_id"]) for row in rows} == {Int64}
+    assert {next(iter(row)) for row in rows} == {"_id"}
 
 
 def test_row_of_an_irrelevant_change_lists_it() -> None:

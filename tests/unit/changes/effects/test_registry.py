@@ -29,8 +29,8 @@ class Emails(Effect):
 
     fields = ImageFields.of("email")
 
-    def __init__(self, *, seq: int) -> None:
-        super().__init__(seq=seq)
+    def __init__(self) -> None:
+        super().__init__()
         self.emails: list[Any] = []
 
     def add(self, change: Change) -> None:
@@ -71,7 +71,7 @@ def _inserted(user: dict[str, Any], fields: ImageFields) -> Change:
 def test_insert_carries_declared_fields() -> None:
     effects = (*HISTORY_AND_MARTS, Emails)
     fields = fields_of(effects)
-    emails = Emails(seq=0)
+    emails = Emails()
 
     emails.add(_inserted(ADA, fields))
 
