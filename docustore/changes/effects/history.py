@@ -25,6 +25,7 @@ DISCARDED_ROWS: Final = 5_000
 class HistoryEffect(Effect):
     """Rows of a batch, dense from `seq`."""
 
+    name: ClassVar[str] = HISTORY
     # An update is compared in every field but the bookkeeping; beyond that only `source_of` reads images.
     is_built_by_chunks: ClassVar[bool] = True
     fields: ClassVar[ImageFields] = ImageFields(
