@@ -23,6 +23,9 @@ USER_STATS: Final = CollectionDeclaration(name="user_stats")
 # Read and written by `_id`, the name of the stream.
 CHANGE_POSITIONS: Final = CollectionDeclaration(name="change_positions")
 
+# Read and written by `_id`, the name of the effect.
+CHANGE_EFFECTS: Final = CollectionDeclaration(name="change_effects")
+
 # A few documents, one per lost position.
 CHANGE_GAPS: Final = CollectionDeclaration(name="change_gaps")
 

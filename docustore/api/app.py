@@ -18,6 +18,7 @@ from docustore.api.problem_details import EXCEPTION_HANDLERS
 from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.changes.controller import ChangesController
+from docustore.changes.effects_controller import EffectsController
 from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             EtlGuardsController,
             QuarantineController,
             ChangesController,
+            EffectsController,
             OperationController,
             ProblemTypesController,
             DashboardController,

@@ -27,6 +27,7 @@ DISCARDED_ROWS: Final = 5_000
 class HistoryEffect(Effect):
     """Rows of a batch; they get their numbers when they are written."""
 
+    name: ClassVar[str] = HISTORY
     # An update is compared in every field but the bookkeeping; beyond that only `source_of` reads images.
     is_built_by_chunks: ClassVar[bool] = True
     fields: ClassVar[ImageFields] = ImageFields(
