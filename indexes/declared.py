@@ -3,7 +3,14 @@
 from typing import Final
 
 from indexes.audit import AUDIT_LOG
-from indexes.changes import CHANGE_DEAD_LETTERS, CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
+from indexes.changes import (
+    CHANGE_DEAD_LETTERS,
+    CHANGE_GAPS,
+    CHANGE_POSITIONS,
+    HISTORY_COMPACTIONS,
+    USER_HISTORY,
+    USER_STATS,
+)
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import (
     ALERT_MESSAGES,
@@ -23,6 +30,7 @@ from indexes.users import IDEMPOTENCY_KEYS, USERS
 DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     USERS,
     USER_HISTORY,
+    HISTORY_COMPACTIONS,
     USER_STATS,
     CHANGE_POSITIONS,
     CHANGE_GAPS,
