@@ -119,6 +119,9 @@ class Settings(BaseSettings):
         LostPositionPolicy.SNAPSHOT,
         description="when the oplog no longer reaches back: `snapshot`, `fail` or `reset`",
     )
+    history_compact_after_days: int = Field(
+        0, ge=0, le=36_500, description="the worker compacts states of users that ended more days ago; 0 = never"
+    )
     migrate_max_lag_s: float = Field(
         30.0, ge=0, description="a migration stops when a secondary is more seconds than this behind"
     )

@@ -8,6 +8,7 @@
     │   ├── UserBusyError              other writers keep changing the user
     │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
+    │   ├── CompactionBusyError        another process compacts history
     │   ├── TooManyRequestsError       a rate limit is reached
     │   └── TooManyReadersError        too many event streams are open
     ├── ConfigurationError             a setting is invalid; the message names it
@@ -116,6 +117,13 @@ class PasswordsBusyError(RetryableError):
         super().__init__(
             "too many passwords are being hashed; send the request again", retry_after=timedelta(seconds=1)
         )
+
+
+class CompactionBusyError(RetryableError):
+    """Another process compacts history; its batches are kept."""
+
+    def __init__(self) -> None:
+        super().__init__("another process compacts history: see `docustore history status`, then run it again")
 
 
 class TooManyRequestsError(RetryableError):

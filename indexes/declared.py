@@ -8,6 +8,7 @@ from indexes.changes import (
     CHANGE_EFFECTS,
     CHANGE_GAPS,
     CHANGE_POSITIONS,
+    HISTORY_COMPACTIONS,
     USER_HISTORY,
     USER_STATS,
 )
@@ -30,6 +31,7 @@ from indexes.users import IDEMPOTENCY_KEYS, USERS
 DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     USERS,
     USER_HISTORY,
+    HISTORY_COMPACTIONS,
     USER_STATS,
     CHANGE_POSITIONS,
     CHANGE_EFFECTS,

@@ -5,6 +5,7 @@ from typing import Final, TypedDict
 
 import structlog
 
+from docustore.changes.retention import keep_history_compact
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import NotFoundError
@@ -45,6 +46,11 @@ async def tick(ctx: WorkerContext) -> int:
     await deliver_messages(ctx["database"], settings.alert_urls, now=now)
     await deliver_lineage(ctx["database"], settings, now=now)
     return sum(sent)
+
+
+async def compact_history(ctx: WorkerContext) -> int:
+    """Compact old states of users, if the settings ask for it; return how many."""
+    return await keep_history_compact(ctx["database"], ctx["settings"])
 
 
 async def run_etl(ctx: WorkerContext, run_id: str) -> str:

@@ -30,6 +30,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "approval-needed": "Read the `hold` of the run, then approve it with `POST /etl/runs/{id}/approve`.",
     "bad-request": "Correct the request as `detail` says: its body is missing, or is not JSON in UTF-8.",
     "body-timeout": "Send the request again. If it happens again, send a smaller body or use a faster connection.",
+    "compaction-busy": "Wait until the other compaction ends, then start it again.",
     "contract-broken": "Check what the source sends; a required field is missing.",
     "database-unavailable": "Send the request again after `Retry-After` seconds.",
     "email-taken": "Use another e-mail address, or change the user that has it.",

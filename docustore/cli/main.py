@@ -26,6 +26,8 @@ COMMANDS: Final = {
     "alerts": "docustore.cli.alerts:alerts",
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
+    "history": "docustore.cli.history:history",
+    "audit": "docustore.cli.audit:audit",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",
     "migrate": "docustore.cli.migrate:migrate",

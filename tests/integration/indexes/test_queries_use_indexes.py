@@ -13,6 +13,7 @@ from indexes.declared import DECLARED
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NEWEST_FIRST = {"created_at": -1, "_id": -1}
+LATEST_FIRST = {"at": -1, "_id": -1}
 LIVE = {"deleted_at": None}
 
 
@@ -131,7 +132,11 @@ QUERIES = [
         )
         for name in ("sessions", "login_tokens")
     ),
-    Query(collection="audit_log", index="at", filter={}, sort={"at": -1, "_id": -1}),
+    Query(collection="audit_log", index="at", filter={}, sort=LATEST_FIRST),
+    *(
+        Query(collection="audit_log", index=f"{name}_at", filter={name: "rare"}, sort=LATEST_FIRST)
+        for name in ("actor", "action", "target")
+    ),
     Query(
         collection="change_dead_letters",
         index="state_key_cluster_time",
@@ -167,7 +172,8 @@ def _document(collection: str, n: int) -> dict[str, Any]:
         case "etl_runs" | "etl_incidents" | "alert_messages":
             return _operation(collection, n)
         case "sessions" | "login_tokens" | "audit_log":
-            return {"expires_at": at, "at": at}
+            word = "rare" if is_rare else "common"
+            return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word}
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
         case _:

@@ -44,12 +44,14 @@ OPERATION_IDS = {
     "grant_role",
     "ignore_quarantined_record",
     "ignore_quarantined_records",
+    "list_audit_entries",
     "list_dead_letters",
     "list_effects",
     "list_problem_types",
     "list_quarantined_records",
     "list_runs",
     "list_sources",
+    "list_user_history",
     "list_users",
     "pause_listener",
     "pause_source",
@@ -62,6 +64,7 @@ OPERATION_IDS = {
     "replay_quarantined_records",
     "reset_listener",
     "restore_user",
+    "restore_user_version",
     "resume_listener",
     "resume_source",
     "revoke_role",
@@ -152,7 +155,7 @@ def test_if_match_is_required_where_428_is_possible() -> None:
     }
 
     assert required == {name for name, operation in OPERATIONS.items() if "428" in operation["responses"]}
-    assert required == {"replace_user", "update_user", "delete_user"}
+    assert required == {"replace_user", "update_user", "delete_user", "restore_user_version"}
 
 
 @pytest.mark.parametrize(

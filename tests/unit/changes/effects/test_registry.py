@@ -98,7 +98,7 @@ def test_head_of_the_registry_is_small() -> None:
     """Each further field is decoded for every insert: a measured cost."""
     head = _projections(fields_of(HISTORY_AND_MARTS))[0]["head"]["$cond"][1]
 
-    assert set(head) == {"_id", "status", "created_at", "deleted_at", "updated_by", "version"}
+    assert set(head) == {"_id", "status", "created_at", "deleted_at", "updated_by", "cause", "version"}
 
 
 @pytest.mark.parametrize(
