@@ -18,6 +18,7 @@ from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import ChangeStatus, change_status
 from docustore.changes.verify import Verification, verify
 from docustore.cli.actor import actor
+from docustore.cli.changes_follow import follow
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
@@ -139,7 +140,7 @@ async def dead_letters(
     invocation.show(documents if isinstance(found, list) else documents[0], table=_letters_table(letters))
 
 
-for part in (status, pause, resume, seek, reset, verify_, dead_letters):
+for part in (status, follow, pause, resume, seek, reset, verify_, dead_letters):
     changes.add_command(part)
 
 
