@@ -29,6 +29,9 @@ from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
 from docustore.etl.run_events import EventReaders
 from docustore.etl.sources_controller import SourcesController
+from docustore.feed.controller import FeedController
+from docustore.feed.feed import Feed
+from docustore.feed.options import FeedOptions
 from docustore.history.controller import HistoryController
 from docustore.history.past_users import PastUsersOfHistory
 from docustore.migrations.precondition import require_known_store
@@ -77,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ChangesController,
             EffectsController,
             AuditController,
+            FeedController,
             OperationController,
             ProblemTypesController,
             DashboardController,
@@ -128,4 +132,6 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         app.state.past_users = PastUsersOfHistory(app.state.database, read_horizon)
         app.state.limiter = Limiter(app.state.queue, settings)
         app.state.key_ring = KeyRing(admin_key=settings.admin_key)
+        app.state.feed = Feed(app.state.database, FeedOptions.of(settings), prove=app.state.key_ring.principal_of)
+        stack.push_async_callback(app.state.feed.close)
         yield

@@ -103,7 +103,7 @@ class RequestMetrics:
 
 
 class StoreMetrics:
-    """Gauges for users, the ETL and the listener, filled from the store."""
+    """Gauges for users and the ETL, filled from the store."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -170,12 +170,6 @@ class StoreMetrics:
         self._gauge("docustore_lineage_pending_runs", "Runs with undelivered lineage events").set(pending)
         if oldest_s is not None:
             self._gauge("docustore_lineage_oldest_seconds", "Age of the oldest such event").set(oldest_s)
-
-    def listener(self, *, is_running: bool, lag_s: float | None) -> None:
-        """Set whether a listener holds the lease, and its lag in seconds."""
-        self._gauge("docustore_changes_listener_running", "1 while a listener holds the lease").set(is_running)
-        if lag_s is not None:
-            self._gauge("docustore_changes_lag_seconds", "Age of the oldest change not yet applied").set(lag_s)
 
     def exposition(self) -> bytes:
         """Return the gauges in Prometheus' text format."""

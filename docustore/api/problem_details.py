@@ -44,6 +44,7 @@ from docustore.errors import (
     ServiceStartError,
     SourceContentError,
     SourceRejectedError,
+    StreamQuotaError,
     TooManyRequestsError,
     UnauthenticatedError,
     UserGoneError,
@@ -63,6 +64,7 @@ CLIENT_CLOSED_REQUEST: Final = 499
 STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
     TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
+    StreamQuotaError: HTTPStatus.TOO_MANY_REQUESTS,
     ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EmbeddedServerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     DemoError: HTTPStatus.INTERNAL_SERVER_ERROR,

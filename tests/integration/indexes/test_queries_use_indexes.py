@@ -54,6 +54,13 @@ QUERIES = [
         collection="users", index="search_terms", filter={"search_terms": {"$regex": "^user55"}}, sort=NEWEST_FIRST
     ),
     Query(collection="user_history", index="user_sequence", filter={"user_id": 5}, sort={"_id": -1}),
+    # feed.rows: the next rows of one user.
+    Query(
+        collection="user_history",
+        index="user_sequence",
+        filter={"user_id": 5, "_id": {"$gt": 0, "$lte": 10**6}},
+        sort={"_id": 1},
+    ),
     Query(collection="etl_runs", index="source_slot_unique", filter={"source": "crm", "slot": START}),
     Query(collection="etl_runs", index="source_running_unique", filter={"source": "crm", "state": "running"}),
     Query(
