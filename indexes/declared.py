@@ -17,6 +17,7 @@ from indexes.etl import (
     ETL_TOMBSTONES,
 )
 from indexes.migrations import SCHEMA_MIGRATIONS
+from indexes.outbox import OUTBOX, OUTBOX_DESTINATIONS, WEBHOOKS
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, USERS
 
@@ -27,6 +28,9 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     CHANGE_POSITIONS,
     CHANGE_GAPS,
     CHANGE_DEAD_LETTERS,
+    OUTBOX,
+    OUTBOX_DESTINATIONS,
+    WEBHOOKS,
     ETL_RUNS,
     ETL_SOURCES,
     ETL_QUARANTINE,

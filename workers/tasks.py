@@ -12,6 +12,7 @@ from docustore.etl import ledger, schedule
 from docustore.etl.alert_outbox import deliver_messages
 from docustore.etl.lineage_outbox import deliver_lineage
 from docustore.etl.watch import watch
+from docustore.outbox.upkeep import keep_up
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
 from workers.active_runs import ActiveRuns
 
@@ -28,7 +29,7 @@ class WorkerContext(TypedDict):
 
 
 async def tick(ctx: WorkerContext) -> int:
-    """Update the ledger, wake workers, clean the queue, send alerts and lineage.
+    """Update ledger, queue and outbox; wake workers; send alerts and lineage.
 
     Returns:
         The number of wake-ups.
@@ -42,6 +43,9 @@ async def tick(ctx: WorkerContext) -> int:
     fences = {str(run.id): run.fence for run in due}
     await remove_jobs(ctx["redis"], stale_jobs(job_ids, due=fences, now=now))
     await watch(ctx["database"], settings.sources, now=now, is_told=bool(settings.alert_urls))
+    await keep_up(
+        ctx["database"], now=now, max_pending=settings.outbox_max_pending, is_told=bool(settings.alert_urls)
+    )
     await deliver_messages(ctx["database"], settings.alert_urls, now=now)
     await deliver_lineage(ctx["database"], settings, now=now)
     return sum(sent)

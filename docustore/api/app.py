@@ -38,6 +38,7 @@ from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
 from docustore.users.roles_controller import UserRolesController
 from docustore.users.status_controller import UserStatusController
+from docustore.webhooks.controller import WebhooksController
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             EtlGuardsController,
             QuarantineController,
             ChangesController,
+            WebhooksController,
             OperationController,
             ProblemTypesController,
             DashboardController,

@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "alerts": "docustore.cli.alerts:alerts",
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
+    "webhooks": "docustore.cli.webhooks:webhooks",
+    "outbox": "docustore.cli.outbox:outbox",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",
     "migrate": "docustore.cli.migrate:migrate",

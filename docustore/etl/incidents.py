@@ -23,16 +23,22 @@ INCIDENTS: Final = "etl_incidents"
 
 
 class IncidentKind(StrEnum):
-    """What is wrong with a source; the event of its alert is `etl.` with this name."""
+    """What is wrong with a source, or with a destination of the outbox.
+
+    The event of its alert is `etl.` or `outbox.` with this name.
+    """
 
     RUN_FAILED = "run_failed"
     BUDGET_EXCEEDED = "budget_exceeded"
     RUN_HELD = "run_held"
     OVERDUE = "overdue"
     NO_RECORDS = "no_records"
+    DESTINATION_FAILING = "destination_failing"
+    DESTINATION_DISABLED = "destination_disabled"
 
 
-RECOVERED: Final = "etl.recovered"
+DESTINATION_KINDS: Final = frozenset({IncidentKind.DESTINATION_FAILING, IncidentKind.DESTINATION_DISABLED})
+SOURCE_KINDS: Final = frozenset(IncidentKind) - DESTINATION_KINDS
 
 
 async def open_incident(
@@ -51,7 +57,11 @@ async def open_incident(
     if is_told:
         body = {"source": source, **incident["facts"]}
         await enqueue_message(
-            database, f"{incident['_id']}:opened", event=f"etl.{kind}", at=incident["opened_at"], facts=body
+            database,
+            f"{incident['_id']}:opened",
+            event=f"{_area(kind)}.{kind}",
+            at=incident["opened_at"],
+            facts=body,
         )
 
 
@@ -64,7 +74,13 @@ async def close_incident(database: Database, incident: Mapping[str, Any], *, at:
     # The message first: a crash between the two repeats it under the same id.
     if is_told:
         facts = {"source": incident["source"], "incident": incident["kind"], "since": incident["opened_at"]}
-        await enqueue_message(database, f"{incident['_id']}:recovered", event=RECOVERED, at=at, facts=facts)
+        await enqueue_message(
+            database,
+            f"{incident['_id']}:recovered",
+            event=f"{_area(incident['kind'])}.recovered",
+            at=at,
+            facts=facts,
+        )
     closed = {"is_open": False, "closed_at": at}
     result = await database[INCIDENTS].update_one({"_id": incident["_id"], "is_open": True}, {"$set": closed})
     if result.modified_count:
@@ -75,6 +91,10 @@ async def open_incidents(database: Database, kinds: Iterable[IncidentKind] = Inc
     """List the open incidents, oldest first."""
     query = {"is_open": True, "kind": {"$in": list(kinds)}}
     return await database[INCIDENTS].find(query, sort=[("opened_at", 1)]).to_list()
+
+
+def _area(kind: str) -> str:
+    return "outbox" if kind in DESTINATION_KINDS else "etl"
 
 
 async def _opened(
