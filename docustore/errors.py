@@ -40,6 +40,7 @@
     │       ├── MigrationChangedError  the module of an applied migration was changed
     │       ├── MigrationStoppedError  a secondary is behind, or the disk is nearly full
     │       └── MigrationFencedError   another runner has taken over
+    ├── TooManyDestinationsError       there are as many webhooks and handlers as the listener serves
     ├── NotFoundError                  a user, run, source or key does not exist
     ├── UserGoneError                  the user was deleted
     ├── EmailTakenError                another user has the e-mail address
@@ -431,6 +432,14 @@ class MigrationFencedError(MigrationError):
 
     def __init__(self) -> None:
         super().__init__("another process migrates this store: see `docustore migrate status`")
+
+
+class TooManyDestinationsError(DocustoreError):
+    """There are as many webhooks and handlers as one batch of the listener serves."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"there are {limit} destinations already: remove one with `docustore outbox remove`")
+        self.limit = limit
 
 
 class NotFoundError(DocustoreError):

@@ -25,6 +25,7 @@ from indexes.etl import (
     ETL_TOMBSTONES,
 )
 from indexes.migrations import SCHEMA_MIGRATIONS
+from indexes.outbox import OUTBOX, OUTBOX_DESTINATIONS, WEBHOOKS
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, USERS
 
@@ -37,6 +38,9 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     CHANGE_EFFECTS,
     CHANGE_GAPS,
     CHANGE_DEAD_LETTERS,
+    OUTBOX,
+    OUTBOX_DESTINATIONS,
+    WEBHOOKS,
     ETL_RUNS,
     ETL_SOURCES,
     ETL_QUARANTINE,

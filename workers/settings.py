@@ -26,6 +26,7 @@ from docustore.logs import configure_logging
 from docustore.migrations.precondition import require_known_store
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
 from workers.active_runs import ActiveRuns
+from workers.outbox import way_out
 from workers.tasks import compact_history, run_etl, tick
 
 log: Final = structlog.get_logger()
@@ -56,6 +57,9 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     ctx["database"] = database
     ctx["runs"] = ActiveRuns(environment, limit=MAX_ACTIVE_RUNS)
     stack.push_async_callback(ctx["runs"].stop)
+    deliveries = await way_out(database, ctx["redis"], settings, owner=owner)
+    stack.push_async_callback(deliveries.stop)
+    deliveries.start()
     log.info("worker.started", owner=owner)
     await tick(ctx)  # type: ignore[arg-type]  # arq's dict holds the keys of WorkerContext now
 

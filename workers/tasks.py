@@ -14,6 +14,7 @@ from docustore.etl import ledger, schedule
 from docustore.etl.alert_outbox import deliver_messages
 from docustore.etl.lineage_outbox import deliver_lineage
 from docustore.etl.watch import watch
+from docustore.outbox.upkeep import keep_up
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
 from workers.active_runs import ActiveRuns
 
@@ -30,7 +31,7 @@ class WorkerContext(TypedDict):
 
 
 async def tick(ctx: WorkerContext) -> int:
-    """Update the ledger, wake workers, clean the queue, send alerts and lineage.
+    """Update ledger, queue and outbox; wake workers; send alerts and lineage.
 
     Returns:
         The number of wake-ups.
@@ -46,6 +47,9 @@ async def tick(ctx: WorkerContext) -> int:
     await watch(ctx["database"], settings.sources, now=now, is_told=bool(settings.alert_urls))
     await watch_listener(
         ctx["database"], limit_s=settings.changes_stalled_s, now=now, is_told=bool(settings.alert_urls)
+    )
+    await keep_up(
+        ctx["database"], now=now, max_pending=settings.outbox_max_pending, is_told=bool(settings.alert_urls)
     )
     await deliver_messages(ctx["database"], settings.alert_urls, now=now)
     await deliver_lineage(ctx["database"], settings, now=now)

@@ -46,6 +46,7 @@ from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
 from docustore.users.roles_controller import UserRolesController
 from docustore.users.status_controller import UserStatusController
+from docustore.webhooks.controller import WebhooksController
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             EffectsController,
             AuditController,
             FeedController,
+            WebhooksController,
             OperationController,
             ProblemTypesController,
             DashboardController,

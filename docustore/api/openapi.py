@@ -31,6 +31,13 @@ from docustore.etl.sources_controller import PauseInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
+from docustore.webhooks.bodies import (
+    EnableInput,
+    ReplayRangeInput,
+    RotateInput,
+    WebhookInput,
+    WebhookUpdateInput,
+)
 
 PATH: Final = "/schema"
 _KNOWN_PATHS: Final = frozenset({PATH, f"{PATH}/openapi.json", f"{PATH}/openapi-3.0.json", f"{PATH}/docs"})
@@ -109,6 +116,7 @@ def openapi_config() -> OpenAPIConfig:
                 name="changes",
                 description="Status of the listener, which writes history and figures from changes.",
             ),
+            Tag(name="webhooks", description="Signed messages to other systems for every change of a user."),
             Tag(name="operation", description="Health and metrics."),
         ],
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
@@ -153,6 +161,11 @@ def _body_schemas() -> dict[str, Any]:
             ResetInput,
             SeekInput,
             VerifyInput,
+            WebhookInput,
+            WebhookUpdateInput,
+            EnableInput,
+            RotateInput,
+            ReplayRangeInput,
         )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]

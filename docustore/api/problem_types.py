@@ -56,6 +56,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "source-rejected": "Check the URL and the credentials of the source.",
     "source-unavailable": "Send the request again after `Retry-After` seconds.",
     "stream-quota": "Close another stream of the same key, or use another key.",
+    "too-many-destinations": "Delete a webhook that is no longer needed, then send the request again.",
     "too-many-readers": "Close another event stream, or read the run as JSON, now and then.",
     "too-many-requests": "Wait for `Retry-After` seconds, then send the request again.",
     "unauthenticated": "Send `Authorization: Bearer <key>` with a valid key.",

@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "changes": "docustore.cli.changes:changes",
     "history": "docustore.cli.history:history",
     "audit": "docustore.cli.audit:audit",
+    "webhooks": "docustore.cli.webhooks:webhooks",
+    "outbox": "docustore.cli.outbox:outbox",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",
     "migrate": "docustore.cli.migrate:migrate",

@@ -9,9 +9,11 @@ from docustore.changes.derived.derivation import Derivations
 from docustore.changes.effects.effect import Effects
 from docustore.changes.effects.history import HistoryEffect
 from docustore.changes.effects.marts import UserMartsEffect
+from docustore.changes.effects.outbox import OutboxEffect
 
 EFFECTS: Final[Effects] = (
     HistoryEffect,
     UserMartsEffect,
+    OutboxEffect,
 )
 DERIVED: Final[Derivations] = ()

@@ -15,6 +15,7 @@ START = datetime(2024, 1, 1, tzinfo=UTC)
 NEWEST_FIRST = {"created_at": -1, "_id": -1}
 LATEST_FIRST = {"at": -1, "_id": -1}
 LIVE = {"deleted_at": None}
+WAITING = {"destination": "webhook:a", "state": "pending"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +146,24 @@ QUERIES = [
         for name in ("actor", "action", "target")
     ),
     Query(
+        collection="outbox",
+        index="pending_due_at",
+        filter={**WAITING, "due_at": {"$lte": START + timedelta(hours=50)}},
+        sort={"due_at": 1},
+    ),
+    Query(
+        collection="outbox",
+        index="pending_lane_number",
+        filter={**WAITING, "lane": {"$in": [100]}},
+        sort={"number": 1},
+    ),
+    Query(collection="outbox", index="pending_number", filter=WAITING, sort={"number": 1}),
+    Query(
+        collection="outbox",
+        index="expires_at_expiry",
+        filter={"expires_at": {"$lt": START + timedelta(hours=5), "$exists": True}},
+    ),
+    Query(
         collection="change_dead_letters",
         index="state_key_cluster_time",
         filter={"state": "failed", "key": "k5"},
@@ -176,7 +195,7 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             }
         case "user_history":
             return {"_id": n, "user_id": n % 60}
-        case "etl_runs" | "etl_incidents" | "alert_messages":
+        case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
             return _operation(collection, n)
         case "sessions" | "login_tokens" | "audit_log":
             word = "rare" if is_rare else "common"
@@ -213,6 +232,16 @@ def _operation(collection: str, n: int) -> dict[str, Any]:
             }
         case "etl_incidents":
             return {"kind": f"k{n}", "source": "crm", "is_open": is_rare}
+        case "outbox":
+            state = "pending" if n % 10 == 0 else "delivered"
+            return {
+                "destination": "webhook:a",
+                "state": state,
+                "lane": n,
+                "number": n,
+                "due_at": at,
+                "expires_at": at,
+            }
         case _:
             return {"state": "pending" if is_rare else "delivered", "next_attempt_at": at, "at": at}
 
