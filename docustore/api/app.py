@@ -26,6 +26,7 @@ from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
 from docustore.etl.run_events import EventReaders
 from docustore.etl.sources_controller import SourcesController
+from docustore.exports.controller import ExportController
 from docustore.migrations.precondition import require_known_store
 from docustore.queue import open_queue
 from docustore.security.authentication import authorise
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             EtlGuardsController,
             QuarantineController,
             ChangesController,
+            ExportController,
             OperationController,
             ProblemTypesController,
             DashboardController,

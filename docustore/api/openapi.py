@@ -105,6 +105,7 @@ def openapi_config() -> OpenAPIConfig:
                 name="changes",
                 description="Status of the listener, which writes history and figures from changes.",
             ),
+            Tag(name="export", description="Files of users, as they were at one moment."),
             Tag(name="operation", description="Health and metrics."),
         ],
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],

@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "alerts": "docustore.cli.alerts:alerts",
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
+    "export": "docustore.cli.export:export",
+    "import": "docustore.cli.import_users:import_command",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",
     "migrate": "docustore.cli.migrate:migrate",

@@ -9,7 +9,7 @@ import pytest
 
 from docustore.database import Database
 from docustore.etl.guards.known import live_identities
-from indexes.declared import DECLARED
+from indexes.declared import COLLECTIONS
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NEWEST_FIRST = {"created_at": -1, "_id": -1}
@@ -131,6 +131,7 @@ QUERIES = [
         )
         for name in ("sessions", "login_tokens")
     ),
+    Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(collection="audit_log", index="at", filter={}, sort={"at": -1, "_id": -1}),
     Query(
         collection="change_dead_letters",
@@ -166,7 +167,7 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             return {"_id": n, "user_id": n % 60}
         case "etl_runs" | "etl_incidents" | "alert_messages":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log":
+        case "sessions" | "login_tokens" | "audit_log" | "exports":
             return {"expires_at": at, "at": at}
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
@@ -228,6 +229,6 @@ async def test_query_uses_its_index(database: Database, query: Query) -> None:
 
 def test_every_declared_index_has_a_query() -> None:
     """An index that serves nothing costs every write."""
-    declared = {(d.name, index.document["name"]) for d in DECLARED for index in d.indexes}
+    declared = {(d.name, index.document["name"]) for d in COLLECTIONS for index in d.indexes}
 
     assert {(query.collection, query.index) for query in QUERIES} == declared
