@@ -143,7 +143,7 @@ class _Batch:
         identities: dict[str, tuple[RawUser, RawUser]] = {}
         which = {"identities.key": {"$in": keys}}
         fields = {**_VERSIONS, **_WRITES} if self._context.may_be_written else _VERSIONS
-        async for user in self._database[USERS].find(which, fields, batch_size=len(keys) + 1):
+        for user in await self._database[USERS].find(which, fields, batch_size=len(keys) + 1).to_list():
             for identity in user["identities"]:
                 identities[identity["key"]] = (identity, user)
         for index, record in enumerate(self._records):
