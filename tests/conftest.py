@@ -19,6 +19,7 @@ from docustore.document_models import bind_models
 from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
 from indexes.declared import DECLARED
+from tests.forks import FORKS
 from tests.upstreams.postgresql import PostgresServer, binaries, postgres_server
 
 # No deadline: the duration of an example depends on the machine. The examples are the same in every run, so that
@@ -36,6 +37,13 @@ OUR_INDEXES = {
     collection.name: {"_id_", *(index.document["name"] for index in collection.indexes)} for collection in DECLARED
 }
 WITH_VALIDATOR = {collection.name for collection in DECLARED if collection.validator}
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def fork_server() -> AsyncIterator[None]:
+    """End the process that runs programs, if a test has started it."""
+    yield
+    await FORKS.stop()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
