@@ -42,7 +42,7 @@ RECORDS = int(scaled(bounded=300, full=2000))
 # All rounds are within the window of each run: the times of the records are those of the seed.
 ALWAYS_S = 10 * 365 * 86_400
 LATER = timedelta(hours=2)
-HIDDEN = dict.fromkeys(("_id", "created_at", "updated_at", "version", "updated_by"), 0)
+HIDDEN = dict.fromkeys(("_id", "created_at", "updated_at", "version", "updated_by", "cause"), 0)
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600), pytest.mark.filterwarnings(LEAKS)]
 
