@@ -25,10 +25,12 @@ from indexes.etl import (
 )
 from indexes.migrations import SCHEMA_MIGRATIONS
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
-from indexes.users import IDEMPOTENCY_KEYS, USERS
+from indexes.users import IDEMPOTENCY_KEYS, SEARCH_ATOMS, USER_SEARCH, USERS
 
 DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     USERS,
+    USER_SEARCH,
+    SEARCH_ATOMS,
     USER_HISTORY,
     USER_STATS,
     CHANGE_POSITIONS,

@@ -9,9 +9,10 @@ from docustore.changes.derived.derivation import Derivations
 from docustore.changes.effects.effect import Effects
 from docustore.changes.effects.history import HistoryEffect
 from docustore.changes.effects.marts import UserMartsEffect
+from docustore.changes.effects.search import UserSearchEffect
 
 EFFECTS: Final[Effects] = (
     HistoryEffect,
     UserMartsEffect,
 )
-DERIVED: Final[Derivations] = ()
+DERIVED: Final[Derivations] = (UserSearchEffect,)

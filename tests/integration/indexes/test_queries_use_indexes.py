@@ -52,6 +52,14 @@ QUERIES = [
     Query(
         collection="users", index="search_terms", filter={"search_terms": {"$regex": "^user55"}}, sort=NEWEST_FIRST
     ),
+    Query(
+        collection="user_search",
+        index="word_created_at",
+        filter={"$and": [{"words": {"$in": ["rare"]}}]},
+        sort=NEWEST_FIRST,
+    ),
+    Query(collection="user_search", index="created_at", filter={"words": {"$regex": "^comm"}}, sort=NEWEST_FIRST),
+    Query(collection="search_atoms", index="tails", filter={"tails": {"$regex": "^tail55"}}),
     Query(collection="user_history", index="user_sequence", filter={"user_id": 5}, sort={"_id": -1}),
     Query(collection="etl_runs", index="source_slot_unique", filter={"source": "crm", "slot": START}),
     Query(collection="etl_runs", index="source_running_unique", filter={"source": "crm", "state": "running"}),
@@ -166,8 +174,9 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             return {"_id": n, "user_id": n % 60}
         case "etl_runs" | "etl_incidents" | "alert_messages":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log":
-            return {"expires_at": at, "at": at}
+        case "sessions" | "login_tokens" | "audit_log" | "user_search" | "search_atoms":
+            words = ["rare"] if is_rare else ["common", f"w{n}"]
+            return {"expires_at": at, "at": at, "words": words, "tails": [f"tail{n}"], "created_at": at}
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
         case _:
