@@ -19,6 +19,7 @@ from docustore.changes.status import ChangeStatus, change_status
 from docustore.changes.verify import Verification, start_repair, verify
 from docustore.cli.actor import actor
 from docustore.cli.changes_effects import effects, rebuild
+from docustore.cli.changes_follow import follow
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
@@ -140,7 +141,7 @@ async def dead_letters(
     invocation.show(documents if isinstance(found, list) else documents[0], table=_letters_table(letters))
 
 
-for part in (status, pause, resume, seek, reset, verify_, dead_letters, effects, rebuild):
+for part in (status, follow, pause, resume, seek, reset, verify_, dead_letters, effects, rebuild):
     changes.add_command(part)
 
 

@@ -67,7 +67,8 @@ class Effect(ABC):
     `fields` declares what the effect reads from `Change.before` and `Change.after`. `Change.after_raw` always
     holds the whole image as bytes. A snapshot reads the users in chunks and follows the stream in between. An
     effect with `is_built_by_chunks` gets the changes of both. Any other effect gets nothing until the end of the
-    snapshot and is then rebuilt.
+    snapshot and is then rebuilt. The changes of a batch get their numbers when it is written: they are dense, and
+    the last one is `Stamp.seq`.
 
     `name` is its document in `change_effects`, by default the name of the class. `version` grows with every change
     of what the effect stores. An effect without `needs_build` holds nothing of the past: it is live at once.
@@ -83,10 +84,6 @@ class Effect(ABC):
         """Name an effect that has no name of its own."""
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
-
-    def __init__(self, *, seq: int) -> None:
-        """Start an empty batch after the change with number `seq`."""
-        self.seq = seq
 
     @abstractmethod
     def add(self, change: Change) -> None:

@@ -24,8 +24,8 @@ class UserMartsEffect(Effect):
     name: ClassVar[str] = STATS
     fields: ClassVar[ImageFields] = ImageFields.of(*_COUNTED_FIELDS)
 
-    def __init__(self, *, seq: int) -> None:
-        super().__init__(seq=seq)
+    def __init__(self) -> None:
+        super().__init__()
         self.marts = UserMarts()
 
     def add(self, change: Change) -> None:

@@ -9,10 +9,12 @@ from docustore.changes.derived.derivation import Derivations
 from docustore.changes.effects.effect import Effects
 from docustore.changes.effects.history import HistoryEffect
 from docustore.changes.effects.marts import UserMartsEffect
+from docustore.changes.effects.outbox import OutboxEffect
 from docustore.changes.effects.search import UserSearchEffect
 
 EFFECTS: Final[Effects] = (
     HistoryEffect,
     UserMartsEffect,
+    OutboxEffect,
 )
 DERIVED: Final[Derivations] = (UserSearchEffect,)

@@ -9,11 +9,13 @@ import pytest
 
 from docustore.database import Database
 from docustore.etl.guards.known import live_identities
-from indexes.declared import DECLARED
+from indexes.declared import COLLECTIONS
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NEWEST_FIRST = {"created_at": -1, "_id": -1}
+LATEST_FIRST = {"at": -1, "_id": -1}
 LIVE = {"deleted_at": None}
+WAITING = {"destination": "webhook:a", "state": "pending"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,13 @@ QUERIES = [
     Query(collection="user_search", index="created_at", filter={"words": {"$regex": "^comm"}}, sort=NEWEST_FIRST),
     Query(collection="search_atoms", index="tails", filter={"tails": {"$regex": "^tail55"}}),
     Query(collection="user_history", index="user_sequence", filter={"user_id": 5}, sort={"_id": -1}),
+    # feed.rows: the next rows of one user.
+    Query(
+        collection="user_history",
+        index="user_sequence",
+        filter={"user_id": 5, "_id": {"$gt": 0, "$lte": 10**6}},
+        sort={"_id": 1},
+    ),
     Query(collection="etl_runs", index="source_slot_unique", filter={"source": "crm", "slot": START}),
     Query(collection="etl_runs", index="source_running_unique", filter={"source": "crm", "state": "running"}),
     Query(
@@ -139,7 +148,30 @@ QUERIES = [
         )
         for name in ("sessions", "login_tokens")
     ),
-    Query(collection="audit_log", index="at", filter={}, sort={"at": -1, "_id": -1}),
+    Query(collection="audit_log", index="at", filter={}, sort=LATEST_FIRST),
+    *(
+        Query(collection="audit_log", index=f"{name}_at", filter={name: "rare"}, sort=LATEST_FIRST)
+        for name in ("actor", "action", "target")
+    ),
+    Query(
+        collection="outbox",
+        index="pending_due_at",
+        filter={**WAITING, "due_at": {"$lte": START + timedelta(hours=50)}},
+        sort={"due_at": 1},
+    ),
+    Query(
+        collection="outbox",
+        index="pending_lane_number",
+        filter={**WAITING, "lane": {"$in": [100]}},
+        sort={"number": 1},
+    ),
+    Query(collection="outbox", index="pending_number", filter=WAITING, sort={"number": 1}),
+    Query(
+        collection="outbox",
+        index="expires_at_expiry",
+        filter={"expires_at": {"$lt": START + timedelta(hours=5), "$exists": True}},
+    ),
+    Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
         collection="change_dead_letters",
         index="state_key_cluster_time",
@@ -172,11 +204,12 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             }
         case "user_history":
             return {"_id": n, "user_id": n % 60}
-        case "etl_runs" | "etl_incidents" | "alert_messages":
+        case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log" | "user_search" | "search_atoms":
-            words = ["rare"] if is_rare else ["common", f"w{n}"]
-            return {"expires_at": at, "at": at, "words": words, "tails": [f"tail{n}"], "created_at": at}
+        case "sessions" | "login_tokens" | "audit_log" | "exports" | "user_search" | "search_atoms":
+            word = "rare" if is_rare else "common"
+            found = {"words": [word, f"w{n}"], "tails": [f"tail{n}"], "created_at": at}
+            return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word, **found}
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
         case _:
@@ -209,6 +242,16 @@ def _operation(collection: str, n: int) -> dict[str, Any]:
             }
         case "etl_incidents":
             return {"kind": f"k{n}", "source": "crm", "is_open": is_rare}
+        case "outbox":
+            state = "pending" if n % 10 == 0 else "delivered"
+            return {
+                "destination": "webhook:a",
+                "state": state,
+                "lane": n,
+                "number": n,
+                "due_at": at,
+                "expires_at": at,
+            }
         case _:
             return {"state": "pending" if is_rare else "delivered", "next_attempt_at": at, "at": at}
 
@@ -237,6 +280,6 @@ async def test_query_uses_its_index(database: Database, query: Query) -> None:
 
 def test_every_declared_index_has_a_query() -> None:
     """An index that serves nothing costs every write."""
-    declared = {(d.name, index.document["name"]) for d in DECLARED for index in d.indexes}
+    declared = {(d.name, index.document["name"]) for d in COLLECTIONS for index in d.indexes}
 
     assert {(query.collection, query.index) for query in QUERIES} == declared

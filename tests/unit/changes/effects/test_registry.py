@@ -30,8 +30,8 @@ class Emails(Effect):
 
     fields = ImageFields.of("email")
 
-    def __init__(self, *, seq: int) -> None:
-        super().__init__(seq=seq)
+    def __init__(self) -> None:
+        super().__init__()
         self.emails: list[Any] = []
 
     def add(self, change: Change) -> None:
@@ -72,7 +72,7 @@ def _inserted(user: dict[str, Any], fields: ImageFields) -> Change:
 def test_insert_carries_declared_fields() -> None:
     effects = (*HISTORY_AND_MARTS, Emails)
     fields = fields_of(effects)
-    emails = Emails(seq=0)
+    emails = Emails()
 
     emails.add(_inserted(ADA, fields))
 
@@ -98,7 +98,7 @@ def test_head_of_the_registry_is_small() -> None:
     """Each further field is decoded for every insert: a measured cost."""
     head = _projections(fields_of(HISTORY_AND_MARTS))[0]["head"]["$cond"][1]
 
-    assert set(head) == {"_id", "status", "created_at", "deleted_at", "updated_by", "version"}
+    assert set(head) == {"_id", "status", "created_at", "deleted_at", "updated_by", "cause", "version"}
 
 
 @pytest.mark.parametrize(
