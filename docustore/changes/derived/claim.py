@@ -62,9 +62,12 @@ async def claim(
         "$or": [{"version": {"$lt": effect.version}}, {"version": effect.version, "state": {"$ne": "failed"}}],
         "$expr": {"$or": [_IS_FREE, {"$eq": ["$owner", owner]}]},
     }
-    orphaned = await database[EFFECT_STATES].find_one({**query, "session": {"$ne": None}}, {"session": 1})
-    if orphaned is not None:
-        # The transaction of a killed owner would hold the state for a minute.
+    orphaned = await database[EFFECT_STATES].find_one(
+        {**query, "session": {"$ne": None}}, {"session": 1, "owner": 1}
+    )
+    if orphaned is not None and orphaned["owner"] != owner:
+        # The transaction of a killed owner would hold the state for a minute. An owner that is alive has ended its
+        # own, and its client may use the session for something else.
         await end_transaction(database, orphaned["session"])
     taken = {"fence": {"$add": ["$fence", 1]}, "owner": owner, "session": session_id, **renewal(lease_ms)}
     document = await database[EFFECT_STATES].find_one_and_update(

@@ -85,7 +85,8 @@ async def _keep(
         except Exception as exc:
             log.exception("effect.failed", effect=effect.name)
             await _note_failure(database, held, exc)
-        await release(database, held)
+        finally:
+            await release(database, held)
         return True
 
 

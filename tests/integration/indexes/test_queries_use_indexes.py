@@ -54,6 +54,14 @@ QUERIES = [
     Query(
         collection="users", index="search_terms", filter={"search_terms": {"$regex": "^user55"}}, sort=NEWEST_FIRST
     ),
+    Query(
+        collection="user_search",
+        index="word_created_at",
+        filter={"$and": [{"words": {"$in": ["rare"]}}]},
+        sort=NEWEST_FIRST,
+    ),
+    Query(collection="user_search", index="created_at", filter={"words": {"$regex": "^comm"}}, sort=NEWEST_FIRST),
+    Query(collection="search_atoms", index="tails", filter={"tails": {"$regex": "^tail55"}}),
     Query(collection="user_history", index="user_sequence", filter={"user_id": 5}, sort={"_id": -1}),
     # feed.rows: the next rows of one user.
     Query(
@@ -214,9 +222,10 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             }
         case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log" | "exports":
+        case "sessions" | "login_tokens" | "audit_log" | "exports" | "user_search" | "search_atoms":
             word = "rare" if is_rare else "common"
-            return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word}
+            found = {"words": [word, f"w{n}"], "tails": [f"tail{n}"], "created_at": at}
+            return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word, **found}
         case "user_quality" | "quality_values" | "user_history":
             return _kept(collection, n)
         case "change_dead_letters":
