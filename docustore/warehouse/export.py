@@ -18,6 +18,7 @@ from docustore.clock import now_utc
 from docustore.database import Database
 from docustore.errors import WarehouseError
 from docustore.extras import extra_module
+from docustore.history.compaction import compacted_through
 from docustore.users.fields import UserField
 from docustore.warehouse.manifest import Manifest, WarehouseTable, read_manifest, write_manifest
 from docustore.warehouse.tables import rows_pipeline, tables
@@ -100,7 +101,8 @@ async def _add(
     as_of: datetime = now_utc()
     rows, last = 0, None
     try:
-        pipeline = rows_pipeline(tracked, after=manifest.last_seq, until=until)
+        is_compacted = await compacted_through(database) > manifest.last_seq
+        pipeline = rows_pipeline(tracked, after=manifest.last_seq, until=until, is_compacted=is_compacted)
         cursor = await database[HISTORY].aggregate(pipeline, batchSize=BATCH_ROWS)
         async with cursor:
             async for last in cursor:

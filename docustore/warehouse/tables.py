@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from docustore.exports.columns import FITS, Column, ColumnKind, column_of
 from docustore.users.fields import UserField
+from docustore.warehouse.compacted import with_states
 from docustore.warehouse.versions import EFFECTIVE_AT, IS_PRESENT, RECORDED_AT, attributes
 from docustore.warehouse.views import Pipeline, event_columns
 
@@ -66,10 +67,18 @@ def tables(tracked: tuple[UserField, ...]) -> tuple[Table, ...]:
     )
 
 
-def rows_pipeline(tracked: tuple[UserField, ...], *, after: int, until: int) -> Pipeline:
-    """Read the changes with the numbers `after` + 1 to `until`, in their order."""
+def rows_pipeline(
+    tracked: tuple[UserField, ...], *, after: int, until: int, is_compacted: bool = False
+) -> Pipeline:
+    """Read the changes with the numbers `after` + 1 to `until`, in their order.
+
+    Args:
+        until: The last number of history.
+        is_compacted: Some of the changes may be compacted; it costs a sort of all of them.
+    """
     return [
         {"$match": {"_id": {"$gt": after, "$lte": until}}},
+        *(with_states(tracked) if is_compacted else ()),
         {"$sort": {"_id": 1}},
         {
             "$project": {

@@ -12,6 +12,7 @@ span that it falls into. A version that another one replaces at the same time ha
 from typing import Any, Final
 
 from docustore.users.fields import UserField
+from docustore.warehouse.compacted import with_states
 from docustore.warehouse.versions import EFFECTIVE_AT, IS_PRESENT, RECORDED_AT, attributes
 
 Pipeline = list[dict[str, Any]]
@@ -43,6 +44,7 @@ def dim_user_pipeline(tracked: tuple[UserField, ...]) -> Pipeline:
     """
     columns = attributes(tracked)
     return [
+        *with_states(tracked),
         _window("valid_from", {"$max": EFFECTIVE_AT, "window": {"documents": ["current", "unbounded"]}}),
         {
             "$project": {
