@@ -8,6 +8,7 @@
     │   ├── UserBusyError              other writers keep changing the user
     │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
+    │   ├── CompactionBusyError        another process compacts history
     │   ├── TooManyRequestsError       a rate limit is reached
     │   ├── TooManyReadersError        too many event streams are open
     │   ├── FeedBusyError              the process has its number of readers of changes, or it stops
@@ -39,6 +40,7 @@
     │       ├── MigrationChangedError  the module of an applied migration was changed
     │       ├── MigrationStoppedError  a secondary is behind, or the disk is nearly full
     │       └── MigrationFencedError   another runner has taken over
+    ├── TooManyDestinationsError       there are as many webhooks and handlers as the listener serves
     ├── NotFoundError                  a user, run, source or key does not exist
     ├── UserGoneError                  the user was deleted
     ├── EmailTakenError                another user has the e-mail address
@@ -48,6 +50,8 @@
     ├── FeedError                      a client of the feed cannot continue by itself
     │   ├── FeedRefusedError           the server refuses the request; the message quotes its reason
     │   └── FeedResetError             changes after the last id are missing; read all users again
+    ├── ExportExpiredError             an export took longer than the server keeps its snapshot
+    ├── WarehouseError                 a folder cannot take more rows of this store; the message says why
     ├── DemoError                      the demonstration failed; the message says where
     ├── BodyTimeoutError               a request body does not arrive in time
     ├── ClientDisconnectedError        the client hangs up before its request is complete
@@ -59,7 +63,7 @@ Messages are for people and name the next step. They contain no secrets and no p
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,13 @@ class PasswordsBusyError(RetryableError):
         super().__init__(
             "too many passwords are being hashed; send the request again", retry_after=timedelta(seconds=1)
         )
+
+
+class CompactionBusyError(RetryableError):
+    """Another process compacts history; its batches are kept."""
+
+    def __init__(self) -> None:
+        super().__init__("another process compacts history: see `docustore history status`, then run it again")
 
 
 class TooManyRequestsError(RetryableError):
@@ -425,6 +436,14 @@ class MigrationFencedError(MigrationError):
         super().__init__("another process migrates this store: see `docustore migrate status`")
 
 
+class TooManyDestinationsError(DocustoreError):
+    """There are as many webhooks and handlers as one batch of the listener serves."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"there are {limit} destinations already: remove one with `docustore outbox remove`")
+        self.limit = limit
+
+
 class NotFoundError(DocustoreError):
     """The requested object does not exist."""
 
@@ -473,6 +492,22 @@ class PreconditionRequiredError(DocustoreError):
 
     def __init__(self) -> None:
         super().__init__('send If-Match with the ETag of the version you changed, such as If-Match: "3"')
+
+
+class ExportExpiredError(DocustoreError):
+    """The server no longer keeps the state that an export reads."""
+
+    def __init__(self, *, as_of: datetime) -> None:
+        super().__init__(
+            f"the server no longer keeps the state of {as_of:%Y-%m-%d %H:%M:%S}Z that the export reads: start it "
+            "again; if it takes too long, raise the server's parameter minSnapshotHistoryWindowInSeconds (300 by "
+            "default), or export parts with filters"
+        )
+        self.as_of = as_of
+
+
+class WarehouseError(DocustoreError):
+    """A folder of the warehouse cannot take more rows of this store."""
 
 
 class BodyTimeoutError(DocustoreError):

@@ -25,6 +25,7 @@ from docustore.database import Database
 from docustore.etl.figures import etl_figures
 from docustore.etl.queries import last_finished_runs, open_by_source
 from docustore.feed.metrics import feed_exposition
+from docustore.outbox.figures import destination_figures
 from docustore.queue import Queue
 from docustore.security.authentication import PUBLIC
 
@@ -114,17 +115,18 @@ class OperationController(Controller):
     async def metrics(self, state: State) -> bytes:
         """Return request metrics of this process and store metrics of the service.
 
-        The store metrics cover users, runs, sources, alerts, quarantine and listener. They are read at the scrape.
-        The metrics of the feed are those of this process.
+        The store metrics cover users, runs, sources, alerts, quarantine, listener and outbox. They are read at
+        the scrape. The metrics of the feed are those of this process.
         """
         store = StoreMetrics()
         now = now_utc()
-        analytics, runs, quarantined, changes, etl = await asyncio.gather(
+        analytics, runs, quarantined, changes, etl, destinations = await asyncio.gather(
             users_analytics(state.database, now=now),
             last_finished_runs(),
             open_by_source(),
             listener_figures(state.database),
             etl_figures(state.database, state.settings.sources, now=now),
+            destination_figures(state.database, now=now),
         )
         store.users(analytics["status_distribution"])
         store.runs(runs)
@@ -133,6 +135,7 @@ class OperationController(Controller):
         store.runs_by_state(etl.runs_by_state)
         store.alerts(messages=etl.messages_by_state, incidents=etl.incidents_by_kind)
         store.lineage(pending=etl.lineage_pending, oldest_s=etl.lineage_oldest_s)
+        store.outbox(destinations)
         exposition: bytes = state.request_metrics.exposition()
         return exposition + store.exposition() + listener_exposition(changes) + feed_exposition(state.feed)
 

@@ -19,6 +19,8 @@ from pymongo.errors import PyMongoError
 from docustore.api.entity_tags import entity_tag
 from docustore.api.field_errors import field_error, field_errors, json_pointer
 from docustore.api.methods import allow_header
+from docustore.api.request_ids import NAME as REQUEST_ID
+from docustore.api.request_ids import request_id
 from docustore.api.response_headers import DEFAULTS
 from docustore.errors import (
     BodyTimeoutError,
@@ -44,6 +46,7 @@ from docustore.errors import (
     SourceContentError,
     SourceRejectedError,
     StreamQuotaError,
+    TooManyDestinationsError,
     TooManyRequestsError,
     UnauthenticatedError,
     UserGoneError,
@@ -74,6 +77,7 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     ListenerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     FeedError: HTTPStatus.INTERNAL_SERVER_ERROR,
     SchemaDriftError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    TooManyDestinationsError: HTTPStatus.CONFLICT,
     NotFoundError: HTTPStatus.NOT_FOUND,
     UserGoneError: HTTPStatus.GONE,
     EmailTakenError: HTTPStatus.CONFLICT,
@@ -121,7 +125,8 @@ class ProblemError(msgspec.Struct, frozen=True):
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An error response.
 
-    `type` is stable and is for programs. `detail` is for people. `errors` lists every invalid field.
+    `type` is stable and is for programs. `detail` is for people. `request_id` is in the log of the API too.
+    `errors` lists every invalid field.
     """
 
     type: str
@@ -129,6 +134,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str
     instance: str
+    request_id: str
     errors: list[ProblemError] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -262,6 +268,8 @@ def _answer(
     errors: tuple[FieldError, ...] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response[Problem]:
+    # A request without a route has no id yet.
+    own_id = request_id(request.scope)
     listed = [ProblemError(pointer=e.pointer, code=e.code, detail=e.detail) for e in errors or ()]
     problem = Problem(
         type=f"/problems/{name}",
@@ -269,9 +277,10 @@ def _answer(
         status=int(status),
         detail=detail,
         instance=quote(request.scope["path"]),
+        request_id=own_id,
         errors=listed or msgspec.UNSET,
     )
-    given = _DEFAULT_HEADERS | dict(headers or {})
+    given = _DEFAULT_HEADERS | {REQUEST_ID: own_id} | dict(headers or {})
     return Response(problem, status_code=int(status), media_type=MEDIA_TYPE, headers=given)
 
 

@@ -23,9 +23,9 @@ INCIDENTS: Final = "etl_incidents"
 
 
 class IncidentKind(StrEnum):
-    """What is wrong with a source, or with the listener.
+    """What is wrong with a source, with the listener, or with a destination of the outbox.
 
-    The event of its alert is `etl.` or `changes.` with this name.
+    The event of its alert is `etl.`, `changes.` or `outbox.` with this name.
     """
 
     RUN_FAILED = "run_failed"
@@ -35,10 +35,13 @@ class IncidentKind(StrEnum):
     NO_RECORDS = "no_records"
     OPLOG_SHORT = "oplog_short"
     LISTENER_STALLED = "listener_stalled"
+    DESTINATION_FAILING = "destination_failing"
+    DESTINATION_DISABLED = "destination_disabled"
 
 
 LISTENER_KINDS: Final = frozenset({IncidentKind.OPLOG_SHORT, IncidentKind.LISTENER_STALLED})
-SOURCE_KINDS: Final = frozenset(IncidentKind) - LISTENER_KINDS
+DESTINATION_KINDS: Final = frozenset({IncidentKind.DESTINATION_FAILING, IncidentKind.DESTINATION_DISABLED})
+SOURCE_KINDS: Final = frozenset(IncidentKind) - LISTENER_KINDS - DESTINATION_KINDS
 
 
 async def open_incident(
@@ -94,7 +97,9 @@ async def open_incidents(database: Database, kinds: Iterable[IncidentKind] = Inc
 
 
 def _area(kind: str) -> str:
-    return "changes" if kind in LISTENER_KINDS else "etl"
+    if kind in LISTENER_KINDS:
+        return "changes"
+    return "outbox" if kind in DESTINATION_KINDS else "etl"
 
 
 async def _opened(

@@ -35,7 +35,7 @@ class BatchEffects:
         self.approximate_rows = 0
         self.operations: Counter[Operation] = Counter()
         self.result = APPLIED
-        self._effects = tuple(effect(seq=seq) for effect in effects)
+        self._effects = tuple(effect() for effect in effects)
 
     def add(self, changes: Sequence[Change]) -> None:
         """Add the next changes, with every available image, to every effect."""
