@@ -8,8 +8,11 @@
     │   ├── UserBusyError              other writers keep changing the user
     │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
+    │   ├── CompactionBusyError        another process compacts history
     │   ├── TooManyRequestsError       a rate limit is reached
-    │   └── TooManyReadersError        too many event streams are open
+    │   ├── TooManyReadersError        too many event streams are open
+    │   ├── FeedBusyError              the process has its number of readers of changes, or it stops
+    │   └── StreamQuotaError           the key has its number of readers of changes
     ├── ConfigurationError             a setting is invalid; the message names it
     ├── EmbeddedServerError            a local server cannot be started; the message says what to do
     │   └── DataDirBusyError           another live process uses the data folder
@@ -44,6 +47,9 @@
     ├── IdempotencyKeyReusedError      one key was sent with two different requests
     ├── VersionConflictError           the document changed since it was read
     ├── PreconditionRequiredError      a write has no If-Match
+    ├── FeedError                      a client of the feed cannot continue by itself
+    │   ├── FeedRefusedError           the server refuses the request; the message quotes its reason
+    │   └── FeedResetError             changes after the last id are missing; read all users again
     ├── DemoError                      the demonstration failed; the message says where
     ├── BodyTimeoutError               a request body does not arrive in time
     ├── ClientDisconnectedError        the client hangs up before its request is complete
@@ -119,6 +125,13 @@ class PasswordsBusyError(RetryableError):
         )
 
 
+class CompactionBusyError(RetryableError):
+    """Another process compacts history; its batches are kept."""
+
+    def __init__(self) -> None:
+        super().__init__("another process compacts history: see `docustore history status`, then run it again")
+
+
 class TooManyRequestsError(RetryableError):
     """A rate limit is reached; the request was not executed."""
 
@@ -138,6 +151,28 @@ class TooManyReadersError(RetryableError):
     def __init__(self, *, limit: int) -> None:
         super().__init__(
             f"{limit} event streams are open; close one, or read the run without `text/event-stream`",
+            retry_after=timedelta(seconds=10),
+        )
+        self.limit = limit
+
+
+class FeedBusyError(RetryableError):
+    """The process has its number of readers of changes, or it stops."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"this process serves at most {limit} readers of changes, or it stops; connect again",
+            retry_after=timedelta(seconds=2),
+        )
+        self.limit = limit
+
+
+class StreamQuotaError(RetryableError):
+    """The key has its number of readers of changes."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"this key has {limit} open readers of changes; close one, or use another key",
             retry_after=timedelta(seconds=10),
         )
         self.limit = limit
@@ -497,6 +532,29 @@ class ForbiddenError(DocustoreError):
     def __init__(self, *, scope: str) -> None:
         super().__init__(f"this request needs an API key with scope {scope}")
         self.scope = scope
+
+
+class FeedError(DocustoreError):
+    """A client of the feed cannot continue by itself."""
+
+
+class FeedRefusedError(FeedError):
+    """The server refuses the request for the feed; a retry does not help."""
+
+    def __init__(self, *, status: int, detail: str) -> None:
+        super().__init__(f"the feed was refused with status {status}: {detail}")
+        self.status = status
+
+
+class FeedResetError(FeedError):
+    """The changes after the last id are not available any more."""
+
+    def __init__(self, *, reason: str, after: int) -> None:
+        super().__init__(
+            f"changes are missing ({reason}): read all users again, then follow the changes after {after}"
+        )
+        self.reason = reason
+        self.after = after
 
 
 class DemoError(DocustoreError):

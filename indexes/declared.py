@@ -3,7 +3,15 @@
 from typing import Final
 
 from indexes.audit import AUDIT_LOG
-from indexes.changes import CHANGE_DEAD_LETTERS, CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
+from indexes.changes import (
+    CHANGE_DEAD_LETTERS,
+    CHANGE_EFFECTS,
+    CHANGE_GAPS,
+    CHANGE_POSITIONS,
+    HISTORY_COMPACTIONS,
+    USER_HISTORY,
+    USER_STATS,
+)
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import (
     ALERT_MESSAGES,
@@ -24,8 +32,10 @@ from indexes.users import IDEMPOTENCY_KEYS, USERS
 DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     USERS,
     USER_HISTORY,
+    HISTORY_COMPACTIONS,
     USER_STATS,
     CHANGE_POSITIONS,
+    CHANGE_EFFECTS,
     CHANGE_GAPS,
     CHANGE_DEAD_LETTERS,
     OUTBOX,

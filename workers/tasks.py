@@ -5,6 +5,8 @@ from typing import Final, TypedDict
 
 import structlog
 
+from docustore.changes.retention import keep_history_compact
+from docustore.changes_watch import watch_listener
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import NotFoundError
@@ -43,12 +45,20 @@ async def tick(ctx: WorkerContext) -> int:
     fences = {str(run.id): run.fence for run in due}
     await remove_jobs(ctx["redis"], stale_jobs(job_ids, due=fences, now=now))
     await watch(ctx["database"], settings.sources, now=now, is_told=bool(settings.alert_urls))
+    await watch_listener(
+        ctx["database"], limit_s=settings.changes_stalled_s, now=now, is_told=bool(settings.alert_urls)
+    )
     await keep_up(
         ctx["database"], now=now, max_pending=settings.outbox_max_pending, is_told=bool(settings.alert_urls)
     )
     await deliver_messages(ctx["database"], settings.alert_urls, now=now)
     await deliver_lineage(ctx["database"], settings, now=now)
     return sum(sent)
+
+
+async def compact_history(ctx: WorkerContext) -> int:
+    """Compact old states of users, if the settings ask for it; return how many."""
+    return await keep_history_compact(ctx["database"], ctx["settings"])
 
 
 async def run_etl(ctx: WorkerContext, run_id: str) -> str:

@@ -9,7 +9,9 @@ from time import perf_counter
 from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from docustore.api.request_ids import HEADER, request_id
 from docustore.api.response_headers import add_defaults
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
@@ -81,7 +83,8 @@ class RequestMetrics:
     def wrap(self, app: AsgiApp) -> AsgiApp:
         """Wrap an ASGI application so that its requests are measured.
 
-        The wrapper also adds the default headers: one wrapper costs less than two.
+        The wrapper also adds the default headers and the request id, and binds the id to the log lines of the
+        request: one wrapper costs less than two.
 
         The router must run before the wrapped application: the route template is in its scope.
         """
@@ -91,19 +94,22 @@ class RequestMetrics:
                 await app(scope, receive, send)
                 return
             status = 500
+            own_id = request_id(scope)
             started_at = perf_counter()
 
             async def record_status(message: Mapping[str, Any]) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                    add_defaults(message["headers"])
+                    add_defaults(message["headers"], (HEADER, own_id.encode()))
                 await send(message)
 
             self._in_progress.inc()
+            bound = bind_contextvars(request_id=own_id)
             try:
                 await app(scope, receive, record_status)
             finally:
+                reset_contextvars(**bound)
                 self._in_progress.dec()
                 self._observe(scope, status, perf_counter() - started_at)
 
@@ -127,7 +133,7 @@ class RequestMetrics:
 
 
 class StoreMetrics:
-    """Gauges for users, the ETL and the listener, filled from the store."""
+    """Gauges for users and the ETL, filled from the store."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -194,12 +200,6 @@ class StoreMetrics:
         self._gauge("docustore_lineage_pending_runs", "Runs with undelivered lineage events").set(pending)
         if oldest_s is not None:
             self._gauge("docustore_lineage_oldest_seconds", "Age of the oldest such event").set(oldest_s)
-
-    def listener(self, *, is_running: bool, lag_s: float | None) -> None:
-        """Set whether a listener holds the lease, and its lag in seconds."""
-        self._gauge("docustore_changes_listener_running", "1 while a listener holds the lease").set(is_running)
-        if lag_s is not None:
-            self._gauge("docustore_changes_lag_seconds", "Age of the oldest change not yet applied").set(lag_s)
 
     def outbox(self, destinations: Iterable[DestinationLike]) -> None:
         """Set the figures of each destination of the outbox."""

@@ -53,6 +53,9 @@ The `ETag` of a user is its version. PUT, PATCH and DELETE of a user must send i
 without it, and 412 with the present `ETag` if the user has changed since. Times are RFC 3339; answers give them in
 UTC, and a time in a request needs a zone. Unknown parameters and members are refused.
 
+Every answer has `X-Request-Id`: the one that the request sent, if it is well formed, else a new one. It is also in
+problems, in the log, and in the history of the users that the request changed.
+
 Refused keys are limited per client address; searches and writes with a password are limited per key. The answer is
 then 429 with `Retry-After`. Limited routes report the quota in `RateLimit-Policy` and `RateLimit`.
 """
@@ -105,6 +108,7 @@ def openapi_config() -> OpenAPIConfig:
                 name="user status", description="Activate, deactivate, suspend or restore users; one user or many."
             ),
             Tag(name="user roles", description="Grant a role to a user or take it away."),
+            Tag(name="user history", description="The changes of a user, and its earlier versions."),
             Tag(name="analytics", description="Figures about users, updated with every change."),
             Tag(name="etl", description="ETL runs of the upstream systems."),
             Tag(name="quarantine", description="Records that could not be loaded: read, replay, ignore, export."),

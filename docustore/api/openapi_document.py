@@ -24,7 +24,7 @@ _ERROR_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 # Only on some answers with the status.
 _OPTIONAL_HEADERS: Final = frozenset(
-    {"Link", "Idempotent-Replayed", "Preference-Applied", "RateLimit", "RateLimit-Policy"}
+    {"As-Of-State", "Link", "Idempotent-Replayed", "Preference-Applied", "RateLimit", "RateLimit-Policy"}
 )
 
 

@@ -23,9 +23,9 @@ INCIDENTS: Final = "etl_incidents"
 
 
 class IncidentKind(StrEnum):
-    """What is wrong with a source, or with a destination of the outbox.
+    """What is wrong with a source, with the listener, or with a destination of the outbox.
 
-    The event of its alert is `etl.` or `outbox.` with this name.
+    The event of its alert is `etl.`, `changes.` or `outbox.` with this name.
     """
 
     RUN_FAILED = "run_failed"
@@ -33,12 +33,15 @@ class IncidentKind(StrEnum):
     RUN_HELD = "run_held"
     OVERDUE = "overdue"
     NO_RECORDS = "no_records"
+    OPLOG_SHORT = "oplog_short"
+    LISTENER_STALLED = "listener_stalled"
     DESTINATION_FAILING = "destination_failing"
     DESTINATION_DISABLED = "destination_disabled"
 
 
+LISTENER_KINDS: Final = frozenset({IncidentKind.OPLOG_SHORT, IncidentKind.LISTENER_STALLED})
 DESTINATION_KINDS: Final = frozenset({IncidentKind.DESTINATION_FAILING, IncidentKind.DESTINATION_DISABLED})
-SOURCE_KINDS: Final = frozenset(IncidentKind) - DESTINATION_KINDS
+SOURCE_KINDS: Final = frozenset(IncidentKind) - LISTENER_KINDS - DESTINATION_KINDS
 
 
 async def open_incident(
@@ -94,6 +97,8 @@ async def open_incidents(database: Database, kinds: Iterable[IncidentKind] = Inc
 
 
 def _area(kind: str) -> str:
+    if kind in LISTENER_KINDS:
+        return "changes"
     return "outbox" if kind in DESTINATION_KINDS else "etl"
 
 

@@ -13,6 +13,7 @@ from indexes.declared import DECLARED
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NEWEST_FIRST = {"created_at": -1, "_id": -1}
+LATEST_FIRST = {"at": -1, "_id": -1}
 LIVE = {"deleted_at": None}
 WAITING = {"destination": "webhook:a", "state": "pending"}
 
@@ -54,6 +55,13 @@ QUERIES = [
         collection="users", index="search_terms", filter={"search_terms": {"$regex": "^user55"}}, sort=NEWEST_FIRST
     ),
     Query(collection="user_history", index="user_sequence", filter={"user_id": 5}, sort={"_id": -1}),
+    # feed.rows: the next rows of one user.
+    Query(
+        collection="user_history",
+        index="user_sequence",
+        filter={"user_id": 5, "_id": {"$gt": 0, "$lte": 10**6}},
+        sort={"_id": 1},
+    ),
     Query(collection="etl_runs", index="source_slot_unique", filter={"source": "crm", "slot": START}),
     Query(collection="etl_runs", index="source_running_unique", filter={"source": "crm", "state": "running"}),
     Query(
@@ -132,6 +140,11 @@ QUERIES = [
         )
         for name in ("sessions", "login_tokens")
     ),
+    Query(collection="audit_log", index="at", filter={}, sort=LATEST_FIRST),
+    *(
+        Query(collection="audit_log", index=f"{name}_at", filter={name: "rare"}, sort=LATEST_FIRST)
+        for name in ("actor", "action", "target")
+    ),
     Query(
         collection="outbox",
         index="pending_due_at",
@@ -150,7 +163,6 @@ QUERIES = [
         index="expires_at_expiry",
         filter={"expires_at": {"$lt": START + timedelta(hours=5), "$exists": True}},
     ),
-    Query(collection="audit_log", index="at", filter={}, sort={"at": -1, "_id": -1}),
     Query(
         collection="change_dead_letters",
         index="state_key_cluster_time",
@@ -186,7 +198,8 @@ def _document(collection: str, n: int) -> dict[str, Any]:
         case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
             return _operation(collection, n)
         case "sessions" | "login_tokens" | "audit_log":
-            return {"expires_at": at, "at": at}
+            word = "rare" if is_rare else "common"
+            return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word}
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
         case _:

@@ -23,6 +23,7 @@ OPERATION_IDS = {
     "activate_user",
     "approve_run",
     "backfill_source",
+    "check_listener",
     "check_liveness",
     "check_readiness",
     "create_user",
@@ -33,6 +34,7 @@ OPERATION_IDS = {
     "disable_webhook",
     "enable_webhook",
     "export_quarantined_records",
+    "follow_changes",
     "get_change_status",
     "get_dead_letter",
     "get_metrics",
@@ -49,11 +51,14 @@ OPERATION_IDS = {
     "grant_role",
     "ignore_quarantined_record",
     "ignore_quarantined_records",
+    "list_audit_entries",
     "list_dead_letters",
+    "list_effects",
     "list_problem_types",
     "list_quarantined_records",
     "list_runs",
     "list_sources",
+    "list_user_history",
     "list_users",
     "list_webhook_deliveries",
     "list_webhooks",
@@ -65,11 +70,13 @@ OPERATION_IDS = {
     "replace_webhook",
     "replay_dead_letter",
     "replay_quarantined_record",
+    "rebuild_effect",
     "replay_quarantined_records",
     "replay_webhook",
     "replay_webhook_delivery",
     "reset_listener",
     "restore_user",
+    "restore_user_version",
     "resume_listener",
     "resume_source",
     "revoke_role",
@@ -162,7 +169,7 @@ def test_if_match_is_required_where_428_is_possible() -> None:
     }
 
     assert required == {name for name, operation in OPERATIONS.items() if "428" in operation["responses"]}
-    assert required == {"replace_user", "update_user", "delete_user"}
+    assert required == {"replace_user", "update_user", "delete_user", "restore_user_version"}
 
 
 @pytest.mark.parametrize(
