@@ -173,6 +173,10 @@ class Settings(BaseSettings):
     )
     lineage_token: SecretStr | None = Field(None, description="bearer token for `LINEAGE_URL`")
     lineage_namespace: str = Field("docustore", min_length=1, description="OpenLineage namespace of the jobs")
+    warehouse_tracked: tuple[str, ...] = Field(
+        ("email", "first_name", "last_name", "status", "profile.location", "roles", "tags"),
+        description="fields of users (JSON array); a change of one starts a new row of `dim_user`",
+    )
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="upstream systems by name")
 
     @field_validator("sources")

@@ -50,6 +50,8 @@
     ├── FeedError                      a client of the feed cannot continue by itself
     │   ├── FeedRefusedError           the server refuses the request; the message quotes its reason
     │   └── FeedResetError             changes after the last id are missing; read all users again
+    ├── ExportExpiredError             an export took longer than the server keeps its snapshot
+    ├── WarehouseError                 a folder cannot take more rows of this store; the message says why
     ├── DemoError                      the demonstration failed; the message says where
     ├── BodyTimeoutError               a request body does not arrive in time
     ├── ClientDisconnectedError        the client hangs up before its request is complete
@@ -61,7 +63,7 @@ Messages are for people and name the next step. They contain no secrets and no p
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -490,6 +492,22 @@ class PreconditionRequiredError(DocustoreError):
 
     def __init__(self) -> None:
         super().__init__('send If-Match with the ETag of the version you changed, such as If-Match: "3"')
+
+
+class ExportExpiredError(DocustoreError):
+    """The server no longer keeps the state that an export reads."""
+
+    def __init__(self, *, as_of: datetime) -> None:
+        super().__init__(
+            f"the server no longer keeps the state of {as_of:%Y-%m-%d %H:%M:%S}Z that the export reads: start it "
+            "again; if it takes too long, raise the server's parameter minSnapshotHistoryWindowInSeconds (300 by "
+            "default), or export parts with filters"
+        )
+        self.as_of = as_of
+
+
+class WarehouseError(DocustoreError):
+    """A folder of the warehouse cannot take more rows of this store."""
 
 
 class BodyTimeoutError(DocustoreError):

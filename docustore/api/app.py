@@ -29,6 +29,7 @@ from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
 from docustore.etl.run_events import EventReaders
 from docustore.etl.sources_controller import SourcesController
+from docustore.exports.controller import ExportController
 from docustore.feed.controller import FeedController
 from docustore.feed.feed import Feed
 from docustore.feed.options import FeedOptions
@@ -83,6 +84,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             AuditController,
             FeedController,
             WebhooksController,
+            ExportController,
             OperationController,
             ProblemTypesController,
             DashboardController,

@@ -30,6 +30,8 @@ COMMANDS: Final = {
     "audit": "docustore.cli.audit:audit",
     "webhooks": "docustore.cli.webhooks:webhooks",
     "outbox": "docustore.cli.outbox:outbox",
+    "export": "docustore.cli.export:export",
+    "import": "docustore.cli.import_users:import_command",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",
     "migrate": "docustore.cli.migrate:migrate",

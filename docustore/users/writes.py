@@ -43,9 +43,15 @@ def loaded(user: Mapping[str, Any], model: type[AnyUser]) -> AnyUser:
     return found
 
 
-def new_user(given: UserInput, *, now: datetime, cause: Cause, password_hash: str | None) -> Fields:
-    """Make the document of a user that the API creates; all its roles are local."""
-    user_id = ObjectId()
+def new_user(
+    given: UserInput, *, now: datetime, cause: Cause, password_hash: str | None, user_id: ObjectId | None = None
+) -> Fields:
+    """Make the document of a user that the API creates; all its roles are local.
+
+    Args:
+        user_id: None for a new id.
+    """
+    user_id = user_id or ObjectId()
     values = {**given.values(created_at=now), "roles": []}
     identities = local_write({"_id": user_id, "updated_at": now}, user_id=str(user_id), values=values, now=now)
     document: Fields = {

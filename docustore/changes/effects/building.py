@@ -1,9 +1,9 @@
 """Build effects in a store that has a position already.
 
 They are those that are written with the position. An effect without a live state of its version gets no changes.
-The listener follows the stream to an exact position of the present, rebuilds the effect as of it, and marks it live
-in one transaction. From then on the effect gets every change. No change is skipped, and history is not touched. A
-snapshot builds all effects at its end.
+The listener follows the stream to an exact position of the present, rebuilds the effect as of it, and marks it
+live in one transaction. From then on the effect gets every change. No change is skipped, and history is not
+touched. A snapshot builds all effects at its end.
 """
 
 import time

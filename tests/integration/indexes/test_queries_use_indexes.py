@@ -9,7 +9,7 @@ import pytest
 
 from docustore.database import Database
 from docustore.etl.guards.known import live_identities
-from indexes.declared import DECLARED
+from indexes.declared import COLLECTIONS
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NEWEST_FIRST = {"created_at": -1, "_id": -1}
@@ -163,6 +163,7 @@ QUERIES = [
         index="expires_at_expiry",
         filter={"expires_at": {"$lt": START + timedelta(hours=5), "$exists": True}},
     ),
+    Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
         collection="change_dead_letters",
         index="state_key_cluster_time",
@@ -197,7 +198,7 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             return {"_id": n, "user_id": n % 60}
         case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log":
+        case "sessions" | "login_tokens" | "audit_log" | "exports":
             word = "rare" if is_rare else "common"
             return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word}
         case "change_dead_letters":
@@ -270,6 +271,6 @@ async def test_query_uses_its_index(database: Database, query: Query) -> None:
 
 def test_every_declared_index_has_a_query() -> None:
     """An index that serves nothing costs every write."""
-    declared = {(d.name, index.document["name"]) for d in DECLARED for index in d.indexes}
+    declared = {(d.name, index.document["name"]) for d in COLLECTIONS for index in d.indexes}
 
     assert {(query.collection, query.index) for query in QUERIES} == declared

@@ -34,9 +34,11 @@ OPERATION_IDS = {
     "disable_webhook",
     "enable_webhook",
     "export_quarantined_records",
+    "export_users",
     "follow_changes",
     "get_change_status",
     "get_dead_letter",
+    "get_export",
     "get_metrics",
     "get_problem_type",
     "get_quarantined_record",
@@ -207,3 +209,16 @@ def test_moments_are_described_as_such() -> None:
     assert "date-time" in json.dumps(SCHEMAS["BulkStatusInput"]["properties"]["updated_before"])
     listed = {each["name"]: each["schema"] for each in OPERATIONS["list_users"]["parameters"]}
     assert listed["created_at[gte]"]["format"] == "date-time"
+
+
+def test_export_names_the_types_of_its_formats() -> None:
+    answer = OPERATIONS["export_users"]["responses"]["200"]
+
+    assert answer["content"].keys() == {
+        "application/x-ndjson",
+        "text/csv",
+        "application/vnd.apache.parquet",
+        "application/gzip",
+    }
+    assert {"Export-Id", "Content-Disposition"} <= answer["headers"].keys()
+    assert not {"content-length", "etag"} & answer["headers"].keys()
