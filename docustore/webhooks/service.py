@@ -3,6 +3,7 @@
 Every action is in the audit log.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ from docustore.webhooks.store import WEBHOOKS, destination_of, find_webhook
 
 # The newest secret and the one before.
 MAX_SECRETS: Final = 2
+# A client waits for the answer; the check is repeated at each delivery.
+RESOLVE_TIMEOUT_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +230,8 @@ async def _require_allowed(url: str, settings: Settings) -> None:
     A name that does not resolve may do so later.
     """
     try:
-        await targets_of(url, allowed=networks(settings.webhook_private_networks))
+        async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+            await targets_of(url, allowed=networks(settings.webhook_private_networks))
     except AddressRefusedError as exc:
         raise InvalidInputError((FieldError(pointer="/url", code="address_refused", detail=str(exc)),)) from exc
     except (OSError, UnicodeError):
