@@ -81,6 +81,11 @@ class Rules:
     now: datetime
     is_overwriting: bool = False
 
+    @property
+    def cause(self) -> Document:
+        """Why the users are written, for their history."""
+        return {"actor": self.actor, "reason": "import"}
+
 
 class Known:
     """The stored users that the rows of a batch may concern."""
@@ -114,7 +119,7 @@ def _of_imported(row: ImportedUser, known: Known, rules: Rules) -> Action:
 def _insertion(row: ImportedUser, rules: Rules) -> Insertion:
     moment = row.updated_at or rules.now
     document = new_user(row.user, now=moment, actor=rules.actor, password_hash=None, user_id=row.user_id)
-    document["version"] = row.version
+    document |= {"version": row.version, "cause": rules.cause}
     for name, given in (("created_at", row.created_at), ("updated_at", row.updated_at)):
         if name not in row.given:
             document[name] = rules.now
@@ -142,7 +147,7 @@ def _change(row: ImportedUser, stored: RawUser, rules: Rules) -> Action:
         return ImportOutcome.UNCHANGED
     return Update(
         guard=guarded(raw, stored_version=stored.get("version")),
-        fields=stamped(stored, fields, now=rules.now, actor=rules.actor),
+        fields={**stamped(stored, fields, now=rules.now, actor=rules.actor), "cause": rules.cause},
     )
 
 
@@ -164,7 +169,7 @@ def _of_stored(row: StoredUser, known: Known, rules: Rules) -> Action:
     stored = known.by_id.get(row.user_id)
     holder = None if row.email is None else known.by_email.get(row.email)
     if stored is None:
-        return Insertion(document=row.document) if holder is None else TAKEN
+        return Insertion(document={**row.document, "cause": rules.cause}) if holder is None else TAKEN
     if _comparable(row.document) == _comparable(stored):
         return ImportOutcome.UNCHANGED
     updated_at = row.document.get("updated_at")
@@ -176,7 +181,13 @@ def _of_stored(row: StoredUser, known: Known, rules: Rules) -> Action:
     version = max(row.document.get("version") or 1, (stored.get("version") or 1) + 1)
     return Replacement(
         guard={"_id": stored["_id"], "version": stored.get("version")},
-        document={**row.document, "version": version, "updated_at": rules.now, "updated_by": rules.actor},
+        document={
+            **row.document,
+            "version": version,
+            "updated_at": rules.now,
+            "updated_by": rules.actor,
+            "cause": rules.cause,
+        },
     )
 
 

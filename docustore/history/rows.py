@@ -16,6 +16,7 @@ from docustore.history.models import EXTERNAL_SOURCE, FieldChange, HistoryRow
 BOOKKEEPING: Final = frozenset(
     {
         "_id",
+        "cause",
         "identities",
         "local_roles",
         "migrated",
