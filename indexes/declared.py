@@ -4,7 +4,15 @@ from typing import Final
 
 from docustore.config import Settings
 from indexes.audit import AUDIT_LOG
-from indexes.changes import CHANGE_DEAD_LETTERS, CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
+from indexes.changes import (
+    CHANGE_DEAD_LETTERS,
+    CHANGE_EFFECTS,
+    CHANGE_GAPS,
+    CHANGE_POSITIONS,
+    HISTORY_COMPACTIONS,
+    USER_HISTORY,
+    USER_STATS,
+)
 from indexes.declaration import CollectionDeclaration, Declaration
 from indexes.etl import (
     ALERT_MESSAGES,
@@ -19,6 +27,7 @@ from indexes.etl import (
 )
 from indexes.exports import EXPORTS
 from indexes.migrations import SCHEMA_MIGRATIONS
+from indexes.outbox import OUTBOX, OUTBOX_DESTINATIONS, WEBHOOKS
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, USERS
 from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
@@ -26,10 +35,15 @@ from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
 COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     USERS,
     USER_HISTORY,
+    HISTORY_COMPACTIONS,
     USER_STATS,
     CHANGE_POSITIONS,
+    CHANGE_EFFECTS,
     CHANGE_GAPS,
     CHANGE_DEAD_LETTERS,
+    OUTBOX,
+    OUTBOX_DESTINATIONS,
+    WEBHOOKS,
     ETL_RUNS,
     ETL_SOURCES,
     ETL_QUARANTINE,

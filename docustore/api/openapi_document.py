@@ -24,7 +24,7 @@ _ERROR_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 # Only on some answers with the status.
 _OPTIONAL_HEADERS: Final = frozenset(
-    {"Link", "Idempotent-Replayed", "Preference-Applied", "RateLimit", "RateLimit-Policy"}
+    {"As-Of-State", "Link", "Idempotent-Replayed", "Preference-Applied", "RateLimit", "RateLimit-Policy"}
 )
 # The types of a file whose format the request chooses. The framework knows one type per route, and promises
 # headers that a stream does not have.

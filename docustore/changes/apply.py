@@ -6,6 +6,7 @@ listener) finds the position moved and writes nothing.
 """
 
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -13,6 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import Write
 from docustore.changes.events import Token
+from docustore.changes.meter import note_commit
 from docustore.changes.pipeline import StartPoint
 from docustore.changes.position import ListenerState, Position, hold_position, move_position
 from docustore.database import Database
@@ -120,6 +122,7 @@ async def commit(
         moved, seq=effects.seq, approximate_rows=_plus(position.approximate_rows, effects.approximate_rows)
     )
     stamp = effects.stamp(moved)
+    began_at = perf_counter()
 
     async def write(session: AsyncClientSession) -> None:
         # The position first: it takes the lock that keeps a take-over out until this transaction ends.
@@ -129,6 +132,7 @@ async def commit(
             await also(session)
 
     await writer.transaction(write)
+    note_commit(effects.operations, began_at=began_at, result=effects.result)
     return moved
 
 

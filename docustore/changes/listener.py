@@ -16,8 +16,11 @@ from pymongo.errors import PyMongoError
 from docustore.changes.apply import Writer
 from docustore.changes.counts import with_counts
 from docustore.changes.dead_letters import held_users
+from docustore.changes.derived.derivation import Derivations
+from docustore.changes.derived.run import derived_effects
+from docustore.changes.effects.building import EffectBuilding, unbuilt
 from docustore.changes.effects.effect import Effects, chunked
-from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.follow import FollowOptions, follow, has_reached
 from docustore.changes.incidents import note_failure
 from docustore.changes.isolation import Isolation
@@ -46,11 +49,17 @@ REST_S: Final = 0.2
 
 
 async def listen(
-    database: Database, settings: Settings, *, stop: asyncio.Event, effects: Effects = EFFECTS
+    database: Database,
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    effects: Effects = EFFECTS,
+    derived: Derivations = DERIVED,
 ) -> None:
     """Apply every change of `users` exactly once, until stopped.
 
     At most one listener is active at a time. When stopped it finishes the current batch and gives the lease back.
+    The derived effects are kept beside it, by this listener or by a standby.
 
     Raises:
         PositionLostError: The position is lost and the policy is `fail`.
@@ -58,6 +67,11 @@ async def listen(
         UnsupportedStoreError: The server or the collection has no changes that can be followed.
         PyMongoError: A non-retryable failure.
     """
+    async with derived_effects(database, derived, lease_s=settings.changes_lease_s, stop=stop):
+        await _listen(database, settings, stop=stop, effects=effects)
+
+
+async def _listen(database: Database, settings: Settings, *, stop: asyncio.Event, effects: Effects) -> None:
     owner = owner_name()
     pause_s = FIRST_PAUSE_S
     while not stop.is_set():
@@ -141,20 +155,24 @@ class _Work:
             writer=self.writer, effects=self.effects, held=await held_users(self.writer.database)
         )
         snapshot = SnapshotRun(writer=self.writer, effects=self.effects, isolation=isolation)
+        building = EffectBuilding(self.writer, self.effects, await unbuilt(self.writer.database, self.effects))
+        isolation.effects = building.ready
         if position.state is ListenerState.STREAMING:
             position = await replay_requested(isolation, position)
         images, until = Images.BOTH, None
         while not self.is_over():
-            loss = None
+            loss, isolation.effects = None, building.ready
             try:
                 if position.state is ListenerState.STREAMING or snapshot.needs_stream(position):
-                    options = await self._options(position, isolation, images)
+                    options = await self._options(position, isolation, images, building)
                     until = options.until
                     ended_by = await follow(self.writer, position, options, is_over=self.is_over)
                     images = Images.BOTH
                     loss = None if ended_by is None else Loss(reason=ended_by)
                 else:
                     position = await self._synchronise(snapshot, position)
+                    if position.state is ListenerState.STREAMING:
+                        building.note_snapshot()
                     continue
             except EventTooLargeError:
                 images = Images.AFTER if images is Images.BOTH else Images.NONE
@@ -164,6 +182,7 @@ class _Work:
             position = await load_position(self.writer.database, fence=self.lease.fence)
             if has_reached(position, until):
                 snapshot.note_fresh()
+                position = await building.build(position)
             if loss is not None:
                 await require_followable(self.writer.database)
                 position = await self._recover(position, loss)
@@ -181,18 +200,21 @@ class _Work:
     async def _recover(self, position: Position, loss: Loss) -> Position:
         return await recover(self.writer, position, loss, policy=self.settings.changes_on_lost_position)
 
-    async def _options(self, position: Position, isolation: Isolation, images: Images) -> FollowOptions:
+    async def _options(
+        self, position: Position, isolation: Isolation, images: Images, building: EffectBuilding
+    ) -> FollowOptions:
         snapshot = position.snapshot
         is_streaming = snapshot is None
         boundary = None if snapshot is None or snapshot.is_users_read else snapshot.after
         return FollowOptions(
             batch_size=self.settings.changes_batch_size,
             images=images,
-            effects=self.effects if is_streaming else chunked(self.effects),
+            effects=building.ready if is_streaming else chunked(self.effects),
             isolation=isolation,
             idle_save_s=self.lease.lease_ms / 3000,
             boundary=boundary,
-            until=None if is_streaming else await _present(self.writer.database),
+            # An effect is built at an exact position of the present.
+            until=None if is_streaming and building.is_done else await _present(self.writer.database),
         )
 
 

@@ -15,6 +15,7 @@ import bson
 from docustore.errors import FieldError
 from docustore.exports.full_record import NOT_RESTORED
 from docustore.exports.imported import ImportedUser, StoredUser
+from docustore.users.cause import Cause
 from docustore.users.fields import WRITABLE, completed_fields
 from docustore.users.rules import UserRules
 from docustore.users.stored import completed
@@ -82,9 +83,9 @@ class Rules:
     is_overwriting: bool = False
 
     @property
-    def cause(self) -> Document:
-        """Why the users are written, for their history."""
-        return {"actor": self.actor, "reason": "import"}
+    def cause(self) -> Cause:
+        """The cause of every write of the import."""
+        return Cause(actor=self.actor, reason="import")
 
 
 class Known:
@@ -118,8 +119,8 @@ def _of_imported(row: ImportedUser, known: Known, rules: Rules) -> Action:
 
 def _insertion(row: ImportedUser, rules: Rules) -> Insertion:
     moment = row.updated_at or rules.now
-    document = new_user(row.user, now=moment, actor=rules.actor, password_hash=None, user_id=row.user_id)
-    document |= {"version": row.version, "cause": rules.cause}
+    document = new_user(row.user, now=moment, cause=rules.cause, password_hash=None, user_id=row.user_id)
+    document["version"] = row.version
     for name, given in (("created_at", row.created_at), ("updated_at", row.updated_at)):
         if name not in row.given:
             document[name] = rules.now
@@ -147,7 +148,7 @@ def _change(row: ImportedUser, stored: RawUser, rules: Rules) -> Action:
         return ImportOutcome.UNCHANGED
     return Update(
         guard=guarded(raw, stored_version=stored.get("version")),
-        fields={**stamped(stored, fields, now=rules.now, actor=rules.actor), "cause": rules.cause},
+        fields=stamped(stored, fields, now=rules.now, cause=rules.cause),
     )
 
 
@@ -169,7 +170,8 @@ def _of_stored(row: StoredUser, known: Known, rules: Rules) -> Action:
     stored = known.by_id.get(row.user_id)
     holder = None if row.email is None else known.by_email.get(row.email)
     if stored is None:
-        return Insertion(document={**row.document, "cause": rules.cause}) if holder is None else TAKEN
+        # With the writer that it had: the file is the user as it was. The import itself is in the audit log.
+        return Insertion(document=row.document) if holder is None else TAKEN
     if _comparable(row.document) == _comparable(stored):
         return ImportOutcome.UNCHANGED
     updated_at = row.document.get("updated_at")
@@ -186,7 +188,7 @@ def _of_stored(row: StoredUser, known: Known, rules: Rules) -> Action:
             "version": version,
             "updated_at": rules.now,
             "updated_by": rules.actor,
-            "cause": rules.cause,
+            "cause": rules.cause.as_document(),
         },
     )
 

@@ -3,29 +3,39 @@
 Pure until it is written.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
+from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.effects.effect import Effects, Stamp
 from docustore.changes.events import Change
+from docustore.changes.meter import APPLIED, REDUCED
 from docustore.changes.position import Position
 from docustore.database import Database
+from docustore.history.models import Operation
+
+_OPERATION: Final = attrgetter("operation")
 
 
 class BatchEffects:
     """The effects of the changes that follow the change with number `seq`.
 
     `seq` grows with each change added. `newest_at` is the wall time of the last one, None while there is none.
-    `approximate_rows` counts the changes whose state after was read later.
+    `approximate_rows` counts the changes whose state after was read later, `operations` all changes by operation.
+    `result` is that of the changes in the metrics.
     """
 
     def __init__(self, effects: Effects, *, seq: int) -> None:
         self.seq = seq
         self.newest_at: datetime | None = None
         self.approximate_rows = 0
-        self._effects = tuple(effect(seq=seq) for effect in effects)
+        self.operations: Counter[Operation] = Counter()
+        self.result = APPLIED
+        self._effects = tuple(effect() for effect in effects)
 
     def add(self, changes: Sequence[Change]) -> None:
         """Add the next changes, with every available image, to every effect."""
@@ -38,6 +48,9 @@ class BatchEffects:
             self.seq += len(changes)
             self.newest_at = changes[-1].wall_time
             self.approximate_rows += sum(not change.is_after_known for change in changes)
+            self.operations.update(map(_OPERATION, changes))
+            # A reduced change has a batch of its own.
+            self.result = REDUCED if changes[-1].is_reduced else APPLIED
 
     async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
         """Write every effect, in the order of the registry."""

@@ -12,43 +12,47 @@ from docustore.changes.events import Change
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.database import Database
 from docustore.history.models import HISTORY, HistoryRow
-from docustore.history.rows import changed_fields, fitted, reduced, source_of
+from docustore.history.rows import cause_of, changed_fields, fitted, reduced, source_of
 
 # A row holds at most four times its images: the after-image as bytes, and both images decoded, where each broken
 # UTF-8 byte becomes three. Below this size a row or a command always fits into 16 MB without being measured;
 # measuring every row would make a batch a third slower.
 UNMEASURED_IMAGE_BYTES: Final = 3 * 1024 * 1024
+# The place of a number: the first field of a row, as the server stores it.
+UNNUMBERED: Final = 0
 # Bounds the transaction that removes leftover rows.
 DISCARDED_ROWS: Final = 5_000
 
 
 class HistoryEffect(Effect):
-    """Rows of a batch, dense from `seq`."""
+    """Rows of a batch; they get their numbers when they are written."""
 
-    # An update is compared in every field but the bookkeeping; beyond that only `source_of` reads images.
+    name: ClassVar[str] = HISTORY
+    # An update is compared in every field but the bookkeeping. Only `source_of` and `cause_of` read more.
     is_built_by_chunks: ClassVar[bool] = True
     fields: ClassVar[ImageFields] = ImageFields(
-        before=frozenset({"version"}), after=frozenset({"updated_by", "version"})
+        before=frozenset({"version"}), after=frozenset({"cause", "updated_by", "version"})
     )
 
-    def __init__(self, *, seq: int) -> None:
-        super().__init__(seq=seq)
+    def __init__(self) -> None:
+        super().__init__()
         self.rows: list[HistoryRow] = []
         self._image_bytes = 0
 
     def add(self, change: Change) -> None:
         """Append the row of a change."""
-        self.rows.append(history_row(self.seq + len(self.rows) + 1, change))
+        self.rows.append(history_row(UNNUMBERED, change))
         self._image_bytes += change.size_bytes
 
-    async def write(self, database: Database, _stamp: Stamp, session: AsyncClientSession) -> None:
-        """Insert the rows.
+    async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
+        """Number the rows and insert them.
 
         Raises:
             OperationFailure: A number is taken: another client wrote to history.
         """
         if not self.rows:
             return
+        number_rows(self.rows, last=stamp.seq)
         if self._image_bytes > UNMEASURED_IMAGE_BYTES:
             await database[HISTORY].insert_many(self.rows, session=session)  # type: ignore[arg-type]
             return
@@ -90,12 +94,22 @@ def _deletion(database: Database, numbers: dict[str, Any]) -> Write:
     return delete
 
 
+def number_rows(rows: list[HistoryRow], *, last: int) -> None:
+    """Give the rows dense numbers up to `last`.
+
+    In place and repeatable: a transaction that the driver repeats may number them anew.
+    """
+    for number, row in enumerate(rows, last - len(rows) + 1):
+        row["_id"] = Int64(number)
+
+
 def history_row(number: int, change: Change) -> HistoryRow:
     """Build the row of a change from the stream or from a comparison.
 
-    Equal images give equal `changes`, `after`, `omitted` and `source`.
+    Equal images give equal `changes`, `after`, `omitted`, `source` and `cause`.
     """
     before, after = change.before, change.after
+    source = source_of(before, after)
     row: HistoryRow = {
         "_id": Int64(number),
         "event_id": change.event_id,
@@ -105,8 +119,10 @@ def history_row(number: int, change: Change) -> HistoryRow:
         "after": change.after_raw,
         "valid_from": change.wall_time,
         "cluster_time": change.cluster_time,
-        "source": source_of(before, after),
+        "source": source,
     }
+    if (cause := cause_of(after, source=source)) is not None:
+        row["cause"] = cause
     for name in change.unchecked:
         row["changes"].pop(name, None)
     if not change.is_after_known:

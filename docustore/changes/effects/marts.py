@@ -21,10 +21,11 @@ _COUNTED_FIELDS: Final = ("status", "created_at", "deleted_at")
 class UserMartsEffect(Effect):
     """The difference that a batch makes to the marts."""
 
+    name: ClassVar[str] = STATS
     fields: ClassVar[ImageFields] = ImageFields.of(*_COUNTED_FIELDS)
 
-    def __init__(self, *, seq: int) -> None:
-        super().__init__(seq=seq)
+    def __init__(self) -> None:
+        super().__init__()
         self.marts = UserMarts()
 
     def add(self, change: Change) -> None:

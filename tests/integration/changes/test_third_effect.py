@@ -36,8 +36,8 @@ class AddressEffect(Effect):
 
     fields: ClassVar[ImageFields] = ImageFields.of("email")
 
-    def __init__(self, *, seq: int) -> None:
-        super().__init__(seq=seq)
+    def __init__(self) -> None:
+        super().__init__()
         self.found: list[dict[str, Any]] = []
 
     def add(self, change: Change) -> None:

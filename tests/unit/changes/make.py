@@ -48,8 +48,8 @@ def make_batch(
     return to_batch(changes, token=token, is_full=len(events) >= batch_size, ending_operation=ending_operation)
 
 
-def effect_of(effect: type[E], changes: Iterable[Change], *, seq: int = 0) -> E:
-    batch = effect(seq=seq)
+def effect_of(effect: type[E], changes: Iterable[Change]) -> E:
+    batch = effect()
     for change in changes:
         batch.add(change)
     return batch

@@ -126,8 +126,7 @@ def whole(**fields: Any) -> StoredUser:
 def test_stored_row_is_inserted_as_it_is() -> None:
     action = decide(whole(custom={"a": 1}), Known([]), RULES)
 
-    cause = {"actor": "cli:ada", "reason": "import"}
-    assert action == Insertion(document=existing(custom={"a": 1}, cause=cause))
+    assert action == Insertion(document=existing(custom={"a": 1}))
 
 
 @pytest.mark.parametrize(

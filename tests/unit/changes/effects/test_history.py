@@ -10,7 +10,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.changes.comparison import Comparison
-from docustore.changes.effects.history import UNMEASURED_IMAGE_BYTES, HistoryEffect, history_row
+from docustore.changes.effects.history import UNMEASURED_IMAGE_BYTES, HistoryEffect, history_row, number_rows
 from docustore.changes.events import Change, user_key
 from docustore.changes.images import Recorded, resolve_with
 from docustore.history.rows import BOOKKEEPING, MAX_ROW_BYTES
@@ -21,7 +21,7 @@ BLOB = "x" * 6_000_000
 # The largest user that the server stores, and one that needs reduced changes as well.
 LARGEST = "x" * (16 * 1024 * 1024 - 200)
 MANY = {f"field_{n}": "x" * 60_000 for n in range(240)}
-NEXT = {"version": 2, "updated_by": "api:k"}
+NEXT = {"version": 2, "updated_by": "api:k", "cause": {"actor": "api:k", "request_id": "r"}}
 
 
 def _raw(image: Any) -> RawBSONDocument | None:
@@ -69,7 +69,7 @@ def test_stream_and_snapshot_give_equal_rows(before: Any, after: Any) -> None:
     streamed = history_row(1, _streamed(before, after))
     compared = history_row(1, _compared(before, after))
 
-    for name in ("user_id", "changes", "after", "omitted", "source"):
+    for name in ("user_id", "changes", "after", "omitted", "source", "cause"):
         assert streamed.get(name) == compared.get(name), name
     assert max(len(bson.encode(streamed)), len(bson.encode(compared))) <= MAX_ROW_BYTES + 4096
 
@@ -114,13 +114,17 @@ def test_broken_utf8_that_triples_still_fits() -> None:
     assert len(bson.encode(row)) <= MAX_ROW_BYTES
 
 
-def test_rows_are_numbered_from_the_position() -> None:
-    changes = [make_change("insert", after=ADA | {"_id": n}) for n in range(3)]
+@pytest.mark.parametrize("lasts", [(44,), (44, 47)])
+def test_rows_are_numbered_up_to_the_last(lasts: tuple[int, ...]) -> None:
+    """A repeated transaction may number the same rows anew."""
+    rows = effect_of(HistoryEffect, [make_change("insert", after=ADA | {"_id": n}) for n in range(3)]).rows
 
-    rows = effect_of(HistoryEffect, changes, seq=41).rows
+    for last in lasts:
+        number_rows(rows, last=last)
 
-    assert [row["_id"] for row in rows] == [42, 43, 44]
+    assert [row["_id"] for row in rows] == [lasts[-1] - 2, lasts[-1] - 1, lasts[-1]]
     assert {type(row["_id"]) for row in rows} == {Int64}
+    assert {next(iter(row)) for row in rows} == {"_id"}
 
 
 def test_row_of_an_irrelevant_change_lists_it() -> None:
