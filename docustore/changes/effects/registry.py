@@ -10,10 +10,11 @@ from docustore.changes.effects.effect import Effects
 from docustore.changes.effects.history import HistoryEffect
 from docustore.changes.effects.marts import UserMartsEffect
 from docustore.changes.effects.outbox import OutboxEffect
+from docustore.changes.effects.quality import UserQualityEffect
 
 EFFECTS: Final[Effects] = (
     HistoryEffect,
     UserMartsEffect,
     OutboxEffect,
 )
-DERIVED: Final[Derivations] = ()
+DERIVED: Final[Derivations] = (UserQualityEffect,)
