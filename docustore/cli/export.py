@@ -79,21 +79,15 @@ async def export_users(
     _show(invocation, export, output)
 
 
+# Without a subcommand it writes users.
+@click.group("export", params=export_users.params, invoke_without_command=True, epilog=export_users.epilog)
 @click.pass_context
-def _users_unless_named(ctx: click.Context, /, **options: Any) -> Any:
+def export(ctx: click.Context, /, **options: Any) -> Any:
+    """Write users as they are at one moment; `docustore import` reads them back."""
     callback = export_users.callback
     return callback(**options) if callback is not None and ctx.invoked_subcommand is None else None
 
 
-# Without a subcommand it writes users.
-export = click.Group(
-    "export",
-    params=export_users.params,
-    callback=_users_unless_named,
-    invoke_without_command=True,
-    help=export_users.help,
-    epilog=export_users.epilog,
-)
 export.add_command(warehouse)
 
 
