@@ -21,6 +21,7 @@ from docustore.changes.derived.claim import claim
 from docustore.changes.derived.derivation import Replacement
 from docustore.changes.derived.keeper import Keeper
 from docustore.changes.effects.search import UserSearchEffect
+from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.demo.people import person
 from docustore.users.search import SearchQuery, search_users
@@ -107,10 +108,10 @@ async def _build(database: Database, *, users: int) -> BenchRow:
 async def _kept(database: Database) -> Keeper:
     """Take the effect as the only keeper; its session lives as long as the client."""
     session = database.client.start_session()
-    taken = await claim(database, UserSearchEffect, owner="bench", lease_s=3600)
+    taken = await claim(database, UserSearchEffect(Settings()), owner="bench", lease_s=3600)
     assert taken is not None
     held, state = taken
-    return Keeper(database=database, session=session, effect=UserSearchEffect(), held=held, state=state)
+    return Keeper(database=database, session=session, effect=UserSearchEffect(Settings()), held=held, state=state)
 
 
 async def _change(database: Database) -> float:
@@ -119,7 +120,7 @@ async def _change(database: Database) -> float:
     Return the microseconds per user.
     """
     sample = await (await database["users"].aggregate([{"$sample": {"size": CHANGED}}])).to_list()
-    effect, replacements = UserSearchEffect(), []
+    effect, replacements = UserSearchEffect(Settings()), []
     for number, user in enumerate(sample):
         before: Document | None = search_document(user)
         after = search_document({**user, "last_name": f"Renamed{chr(97 + number % 26)}"})

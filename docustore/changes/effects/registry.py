@@ -10,6 +10,7 @@ from docustore.changes.effects.effect import Effects
 from docustore.changes.effects.history import HistoryEffect
 from docustore.changes.effects.marts import UserMartsEffect
 from docustore.changes.effects.outbox import OutboxEffect
+from docustore.changes.effects.quality import UserQualityEffect
 from docustore.changes.effects.search import UserSearchEffect
 
 EFFECTS: Final[Effects] = (
@@ -17,4 +18,4 @@ EFFECTS: Final[Effects] = (
     UserMartsEffect,
     OutboxEffect,
 )
-DERIVED: Final[Derivations] = (UserSearchEffect,)
+DERIVED: Final[Derivations] = (UserSearchEffect, UserQualityEffect)

@@ -6,6 +6,7 @@ from typing import ClassVar, Final
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.derived.derivation import DerivedEffect, Replacement
+from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.history.rows import Image
 from docustore.users.search_index import SEARCH_ATOMS, SEARCHED_FIELDS, USER_SEARCH, search_document
@@ -21,9 +22,10 @@ class UserSearchEffect(DerivedEffect):
     name: ClassVar[str] = USER_SEARCH
     version: ClassVar[int] = 1
     collection: ClassVar[str] = USER_SEARCH
-    fields: ClassVar[tuple[str, ...]] = SEARCHED_FIELDS
+    fields = SEARCHED_FIELDS
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
         self._known: set[str] = set()
 
     def state_of(self, user: Image) -> Document | None:

@@ -148,14 +148,14 @@ async def test_verify_finds_and_repairs_the_index(database: Database, settings: 
     await database["users"].insert_many(users)
     async with listening(database, settings):
         await until_searchable(database)
-        assert (await verify(database, EFFECTS, DERIVED)).differences == []
+        assert (await verify(database, EFFECTS, [effect(settings) for effect in DERIVED])).differences == []
         await database[USER_SEARCH].update_one({"_id": users[0]["_id"]}, {"$set": {"words": ["other"]}})
         await database[USER_SEARCH].delete_one({"_id": users[1]["_id"]})
 
-        wrong = await verify(database, EFFECTS, DERIVED)
+        wrong = await verify(database, EFFECTS, [effect(settings) for effect in DERIVED])
         await start_repair(database, wrong, EFFECTS, DERIVED, actor="cli:ada")
         await until_searchable(database)
-        right = await verify(database, EFFECTS, DERIVED)
+        right = await verify(database, EFFECTS, [effect(settings) for effect in DERIVED])
 
     assert (wrong.differences, wrong.derived) == (["user_search is wrong for 2 users"], (USER_SEARCH,))
     assert right.differences == []
@@ -247,7 +247,7 @@ async def test_search_of_the_index_uses_it(database: Database) -> None:
         make_user(email=f"u{n}@example.org", last_name="McDonald" if n % 50 == 0 else f"Name{chr(97 + n % 26)}")
         for n in range(600)
     ]
-    effect = UserSearchEffect()
+    effect = UserSearchEffect(Settings())
     await database[USER_SEARCH].insert_many([{"_id": u["_id"], **(search_document(u) or {})} for u in users])
     async with database.client.start_session() as session:
         await effect._add_atoms(database, {"mcdonald"}, session)
