@@ -7,15 +7,16 @@ it. A part of one or two letters must begin a word of a name or of the local par
 after a digit. A sign must be one of the signs.
 
 An *atom* is what is indexed: the letters of a word, its digits (three at a time where there are more), a sign, the
-whole domain. Directories have far fewer different atoms than users. So the atoms that contain a part are looked up
-first, then the users that have them. Atoms do not tell how a word is put together: `mixed` words are compared
-whole.
+whole domain, and the joints between letters and digits (`hopper17` -> `_er_17`). Directories have far fewer
+different atoms than users. So the atoms that contain a part are looked up first, then the users that have them.
+Atoms do not tell how a word is put together: `mixed` words are compared whole.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from docustore.users.search_terms import fold
@@ -30,6 +31,8 @@ MAX_PARTS: Final = 8
 # A part of fewer letters is in too many words: it must begin one.
 MIN_INNER_LETTERS: Final = 3
 DIGITS_AT_ONCE: Final = 3
+# In no word, and without a meaning in an expression.
+JOINT: Final = "_"
 # An index of longer tails would be larger and find no less: the look-up compares the whole atom.
 TAIL_CHARS: Final = 8
 _WORD: Final = re.compile(r"[a-z0-9]+")
@@ -104,6 +107,9 @@ def atoms(found: UserWords) -> list[str]:
     for word in found.words:
         for run in _RUN.findall(word):
             unique.update(dict.fromkeys(_atoms_of_run(run)))
+    for word in (*found.words, *found.labels):
+        # A leading sign: the letters of a joint begin no word.
+        unique.update(dict.fromkeys(f"{JOINT}{joint}" for joint in _joints(word)))
     domain = [f"@{'.'.join(found.labels)}"] if found.labels else []
     return [*unique, *found.signs, *domain]
 
@@ -121,8 +127,10 @@ def is_mixed(word: str) -> bool:
 def tails(atom: str) -> list[str]:
     """List the begins of an atom's tails.
 
-    The atom contains a part if a tail begins with the part.
+    The atom contains a part if a tail begins with the part. A joint is only found as one.
     """
+    if atom.startswith(JOINT):
+        return [atom[start:] for start in range(1, atom.index(JOINT, 1))]
     pieces = _WORD.findall(atom)
     every = (piece[start : start + TAIL_CHARS] for piece in pieces for start in range(len(piece)))
     return list(dict.fromkeys(every))
@@ -136,13 +144,13 @@ def is_looked_up(atom: str) -> bool:
 def fragment_of(part: Part) -> str | None:
     """Choose what every user that matches has in one atom.
 
-    It is the part, or the longest piece of it. None for a part that is found without its atoms.
+    It is the part, or its first joint, or its first digits. None for a part that is found without its atoms.
     """
     if part.is_sign or part.is_address or part.is_short:
         return None
     if not is_mixed(part.text):
         return part.text
-    return max((run[:DIGITS_AT_ONCE] if run.isdigit() else run for run in part.runs), key=len)
+    return next(iter(_joints(part.text)), part.text[:DIGITS_AT_ONCE])
 
 
 def query_parts(query: str) -> list[Part]:
@@ -186,6 +194,12 @@ def _atoms_of_run(run: str) -> Iterator[str]:
             yield run[start : start + DIGITS_AT_ONCE]
     else:
         yield run
+
+
+def _joints(word: str) -> Iterator[str]:
+    """List where letters and digits meet: two characters of each side."""
+    for left, right in pairwise(_RUN.findall(word)):
+        yield f"{left[-2:]}{JOINT}{right[:2]}"
 
 
 def _text(value: object) -> str:

@@ -101,7 +101,7 @@ def test_order_and_status_stand_beside_the_words() -> None:
     user = {**NAMES, "status": "active", "created_at": 5}
 
     assert search_document(user) == {
-        "words": ["grace", "hopper", "17", "@navy.example"],
+        "words": ["grace", "hopper", "17", "_er_17", "@navy.example"],
         "mixed": ["hopper17"],
         "address": "grace.hopper17@navy.example",
         "status": "active",
