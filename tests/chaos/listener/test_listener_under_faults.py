@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -38,6 +38,13 @@ ENVIRONMENT = {"DOCUSTORE_CHANGES_LEASE_S": "2"}
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3 * 3600), pytest.mark.filterwarnings(LEAKS)]
 
 
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Find the leaks of the driver while `LEAKS` are expected, when no client is in use any more."""
+    yield
+    gc.collect()
+
+
 @asynccontextmanager
 async def listener_faults(folder: Path, journal: Journal) -> AsyncIterator[ListenerFaults]:
     """Start the servers and the listeners."""
@@ -71,8 +78,6 @@ async def listener_faults(folder: Path, journal: Journal) -> AsyncIterator[Liste
             rollback=Rollback(database=database, journal=journal),
             poison=Poison(database=database, journal=journal),
         )
-    # While the warnings of `LEAKS` are expected, not during a later test.
-    gc.collect()
 
 
 async def last_number(database: Database) -> int:
