@@ -35,6 +35,9 @@ def _become(request: dict[str, Any]) -> None:
         os.dup2(target, number)
         os.close(target)
     signal.set_wakeup_fd(-1)
+    if "PYTHONPATH" in os.environ:
+        # A new interpreter reads it; this one was started with another.
+        sys.path[1:1] = os.environ["PYTHONPATH"].split(os.pathsep)
     sys.argv = [request["module"], *request["arguments"]]
     runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
 
