@@ -30,6 +30,7 @@ from docustore.errors import (
     DocustoreError,
     EmailTakenError,
     EmbeddedServerError,
+    ExportExpiredError,
     FeedError,
     FieldError,
     ForbiddenError,
@@ -51,6 +52,7 @@ from docustore.errors import (
     UnauthenticatedError,
     UserGoneError,
     VersionConflictError,
+    WarehouseError,
 )
 from docustore.transient import unavailability
 
@@ -78,6 +80,8 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     FeedError: HTTPStatus.INTERNAL_SERVER_ERROR,
     SchemaDriftError: HTTPStatus.INTERNAL_SERVER_ERROR,
     TooManyDestinationsError: HTTPStatus.CONFLICT,
+    ExportExpiredError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    WarehouseError: HTTPStatus.INTERNAL_SERVER_ERROR,
     NotFoundError: HTTPStatus.NOT_FOUND,
     UserGoneError: HTTPStatus.GONE,
     EmailTakenError: HTTPStatus.CONFLICT,

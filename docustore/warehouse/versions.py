@@ -29,9 +29,9 @@ IS_COMPACTED: Final[Expression] = {"$eq": [{"$type": f"${_UNDO}"}, "object"]}
 
 
 def known_values(fields: tuple[UserField, ...]) -> dict[str, Expression]:
-    """Read what a row itself says of each value: `{v: value}`, or null where a later row says it.
+    """Read what a row itself says of each value.
 
-    Shape: by field name, as `value_of` reads them.
+    Shape: `{v: value}` by field name, as `value_of` reads them; null where a later row says it.
     """
     values = {f"{_PREFIX}{column_of(field).name}": _known(field.path) for field in fields}
     values[f"{_PREFIX}{_DELETED}"] = _known((_DELETED,))
@@ -40,7 +40,10 @@ def known_values(fields: tuple[UserField, ...]) -> dict[str, Expression]:
 
 
 def attributes(fields: tuple[UserField, ...]) -> dict[str, Expression]:
-    """Read all tracked attributes, by column; null for one that the user does not have."""
+    """Read all tracked attributes, by column.
+
+    Null stands for an attribute that the user does not have.
+    """
     return {name: _value(name) for name in (column_of(field).name for field in fields)}
 
 

@@ -21,6 +21,22 @@ from docustore.etl.stamps import Stamps
 from tests.unit.etl.memory_store import NOW, RULES
 
 
+class GatedCursor:
+    """An empty cursor that waits for its gate."""
+
+    def __init__(self, gate: asyncio.Event | None) -> None:
+        self._gate = gate
+
+    async def to_list(self) -> list[dict[str, Any]]:
+        if self._gate is not None:
+            await self._gate.wait()
+        return []
+
+    async def __aiter__(self) -> AsyncIterator[dict[str, Any]]:
+        for each in await self.to_list():
+            yield each
+
+
 class GatedStore:
     """An empty store that holds each page's reads until its gate opens. A page is known by its first record."""
 
@@ -30,11 +46,9 @@ class GatedStore:
     def __getitem__(self, _: str) -> "GatedStore":
         return self
 
-    async def find(self, which: dict[str, Any], *_: Any, **__: Any) -> AsyncIterator[dict[str, Any]]:
-        if "identities.key" in which:
-            await self.gates[which["identities.key"]["$in"][0]].wait()
-        return
-        yield
+    def find(self, which: dict[str, Any], *_: Any, **__: Any) -> "GatedCursor":
+        keys = which.get("identities.key", {}).get("$in", ())
+        return GatedCursor(self.gates[keys[0]] if keys else None)
 
     async def find_one(self, *_: Any) -> None:
         return None
