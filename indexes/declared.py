@@ -3,7 +3,14 @@
 from typing import Final
 
 from indexes.audit import AUDIT_LOG
-from indexes.changes import CHANGE_DEAD_LETTERS, CHANGE_GAPS, CHANGE_POSITIONS, USER_HISTORY, USER_STATS
+from indexes.changes import (
+    CHANGE_DEAD_LETTERS,
+    CHANGE_GAPS,
+    CHANGE_LISTENERS,
+    CHANGE_POSITIONS,
+    USER_HISTORY,
+    USER_STATS,
+)
 from indexes.declaration import CollectionDeclaration
 from indexes.etl import (
     ALERT_MESSAGES,
@@ -25,6 +32,7 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     USER_HISTORY,
     USER_STATS,
     CHANGE_POSITIONS,
+    CHANGE_LISTENERS,
     CHANGE_GAPS,
     CHANGE_DEAD_LETTERS,
     ETL_RUNS,

@@ -6,6 +6,7 @@ Pure until it is written.
 from collections.abc import Sequence
 from datetime import datetime
 
+from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.effects.effect import Effects, Stamp
@@ -17,13 +18,15 @@ from docustore.database import Database
 class BatchEffects:
     """The effects of the changes that follow the change with number `seq`.
 
-    `seq` grows with each change added. `newest_at` is the wall time of the last one, None while there is none.
-    `approximate_rows` counts the changes whose state after was read later.
+    `seq` grows with each change added. `newest_at` is the wall time of the last one and `changed_at` its cluster
+    time, None while there is none. `approximate_rows` counts the changes whose state after was read later.
     """
 
     def __init__(self, effects: Effects, *, seq: int) -> None:
         self.seq = seq
+        self.rows = 0
         self.newest_at: datetime | None = None
+        self.changed_at: Timestamp | None = None
         self.approximate_rows = 0
         self._effects = tuple(effect() for effect in effects)
 
@@ -36,7 +39,8 @@ class BatchEffects:
                 add(change)
         if changes:
             self.seq += len(changes)
-            self.newest_at = changes[-1].wall_time
+            self.rows += len(changes)
+            self.newest_at, self.changed_at = changes[-1].wall_time, changes[-1].cluster_time
             self.approximate_rows += sum(not change.is_after_known for change in changes)
 
     async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:

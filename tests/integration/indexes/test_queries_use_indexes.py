@@ -83,6 +83,11 @@ QUERIES = [
         index="state_next_attempt_at",
         filter={"state": "pending", "next_attempt_at": {"$lt": START + timedelta(hours=5)}},
     ),
+    Query(
+        collection="change_listeners",
+        index="heartbeat_at_expiry",
+        filter={"heartbeat_at": {"$lt": START + timedelta(hours=5)}},
+    ),
     Query(collection="alert_messages", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
         collection="etl_runs",
@@ -166,8 +171,8 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             return {"_id": n, "user_id": n % 60}
         case "etl_runs" | "etl_incidents" | "alert_messages":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log":
-            return {"expires_at": at, "at": at}
+        case "sessions" | "login_tokens" | "audit_log" | "change_listeners":
+            return {"expires_at": at, "at": at, "heartbeat_at": at}
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
         case _:
