@@ -5,7 +5,7 @@ FROM ${PYTHON_IMAGE} AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv /opt/docustore
 WORKDIR /src
-# The lock has the extras fsspec and sql. Dependencies first: they change less often than the code, so their layer is cached.
+# The lock has the extras fsspec, parquet and sql. Dependencies first: they change less often than the code, so their layer is cached.
 COPY requirements-runtime.lock ./
 RUN /opt/docustore/bin/python -m pip install --require-hashes -r requirements-runtime.lock
 COPY pyproject.toml README.md LICENSE ./

@@ -63,9 +63,9 @@ mutate: setup
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet
 lock:
-	$(COMPILE) --extra embedded --extra fsspec --extra sql --group build --group test --group bench --group mutate -o requirements.lock
+	$(COMPILE) --extra embedded --extra fsspec --extra parquet --extra sql --group build --group test --group bench --group mutate -o requirements.lock
 	$(COMPILE) --extra embedded --group build -c requirements.lock -o requirements-demo.lock
-	$(COMPILE) --extra fsspec --extra sql --group build -c requirements.lock -o requirements-runtime.lock
+	$(COMPILE) --extra fsspec --extra parquet --extra sql --group build -c requirements.lock -o requirements-runtime.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -120,6 +120,14 @@ async def _database(settings: Settings) -> AsyncIterator[Database]:
         await database.client.drop_database(database.name)
 
 
+def write_records(path: Path, records: int) -> None:
+    """Write a file of NDJSON: records of different users."""
+    chance = random.Random(1)
+    with path.open("w") as lines:
+        for number in range(records):
+            lines.write(json.dumps(_record(number, chance), ensure_ascii=False) + "\n")
+
+
 def _write_files(folder: Path) -> tuple[Path, Path]:
     chance = random.Random(1)
     first, changed = folder / "first.ndjson", folder / "changed.ndjson"

@@ -126,6 +126,45 @@ class Settings(BaseSettings):
         LostPositionPolicy.SNAPSHOT,
         description="when the oplog no longer reaches back: `snapshot`, `fail` or `reset`",
     )
+    history_compact_after_days: int = Field(
+        0, ge=0, le=36_500, description="the worker compacts states of users that ended more days ago; 0 = never"
+    )
+    changes_stalled_s: float = Field(
+        300.0, gt=0, description="the listener is not ready if a change waits for more seconds without progress"
+    )
+    listener_metrics_host: str = Field("127.0.0.1", description="address of the listener's metrics")
+    listener_metrics_port: int = Field(
+        0, ge=0, le=65_535, description="port of the listener's metrics and health; 0 = none"
+    )
+    feed_max_readers: int = Field(
+        2000, ge=1, le=20_000, description="readers of `GET /changes` per API process; one more gets 503"
+    )
+    feed_max_readers_per_key: int = Field(
+        1000, ge=1, le=20_000, description="readers of `GET /changes` per key and API process; one more gets 429"
+    )
+    feed_buffer_events: int = Field(
+        10_000,
+        ge=10,
+        le=1_000_000,
+        description="newest changes kept in memory; a reader that falls further behind is disconnected",
+    )
+    feed_heartbeat_s: float = Field(
+        15.0, gt=0, le=300, description="seconds without a change after which a stream gets a heartbeat"
+    )
+    feed_write_timeout_s: float = Field(
+        20.0, gt=0, le=600, description="seconds after which a reader that takes nothing is disconnected"
+    )
+    outbox_lease_s: int = Field(
+        30, ge=2, description="seconds without a heartbeat after which another worker delivers to a destination"
+    )
+    outbox_max_pending: int = Field(
+        500_000, ge=1, description="a webhook or handler with more pending events is disabled"
+    )
+    outbox_stream_key: str | None = Field(None, min_length=1, description="Valkey key of a stream of all changes")
+    outbox_stream_max_len: int = Field(100_000, ge=1, description="changes that the stream keeps, or a few more")
+    webhook_private_networks: tuple[str, ...] = Field(
+        (), description="private networks (JSON array) that webhooks may call, also without TLS"
+    )
     migrate_max_lag_s: float = Field(
         30.0, ge=0, description="a migration stops when a secondary is more seconds than this behind"
     )
@@ -141,6 +180,10 @@ class Settings(BaseSettings):
     )
     lineage_token: SecretStr | None = Field(None, description="bearer token for `LINEAGE_URL`")
     lineage_namespace: str = Field("docustore", min_length=1, description="OpenLineage namespace of the jobs")
+    warehouse_tracked: tuple[str, ...] = Field(
+        ("email", "first_name", "last_name", "status", "profile.location", "roles", "tags"),
+        description="fields of users (JSON array); a change of one starts a new row of `dim_user`",
+    )
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="upstream systems by name")
 
     @field_validator("sources")
@@ -160,16 +203,16 @@ class Settings(BaseSettings):
         require_possible_order(sources)
         return sources
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "webhook_private_networks")
     @classmethod
-    def _proxies_are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
-        for proxy in proxies:
+    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
             try:
-                ip_network(proxy)
+                ip_network(each)
             except ValueError as exc:
                 msg = "use addresses such as 10.0.0.5 and networks such as 10.0.0.0/8"
                 raise ValueError(msg) from exc
-        return proxies
+        return given
 
     @model_validator(mode="after")
     def _redis_url_needs_mongodb_url(self) -> Self:

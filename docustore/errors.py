@@ -8,8 +8,11 @@
     │   ├── UserBusyError              other writers keep changing the user
     │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
+    │   ├── CompactionBusyError        another process compacts history
     │   ├── TooManyRequestsError       a rate limit is reached
-    │   └── TooManyReadersError        too many event streams are open
+    │   ├── TooManyReadersError        too many event streams are open
+    │   ├── FeedBusyError              the process has its number of readers of changes, or it stops
+    │   └── StreamQuotaError           the key has its number of readers of changes
     ├── ConfigurationError             a setting is invalid; the message names it
     ├── EmbeddedServerError            a local server cannot be started; the message says what to do
     │   └── DataDirBusyError           another live process uses the data folder
@@ -37,12 +40,18 @@
     │       ├── MigrationChangedError  the module of an applied migration was changed
     │       ├── MigrationStoppedError  a secondary is behind, or the disk is nearly full
     │       └── MigrationFencedError   another runner has taken over
+    ├── TooManyDestinationsError       there are as many webhooks and handlers as the listener serves
     ├── NotFoundError                  a user, run, source or key does not exist
     ├── UserGoneError                  the user was deleted
     ├── EmailTakenError                another user has the e-mail address
     ├── IdempotencyKeyReusedError      one key was sent with two different requests
     ├── VersionConflictError           the document changed since it was read
     ├── PreconditionRequiredError      a write has no If-Match
+    ├── FeedError                      a client of the feed cannot continue by itself
+    │   ├── FeedRefusedError           the server refuses the request; the message quotes its reason
+    │   └── FeedResetError             changes after the last id are missing; read all users again
+    ├── ExportExpiredError             an export took longer than the server keeps its snapshot
+    ├── WarehouseError                 a folder cannot take more rows of this store; the message says why
     ├── DemoError                      the demonstration failed; the message says where
     ├── BodyTimeoutError               a request body does not arrive in time
     ├── ClientDisconnectedError        the client hangs up before its request is complete
@@ -54,7 +63,7 @@ Messages are for people and name the next step. They contain no secrets and no p
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +127,13 @@ class PasswordsBusyError(RetryableError):
         )
 
 
+class CompactionBusyError(RetryableError):
+    """Another process compacts history; its batches are kept."""
+
+    def __init__(self) -> None:
+        super().__init__("another process compacts history: see `docustore history status`, then run it again")
+
+
 class TooManyRequestsError(RetryableError):
     """A rate limit is reached; the request was not executed."""
 
@@ -137,6 +153,28 @@ class TooManyReadersError(RetryableError):
     def __init__(self, *, limit: int) -> None:
         super().__init__(
             f"{limit} event streams are open; close one, or read the run without `text/event-stream`",
+            retry_after=timedelta(seconds=10),
+        )
+        self.limit = limit
+
+
+class FeedBusyError(RetryableError):
+    """The process has its number of readers of changes, or it stops."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"this process serves at most {limit} readers of changes, or it stops; connect again",
+            retry_after=timedelta(seconds=2),
+        )
+        self.limit = limit
+
+
+class StreamQuotaError(RetryableError):
+    """The key has its number of readers of changes."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(
+            f"this key has {limit} open readers of changes; close one, or use another key",
             retry_after=timedelta(seconds=10),
         )
         self.limit = limit
@@ -398,6 +436,14 @@ class MigrationFencedError(MigrationError):
         super().__init__("another process migrates this store: see `docustore migrate status`")
 
 
+class TooManyDestinationsError(DocustoreError):
+    """There are as many webhooks and handlers as one batch of the listener serves."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"there are {limit} destinations already: remove one with `docustore outbox remove`")
+        self.limit = limit
+
+
 class NotFoundError(DocustoreError):
     """The requested object does not exist."""
 
@@ -448,6 +494,22 @@ class PreconditionRequiredError(DocustoreError):
         super().__init__('send If-Match with the ETag of the version you changed, such as If-Match: "3"')
 
 
+class ExportExpiredError(DocustoreError):
+    """The server no longer keeps the state that an export reads."""
+
+    def __init__(self, *, as_of: datetime) -> None:
+        super().__init__(
+            f"the server no longer keeps the state of {as_of:%Y-%m-%d %H:%M:%S}Z that the export reads: start it "
+            "again; if it takes too long, raise the server's parameter minSnapshotHistoryWindowInSeconds (300 by "
+            "default), or export parts with filters"
+        )
+        self.as_of = as_of
+
+
+class WarehouseError(DocustoreError):
+    """A folder of the warehouse cannot take more rows of this store."""
+
+
 class BodyTimeoutError(DocustoreError):
     """The body of a request was not complete within its time limit."""
 
@@ -488,6 +550,29 @@ class ForbiddenError(DocustoreError):
     def __init__(self, *, scope: str) -> None:
         super().__init__(f"this request needs an API key with scope {scope}")
         self.scope = scope
+
+
+class FeedError(DocustoreError):
+    """A client of the feed cannot continue by itself."""
+
+
+class FeedRefusedError(FeedError):
+    """The server refuses the request for the feed; a retry does not help."""
+
+    def __init__(self, *, status: int, detail: str) -> None:
+        super().__init__(f"the feed was refused with status {status}: {detail}")
+        self.status = status
+
+
+class FeedResetError(FeedError):
+    """The changes after the last id are not available any more."""
+
+    def __init__(self, *, reason: str, after: int) -> None:
+        super().__init__(
+            f"changes are missing ({reason}): read all users again, then follow the changes after {after}"
+        )
+        self.reason = reason
+        self.after = after
 
 
 class DemoError(DocustoreError):

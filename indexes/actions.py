@@ -13,6 +13,8 @@ class ActionKind(StrEnum):
     """
 
     CREATE_COLLECTION = "create_collection"
+    CREATE_VIEW = "create_view"
+    SET_VIEW = "set_view"
     SET_VALIDATOR = "set_validator"
     ENABLE_IMAGES = "enable_images"
     MODIFY_INDEX = "modify_index"

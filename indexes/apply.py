@@ -10,7 +10,7 @@ from pymongo.errors import OperationFailure
 
 from docustore.database import Database
 from indexes.actions import Action, ActionKind
-from indexes.declaration import CollectionDeclaration
+from indexes.declaration import Declaration
 from indexes.declared import DECLARED
 from indexes.duplicates import duplicates_error
 from indexes.existing import read_existing
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 async def plan_indexes(
-    database: Database, *, declared: Sequence[CollectionDeclaration] = DECLARED, prune: bool = False
+    database: Database, *, declared: Sequence[Declaration] = DECLARED, prune: bool = False
 ) -> Plan:
     """Compare the database with the declarations, and change nothing."""
     existing = await read_existing(database, [declaration.name for declaration in declared])
@@ -34,7 +34,7 @@ async def plan_indexes(
 
 
 async def apply_indexes(
-    database: Database, *, declared: Sequence[CollectionDeclaration] = DECLARED, prune: bool = False
+    database: Database, *, declared: Sequence[Declaration] = DECLARED, prune: bool = False
 ) -> Plan:
     """Make the database as declared and return what was done.
 
@@ -72,9 +72,9 @@ async def _apply_to(database: Database, collection: str, actions: Sequence[Actio
 
 async def _do(database: Database, action: Action) -> None:
     match action.kind:
-        case ActionKind.CREATE_COLLECTION:
+        case ActionKind.CREATE_COLLECTION | ActionKind.CREATE_VIEW:
             await _create_collection(database, action)
-        case ActionKind.SET_VALIDATOR | ActionKind.ENABLE_IMAGES:
+        case ActionKind.SET_VALIDATOR | ActionKind.ENABLE_IMAGES | ActionKind.SET_VIEW:
             await database.command("collMod", action.collection, **action.document)
         case ActionKind.MODIFY_INDEX:
             change = {option: value for option, value in action.document.items() if option != "key"}

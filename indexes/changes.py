@@ -7,15 +7,20 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.history.compaction import COMPACTIONS as HISTORY_COMPACTIONS_NAME
 from indexes.declaration import CollectionDeclaration
 
 USER_HISTORY: Final = CollectionDeclaration(
     name="user_history",
     indexes=(
         # changes.images: the last state of each given user; `_id` is the sequence number of the change.
+        # history.user_history, history.moments, history.past_list: the rows of one user, and of every user.
         IndexModel([("user_id", ASCENDING), ("_id", DESCENDING)], name="user_sequence"),
     ),
 )
+
+# One document: how far history is compacted.
+HISTORY_COMPACTIONS: Final = CollectionDeclaration(name=HISTORY_COMPACTIONS_NAME)
 
 # Read and written by `_id`, the name of the counter.
 USER_STATS: Final = CollectionDeclaration(name="user_stats")
@@ -30,6 +35,9 @@ CHANGE_LISTENERS: Final = CollectionDeclaration(
         IndexModel([("heartbeat_at", ASCENDING)], name="heartbeat_at_expiry", expireAfterSeconds=3600),
     ),
 )
+
+# Read and written by `_id`, the name of the effect.
+CHANGE_EFFECTS: Final = CollectionDeclaration(name="change_effects")
 
 # A few documents, one per lost position.
 CHANGE_GAPS: Final = CollectionDeclaration(name="change_gaps")

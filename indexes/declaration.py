@@ -1,6 +1,6 @@
-"""Declaration of a collection: indexes, validator, options."""
+"""Declarations: a collection with indexes, validator, options; or a view."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,3 +19,15 @@ class CollectionDeclaration:
     indexes: tuple[IndexModel, ...] = ()
     validator: Mapping[str, Any] | None = None
     has_images: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ViewDeclaration:
+    """One view: a pipeline over the collection `on` makes its documents."""
+
+    name: str
+    on: str
+    pipeline: Sequence[Mapping[str, Any]]
+
+
+Declaration = CollectionDeclaration | ViewDeclaration

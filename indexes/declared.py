@@ -1,17 +1,20 @@
-"""Every collection that docustore owns."""
+"""Every collection and view that docustore owns."""
 
 from typing import Final
 
+from docustore.config import Settings
 from indexes.audit import AUDIT_LOG
 from indexes.changes import (
     CHANGE_DEAD_LETTERS,
+    CHANGE_EFFECTS,
     CHANGE_GAPS,
     CHANGE_LISTENERS,
     CHANGE_POSITIONS,
+    HISTORY_COMPACTIONS,
     USER_HISTORY,
     USER_STATS,
 )
-from indexes.declaration import CollectionDeclaration
+from indexes.declaration import CollectionDeclaration, Declaration
 from indexes.etl import (
     ALERT_MESSAGES,
     ETL_DIFFS,
@@ -23,18 +26,26 @@ from indexes.etl import (
     ETL_SOURCES,
     ETL_TOMBSTONES,
 )
+from indexes.exports import EXPORTS
 from indexes.migrations import SCHEMA_MIGRATIONS
+from indexes.outbox import OUTBOX, OUTBOX_DESTINATIONS, WEBHOOKS
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, USERS
+from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
 
-DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
+COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     USERS,
     USER_HISTORY,
+    HISTORY_COMPACTIONS,
     USER_STATS,
     CHANGE_POSITIONS,
     CHANGE_LISTENERS,
+    CHANGE_EFFECTS,
     CHANGE_GAPS,
     CHANGE_DEAD_LETTERS,
+    OUTBOX,
+    OUTBOX_DESTINATIONS,
+    WEBHOOKS,
     ETL_RUNS,
     ETL_SOURCES,
     ETL_QUARANTINE,
@@ -50,4 +61,17 @@ DECLARED: Final[tuple[CollectionDeclaration, ...]] = (
     AUDIT_LOG,
     IDEMPOTENCY_KEYS,
     SCHEMA_MIGRATIONS,
+    EXPORTS,
 )
+
+# With the default settings.
+DECLARED: Final[tuple[Declaration, ...]] = (*COLLECTIONS, *warehouse_views(DEFAULT_TRACKED))
+
+
+def declared_for(settings: Settings) -> tuple[Declaration, ...]:
+    """List all declarations; some views depend on settings.
+
+    Raises:
+        ConfigurationError: A tracked field does not exist.
+    """
+    return (*COLLECTIONS, *warehouse_views(settings.warehouse_tracked))

@@ -10,6 +10,7 @@ from docustore.config import Settings
 from docustore.database import Database, connect
 from docustore.errors import DatabaseUnavailableError, SchemaDriftError
 from indexes.apply import apply_indexes, plan_indexes
+from indexes.declared import declared_for
 from indexes.plan import Plan
 from indexes.progress import build_progress_shown
 
@@ -23,7 +24,7 @@ async def planned(settings: Settings, *, prune: bool = False) -> Plan:
         SchemaDriftError: The server refused a command.
     """
     async with _connected(settings) as database:
-        return await plan_indexes(database, prune=prune)
+        return await plan_indexes(database, declared=declared_for(settings), prune=prune)
 
 
 async def applied(settings: Settings, *, prune: bool = False) -> Plan:
@@ -32,7 +33,7 @@ async def applied(settings: Settings, *, prune: bool = False) -> Plan:
     Index builds are shown on stderr when it is a terminal. Raises the errors of `planned` and `apply_indexes`.
     """
     async with _connected(settings) as database, build_progress_shown(database, Console(stderr=True)):
-        return await apply_indexes(database, prune=prune)
+        return await apply_indexes(database, declared=declared_for(settings), prune=prune)
 
 
 @asynccontextmanager

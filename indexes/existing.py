@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from docustore.database import AWARE, Database
+
+_VIEW: Final = "view"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistingCollection:
-    """A collection as the server describes it.
+    """A collection or a view as the server describes it.
 
-    `indexes` holds the server's index documents by name (`{key, name, unique?, ...}`), without the one of `_id`.
+    A view has the options `viewOn` and `pipeline`, and no indexes. `indexes` holds the server's index documents by
+    name (`{key, name, unique?, ...}`), without the one of `_id`.
     """
 
     name: str
@@ -28,6 +31,8 @@ async def read_existing(database: Database, names: Iterable[str]) -> dict[str, E
 
 
 async def _described(database: Database, listed: Mapping[str, Any]) -> ExistingCollection:
+    if listed["type"] == _VIEW:
+        return ExistingCollection(name=listed["name"], options=listed["options"], indexes={})
     # The command itself, because the driver's `list_indexes` drops the time zone of dates. A collection has at
     # most 64 indexes, so one batch holds them.
     answer = await database.command("listIndexes", listed["name"], codec_options=AWARE)

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from indexes.actions import Action, ActionKind, ExtraIndex
-from indexes.declaration import CollectionDeclaration
+from indexes.declaration import CollectionDeclaration, Declaration, ViewDeclaration
 from indexes.existing import ExistingCollection
 from indexes.index_changes import index_changes, index_creation
 
@@ -44,7 +44,7 @@ class Plan:
 
 
 def make_plan(
-    declared: Iterable[CollectionDeclaration], existing: Mapping[str, ExistingCollection], *, prune: bool = False
+    declared: Iterable[Declaration], existing: Mapping[str, ExistingCollection], *, prune: bool = False
 ) -> Plan:
     """Compare declarations with a database.
 
@@ -56,6 +56,9 @@ def make_plan(
     extra: list[ExtraIndex] = []
     for declaration in declared:
         found = existing.get(declaration.name)
+        if isinstance(declaration, ViewDeclaration):
+            actions += _view_changes(declaration, found)
+            continue
         if found is None:
             actions += _creation(declaration)
             continue
@@ -66,6 +69,14 @@ def make_plan(
         actions += [*_option_changes(declaration, found), *ordered]
         extra += [] if prune else unknown
     return Plan(actions=tuple(actions), extra=tuple(extra))
+
+
+def _view_changes(declaration: ViewDeclaration, found: ExistingCollection | None) -> Iterator[Action]:
+    wanted = {"viewOn": declaration.on, "pipeline": [dict(stage) for stage in declaration.pipeline]}
+    if found is None:
+        yield Action(kind=ActionKind.CREATE_VIEW, collection=declaration.name, reason="missing", document=wanted)
+    elif any(found.options.get(name) != value for name, value in wanted.items()):
+        yield Action(kind=ActionKind.SET_VIEW, collection=declaration.name, reason="changed", document=wanted)
 
 
 def _creation(declaration: CollectionDeclaration) -> Iterator[Action]:

@@ -18,7 +18,7 @@ from docustore.database import Client, Database, connect
 from docustore.document_models import bind_models
 from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
-from indexes.declared import DECLARED
+from indexes.declared import COLLECTIONS, DECLARED
 from tests.upstreams.postgresql import PostgresServer, binaries, postgres_server
 
 # No deadline: the duration of an example depends on the machine. The examples are the same in every run, so that
@@ -33,9 +33,11 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).*", name)]:
     del os.environ[_name]
 OUR_INDEXES = {
-    collection.name: {"_id_", *(index.document["name"] for index in collection.indexes)} for collection in DECLARED
+    collection.name: {"_id_", *(index.document["name"] for index in collection.indexes)}
+    for collection in COLLECTIONS
 }
-WITH_VALIDATOR = {collection.name for collection in DECLARED if collection.validator}
+WITH_VALIDATOR = {collection.name for collection in COLLECTIONS if collection.validator}
+OUR_VIEWS = {declaration.name for declaration in DECLARED} - OUR_INDEXES.keys()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +68,8 @@ class DatabasePool:
         database = self.client[name]
         found = [each async for each in await database.list_collections()]
         # A view first: the server's own collection of views goes with the last one.
-        for view in (each["name"] for each in found if each["type"] == "view"):
+        # A declared view has no documents of its own, and stays.
+        for view in (each["name"] for each in found if each["type"] == "view" and each["name"] not in OUR_VIEWS):
             await database[view].drop()
         for collection in (each for each in found if each["type"] == "collection"):
             own, options = collection["name"], collection["options"]

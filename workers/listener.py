@@ -10,7 +10,8 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,13 +23,16 @@ from docustore.alerts import alert
 from docustore.causes import cause_of, report_failed_start
 from docustore.changes.incidents import take_alert
 from docustore.changes.listener import listen
+from docustore.changes.stall import stall_of
 from docustore.changes.status import is_heartbeat_fresh
 from docustore.config import Settings, load_settings
+from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.errors import DocustoreError
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 from docustore.migrations.precondition import require_known_store
+from workers.listener_http import served
 
 log = structlog.get_logger()
 # Longer than any batch, shorter than the grace period of a supervisor or container.
@@ -71,7 +75,8 @@ async def _listen(settings: Settings) -> int:
         async with open_database(settings, app_name="docustore-listener") as database:
             await require_known_store(database)
             log.info("listener.started", database=database.name)
-            await listen(database, settings, stop=stop)
+            with _observed(database, settings):
+                await listen(database, settings, stop=stop)
     except Exception as exc:
         await _alert_once(settings, exc)
         raise
@@ -79,6 +84,20 @@ async def _listen(settings: Settings) -> int:
         cut_off.cancel()
     log.info("listener.stopped")
     return 0
+
+
+@contextmanager
+def _observed(database: Database, settings: Settings) -> Iterator[None]:
+    """Serve metrics and health while the block runs, if a port is set."""
+    if not settings.listener_metrics_port:
+        yield
+        return
+
+    async def problem() -> str | None:
+        return await stall_of(database, limit_s=settings.changes_stalled_s)
+
+    with served(settings.listener_metrics_host, settings.listener_metrics_port, problem):
+        yield
 
 
 async def _alert_once(settings: Settings, error: Exception) -> None:
@@ -108,8 +127,13 @@ async def _cut_off_after(stop: asyncio.Event, *, grace_s: float) -> None:
 
 async def _check(settings: Settings) -> int:
     async with open_database(settings, app_name="docustore-listener-check") as database:
-        is_fresh = await is_heartbeat_fresh(database, max_age_s=settings.changes_lease_s)
-    return 0 if is_fresh else 1
+        if not await is_heartbeat_fresh(database, max_age_s=settings.changes_lease_s):
+            log.error("listener.not_ready", reason="no listener renews the lease")
+            return 1
+        if (stall := await stall_of(database, limit_s=settings.changes_stalled_s)) is not None:
+            log.error("listener.not_ready", reason=stall)
+            return 1
+    return 0
 
 
 if __name__ == "__main__":

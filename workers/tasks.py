@@ -5,6 +5,8 @@ from typing import Final, TypedDict
 
 import structlog
 
+from docustore.changes.retention import keep_history_compact
+from docustore.changes_watch import watch_listener
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import NotFoundError
@@ -12,6 +14,7 @@ from docustore.etl import ledger, schedule
 from docustore.etl.alert_outbox import deliver_messages
 from docustore.etl.lineage_outbox import deliver_lineage
 from docustore.etl.watch import watch
+from docustore.outbox.upkeep import keep_up
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
 from workers.active_runs import ActiveRuns
 
@@ -28,7 +31,7 @@ class WorkerContext(TypedDict):
 
 
 async def tick(ctx: WorkerContext) -> int:
-    """Update the ledger, wake workers, clean the queue, send alerts and lineage.
+    """Update ledger, queue and outbox; wake workers; send alerts and lineage.
 
     Returns:
         The number of wake-ups.
@@ -42,9 +45,20 @@ async def tick(ctx: WorkerContext) -> int:
     fences = {str(run.id): run.fence for run in due}
     await remove_jobs(ctx["redis"], stale_jobs(job_ids, due=fences, now=now))
     await watch(ctx["database"], settings.sources, now=now, is_told=bool(settings.alert_urls))
+    await watch_listener(
+        ctx["database"], limit_s=settings.changes_stalled_s, now=now, is_told=bool(settings.alert_urls)
+    )
+    await keep_up(
+        ctx["database"], now=now, max_pending=settings.outbox_max_pending, is_told=bool(settings.alert_urls)
+    )
     await deliver_messages(ctx["database"], settings.alert_urls, now=now)
     await deliver_lineage(ctx["database"], settings, now=now)
     return sum(sent)
+
+
+async def compact_history(ctx: WorkerContext) -> int:
+    """Compact old states of users, if the settings ask for it; return how many."""
+    return await keep_history_compact(ctx["database"], ctx["settings"])
 
 
 async def run_etl(ctx: WorkerContext, run_id: str) -> str:

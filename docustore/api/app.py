@@ -17,7 +17,10 @@ from docustore.api.parameters import refuse_invalid_query
 from docustore.api.problem_details import EXCEPTION_HANDLERS
 from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
+from docustore.audit.controller import AuditController
 from docustore.changes.controller import ChangesController
+from docustore.changes.effects_controller import EffectsController
+from docustore.changes.horizon import read_horizon
 from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
@@ -26,6 +29,12 @@ from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
 from docustore.etl.run_events import EventReaders
 from docustore.etl.sources_controller import SourcesController
+from docustore.exports.controller import ExportController
+from docustore.feed.controller import FeedController
+from docustore.feed.feed import Feed
+from docustore.feed.options import FeedOptions
+from docustore.history.controller import HistoryController
+from docustore.history.past_users import PastUsersOfHistory
 from docustore.migrations.precondition import require_known_store
 from docustore.queue import open_queue
 from docustore.security.authentication import authorise
@@ -38,6 +47,7 @@ from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
 from docustore.users.roles_controller import UserRolesController
 from docustore.users.status_controller import UserStatusController
+from docustore.webhooks.controller import WebhooksController
 
 
 def create_app(settings: Settings | None = None) -> Litestar:
@@ -63,12 +73,18 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserController,
             UserStatusController,
             UserRolesController,
+            HistoryController,
             AnalyticsController,
             EtlController,
             SourcesController,
             EtlGuardsController,
             QuarantineController,
             ChangesController,
+            EffectsController,
+            AuditController,
+            FeedController,
+            WebhooksController,
+            ExportController,
             OperationController,
             ProblemTypesController,
             DashboardController,
@@ -116,6 +132,10 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         await require_known_store(app.state.database)
         app.state.queue = await stack.enter_async_context(open_queue(settings))
         app.state.user_lookup = UserLookup()
+        app.state.read_horizon = read_horizon
+        app.state.past_users = PastUsersOfHistory(app.state.database, read_horizon)
         app.state.limiter = Limiter(app.state.queue, settings)
         app.state.key_ring = KeyRing(admin_key=settings.admin_key)
+        app.state.feed = Feed(app.state.database, FeedOptions.of(settings), prove=app.state.key_ring.principal_of)
+        stack.push_async_callback(app.state.feed.close)
         yield

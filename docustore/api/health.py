@@ -16,16 +16,23 @@ from redis.exceptions import RedisError
 from docustore.analytics.report import users_analytics
 from docustore.api.metrics import CONTENT_TYPE, StoreMetrics
 from docustore.api.problem_details import problems
-from docustore.changes.status import change_status
+from docustore.changes.metrics import listener_exposition, listener_figures
+from docustore.changes.stall import stall_of
+from docustore.changes.status import is_heartbeat_fresh
 from docustore.clock import now_utc
+from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.figures import etl_figures
 from docustore.etl.queries import last_finished_runs, open_by_source
+from docustore.feed.metrics import feed_exposition
+from docustore.outbox.figures import destination_figures
 from docustore.queue import Queue
 from docustore.security.authentication import PUBLIC
 
 # A probe must answer before its caller gives up.
 PROBE_TIMEOUT_S: Final = 2.0
+# It looks twice, a second apart.
+LISTENER_TIMEOUT_S: Final = 5.0
 
 
 class PartStatus(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -80,6 +87,25 @@ class OperationController(Controller):
         return readiness(mongodb=mongodb, valkey=valkey)
 
     @get(
+        "/health/listener",
+        operation_id="check_listener",
+        summary="Check the listener",
+        responses=problems()
+        | {
+            503: ResponseSpec(
+                data_container=Health, description="no listener, or one that stands still", generate_examples=False
+            )
+        },
+    )
+    async def listener(self, state: State) -> Response[Health]:
+        """Check that a listener runs and that no change waits for long without progress.
+
+        This is apart from `/health/ready`: the API answers also while the listener stands still. A listener that
+        was paused by an operator is well.
+        """
+        return readiness(listener=await listener_status(state.database, state.settings))
+
+    @get(
         "/metrics",
         operation_id="get_metrics",
         summary="Metrics for Prometheus",
@@ -89,16 +115,18 @@ class OperationController(Controller):
     async def metrics(self, state: State) -> bytes:
         """Return request metrics of this process and store metrics of the service.
 
-        The store metrics cover users, runs, sources, alerts, quarantine and listener. They are read at the scrape.
+        The store metrics cover users, runs, sources, alerts, quarantine, listener and outbox. They are read at
+        the scrape. The metrics of the feed are those of this process.
         """
         store = StoreMetrics()
         now = now_utc()
-        analytics, runs, quarantined, changes, etl = await asyncio.gather(
+        analytics, runs, quarantined, changes, etl, destinations = await asyncio.gather(
             users_analytics(state.database, now=now),
             last_finished_runs(),
             open_by_source(),
-            change_status(state.database),
+            listener_figures(state.database),
             etl_figures(state.database, state.settings.sources, now=now),
+            destination_figures(state.database, now=now),
         )
         store.users(analytics["status_distribution"])
         store.runs(runs)
@@ -107,9 +135,9 @@ class OperationController(Controller):
         store.runs_by_state(etl.runs_by_state)
         store.alerts(messages=etl.messages_by_state, incidents=etl.incidents_by_kind)
         store.lineage(pending=etl.lineage_pending, oldest_s=etl.lineage_oldest_s)
-        store.listener(is_running=changes.owner is not None, lag_s=changes.lag_s)
+        store.outbox(destinations)
         exposition: bytes = state.request_metrics.exposition()
-        return exposition + store.exposition()
+        return exposition + store.exposition() + listener_exposition(changes) + feed_exposition(state.feed)
 
 
 def readiness(**parts: PartStatus) -> Response[Health]:
@@ -127,6 +155,18 @@ async def mongodb_status(database: Database) -> PartStatus:
     except PyMongoError:
         return PartStatus(status="unavailable", problem="no primary answers")
     return OK
+
+
+async def listener_status(database: Database, settings: Settings) -> PartStatus:
+    """Check whether a listener holds the lease and makes progress."""
+    try:
+        with pymongo.timeout(LISTENER_TIMEOUT_S):
+            if not await is_heartbeat_fresh(database, max_age_s=settings.changes_lease_s):
+                return PartStatus(status="unavailable", problem="no listener renews the lease")
+            stall = await stall_of(database, limit_s=settings.changes_stalled_s)
+    except PyMongoError:
+        return PartStatus(status="unavailable", problem="MongoDB does not answer")
+    return OK if stall is None else PartStatus(status="stalled", problem=stall)
 
 
 async def valkey_status(queue: Queue) -> PartStatus:

@@ -6,10 +6,12 @@ Request metrics come from this process. All other metrics are read from the stor
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
+from docustore.api.request_ids import HEADER, request_id
 from docustore.api.response_headers import add_defaults
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
@@ -19,6 +21,36 @@ UNROUTED: Final = "unrouted"
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Any], Awaitable[None]]
+
+
+class DestinationLike(Protocol):
+    """What the metrics read of a destination; see `docustore.outbox.figures`."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    @property
+    def is_enabled(self) -> bool:
+        """Tell whether it gets events."""
+
+    @property
+    def pending(self) -> int:
+        """Return the number of pending events."""
+
+    @property
+    def oldest_s(self) -> float | None:
+        """Return the age of the oldest of them."""
+
+    @property
+    def delivered(self) -> int:
+        """Return the number of delivered events."""
+
+    @property
+    def failed(self) -> int:
+        """Return the number of events that were given up."""
+
+
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -51,7 +83,8 @@ class RequestMetrics:
     def wrap(self, app: AsgiApp) -> AsgiApp:
         """Wrap an ASGI application so that its requests are measured.
 
-        The wrapper also adds the default headers: one wrapper costs less than two.
+        The wrapper also adds the default headers and the request id, and binds the id to the log lines of the
+        request: one wrapper costs less than two.
 
         The router must run before the wrapped application: the route template is in its scope.
         """
@@ -61,19 +94,22 @@ class RequestMetrics:
                 await app(scope, receive, send)
                 return
             status = 500
+            own_id = request_id(scope)
             started_at = perf_counter()
 
             async def record_status(message: Mapping[str, Any]) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
-                    add_defaults(message["headers"])
+                    add_defaults(message["headers"], (HEADER, own_id.encode()))
                 await send(message)
 
             self._in_progress.inc()
+            bound = bind_contextvars(request_id=own_id)
             try:
                 await app(scope, receive, record_status)
             finally:
+                reset_contextvars(**bound)
                 self._in_progress.dec()
                 self._observe(scope, status, perf_counter() - started_at)
 
@@ -97,7 +133,7 @@ class RequestMetrics:
 
 
 class StoreMetrics:
-    """Gauges for users, the ETL and the listener, filled from the store."""
+    """Gauges for users and the ETL, filled from the store."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -165,11 +201,19 @@ class StoreMetrics:
         if oldest_s is not None:
             self._gauge("docustore_lineage_oldest_seconds", "Age of the oldest such event").set(oldest_s)
 
-    def listener(self, *, is_running: bool, lag_s: float | None) -> None:
-        """Set whether a listener holds the lease, and its lag in seconds."""
-        self._gauge("docustore_changes_listener_running", "1 while a listener holds the lease").set(is_running)
-        if lag_s is not None:
-            self._gauge("docustore_changes_lag_seconds", "Age of the oldest change not yet applied").set(lag_s)
+    def outbox(self, destinations: Iterable[DestinationLike]) -> None:
+        """Set the figures of each destination of the outbox."""
+        pending = self._gauge("docustore_outbox_pending", "Events that wait for delivery", "destination")
+        oldest = self._gauge("docustore_outbox_oldest_seconds", "Age of the oldest such event", "destination")
+        delivered = self._gauge("docustore_outbox_delivered", "Events delivered so far", "destination")
+        failed = self._gauge("docustore_outbox_failed", "Events given up so far", "destination")
+        enabled = self._gauge("docustore_outbox_enabled", "1 while the destination gets events", "destination")
+        for each in destinations:
+            pending.labels(each.name).set(each.pending)
+            oldest.labels(each.name).set(each.oldest_s or 0.0)
+            delivered.labels(each.name).set(each.delivered)
+            failed.labels(each.name).set(each.failed)
+            enabled.labels(each.name).set(each.is_enabled)
 
     def exposition(self) -> bytes:
         """Return the gauges in Prometheus' text format."""

@@ -31,6 +31,13 @@ from docustore.etl.sources_controller import PauseInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
+from docustore.webhooks.bodies import (
+    EnableInput,
+    ReplayRangeInput,
+    RotateInput,
+    WebhookInput,
+    WebhookUpdateInput,
+)
 
 PATH: Final = "/schema"
 _KNOWN_PATHS: Final = frozenset({PATH, f"{PATH}/openapi.json", f"{PATH}/openapi-3.0.json", f"{PATH}/docs"})
@@ -45,6 +52,9 @@ every error.
 The `ETag` of a user is its version. PUT, PATCH and DELETE of a user must send it in `If-Match`: the answer is 428
 without it, and 412 with the present `ETag` if the user has changed since. Times are RFC 3339; answers give them in
 UTC, and a time in a request needs a zone. Unknown parameters and members are refused.
+
+Every answer has `X-Request-Id`: the one that the request sent, if it is well formed, else a new one. It is also in
+problems, in the log, and in the history of the users that the request changed.
 
 Refused keys are limited per client address; searches and writes with a password are limited per key. The answer is
 then 429 with `Retry-After`. Limited routes report the quota in `RateLimit-Policy` and `RateLimit`.
@@ -98,6 +108,7 @@ def openapi_config() -> OpenAPIConfig:
                 name="user status", description="Activate, deactivate, suspend or restore users; one user or many."
             ),
             Tag(name="user roles", description="Grant a role to a user or take it away."),
+            Tag(name="user history", description="The changes of a user, and its earlier versions."),
             Tag(name="analytics", description="Figures about users, updated with every change."),
             Tag(name="etl", description="ETL runs of the upstream systems."),
             Tag(name="quarantine", description="Records that could not be loaded: read, replay, ignore, export."),
@@ -105,6 +116,8 @@ def openapi_config() -> OpenAPIConfig:
                 name="changes",
                 description="Status of the listener, which writes history and figures from changes.",
             ),
+            Tag(name="webhooks", description="Signed messages to other systems for every change of a user."),
+            Tag(name="export", description="Files of users, as they were at one moment."),
             Tag(name="operation", description="Health and metrics."),
         ],
         render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
@@ -149,6 +162,11 @@ def _body_schemas() -> dict[str, Any]:
             ResetInput,
             SeekInput,
             VerifyInput,
+            WebhookInput,
+            WebhookUpdateInput,
+            EnableInput,
+            RotateInput,
+            ReplayRangeInput,
         )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]

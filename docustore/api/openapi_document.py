@@ -24,8 +24,19 @@ _ERROR_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 # Only on some answers with the status.
 _OPTIONAL_HEADERS: Final = frozenset(
-    {"Link", "Idempotent-Replayed", "Preference-Applied", "RateLimit", "RateLimit-Policy"}
+    {"As-Of-State", "Link", "Idempotent-Replayed", "Preference-Applied", "RateLimit", "RateLimit-Policy"}
 )
+# The types of a file whose format the request chooses. The framework knows one type per route, and promises
+# headers that a stream does not have.
+_FILE_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
+    "export_users": (
+        "application/x-ndjson",
+        "text/csv",
+        "application/vnd.apache.parquet",
+        "application/gzip",
+    ),
+}
+_OF_FILES: Final = ("content-length", "last-modified", "etag")
 
 
 def finished(document: Mapping[str, Any], bodies: Mapping[str, Node]) -> Node:
@@ -53,6 +64,8 @@ def patch_name(name: str) -> str:
 
 def _finish_operation(operation: Node) -> None:
     responses = operation["responses"]
+    if types := _FILE_TYPES.get(operation.get("operationId", "")):
+        _finish_file(responses["200"], types)
     for parameter in operation.get("parameters", ()):
         _finish_parameter(parameter, is_precondition="428" in responses)
     if PatchType.JSON.value in (content := operation.get("requestBody", {}).get("content", {})):
@@ -68,6 +81,11 @@ def _finish_operation(operation: Node) -> None:
             header["required"] = name not in _OPTIONAL_HEADERS
         if not headers:
             del response["headers"]
+
+
+def _finish_file(response: Node, types: tuple[str, ...]) -> None:
+    response["content"] = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in types}
+    response["headers"] = {name: each for name, each in response["headers"].items() if name not in _OF_FILES}
 
 
 def _finish_parameter(parameter: Node, *, is_precondition: bool) -> None:

@@ -19,6 +19,8 @@ from pymongo.errors import PyMongoError
 from docustore.api.entity_tags import entity_tag
 from docustore.api.field_errors import field_error, field_errors, json_pointer
 from docustore.api.methods import allow_header
+from docustore.api.request_ids import NAME as REQUEST_ID
+from docustore.api.request_ids import request_id
 from docustore.api.response_headers import DEFAULTS
 from docustore.errors import (
     BodyTimeoutError,
@@ -42,6 +44,8 @@ from docustore.errors import (
     ServiceStartError,
     SourceContentError,
     SourceRejectedError,
+    StreamQuotaError,
+    TooManyDestinationsError,
     TooManyRequestsError,
     UnauthenticatedError,
     UserGoneError,
@@ -61,6 +65,7 @@ CLIENT_CLOSED_REQUEST: Final = 499
 STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     RetryableError: HTTPStatus.SERVICE_UNAVAILABLE,
     TooManyRequestsError: HTTPStatus.TOO_MANY_REQUESTS,
+    StreamQuotaError: HTTPStatus.TOO_MANY_REQUESTS,
     ConfigurationError: HTTPStatus.INTERNAL_SERVER_ERROR,
     EmbeddedServerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     DemoError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -70,6 +75,7 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     RunError: HTTPStatus.CONFLICT,
     ListenerError: HTTPStatus.INTERNAL_SERVER_ERROR,
     SchemaDriftError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    TooManyDestinationsError: HTTPStatus.CONFLICT,
     NotFoundError: HTTPStatus.NOT_FOUND,
     UserGoneError: HTTPStatus.GONE,
     EmailTakenError: HTTPStatus.CONFLICT,
@@ -117,7 +123,8 @@ class ProblemError(msgspec.Struct, frozen=True):
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     """An error response.
 
-    `type` is stable and is for programs. `detail` is for people. `errors` lists every invalid field.
+    `type` is stable and is for programs. `detail` is for people. `request_id` is in the log of the API too.
+    `errors` lists every invalid field.
     """
 
     type: str
@@ -125,6 +132,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int
     detail: str
     instance: str
+    request_id: str
     errors: list[ProblemError] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -258,6 +266,8 @@ def _answer(
     errors: tuple[FieldError, ...] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response[Problem]:
+    # A request without a route has no id yet.
+    own_id = request_id(request.scope)
     listed = [ProblemError(pointer=e.pointer, code=e.code, detail=e.detail) for e in errors or ()]
     problem = Problem(
         type=f"/problems/{name}",
@@ -265,9 +275,10 @@ def _answer(
         status=int(status),
         detail=detail,
         instance=quote(request.scope["path"]),
+        request_id=own_id,
         errors=listed or msgspec.UNSET,
     )
-    given = _DEFAULT_HEADERS | dict(headers or {})
+    given = _DEFAULT_HEADERS | {REQUEST_ID: own_id} | dict(headers or {})
     return Response(problem, status_code=int(status), media_type=MEDIA_TYPE, headers=given)
 
 

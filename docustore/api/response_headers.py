@@ -9,7 +9,7 @@ from typing import Final
 DEFAULTS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
-def add_defaults(headers: list[tuple[bytes, bytes]]) -> None:
-    """Add the default headers that are missing."""
+def add_defaults(headers: list[tuple[bytes, bytes]], *more: tuple[bytes, bytes]) -> None:
+    """Add the default headers that are missing, and more of them for one response."""
     names = {name.lower() for name, _ in headers}
-    headers.extend(default for default in DEFAULTS if default[0] not in names)
+    headers.extend(default for default in (*DEFAULTS, *more) if default[0] not in names)

@@ -8,6 +8,7 @@ listener) finds the position moved and writes nothing.
 import asyncio
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -16,6 +17,7 @@ from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import Stamp, Write
 from docustore.changes.events import Token
 from docustore.changes.floors import remaining
+from docustore.changes.meter import note_commit
 from docustore.changes.numbers import take_numbers
 from docustore.changes.pipeline import StartPoint
 from docustore.changes.position import ListenerState, Position, hold_position, move_position
@@ -128,6 +130,7 @@ async def commit(
         moved, seq=effects.seq, approximate_rows=_plus(position.approximate_rows, effects.approximate_rows)
     )
     stamp = effects.stamp(moved)
+    began_at = perf_counter()
 
     async def write(session: AsyncClientSession) -> None:
         # The numbers of partitions first: a transaction that begins before another one ends must be repeated.
@@ -139,6 +142,7 @@ async def commit(
             await also(session)
 
     await writer.transaction(write)
+    note_commit(effects.operations, began_at=began_at, result=effects.result)
     return moved
 
 

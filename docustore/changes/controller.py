@@ -14,11 +14,11 @@ from docustore.api.problem_details import problems
 from docustore.audit.log import record
 from docustore.changes import control
 from docustore.changes.control import ResetTo
-from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
 from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState
 from docustore.changes.status import change_status
-from docustore.changes.verify import verify
+from docustore.changes.verify import start_repair, verify
 from docustore.security.authentication import AuthorisedRequest, needs
 from docustore.security.models import Scope
 
@@ -86,7 +86,7 @@ class ChangeStatusView(msgspec.Struct, frozen=True):
 class VerificationView(msgspec.Struct, frozen=True):
     """The result of a check.
 
-    With `repaired` a snapshot was started that records what differs.
+    With `repaired` a snapshot or a rebuild was started that repairs what differs.
     """
 
     differences: list[str]
@@ -116,7 +116,7 @@ class VerifyInput(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    repair: Flag = Field(False, description="start a snapshot if there is a difference")
+    repair: Flag = Field(False, description="start a snapshot or a rebuild if there is a difference")
 
 
 class ChangesController(Controller):
@@ -205,11 +205,11 @@ class ChangesController(Controller):
     async def verify(
         self, request: AuthorisedRequest, state: State, data: JSONBody[VerifyInput]
     ) -> VerificationView:
-        """Compare history and marts with every user.
+        """Compare history, marts and search with every user.
 
-        With `repair`, start a snapshot if they differ.
+        With `repair`, start a snapshot if history or marts differ, and rebuild what is derived from history.
         """
-        found = await verify(state.database, EFFECTS, timeout_s=VERIFY_TIMEOUT_S)
+        found = await verify(state.database, EFFECTS, DERIVED, timeout_s=VERIFY_TIMEOUT_S)
         is_repaired = data.repair and bool(found.differences)
         await record(
             state.database,
@@ -219,9 +219,7 @@ class ChangesController(Controller):
             after={"differences": len(found.differences), "repaired": is_repaired},
         )
         if is_repaired:
-            await control.reset(
-                state.database, ResetTo.SNAPSHOT, actor=request.auth.actor, action="changes.repair"
-            )
+            await start_repair(state.database, found, EFFECTS, DERIVED, actor=request.auth.actor)
         return VerificationView(
             differences=found.differences,
             users=found.users,

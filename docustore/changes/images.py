@@ -11,6 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import bson
 import msgspec
 import structlog
 from bson.raw_bson import RawBSONDocument
@@ -21,6 +22,7 @@ from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.history.models import HISTORY
 from docustore.history.rows import IMAGE_CODEC, Image
+from docustore.history.undo import MAX_CHAIN, has_state, states_of
 
 log = structlog.get_logger()
 
@@ -105,13 +107,38 @@ async def recorded_states(
     pipeline: list[dict[str, Any]] = [
         {"$match": {"user_id": {"$in": list(user_ids)}, **numbers}},
         {"$sort": {"user_id": 1, "_id": -1}},
-        {"$group": {"_id": "$user_id", "after": {"$first": "$after"}, "omitted": {"$first": "$omitted"}}},
+        {
+            "$group": {
+                "_id": "$user_id",
+                "number": {"$first": "$_id"},
+                "after": {"$first": "$after"},
+                "omitted": {"$first": "$omitted"},
+                "undo": {"$first": "$undo"},
+            }
+        },
     ]
     rows = database[HISTORY].with_options(codec_options=_RAW)
     found: dict[Hashable, Recorded] = {}
     async for row in await rows.aggregate(pipeline):
-        found[user_key(row["_id"])] = Recorded(after=row.get("after"), omitted=frozenset(row.get("omitted") or ()))
+        after = row.get("after")
+        if row.get("undo") is not None:
+            # The last row up to a number may be compacted by now; the last row of all never is.
+            after = await _state_of_compacted(database, row["_id"], row["number"])
+        found[user_key(row["_id"])] = Recorded(after=after, omitted=frozenset(row.get("omitted") or ()))
     return found
+
+
+async def _state_of_compacted(database: Database, user_id: Any, number: int) -> RawBSONDocument | None:
+    rows = database[HISTORY].with_options(codec_options=IMAGE_CODEC)
+    chain = (
+        await rows.find({"user_id": user_id, "_id": {"$gte": number}})
+        .sort("_id", 1)
+        .limit(MAX_CHAIN + 1)
+        .to_list()
+    )
+    end = next(index for index, row in enumerate(chain, start=1) if has_state(row))
+    state = states_of(chain[:end])[0]
+    return None if state is None else RawBSONDocument(bson.encode(state))
 
 
 def _needs_history(change: Change, approximate_until: Timestamp | None) -> bool:

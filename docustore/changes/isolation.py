@@ -20,6 +20,7 @@ from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import Effects, Write, chunked
 from docustore.changes.events import Change
 from docustore.changes.images import resolve
+from docustore.changes.meter import note_letter
 from docustore.changes.position import ListenerState, Position
 from docustore.changes.stopping import stops_the_listener
 from docustore.errors import EffectsFailingError
@@ -137,9 +138,11 @@ class Isolation:
         is_snapshotting = position.state is ListenerState.SNAPSHOTTING
         letter = letter_of(change, state=state, error=error, is_snapshotting=is_snapshotting)
         write = letter_writer(self.writer.database, letter)
-        return await commit(
+        after = await commit(
             self.writer, position, counted, effects=BatchEffects(_NO_EFFECTS, seq=position.seq), also=write
         )
+        note_letter(change.operation, state.value)
+        return after
 
 
 def with_read_at(moved: Position, position: Position, read_at: Timestamp | None) -> Position:

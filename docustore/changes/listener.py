@@ -16,8 +16,11 @@ from pymongo.errors import PyMongoError
 from docustore.changes.apply import Writer
 from docustore.changes.counts import with_counts
 from docustore.changes.dead_letters import held_users
+from docustore.changes.derived.derivation import Derivations
+from docustore.changes.derived.run import derived_effects
+from docustore.changes.effects.building import EffectBuilding, unbuilt
 from docustore.changes.effects.effect import Effects, chunked
-from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.follow import FollowOptions, follow, has_reached
 from docustore.changes.incidents import note_failure
 from docustore.changes.isolation import Isolation
@@ -51,12 +54,17 @@ PARTITION_SAVE_S: Final = 1.0
 
 
 async def listen(
-    database: Database, settings: Settings, *, stop: asyncio.Event, effects: Effects = EFFECTS
+    database: Database,
+    settings: Settings,
+    *,
+    stop: asyncio.Event,
+    effects: Effects = EFFECTS,
+    derived: Derivations = DERIVED,
 ) -> None:
     """Apply every change of `users` exactly once, until stopped.
 
     At most one listener is active at a time, for each partition. When stopped it finishes the current batch and
-    gives its leases back.
+    gives its leases back. The derived effects are kept beside it, by this listener or by a standby.
 
     Raises:
         PositionLostError: The position is lost and the policy is `fail`.
@@ -64,8 +72,17 @@ async def listen(
         UnsupportedStoreError: The server or the collection has no changes that can be followed.
         PyMongoError: A non-retryable failure.
     """
+    async with derived_effects(database, derived, lease_s=settings.changes_lease_s, stop=stop):
+        await _listen(database, settings, stop=stop, effects=effects)
+
+
+async def _listen(database: Database, settings: Settings, *, stop: asyncio.Event, effects: Effects) -> None:
     pause_s = FIRST_PAUSE_S
-    async with membership(database, settings, name=owner_name(), stop=stop) as member:
+
+    async def may_divide() -> bool:
+        return not await unbuilt(database, effects)
+
+    async with membership(database, settings, name=owner_name(), may_divide=may_divide, stop=stop) as member:
         while not member.halt.is_set():
             started = time.monotonic()
             try:
@@ -164,20 +181,33 @@ class _Work:
             writer=self.writer, effects=self.effects, held=await held_users(self.writer.database)
         )
         snapshot = SnapshotRun(writer=self.writer, effects=self.effects, isolation=isolation)
+        building = EffectBuilding(self.writer, self.effects, await unbuilt(self.writer.database, self.effects))
+        isolation.effects = building.ready
+        if position.partition is not None and not building.is_done:
+            # An effect is built as of the position of all users.
+            await unite(self.writer.database, position, reason="effects_to_build")
+            return
         if position.state is ListenerState.STREAMING:
             position = await replay_requested(isolation, position)
+        await self._run(position, isolation, snapshot, building)
+
+    async def _run(
+        self, position: Position, isolation: Isolation, snapshot: SnapshotRun, building: EffectBuilding
+    ) -> None:
         images, until = Images.BOTH, None
         while not self.is_over():
-            loss = None
+            loss, isolation.effects = None, building.ready
             try:
                 if position.state is ListenerState.STREAMING or snapshot.needs_stream(position):
-                    options = await self._options(position, isolation, images)
+                    options = await self._options(position, isolation, images, building)
                     until = options.until
                     ended_by = await follow(self.writer, position, options, is_over=self.is_over)
                     images = Images.BOTH
                     loss = None if ended_by is None else Loss(reason=ended_by)
                 else:
                     position = await self._synchronise(snapshot, position)
+                    if position.state is ListenerState.STREAMING:
+                        building.note_snapshot()
                     continue
             except EventTooLargeError:
                 images = Images.AFTER if images is Images.BOTH else Images.NONE
@@ -189,6 +219,7 @@ class _Work:
             )
             if has_reached(position, until):
                 snapshot.note_fresh()
+                position = await building.build(position)
             if loss is not None and position.partition is not None:
                 await unite(self.writer.database, position, reason=loss.reason)
                 return
@@ -209,7 +240,9 @@ class _Work:
     async def _recover(self, position: Position, loss: Loss) -> Position:
         return await recover(self.writer, position, loss, policy=self.settings.changes_on_lost_position)
 
-    async def _options(self, position: Position, isolation: Isolation, images: Images) -> FollowOptions:
+    async def _options(
+        self, position: Position, isolation: Isolation, images: Images, building: EffectBuilding
+    ) -> FollowOptions:
         snapshot = position.snapshot
         is_streaming = snapshot is None
         boundary = None if snapshot is None or snapshot.is_users_read else snapshot.after
@@ -217,11 +250,12 @@ class _Work:
         return FollowOptions(
             batch_size=self.settings.changes_batch_size,
             images=images,
-            effects=self.effects if is_streaming else chunked(self.effects),
+            effects=building.ready if is_streaming else chunked(self.effects),
             isolation=isolation,
             idle_save_s=idle_save_s if position.partition is None else min(idle_save_s, PARTITION_SAVE_S),
             boundary=boundary,
-            until=None if is_streaming else await _present(self.writer.database),
+            # An effect is built at an exact position of the present.
+            until=None if is_streaming and building.is_done else await _present(self.writer.database),
         )
 
 

@@ -6,7 +6,7 @@ each other's change. A listener without partitions, alone or with standbys of it
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,12 +45,14 @@ class Listener:
 class Member:
     """This process among the listeners.
 
-    `halt` is set when the process is stopped, or when its membership failed with `error`.
+    `may_divide` tells whether the effects allow partitions now. `halt` is set when the process is stopped, or when
+    its membership failed with `error`.
     """
 
     database: Database
     settings: Settings
     name: str
+    may_divide: Callable[[], Awaitable[bool]]
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     error: Exception | None = None
     _started_at: datetime | None = None
@@ -130,19 +132,24 @@ class Member:
         wanted = wanted_by([own, *await self.others()])
         if wanted == await count_partitions(self.database):
             return True
-        return await divide(self.database, wanted)
+        return await self.may_divide() and await divide(self.database, wanted)
 
 
 @asynccontextmanager
 async def membership(
-    database: Database, settings: Settings, *, name: str, stop: asyncio.Event
+    database: Database,
+    settings: Settings,
+    *,
+    name: str,
+    may_divide: Callable[[], Awaitable[bool]],
+    stop: asyncio.Event,
 ) -> AsyncIterator[Member]:
     """Be a member until the end of the block, at which the membership is given up.
 
     Raises:
         Exception: The membership failed for good.
     """
-    member = Member(database=database, settings=settings, name=name)
+    member = Member(database=database, settings=settings, name=name, may_divide=may_divide)
     relay = asyncio.create_task(_relay(stop, member.halt))
     try:
         yield member

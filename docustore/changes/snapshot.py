@@ -32,7 +32,8 @@ from docustore.changes.comparison import (
 )
 from docustore.changes.dead_letters import supersede_letters
 from docustore.changes.effects.batch import BatchEffects
-from docustore.changes.effects.effect import Effects, Rebuild, Rebuilt, chunked
+from docustore.changes.effects.building import mark_live, rebuilt_effects, restart_derived
+from docustore.changes.effects.effect import Effects, Rebuild, chunked
 from docustore.changes.events import Change, just_after
 from docustore.changes.gaps import close_gap
 from docustore.changes.images import recorded_states
@@ -40,7 +41,6 @@ from docustore.changes.isolation import Isolation
 from docustore.changes.pipeline import StartPoint
 from docustore.changes.position import ListenerState, Position, Snapshot
 from docustore.changes.stopping import stops_the_listener
-from docustore.errors import SnapshotExpiredError
 from docustore.transient import SNAPSHOT_TOO_OLD
 
 log = structlog.get_logger()
@@ -186,7 +186,7 @@ class SnapshotRun:
     async def _finish(self, position: Position, snapshot: Snapshot) -> Position:
         database, at = self.writer.database, _time_of(position)
         rest = [effect for effect in self.effects if not effect.is_built_by_chunks]
-        rebuilt = await _rebuild(rest, Rebuild(database=database, cluster_time=at))
+        rebuilt = await rebuilt_effects(rest, Rebuild(database=database, cluster_time=at))
         done = replace(position, state=ListenerState.STREAMING, snapshot=None)
         batch = BatchEffects((), seq=position.seq)
         stamp = batch.stamp(done)
@@ -194,6 +194,9 @@ class SnapshotRun:
         async def also(session: AsyncClientSession) -> None:
             for each in rebuilt:
                 await each.write(database, stamp, session)
+            await mark_live(database, self.effects, session)
+            if not snapshot.compares:
+                await restart_derived(database, position.seq, session)
             if snapshot.gap_id is not None:
                 await close_gap(database, snapshot.gap_id, position, session)
 
@@ -241,14 +244,3 @@ def _time_of(position: Position) -> Timestamp:
         msg = "a begun snapshot has a cluster time"
         raise ValueError(msg)
     return position.cluster_time
-
-
-async def _rebuild(effects: Sequence[Any], rebuild: Rebuild) -> list[Rebuilt]:
-    started = time.monotonic()
-    try:
-        return [await effect.rebuild(rebuild) for effect in effects]
-    except OperationFailure as exc:
-        # A state that was a few seconds old expired while it was read; an old one is fetched anew.
-        if exc.code == SNAPSHOT_TOO_OLD and time.monotonic() - started > FOLLOW_EVERY_S:
-            raise SnapshotExpiredError from exc
-        raise

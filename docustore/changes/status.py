@@ -144,12 +144,17 @@ def warnings_about(*, approximate_rows: int, headroom_s: float | None, lag_s: fl
     found = []
     if approximate_rows:
         found.append(f"{approximate_rows} rows of history hold a state that was read later than the change")
-    is_behind = lag_s is None or lag_s > NOTABLE_LAG_S
-    if is_behind and headroom_s is not None and headroom_s < LEAST_HEADROOM_S:
+    if is_short_of_oplog(headroom_s=headroom_s, lag_s=lag_s):
         found.append(
             f"the oplog reaches back only {headroom_s:.0f} s before the position: enlarge it (replSetResizeOplog)"
         )
     return found
+
+
+def is_short_of_oplog(*, headroom_s: float | None, lag_s: float | None) -> bool:
+    """Tell whether an operator must act before the position is lost. Pure."""
+    is_behind = lag_s is None or lag_s > NOTABLE_LAG_S
+    return is_behind and headroom_s is not None and headroom_s < LEAST_HEADROOM_S
 
 
 def _last_error(failure: Document | None) -> LastError | None:

@@ -1,4 +1,4 @@
-"""Check history and marts against the collection, user by user."""
+"""Check every effect against the collection, user by user; repair it."""
 
 import asyncio
 import time
@@ -9,8 +9,12 @@ from typing import Final
 from bson.timestamp import Timestamp
 
 from docustore.changes.comparison import Comparison, absent_users, boundary_of, read_chunk, recorded_user_ids
+from docustore.changes.control import ResetTo, reset
+from docustore.changes.derived.check import derived_difference
+from docustore.changes.derived.derivation import Derivations
 from docustore.changes.effects.check import differences
 from docustore.changes.effects.effect import Effects
+from docustore.changes.effects_control import rebuild_effect
 from docustore.changes.images import recorded_states
 from docustore.changes.numbers import reaches_of
 from docustore.changes.position import (
@@ -31,13 +35,15 @@ _POLL_S: Final = 0.05
 class Verification:
     """The result of a check: `differences` are sentences, empty when all is right.
 
-    `users` counts the compared users. `is_complete` is False where the listener had a backlog or a snapshot in
-    progress, so that no single state could be compared.
+    `derived` names the derived effects among them; a rebuild repairs these. `users` counts the compared users.
+    `is_complete` is False where the listener had a backlog or a snapshot in progress, so that no single state
+    could be compared.
     """
 
     differences: list[str]
     users: int
     is_complete: bool
+    derived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +62,9 @@ class _State:
     instants: list[_Instant]
 
 
-async def verify(database: Database, effects: Effects, *, timeout_s: float = 10.0) -> Verification:
+async def verify(
+    database: Database, effects: Effects, derived: Derivations = (), *, timeout_s: float = 10.0
+) -> Verification:
     """Compare every effect and every user, as of one cluster time.
 
     With partitions, that is a time for each of them. A user is compared with its last row. Correct while writers
@@ -75,7 +83,24 @@ async def verify(database: Database, effects: Effects, *, timeout_s: float = 10.
         users, differing = users + compared, differing + different
     if differing:
         found.append(f"{differing} users differ from their last row of history")
-    return Verification(differences=found, users=users, is_complete=True)
+    wrong = {effect.name: await derived_difference(database, effect) for effect in derived}
+    sentences = {name: sentence for name, sentence in wrong.items() if sentence is not None}
+    return Verification(
+        differences=[*found, *sentences.values()], users=users, is_complete=True, derived=tuple(sentences)
+    )
+
+
+async def start_repair(
+    database: Database, found: Verification, effects: Effects, derived: Derivations, *, actor: str
+) -> None:
+    """Start what repairs the differences.
+
+    A snapshot records what differs in history and rebuilds the marts. A derived effect is rebuilt alone.
+    """
+    if len(found.differences) > len(found.derived):
+        await reset(database, ResetTo.SNAPSHOT, actor=actor, action="changes.repair")
+    for name in found.derived:
+        await rebuild_effect(database, name, actor=actor, effects=effects, derived=derived)
 
 
 async def _compare(database: Database, instant: _Instant, *, seq: int) -> tuple[int, int]:

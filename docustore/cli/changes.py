@@ -12,13 +12,15 @@ from rich.text import Text
 from docustore.audit.log import record
 from docustore.changes import control
 from docustore.changes.control import ResetTo
-from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
 from docustore.changes.partition_status import PartitionStatus
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import ChangeStatus, change_status
-from docustore.changes.verify import Verification, verify
+from docustore.changes.verify import Verification, start_repair, verify
 from docustore.cli.actor import actor
+from docustore.cli.changes_effects import effects, rebuild
+from docustore.cli.changes_follow import follow
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
@@ -94,11 +96,11 @@ async def reset(invocation: Invocation, *, to: str) -> None:
 
 
 @command("verify", example="docustore changes verify --repair")
-@click.option("--repair", is_flag=True, help="Start a snapshot if there is a difference.")
+@click.option("--repair", is_flag=True, help="Start a snapshot or a rebuild if there is a difference.")
 async def verify_(invocation: Invocation, *, repair: bool) -> int:
-    """Compare history and marts with every user: exit 0 equal, 1 different."""
+    """Compare history, marts and search with every user: exit 0 equal, 1 different."""
     async with command_database(invocation) as database:
-        found = await verify(database, EFFECTS)
+        found = await verify(database, EFFECTS, DERIVED)
         is_repaired = repair and bool(found.differences)
         await record(
             database,
@@ -108,7 +110,7 @@ async def verify_(invocation: Invocation, *, repair: bool) -> int:
             after={"differences": len(found.differences), "repaired": is_repaired},
         )
         if is_repaired:
-            await control.reset(database, ResetTo.SNAPSHOT, actor=actor(), action="changes.repair")
+            await start_repair(database, found, EFFECTS, DERIVED, actor=actor())
     document = {
         "differences": found.differences,
         "users": found.users,
@@ -147,7 +149,7 @@ async def dead_letters(
     invocation.show(documents if isinstance(found, list) else documents[0], table=_letters_table(letters))
 
 
-for part in (status, pause, resume, seek, reset, verify_, dead_letters):
+for part in (status, follow, pause, resume, seek, reset, verify_, dead_letters, effects, rebuild):
     changes.add_command(part)
 
 
@@ -191,8 +193,15 @@ def _verification(found: Verification, *, is_repaired: bool) -> RenderableType:
         return Text("Not compared: the listener has a backlog, is in a snapshot, or has never run.")
     lines = [Text(f"Difference: {sentence}", style="red") for sentence in found.differences]
     if is_repaired:
-        lines.append(Text("A snapshot was started; it records what differs and rebuilds the marts."))
+        lines.append(Text(_repair(found)))
     return Group(*lines, Text(f"{found.users:,} users compared, {len(found.differences)} differences."))
+
+
+def _repair(found: Verification) -> str:
+    parts = [f"The rebuild of {name} was started." for name in found.derived]
+    if len(found.differences) > len(found.derived):
+        parts.insert(0, "A snapshot was started; it records what differs and rebuilds the marts.")
+    return " ".join(parts)
 
 
 def _letters_table(letters: list[DeadLetterView]) -> RenderableType:

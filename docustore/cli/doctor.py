@@ -17,6 +17,7 @@ from docustore.cli.checks.mappings import mapping_findings
 from docustore.cli.checks.migrations import migrations_finding
 from docustore.cli.checks.mongodb import mongodb_findings
 from docustore.cli.checks.operation import operation_findings
+from docustore.cli.checks.outbox import outbox_findings
 from docustore.cli.checks.port import port_finding
 from docustore.cli.checks.sources import source_findings
 from docustore.cli.checks.valkey import valkey_findings
@@ -84,6 +85,8 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
         for finding in await changes_findings(settings):
             yield finding
         for finding in await operation_findings(settings):
+            yield finding
+        for finding in await outbox_findings(settings):
             yield finding
         for finding in await mapping_findings(settings):
             yield finding

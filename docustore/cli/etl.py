@@ -24,9 +24,8 @@ from docustore.cli.etl_test import test
 from docustore.cli.etl_watermark import watermark
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
+from docustore.cli.store_for_writing import prepare
 from docustore.cli.utc_time import UtcTime
-from docustore.config import Settings
-from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
 from docustore.errors import SourceBusyError
@@ -34,16 +33,13 @@ from docustore.etl import ledger
 from docustore.etl.guards.diffs import find_diff
 from docustore.etl.mapping_state import changed_mapping
 from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
-from docustore.etl.preconditions import has_unique_indexes, require_unique_indexes
 from docustore.etl.queries import RunQuery, list_runs
 from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.run_record import run_record
 from docustore.etl.schedule import create_run
 from docustore.etl.source_names import remember_address, require_own_name
 from docustore.gc_tuning import tune_gc
-from docustore.migrations.precondition import require_known_store
 from docustore.source_settings import SourceSettings
-from indexes.deploy_step import applied
 
 
 @click.group("etl", epilog="Example: docustore etl run users.ndjson --required email")
@@ -93,7 +89,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
     async with AsyncExitStack() as stack:
         located = await stack.enter_async_context(reachable_servers(settings, hurry=invocation.interruption.hurry))
         database = await stack.enter_async_context(open_database(located, app_name="docustore-cli"))
-        await _prepare(database, located, is_embedded=settings.mongodb_url is None)
+        await prepare(database, located, is_embedded=settings.mongodb_url is None)
         if is_named_by_address:
             await require_own_name(database, source_name, source_settings, configured=settings.sources)
         if is_approved:
@@ -188,13 +184,6 @@ async def _executed(run_id: str, source: SourceSettings, environment: RunEnviron
         # No worker claims an attended run.
         await ledger.cancel(environment.database, run_id)
         raise
-
-
-async def _prepare(database: Database, settings: Settings, *, is_embedded: bool) -> None:
-    if is_embedded and not await has_unique_indexes(database):
-        await applied(settings)
-    await require_known_store(database)
-    await require_unique_indexes(database)
 
 
 def _summary(run: EtlRun) -> RenderableType:

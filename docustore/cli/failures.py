@@ -1,44 +1,20 @@
-"""The report of a failed command, for people and for machines."""
+"""The exit codes of commands, and the report of a failed one."""
 
-import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Final
-
-import click
-
-from docustore.causes import cause_of
-from docustore.cli.output import print_json
 
 DONE: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
 DRIFT: Final = 2
+_REPORT: Final = "docustore.cli.failure_report"
 
 
 def report(error: BaseException, *, as_json: bool, debug: bool, data_dir: Path | None = None) -> None:
-    """Print a failure: a sentence on stderr, and one document with `as_json`.
+    """Print a failure, see `docustore.cli.failure_report`.
 
-    The document is `{"error": {"type", "message"}}`: `type` is stable, `message` names the next step. `debug` adds
-    the traceback. A full disk of `data_dir` explains why a server does not answer.
+    That module is imported only after a failure: it knows the errors of every driver, and their imports take most
+    of the start of `docustore --help`.
     """
-    if debug:
-        traceback.print_exception(error)
-    message = _message(error, data_dir)
-    click.echo(f"Error: {message}", err=True)
-    if as_json:
-        print_json({"error": {"type": type(error).__name__, "message": message}})
-
-
-def _message(error: BaseException, data_dir: Path | None) -> str:
-    match error:
-        case click.UsageError():
-            command = error.ctx.command_path if error.ctx is not None else "docustore"
-            return f"{error.format_message()} See `{command} --help`."
-        case click.ClickException():
-            return error.format_message()
-        case _:
-            # The text of an unknown error is not shown: it may hold secrets or personal data.
-            unknown = (
-                f"unexpected {type(error).__name__}: run the command again with --debug and report its output"
-            )
-            return cause_of(error, data_dir=data_dir) or unknown
+    import_module(_REPORT).report(error, as_json=as_json, debug=debug, data_dir=data_dir)

@@ -12,6 +12,7 @@ import click
 
 from docustore.cli.failures import FAILED, USAGE, report
 from docustore.cli.interruption import CommandInterruptedError
+from docustore.cli.summaries import help_text
 
 # A new command is one line: its name, its module and its name in the module.
 COMMANDS: Final = {
@@ -25,6 +26,12 @@ COMMANDS: Final = {
     "alerts": "docustore.cli.alerts:alerts",
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
+    "history": "docustore.cli.history:history",
+    "audit": "docustore.cli.audit:audit",
+    "webhooks": "docustore.cli.webhooks:webhooks",
+    "outbox": "docustore.cli.outbox:outbox",
+    "export": "docustore.cli.export:export",
+    "import": "docustore.cli.import_users:import_command",
     "indexes": "docustore.cli.indexes:indexes",
     "login": "docustore.cli.login:login",
     "migrate": "docustore.cli.migrate:migrate",
@@ -33,12 +40,14 @@ COMMANDS: Final = {
     "limits": "docustore.cli.limits:limits",
     "doctor": "docustore.cli.doctor:doctor",
 }
+# Click's own margins around the name of a command.
+_MARGINS: Final = 6
 
 
 class LazyCommands(click.Group):
     """A group that imports the module of a command on demand.
 
-    So `docustore worker` does not wait for the imports of all other commands.
+    So `docustore worker` does not wait for the imports of all other commands, and `docustore --help` for none.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -56,6 +65,20 @@ class LazyCommands(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"{COMMANDS[cmd_name]} is no click command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands with one line each."""
+        longest = max(map(len, self.list_commands(ctx)))
+        limit = formatter.width - longest - _MARGINS
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self._summary(ctx, name, limit)) for name in self.list_commands(ctx)])
+
+    def _summary(self, ctx: click.Context, name: str, limit: int) -> str:
+        module, _, attribute = COMMANDS[name].partition(":")
+        if (text := help_text(module, attribute)) is not None:
+            return click.Command(name, help=text).get_short_help_str(limit)
+        command = self.get_command(ctx, name)
+        return "" if command is None else command.get_short_help_str(limit)
 
 
 @click.group(

@@ -23,16 +23,25 @@ INCIDENTS: Final = "etl_incidents"
 
 
 class IncidentKind(StrEnum):
-    """What is wrong with a source; the event of its alert is `etl.` with this name."""
+    """What is wrong with a source, with the listener, or with a destination of the outbox.
+
+    The event of its alert is `etl.`, `changes.` or `outbox.` with this name.
+    """
 
     RUN_FAILED = "run_failed"
     BUDGET_EXCEEDED = "budget_exceeded"
     RUN_HELD = "run_held"
     OVERDUE = "overdue"
     NO_RECORDS = "no_records"
+    OPLOG_SHORT = "oplog_short"
+    LISTENER_STALLED = "listener_stalled"
+    DESTINATION_FAILING = "destination_failing"
+    DESTINATION_DISABLED = "destination_disabled"
 
 
-RECOVERED: Final = "etl.recovered"
+LISTENER_KINDS: Final = frozenset({IncidentKind.OPLOG_SHORT, IncidentKind.LISTENER_STALLED})
+DESTINATION_KINDS: Final = frozenset({IncidentKind.DESTINATION_FAILING, IncidentKind.DESTINATION_DISABLED})
+SOURCE_KINDS: Final = frozenset(IncidentKind) - LISTENER_KINDS - DESTINATION_KINDS
 
 
 async def open_incident(
@@ -51,7 +60,11 @@ async def open_incident(
     if is_told:
         body = {"source": source, **incident["facts"]}
         await enqueue_message(
-            database, f"{incident['_id']}:opened", event=f"etl.{kind}", at=incident["opened_at"], facts=body
+            database,
+            f"{incident['_id']}:opened",
+            event=f"{_area(kind)}.{kind}",
+            at=incident["opened_at"],
+            facts=body,
         )
 
 
@@ -64,7 +77,13 @@ async def close_incident(database: Database, incident: Mapping[str, Any], *, at:
     # The message first: a crash between the two repeats it under the same id.
     if is_told:
         facts = {"source": incident["source"], "incident": incident["kind"], "since": incident["opened_at"]}
-        await enqueue_message(database, f"{incident['_id']}:recovered", event=RECOVERED, at=at, facts=facts)
+        await enqueue_message(
+            database,
+            f"{incident['_id']}:recovered",
+            event=f"{_area(incident['kind'])}.recovered",
+            at=at,
+            facts=facts,
+        )
     closed = {"is_open": False, "closed_at": at}
     result = await database[INCIDENTS].update_one({"_id": incident["_id"], "is_open": True}, {"$set": closed})
     if result.modified_count:
@@ -75,6 +94,12 @@ async def open_incidents(database: Database, kinds: Iterable[IncidentKind] = Inc
     """List the open incidents, oldest first."""
     query = {"is_open": True, "kind": {"$in": list(kinds)}}
     return await database[INCIDENTS].find(query, sort=[("opened_at", 1)]).to_list()
+
+
+def _area(kind: str) -> str:
+    if kind in LISTENER_KINDS:
+        return "changes"
+    return "outbox" if kind in DESTINATION_KINDS else "etl"
 
 
 async def _opened(

@@ -9,6 +9,7 @@ from pymongo.errors import BulkWriteError
 
 from docustore.database import Document
 from docustore.etl.classify import UserWrite
+from docustore.users.cause import Cause
 from docustore.users.stored import SCHEMA_VERSION
 
 USERS: Final = "users"
@@ -26,9 +27,9 @@ def writer_of(source: str) -> str:
     return f"etl:{source}"
 
 
-def stamp_of(source: str, now: datetime) -> Document:
-    """Return the fields that tell who wrote a user, and when."""
-    return {"updated_at": now, "updated_by": writer_of(source)}
+def stamp_of(cause: Cause, now: datetime) -> Document:
+    """Return the fields that tell who wrote a user, when, and why."""
+    return {"updated_at": now, "updated_by": cause.actor, "cause": cause.as_document()}
 
 
 def insertion(write: UserWrite, stamp: Document) -> InsertOne[Document]:

@@ -8,6 +8,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
 from docustore.api.problem_details import problems
+from docustore.api.request_ids import request_id
 from docustore.clock import now_utc
 from docustore.etl.models import QuarantineState
 from docustore.etl.quarantine_actions import ignore_entries, reopen_entries
@@ -180,5 +181,9 @@ async def _shown(request: AuthorisedRequest, record_id: str) -> QuarantineRecord
 
 def _replayer(request: AuthorisedRequest, state: Any, *, is_dry_run: bool) -> Replayer:
     return Replayer(
-        database=state.database, settings=state.settings, actor=request.auth.actor, is_dry_run=is_dry_run
+        database=state.database,
+        settings=state.settings,
+        actor=request.auth.actor,
+        request_id=request_id(request.scope),
+        is_dry_run=is_dry_run,
     )

@@ -38,6 +38,10 @@ class Findings:
         self.errors.append(FieldError(pointer=pointer, code=code, detail=detail))
 
 
+# Names, places, languages and labels repeat. A look-up costs a fifth of what reading a text costs.
+MAX_REMEMBERED: Final = 4096
+MAX_REMEMBERED_CHARS: Final = 64
+
 # Takes the findings and the parsed value (None = not given); returns the stored value.
 Reader = Callable[[Findings, Any], Any]
 
@@ -116,16 +120,26 @@ def _url(declared: UserField) -> Reader:
 
 
 def _words(declared: UserField) -> Reader:
-    pointer, max_chars, default = declared.pointer, declared.wire.max_chars, declared.default
+    read_words = _words_reader(declared.pointer, declared.wire.max_chars)
+    default = declared.default
+    return lambda findings, given: (read_words(findings, given) if given else "") or default
 
-    def read(findings: Findings, given: str | None) -> Any:
-        if not given:
-            return default
-        text = " ".join(given.split())
-        # As in `read_text`, without the call: most texts of a record are read here.
-        if text.isascii() and text.isprintable() and len(text) <= max_chars:
-            return text or default
-        return read_text(findings, pointer, text, max_chars)
+
+def _words_reader(pointer: str, max_chars: int) -> Callable[[Findings, str], str]:
+    """Read a text of words, and remember what short texts are read as."""
+    known: dict[str, str] = {}
+
+    def read(findings: Findings, given: str) -> str:
+        if (text := known.get(given)) is not None:
+            return text
+        errors = len(findings.errors)
+        text = read_text(findings, pointer, " ".join(given.split()), max_chars)
+        # A text with an error is read again, so that each record gets its error.
+        if len(given) <= MAX_REMEMBERED_CHARS and len(findings.errors) == errors:
+            if len(known) >= MAX_REMEMBERED:
+                known.clear()
+            known[given] = text
+        return text
 
     return read
 
@@ -150,17 +164,14 @@ def _flag(declared: UserField) -> Reader:
 
 def _labels(declared: UserField) -> Reader:
     pointer = declared.pointer
+    read_label = _words_reader(pointer, MAX_LABEL_CHARS)
 
     def read(findings: Findings, given: list[str] | None) -> list[str]:
         if not given:
             return []
         labels: dict[str, None] = {}
         for label in given:
-            text = " ".join(label.split())
-            # As in `read_text`, without the call.
-            if not (text.isascii() and text.isprintable() and len(text) <= MAX_LABEL_CHARS):
-                text = read_text(findings, pointer, text, MAX_LABEL_CHARS)
-            if text:
+            if text := read_label(findings, label):
                 labels[text] = None
         if len(labels) > MAX_LABELS:
             findings.reject(pointer, "too_many", f"the list has {len(labels)} entries; the limit is {MAX_LABELS}")

@@ -68,6 +68,7 @@ class Replayer:
     database: Database
     settings: Settings
     actor: str
+    request_id: str | None = None
     required: tuple[str, ...] | None = None
     is_dry_run: bool = False
 
@@ -161,6 +162,8 @@ def _context(replayer: Replayer, source: str) -> RunContext:
         rules=rules,
         options=RunOptions(dry_run=replayer.is_dry_run),
         stamps=Stamps(writer_of(source)),
+        replayed_by=replayer.actor,
+        request_id=replayer.request_id,
     )
 
 

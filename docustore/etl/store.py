@@ -28,7 +28,7 @@ from docustore.etl.context import RunContext
 from docustore.etl.guards.brake import Changes, PageHeldError, changes_of
 from docustore.etl.guards.guards import Guards
 from docustore.etl.models import TOMBSTONES
-from docustore.etl.operations import USERS
+from docustore.etl.operations import USERS, stamp_of
 from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord
 from docustore.etl.unwritten import Unwritten
@@ -143,7 +143,7 @@ class _Batch:
         identities: dict[str, tuple[RawUser, RawUser]] = {}
         which = {"identities.key": {"$in": keys}}
         fields = {**_VERSIONS, **_WRITES} if self._context.may_be_written else _VERSIONS
-        async for user in self._database[USERS].find(which, fields, batch_size=len(keys) + 1):
+        for user in await self._database[USERS].find(which, fields, batch_size=len(keys) + 1).to_list():
             for identity in user["identities"]:
                 identities[identity["key"]] = (identity, user)
         for index, record in enumerate(self._records):
@@ -216,7 +216,7 @@ class _Batch:
 
     async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> Unwritten:
         await _save_tombstones(self._database, plan.tombstones, mapping=batch[0].mapping)
-        unwritten = await write_plan(self._database, plan, source=self._context.rules.source, now=self._now)
+        unwritten = await write_plan(self._database, plan, stamp=stamp_of(self._context.cause, self._now))
         # The next round looks for their identities again: one may have arrived before its end was saved.
         unwritten.unsure |= {index for index, record in enumerate(batch) if record.key in plan.tombstones}
         return unwritten

@@ -17,7 +17,7 @@ import msgspec
 from docustore.errors import FieldError
 from docustore.etl.coerce import coerce
 from docustore.etl.mapping.mapping import RecordMapping, wire_of
-from docustore.etl.readings import Findings, Reader, read_text, read_time, reader_of
+from docustore.etl.readings import MAX_REMEMBERED, Findings, Reader, read_text, read_time, reader_of
 from docustore.etl.recognise import MAX_ID_CHARS, recognise
 from docustore.etl.records import (
     ID_NAMES,
@@ -27,7 +27,7 @@ from docustore.etl.records import (
     parse_object,
     parse_typed,
 )
-from docustore.users.fields import MAPPED, Values, default_profile, leaf
+from docustore.users.fields import MAPPED, Values, default_preferences, default_profile, leaf
 from docustore.users.identities import identity_key
 from docustore.users.versions import content_hash
 
@@ -148,17 +148,34 @@ def _profile(wire: Any, findings: Findings) -> dict[str, Any]:
     for name, first, end, read in _PROFILE:
         if (given := found[first] or _given(found, first, end)) is not None:
             profile[name] = read(findings, given)
-    preferences = profile["preferences"]
-    # Preference keys may stand flat in the profile; those of `preferences` count over them.
+    profile["preferences"] = _preferences(wire, findings)
+    return profile
+
+
+def _preferences(wire: Any, findings: Findings) -> dict[str, Any]:
+    """Read the preferences of a profile.
+
+    Their keys may stand flat in the profile; those of `preferences` count over them. Few combinations exist, so
+    each is read once: a look-up costs a third of reading them.
+    """
     flat = _GET_PREFERENCES(wire)
     chosen = flat if wire.preferences is None else _GET_PREFERENCES(wire.preferences)
+    if (known := _known_preferences.get((flat, chosen))) is not None:
+        return known.copy()
+    seen = len(findings.errors) + len(findings.warnings)
+    preferences = default_preferences()
     for name, first, end, read in _PREFERENCES:
         given = chosen[first] or _given(chosen, first, end)
         if given is None:
             given = flat[first] or _given(flat, first, end)
         if given is not None:
             preferences[name] = read(findings, given)
-    return profile
+    # What has a finding is read again, so that each record gets its finding.
+    if len(findings.errors) + len(findings.warnings) == seen:
+        if len(_known_preferences) >= MAX_REMEMBERED:
+            _known_preferences.clear()
+        _known_preferences[flat, chosen] = preferences.copy()
+    return preferences
 
 
 def _given(found: tuple[Any, ...], first: int, end: int) -> Any:
@@ -208,3 +225,4 @@ _GET_MODIFIED: Final = attrgetter(*MODIFIED_NAMES)
 _GET_RECORD, _RECORD = _readers_at()
 _GET_PROFILE, _PROFILE = _readers_at("profile")
 _GET_PREFERENCES, _PREFERENCES = _readers_at("profile", "preferences")
+_known_preferences: Final[dict[tuple[tuple[Any, ...], tuple[Any, ...]], dict[str, Any]]] = {}

@@ -8,7 +8,7 @@ from pymongo import ASCENDING, DESCENDING
 
 from docustore.database import Database
 from docustore.errors import QuarantineBudgetExceededError
-from docustore.etl.incidents import IncidentKind, close_incident, open_incident, open_incidents
+from docustore.etl.incidents import SOURCE_KINDS, IncidentKind, close_incident, open_incident, open_incidents
 from docustore.etl.models import RUNS, RunState
 from docustore.etl.source_status import SourceStatus, source_statuses, successes_of
 from docustore.source_settings import SourceSettings
@@ -36,7 +36,7 @@ async def watch(
         await _note_overdue(database, status, now=now, is_told=is_told)
         await _note_emptiness(database, status.name, now=now, is_told=is_told)
     by_name = {status.name: status for status in statuses}
-    for incident in await open_incidents(database):
+    for incident in await open_incidents(database, SOURCE_KINDS):
         source = by_name.get(incident["source"])
         if source is None:
             await close_incident(database, incident, at=now, is_told=False)

@@ -5,7 +5,6 @@ unique indexes.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from pymongo.errors import BulkWriteError
 
@@ -19,24 +18,22 @@ from docustore.etl.operations import (
     insertion,
     records_of,
     refused,
-    stamp_of,
     update,
 )
 from docustore.etl.refusals import REFUSED_BY_STORE
 from docustore.etl.unwritten import Unwritten
 
 
-async def write_plan(database: Database, plan: BatchPlan, *, source: str, now: datetime) -> Unwritten:
+async def write_plan(database: Database, plan: BatchPlan, *, stamp: Document) -> Unwritten:
     """Write a plan and return the records that may not be written.
 
     Args:
-        source: The writer is stored as `etl:<source>`.
+        stamp: The fields that every written user gets; see `stamp_of`.
 
     Raises:
         PyMongoError: The store failed for a reason other than single users. Part of the plan may be written, but
             no part of a move.
     """
-    stamp = stamp_of(source, now)
     updates = [write for write in plan.writes if write.before is not None]
     inserts = [write for write in plan.writes if write.before is None]
     # In this order: an e-mail address must leave one user before another user gets it.

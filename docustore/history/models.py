@@ -47,7 +47,10 @@ class HistoryRow(TypedDict):
     `changes` holds the fields that differ, less bookkeeping (see `docustore.history.rows`); it is empty without a
     state before (`insert`, `snapshot`). `after` is the whole user after the change, without `password_hash`; it is
     null exactly if the user is deleted. `approximate` marks an `after` that was read later than the change: the
-    server had no post-image. `omitted` names the fields of `after` that were left out to stay below 16 MB.
+    server had no post-image. `omitted` names the fields of `after` that were left out to stay below 16 MB. `cause`
+    is that of `docustore.users.cause`; it is absent if the writer of the change is another client, or an older
+    version of docustore. A compacted row has `undo` instead of `after`, see `docustore.history.undo`; the newest
+    row of a user is never compacted.
     """
 
     _id: int
@@ -56,9 +59,11 @@ class HistoryRow(TypedDict):
     user_id: Any
     changes: dict[str, FieldChange]
     after: Any
+    undo: NotRequired[dict[str, Any]]
     valid_from: datetime
     cluster_time: Timestamp
     source: str
+    cause: NotRequired[dict[str, str]]
     approximate: NotRequired[bool]
     omitted: NotRequired[list[str]]
 
@@ -73,10 +78,12 @@ class UserHistory(Document):
     operation: Operation
     user_id: Any
     changes: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    after: dict[str, Any] | None
+    after: dict[str, Any] | None = None
+    undo: dict[str, Any] | None = None
     valid_from: datetime
     cluster_time: Timestamp
     source: str
+    cause: dict[str, str] | None = None
     approximate: bool = False
     omitted: list[str] = Field(default_factory=list)
 

@@ -16,6 +16,7 @@ from docustore.history.models import EXTERNAL_SOURCE, FieldChange, HistoryRow
 BOOKKEEPING: Final = frozenset(
     {
         "_id",
+        "cause",
         "identities",
         "local_roles",
         "migrated",
@@ -35,6 +36,9 @@ REDUCED_CHANGES_BYTES: Final = 4 * 1024 * 1024
 # Half of the server's limit of 180 nested levels, so that a reduced row is far from it.
 MAX_DEPTH: Final = 90
 LARGE_VALUE_BYTES: Final = 64 * 1024
+CAUSE_PARTS: Final = ("actor", "request_id", "run_id", "reason")
+# Another client may have written a cause of megabytes; docustore's own are short.
+MAX_CAUSE_CHARS: Final = 300
 # Any client writes images: a date of year 20000 or broken UTF-8 must not stop the stream. Times are naive, in UTC:
 # they are only stored again or compared with each other, and an aware one takes three times as long to make.
 IMAGE_CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
@@ -93,6 +97,19 @@ def source_of(before: Image | None, after: Image | None) -> str:
     if not isinstance(writer, str) or (before is not None and before.get("version") == after.get("version")):
         return EXTERNAL_SOURCE
     return writer
+
+
+def cause_of(after: Image | None, *, source: str) -> dict[str, str] | None:
+    """Return the cause that the writer of a change has stored.
+
+    None if it stored none. A process of an older version, or another client, leaves the cause of an earlier write
+    in the user. Its actor is then another one than the `source` of this change.
+    """
+    stored = None if after is None or source == EXTERNAL_SOURCE else after.get("cause")
+    if not isinstance(stored, dict) or stored.get("actor") != source:
+        return None
+    parts = ((name, stored.get(name)) for name in CAUSE_PARTS)
+    return {name: value[:MAX_CAUSE_CHARS] for name, value in parts if isinstance(value, str)}
 
 
 def fitted(row: HistoryRow) -> HistoryRow:

@@ -37,6 +37,7 @@ def update_of(
         changed["schema_version"] = _shape(migration, direction, before["schema_version"])
     changed["version"] = (before.get("version") or 1) + 1
     changed["updated_by"] = migration.cause(direction)
+    changed["cause"] = {"actor": migration.cause(direction)}
     return {"$set": changed, "$unset": gone} if gone else {"$set": changed}
 
 

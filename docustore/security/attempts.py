@@ -2,12 +2,16 @@
 
 An attempt takes one request of the address's quota before the store is asked, and gets it back if it succeeds. So
 the number of failures is exact, however many are sent at once. What was valid lately is no attempt: an attacker
-cannot lock out the clients behind the same address.
+cannot lock out the clients behind the same address. The attempts of an address take turns: after a restart many
+valid requests may come at once. Together they must not use up the quota before the first one is answered.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakValueDictionary
 
 import structlog
 from litestar.connection import ASGIConnection
@@ -27,9 +31,14 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 Proof = TypeVar("Proof")
 BLOCK_LOGGED_EVERY_S: Final = 60.0
 LOGGED_SUBJECTS: Final = 1000
+# Attempts of one address at a time, in each process.
+TURNS: Final = 2
+# A store that does not answer must not make one request wait for the other.
+LONGEST_WAIT_S: Final = 1.0
 
 log: Final = structlog.get_logger()
 _blocks_logged_at: Final[dict[str, float]] = {}
+_turns: Final[WeakValueDictionary[str, asyncio.Semaphore]] = WeakValueDictionary()
 
 
 async def proven_principal(connection: Connection, credential: Credential | None) -> Principal:
@@ -43,6 +52,7 @@ async def proven_principal(connection: Connection, credential: Credential | None
     if credential is None:
         return await attempt(connection, _refused)
 
+    # The request before this one may have proven the same credential, so the cache is asked again.
     async def looked_up() -> Principal:
         return await key_ring.principal_of(credential)
 
@@ -62,9 +72,16 @@ async def attempt(connection: Connection, prove: Callable[[], Awaitable[Proof]])
         UnauthenticatedError: `prove` refused.
         TooManyRequestsError: The client's address has failed too often; `prove` was not called.
     """
-    limiter: Limiter = connection.app.state.limiter
     address = http_client(connection).address
     subject = address_subject(address)
+    async with _turn(subject):
+        return await _attempt(connection, prove, address=address, subject=subject)
+
+
+async def _attempt(
+    connection: Connection, prove: Callable[[], Awaitable[Proof]], *, address: str, subject: str
+) -> Proof:
+    limiter: Limiter = connection.app.state.limiter
     try:
         await take(connection, Policy.AUTH, subject)
     except TooManyRequestsError as exc:
@@ -82,6 +99,21 @@ async def attempt(connection: Connection, prove: Callable[[], Awaitable[Proof]])
     note(connection, None)
     await limiter.give_back(Policy.AUTH, subject)
     return proof
+
+
+@asynccontextmanager
+async def _turn(subject: str) -> AsyncIterator[None]:
+    """Wait for a turn of the address, but not longer than `LONGEST_WAIT_S`."""
+    turns = _turns.setdefault(subject, asyncio.Semaphore(TURNS))
+    has_turn = False
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_WAIT_S):
+            has_turn = await turns.acquire()
+    try:
+        yield
+    finally:
+        if has_turn:
+            turns.release()
 
 
 async def _refused() -> Principal:

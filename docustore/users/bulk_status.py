@@ -7,6 +7,7 @@ from typing import Any, Final
 from pymongo import UpdateOne
 
 from docustore.errors import FieldError, InvalidInputError
+from docustore.users.cause import Cause
 from docustore.users.models import User
 from docustore.users.schemas import BulkStatusInput
 from docustore.users.store import users
@@ -19,7 +20,7 @@ BATCH_DOCS: Final = 500
 MAX_PASSES: Final = 3
 
 
-async def set_status_of_many(order: BulkStatusInput, *, actor: str, now: datetime) -> BulkStatusResult:
+async def set_status_of_many(order: BulkStatusInput, *, cause: Cause, now: datetime) -> BulkStatusResult:
     """Move the matching users to the new status, in batches.
 
     Each user is written by itself, guarded by its version, because other clients may write users at the same time.
@@ -37,7 +38,7 @@ async def set_status_of_many(order: BulkStatusInput, *, actor: str, now: datetim
     if order.dry_run:
         return BulkStatusResult(matched=matched, modified=0)
     # At most `matched` users are changed, because the client agreed to that count.
-    return BulkStatusResult(matched=matched, modified=await _modify(order, which, matched, actor=actor, now=now))
+    return BulkStatusResult(matched=matched, modified=await _modify(order, which, matched, cause=cause, now=now))
 
 
 def _matching(order: BulkStatusInput) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def _matching(order: BulkStatusInput) -> dict[str, Any]:
     return matching
 
 
-async def _modify(order: BulkStatusInput, which: dict[str, Any], most: int, *, actor: str, now: datetime) -> int:
+async def _modify(order: BulkStatusInput, which: dict[str, Any], most: int, *, cause: Cause, now: datetime) -> int:
     modified = 0
     for _ in range(MAX_PASSES):
         before = modified
@@ -59,21 +60,21 @@ async def _modify(order: BulkStatusInput, which: dict[str, Any], most: int, *, a
             batch = await users().find({**which, **beyond}, WITHOUT_PASSWORD).sort("_id", 1).limit(size).to_list()
             if not batch:
                 break
-            modified += await _write(batch, order, actor=actor, now=now)
+            modified += await _write(batch, order, cause=cause, now=now)
             after_id = batch[-1]["_id"]
         if modified == before:
             break
     return modified
 
 
-async def _write(batch: Sequence[dict[str, Any]], order: BulkStatusInput, *, actor: str, now: datetime) -> int:
+async def _write(batch: Sequence[dict[str, Any]], order: BulkStatusInput, *, cause: Cause, now: datetime) -> int:
     updates: list[UpdateOne] = []
     for stored in batch:
         raw = completed(stored)
         user = loaded(raw, User)
         before = user.model_copy()
         user.set_status(order.new_status)
-        fields = stamped(stored, changed_fields(raw, before, user, now=now), now=now, actor=actor)
+        fields = stamped(stored, changed_fields(raw, before, user, now=now), now=now, cause=cause)
         updates.append(UpdateOne(guarded(raw, stored_version=stored.get("version")), {"$set": fields}))
     result = await users().bulk_write(updates, ordered=False)
     return result.modified_count

@@ -7,16 +7,18 @@ from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter
 
 from docustore.api.problem_details import problems
-from docustore.clock import now_utc
+from docustore.clock import as_utc, now_utc
 from docustore.security.authentication import AuthorisedRequest
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users import service
 from docustore.users.lookup import UserLookup
 from docustore.users.password_limit import limit_password_write
+from docustore.users.past import PastUsers, as_of_state
 from docustore.users.patch_body import PatchOperation, patch_type_of
 from docustore.users.preconditions import IfMatch
-from docustore.users.query_parameters import IfMatchHeader, IfNoneMatchHeader, UserId
-from docustore.users.responses import ETAG, NOT_MODIFIED, answer, answer_unless_current
+from docustore.users.query_parameters import AsOf, IfMatchHeader, IfNoneMatchHeader, UserId
+from docustore.users.request_cause import cause_of
+from docustore.users.responses import AS_OF_STATE, ETAG, NOT_MODIFIED, answer, answer_unless_current
 from docustore.users.schemas import UserInput
 from docustore.users.service import Write
 from docustore.users.store import find_user_by_email
@@ -32,17 +34,24 @@ class UserController(Controller):
     @get(
         "/{user_id:str}",
         responses=problems(404, 410) | NOT_MODIFIED,
-        response_headers=[ETAG],
+        response_headers=[ETAG, AS_OF_STATE],
         operation_id="get_user",
         summary="Read a user",
     )
     async def read(
-        self, state: State, user_id: UserId, if_none_match: IfNoneMatchHeader = None
+        self, state: State, user_id: UserId, as_of: AsOf = None, if_none_match: IfNoneMatchHeader = None
     ) -> Response[UserView]:
         """Read one user.
 
-        `ETag` is the version of the user. Send it in `If-Match` to change only this version.
+        `ETag` is the version of the user. Send it in `If-Match` to change only this version. With `as_of`, the
+        answer is the user as it was at that time: 404 before it existed, 410 while it was deleted.
         """
+        if as_of is not None:
+            past_users: PastUsers = state.past_users
+            past = await past_users.find(user_id, as_of=as_utc(as_of))
+            response = answer_unless_current(past.user, if_none_match)
+            response.headers["As-Of-State"] = as_of_state(past.doubts)
+            return response
         lookup: UserLookup = state.user_lookup
         return answer_unless_current(await lookup.find(user_id), if_none_match)
 
@@ -127,4 +136,4 @@ class UserController(Controller):
 
 
 def _write(request: AuthorisedRequest, user_id: str, if_match: IfMatch) -> Write:
-    return Write(user_id=user_id, if_match=if_match, actor=request.auth.actor, now=now_utc())
+    return Write(user_id=user_id, if_match=if_match, cause=cause_of(request), now=now_utc())

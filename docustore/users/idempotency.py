@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedError, InvalidQueryError
 from docustore.security.passwords import is_password
+from docustore.users.cause import Cause
 from docustore.users.schemas import UserInput
 from docustore.users.sent_request import SentRequest
 from docustore.users.service import prepared_user
@@ -64,7 +65,7 @@ class CreatedOnce(NamedTuple):
 
 
 async def create_user_once(
-    given: UserInput, *, key: str, sent: SentRequest, actor: str, now: datetime
+    given: UserInput, *, key: str, sent: SentRequest, cause: Cause, now: datetime
 ) -> CreatedOnce:
     """Create a user, or return the user that this writer created with the key.
 
@@ -81,10 +82,10 @@ async def create_user_once(
     """
     if not _KEY.fullmatch(key):
         raise InvalidQueryError((_MALFORMED,))
-    row: dict[str, Any] = {"_id": f"{actor}:{key}", "request": sent.digest, "created_at": now}
+    row: dict[str, Any] = {"_id": f"{cause.actor}:{key}", "request": sent.digest, "created_at": now}
     made = await _find(row["_id"])
     if made is None:
-        document = await prepared_user(given, actor=actor, now=now)
+        document = await prepared_user(given, cause=cause, now=now)
         row |= {"user_id": document["_id"], "password_hash": document.get("password_hash")}
         try:
             await _insert_both(row, document)

@@ -1,10 +1,12 @@
 """Routes of the collection of users: list, search and create."""
 
+from datetime import datetime
 from http import HTTPStatus
 from math import ceil
 from urllib.parse import urlencode
 
 from litestar import Controller, Response, get, post
+from litestar.datastructures import State
 from litestar.params import JSONBody
 
 from docustore.api.problem_details import problems
@@ -15,7 +17,9 @@ from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.idempotency import create_user_once
 from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users
 from docustore.users.password_limit import limit_password_write
+from docustore.users.past import PastUsers, as_of_state
 from docustore.users.query_parameters import (
+    AsOf,
     CreatedAfter,
     CreatedBefore,
     CreatedFrom,
@@ -33,7 +37,8 @@ from docustore.users.query_parameters import (
     Tag,
     counting_of,
 )
-from docustore.users.responses import APPLIED, ETAG, LINK, LOCATION, REPLAYED, answer
+from docustore.users.request_cause import cause_of
+from docustore.users.responses import APPLIED, AS_OF_STATE, ETAG, LINK, LOCATION, REPLAYED, answer
 from docustore.users.schemas import UserInput
 from docustore.users.search import SearchQuery, search_users
 from docustore.users.sent_request import SentRequest
@@ -47,12 +52,19 @@ class UserListController(Controller):
     path = "/users"
     tags = ("users",)
 
-    @get(responses=problems(), response_headers=[LINK, APPLIED], operation_id="list_users", summary="List users")
+    @get(
+        responses=problems(),
+        response_headers=[LINK, APPLIED, AS_OF_STATE],
+        operation_id="list_users",
+        summary="List users",
+    )
     async def list(  # noqa: PLR0913, PLR0917  # each one is a query parameter
         self,
         request: AuthorisedRequest,
+        state: State,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
+        as_of: AsOf = None,
         sort: Sort = UserSort.NEWEST,
         status: Status = None,
         role: Role = None,
@@ -68,6 +80,10 @@ class UserListController(Controller):
 
         For the next page, send `next_cursor` as `cursor`, or follow the header `Link: <...>; rel="next"`. Pages at
         any depth cost the same. Each user is listed once, also while other users are added.
+
+        With `as_of`, the users are those of that time, with the same filters. They come in the order of their
+        ids, which is the order in which docustore created them; `sort` gives the direction. A page may then hold
+        fewer users than `limit`, even none, while `next_cursor` is set. Nothing is counted.
         """
         which = UserFilter(
             status=status,
@@ -79,7 +95,10 @@ class UserListController(Controller):
             created_before=created_before and as_utc(created_before),
             created_until=created_until and as_utc(created_until),
         )
-        found, next_cursor = await list_users(ListQuery(which=which, sort=sort, limit=limit, cursor=cursor))
+        query = ListQuery(which=which, sort=sort, limit=limit, cursor=cursor)
+        if as_of is not None:
+            return await _past_page(request, state.past_users, query, as_of=as_utc(as_of))
+        found, next_cursor = await list_users(query)
         page = UserPage(items=[user_view(user) for user in found], next_cursor=next_cursor)
         response = Response(page, headers=_link(request, next_cursor))
         if counting := counting_of(prefer):
@@ -107,9 +126,9 @@ class UserListController(Controller):
         answer has `Idempotent-Replayed`.
         """
         await limit_password_write(request, data)
-        actor, now, is_replayed = request.auth.actor, now_utc(), False
+        cause, now, is_replayed = cause_of(request), now_utc(), False
         if idempotency_key is None:
-            user = await create_user(data, actor=actor, now=now)
+            user = await create_user(data, cause=cause, now=now)
         else:
             sent = SentRequest(
                 method=request.method,
@@ -118,7 +137,7 @@ class UserListController(Controller):
                 media_type=request.headers.get("content-type", ""),
                 body=await request.json(),
             )
-            user, is_replayed = await create_user_once(data, key=idempotency_key, sent=sent, actor=actor, now=now)
+            user, is_replayed = await create_user_once(data, key=idempotency_key, sent=sent, cause=cause, now=now)
         response = answer(user, status=HTTPStatus.CREATED)
         if is_replayed:
             response.headers["Idempotent-Replayed"] = "true"
@@ -158,6 +177,15 @@ class UserListController(Controller):
             next_cursor=result.next_cursor,
         )
         return Response(page, headers=_link(request, result.next_cursor))
+
+
+async def _past_page(
+    request: AuthorisedRequest, past_users: PastUsers, query: ListQuery, *, as_of: datetime
+) -> Response[UserPage]:
+    past = await past_users.list(query, as_of=as_of)
+    page = UserPage(items=[user_view(user) for user in past.users], next_cursor=past.next_cursor)
+    state = {"As-Of-State": as_of_state(past.doubts)}
+    return Response(page, headers=_link(request, past.next_cursor) | state)
 
 
 def _link(request: AuthorisedRequest, next_cursor: str | None) -> dict[str, str]:

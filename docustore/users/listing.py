@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from operator import ge, gt, le, lt
 from typing import Any, Final
 
 from docustore.api.pagination import Position, decode_cursor, encode_cursor
@@ -71,6 +72,43 @@ class UserFilter:
         created = {operator: bound for operator, bound in bounds.items() if bound is not None}
         query: Filter = {name: value for name, value in equal.items() if value is not None}
         return {**query, **({"created_at": created} if created else {}), "deleted_at": None}
+
+    def matches(self, user: RawUser) -> bool:
+        """Tell whether a raw user matches, as MongoDB decides by `as_query`."""
+        if user.get("deleted_at") is not None:
+            return False
+        profile = user.get("profile")
+        location = profile.get("location") if isinstance(profile, Mapping) else None
+        wanted = (
+            (self.status and self.status.value, user.get("status")),
+            (self.role, user.get("roles")),
+            (self.tag, user.get("tags")),
+            (self.location, location),
+        )
+        return all(_has(value, given) for value, given in wanted) and self._is_created_in_time(user)
+
+    def _is_created_in_time(self, user: RawUser) -> bool:
+        bounds = (
+            (self.created_from, ge),
+            (self.created_after, gt),
+            (self.created_before, lt),
+            (self.created_until, le),
+        )
+        created = user.get("created_at")
+        return all(
+            isinstance(created, datetime) and compare(created, _in_ms(bound))
+            for bound, compare in bounds
+            if bound is not None
+        )
+
+
+def _has(wanted: str | None, given: object) -> bool:
+    return wanted is None or given == wanted or (isinstance(given, list) and wanted in given)
+
+
+def _in_ms(time: datetime) -> datetime:
+    # MongoDB compares milliseconds.
+    return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from beanie import Document
 from pydantic import BaseModel, ConfigDict, Field
 
+from docustore.users.cause import Cause
 from docustore.users.rules import UserRules
 from docustore.users.stored import SCHEMA_VERSION
 
@@ -37,6 +38,7 @@ class User(UserRules, Document):
     created_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     updated_at: datetime = Field(default_factory=lambda: datetime.now(UTC))
     updated_by: str | None = None
+    cause: Cause | None = None
     version: int = Field(1, ge=1)
     schema_version: int = SCHEMA_VERSION
 

@@ -36,6 +36,10 @@ Prefer = Annotated[
         "include deleted users; with filters it is at most 10,001.",
     ),
 ]
+AsOf = Annotated[
+    datetime | None,
+    QueryParameter(description="a time: answer with the state of then; `As-Of-State` tells whether it is proven"),
+]
 SearchText = Annotated[
     str,
     QueryParameter(

@@ -25,6 +25,12 @@ REPLAYED: Final = ResponseHeader(
 APPLIED: Final = ResponseHeader(
     name="Preference-Applied", description="the count that `Prefer` asked for", documentation_only=True
 )
+AS_OF_STATE: Final = ResponseHeader(
+    name="As-Of-State",
+    description="only with `as_of`: `proven`, or why the state is not proven: `approximate`, `gap`, `pending`, "
+    "`before_history`",
+    documentation_only=True,
+)
 LINK: Final = ResponseHeader(
     name="Link", description='`<...>; rel="next"`, on every page except the last', documentation_only=True
 )

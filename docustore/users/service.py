@@ -15,6 +15,7 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.api.patches import PatchType, apply_patch
 from docustore.errors import EmailTakenError, UserBusyError
+from docustore.users.cause import Cause
 from docustore.users.models import User
 from docustore.users.new_password import NewPassword
 from docustore.users.preconditions import IfMatch
@@ -31,21 +32,21 @@ LONGEST_PAUSE_S: Final = 0.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
-    """One write to one user: its id, the accepted versions, the writer and the time."""
+    """One write to one user: its id, the accepted versions, the cause and the time."""
 
     user_id: str
     if_match: IfMatch
-    actor: str
+    cause: Cause
     now: datetime
 
 
-async def create_user(given: UserInput, *, actor: str, now: datetime) -> RawUser:
+async def create_user(given: UserInput, *, cause: Cause, now: datetime) -> RawUser:
     """Store a new user with version 1.
 
     Raises:
         EmailTakenError: Another user, who is not deleted, has the address.
     """
-    document = await prepared_user(given, actor=actor, now=now)
+    document = await prepared_user(given, cause=cause, now=now)
     try:
         await users().insert_one(document)
     except DuplicateKeyError as exc:
@@ -53,9 +54,9 @@ async def create_user(given: UserInput, *, actor: str, now: datetime) -> RawUser
     return document
 
 
-async def prepared_user(given: UserInput, *, actor: str, now: datetime) -> Fields:
+async def prepared_user(given: UserInput, *, cause: Cause, now: datetime) -> Fields:
     """Make the document of a new user with version 1 and a hashed password."""
-    return new_user(given, now=now, actor=actor, password_hash=await NewPassword().hash_of(given))
+    return new_user(given, now=now, cause=cause, password_hash=await NewPassword().hash_of(given))
 
 
 async def replace_user(write: Write, given: UserInput) -> RawUser:
@@ -149,7 +150,7 @@ async def _change(
         fields = {**changed_fields(raw, before, user, now=write.now), **extra}
         if not fields:
             return raw
-        fields = stamped(stored or {}, fields, now=write.now, actor=write.actor)
+        fields = stamped(stored or {}, fields, now=write.now, cause=write.cause)
         guard = guarded(raw, stored_version=(stored or {}).get("version"))
         if await _is_written(guard, fields):
             return {**raw, **fields}

@@ -10,6 +10,7 @@ from docustore.users.bulk_status import set_status_of_many
 from docustore.users.models import User
 from docustore.users.preconditions import IfMatch
 from docustore.users.query_parameters import IfMatchHeader, UserId
+from docustore.users.request_cause import cause_of
 from docustore.users.responses import ETAG, answer
 from docustore.users.schemas import BulkStatusInput
 from docustore.users.service import Write, act, restore_user
@@ -83,9 +84,10 @@ class UserStatusController(Controller):
         A user that another client writes at the same time may keep its status. `modified` is the number of changed
         users.
         """
-        return await set_status_of_many(data, actor=request.auth.actor, now=now_utc())
+        return await set_status_of_many(data, cause=cause_of(request, reason="bulk status"), now=now_utc())
 
 
 def unconditional_write(request: AuthorisedRequest, user_id: str, if_match: str | None) -> Write:
     """Describe a write with optional `If-Match`; without it, any version is accepted."""
-    return Write(user_id=user_id, if_match=IfMatch.optional(if_match), actor=request.auth.actor, now=now_utc())
+    precondition = IfMatch.optional(if_match)
+    return Write(user_id=user_id, if_match=precondition, cause=cause_of(request), now=now_utc())

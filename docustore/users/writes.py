@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from bson import ObjectId
 from pydantic import ValidationError
 
+from docustore.users.cause import Cause
 from docustore.users.fields import WRITABLE
 from docustore.users.identities import derive, local_write, values_of
 from docustore.users.rules import UserRules
@@ -42,9 +43,15 @@ def loaded(user: Mapping[str, Any], model: type[AnyUser]) -> AnyUser:
     return found
 
 
-def new_user(given: UserInput, *, now: datetime, actor: str, password_hash: str | None) -> Fields:
-    """Make the document of a user that the API creates; all its roles are local."""
-    user_id = ObjectId()
+def new_user(
+    given: UserInput, *, now: datetime, cause: Cause, password_hash: str | None, user_id: ObjectId | None = None
+) -> Fields:
+    """Make the document of a user that the API creates; all its roles are local.
+
+    Args:
+        user_id: None for a new id.
+    """
+    user_id = user_id or ObjectId()
     values = {**given.values(created_at=now), "roles": []}
     identities = local_write({"_id": user_id, "updated_at": now}, user_id=str(user_id), values=values, now=now)
     document: Fields = {
@@ -53,7 +60,8 @@ def new_user(given: UserInput, *, now: datetime, actor: str, password_hash: str 
         "local_roles": given.roles,
         "created_at": now,
         "updated_at": now,
-        "updated_by": actor,
+        "updated_by": cause.actor,
+        "cause": cause.as_document(),
         "deleted_at": None,
         "version": 1,
         "schema_version": SCHEMA_VERSION,
@@ -90,15 +98,16 @@ def guarded(user: Mapping[str, Any], *, stored_version: int | None) -> Fields:
     return {"_id": user["_id"], "version": stored_version, "deleted_at": user["deleted_at"]}
 
 
-def stamped(stored: Mapping[str, Any], fields: Fields, *, now: datetime, actor: str) -> Fields:
-    """Keep the fields that differ from the stored user; add version, time and writer.
+def stamped(stored: Mapping[str, Any], fields: Fields, *, now: datetime, cause: Cause) -> Fields:
+    """Keep the fields that differ from the stored user; add version, time and cause.
 
     Another client may write without raising the version. The guard does not notice such a write. Only changed
     fields are written, so that this write does not undo the other one.
     """
     differing = {name: value for name, value in fields.items() if name not in stored or stored[name] != value}
     version = (stored.get("version") or 1) + 1
-    return {**differing, "version": version, "updated_at": now, "updated_by": actor}
+    stamp = {"updated_at": now, "updated_by": cause.actor, "cause": cause.as_document()}
+    return {**differing, "version": version, **stamp}
 
 
 def _plain(user: UserRules) -> Fields:

@@ -21,6 +21,7 @@ from docustore.embedded.service import api_command, listener_command
 from docustore.etl.models import Counts, EtlRun, QuarantinedRecord, RunOptions, RunState, RunTrigger
 from docustore.security.models import Scope
 from docustore.security.sessions import create_link_token
+from docustore.users.cause import Cause
 from docustore.users.schemas import parse_user
 from docustore.users.service import create_user
 from tests.waiting import PATIENCE_S, until
@@ -118,7 +119,7 @@ async def fill(database: Database) -> None:
     people = [("Ada", "Lovelace", "active"), ("Zoë", "Łącka", "active"), ("Joe", "Doe", "suspended")]
     for first, last, status in people:
         given = {"email": f"{first}@example.org", "first_name": first, "last_name": last, "status": status}
-        await create_user(parse_user(given), actor="api:test", now=now)
+        await create_user(parse_user(given), cause=Cause(actor="api:test"), now=now)
     await EtlRun(
         source="crm", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=now, started_at=now,
         finished_at=now, duration_s=2.5, records_per_s=1200.0, counts=Counts(read=3000, inserted=2999),
@@ -170,7 +171,7 @@ async def test_sign_in_figures_and_search(browser: Watched, url: str, database: 
     await page.fill("#q", "no such name")
     await expect(page.locator("#results")).to_contain_text("No users found")
 
-    await create_user(parse_user({"email": "new@example.org"}), actor="api:test", now=now_utc())
+    await create_user(parse_user({"email": "new@example.org"}), cause=Cause(actor="api:test"), now=now_utc())
     await expect(page.locator("#total")).to_have_text("4")
 
     await page.goto(f"{url}/schema/docs")

@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from docustore.config import Settings
 
 ROOT = Path(__file__).parents[2]
+WORKER = ("-m", "arq", "workers.settings.WorkerSettings")
+LISTENER = ("-m", "workers.listener")
 
 
 class Program:
@@ -37,6 +39,14 @@ class Program:
         if self.is_running:
             self._process.kill()
         await self._process.wait()
+
+    def suspend(self) -> None:
+        """Send SIGSTOP: the process keeps its connections and does nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a suspended process continue."""
+        self._process.send_signal(signal.SIGCONT)
 
     async def wait(self) -> int:
         """Wait for its end; return its exit code."""
@@ -70,3 +80,38 @@ async def program(
         yield running
     finally:
         await running.kill()
+
+
+class KeptRunning:
+    """A process of the service that the test starts again, as a supervisor does."""
+
+    def __init__(self, *command: str, settings: Settings, log: Path, environment: Mapping[str, str]) -> None:
+        self._command = command
+        self._settings = settings
+        self._log = log
+        self._environment = environment
+        self._stack = AsyncExitStack()
+        self.current: Program | None = None
+        # How often it ended by itself.
+        self.ends = 0
+
+    @property
+    def output(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    async def start(self) -> None:
+        running = program(*self._command, settings=self._settings, log=self._log, extra=self._environment)
+        self.current = await self._stack.enter_async_context(running)
+
+    async def kill(self) -> None:
+        """Send SIGKILL; a suspended process ends too."""
+        await self._stack.aclose()
+        self.current = None
+
+    async def restart_if_ended(self) -> None:
+        if self.current is not None and self.current.is_running:
+            return
+        if self.current is not None:
+            self.ends += 1
+        await self.kill()
+        await self.start()

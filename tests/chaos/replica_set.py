@@ -1,9 +1,10 @@
 """A replica set of three members and a Valkey, to be killed and started again."""
 
 import asyncio
+import signal
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,21 +17,31 @@ from redis.exceptions import RedisError
 
 from docustore.embedded.binaries import SearchPlaces, find_mongod, find_valkey
 from docustore.embedded.ports import free_port
+from tests.tcp_proxy import TcpProxy, tcp_proxy
 from tests.waiting import until
 
 SET = "chaos"
 MEMBERS = 3
 # The default of ten seconds would be most of the time of a test.
 ELECTION_TIMEOUT_MS = 2000
+OPLOG_MIB = 256
 
 
 @dataclass(slots=True, kw_only=True)
 class Server:
-    """A server process on a port of its own, with data that outlive a kill."""
+    """A server process on a port of its own, with data that outlive a kill.
+
+    Where it has a proxy, clients and the other members find it only through that.
+    """
 
     command: tuple[str, ...]
     port: int
+    proxy: TcpProxy | None = None
     process: Process | None = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port if self.proxy is None else self.proxy.port}"
 
     async def start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(*self.command, stdout=DEVNULL, stderr=DEVNULL)
@@ -41,6 +52,15 @@ class Server:
             self.process.kill()
             await self.process.wait()
 
+    def freeze(self) -> None:
+        """Send SIGSTOP: its connections stay open, and it answers nothing."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
 
 @dataclass(slots=True, kw_only=True)
 class ReplicaSet:
@@ -50,26 +70,33 @@ class ReplicaSet:
 
     @property
     def url(self) -> str:
-        hosts = ",".join(f"127.0.0.1:{member.port}" for member in self.members)
+        hosts = ",".join(member.address for member in self.members)
         return f"mongodb://{hosts}/?replicaSet={SET}"
 
-    async def primary(self) -> Server | None:
+    async def primary(self, *, other_than: Server | None = None) -> Server | None:
         """Ask the members; None during an election."""
         for member in self.members:
-            if (await _hello(member.port)).get("isWritablePrimary"):
+            if member is not other_than and (await _hello(member.port)).get("isWritablePrimary"):
                 return member
         return None
 
+    async def present_primary(self) -> Server:
+        """Wait for a primary."""
+        while (found := await self.primary()) is None:
+            await until(self.primary, what="a primary")
+        return found
+
     async def kill_primary(self) -> None:
         """Kill the primary, wait for the next one, and start the killed one again."""
-        await until(self.primary, what="a primary")
-        victim = await self.primary()
-        if victim is None:
-            return
+        victim = await self.present_primary()
         await victim.kill()
         await until(self.primary, what="the next primary")
         await victim.start()
-        await until(lambda: self._is_member(victim), what="the member that was killed")
+        await self.wait_for_member(victim)
+
+    async def wait_for_member(self, member: Server) -> None:
+        """Wait until a member that was away takes part again."""
+        await until(lambda: self._is_member(member), what="the member that was away")
 
     async def _is_member(self, server: Server) -> bool:
         hello = await _hello(server.port)
@@ -77,9 +104,28 @@ class ReplicaSet:
 
 
 @asynccontextmanager
-async def three_members(folder: Path) -> AsyncIterator[ReplicaSet]:
-    """Run a replica set without accounts, on loopback."""
+async def direct_client(server: Server) -> AsyncIterator[AsyncMongoClient[dict[str, Any]]]:
+    """Connect to one member past its proxy; writes wait for no other member."""
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        "127.0.0.1", server.port, directConnection=True, serverSelectionTimeoutMS=500, w=1
+    )
+    async with client:
+        yield client
+
+
+@asynccontextmanager
+async def three_members(
+    folder: Path, *, oplog_mib: int = OPLOG_MIB, is_behind_proxies: bool = False
+) -> AsyncIterator[ReplicaSet]:
+    """Run a replica set without accounts, on loopback.
+
+    Args:
+        oplog_mib: Size of each member's oplog. The server drops nothing that is newer than its last checkpoint, so
+            a small oplog needs frequent ones.
+        is_behind_proxies: Let clients and members reach each member only through a proxy of its own.
+    """
     binary = str(await find_mongod(SearchPlaces()))
+    checkpoints = () if oplog_mib >= OPLOG_MIB else ("--syncdelay", "1")
     replica_set = ReplicaSet()
     for number in range(MEMBERS):
         data = folder / f"member{number}"
@@ -87,18 +133,18 @@ async def three_members(folder: Path) -> AsyncIterator[ReplicaSet]:
         port = free_port()
         command = (
             binary, "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
-            "--replSet", SET, "--oplogSize", "256", "--wiredTigerCacheSizeGB", "0.25",
-            "--setParameter", "diagnosticDataCollectionEnabled=false",
+            "--replSet", SET, "--oplogSize", str(oplog_mib), "--wiredTigerCacheSizeGB", "0.25",
+            "--setParameter", "diagnosticDataCollectionEnabled=false", *checkpoints,
         )  # fmt: skip
         replica_set.members.append(Server(command=command, port=port))
-    try:
+    async with AsyncExitStack() as stack:
         for member in replica_set.members:
+            if is_behind_proxies:
+                member.proxy = await stack.enter_async_context(tcp_proxy("127.0.0.1", member.port))
+            stack.push_async_callback(member.kill)
             await member.start()
         await _initiate(replica_set)
         yield replica_set
-    finally:
-        for member in replica_set.members:
-            await member.kill()
 
 
 @asynccontextmanager
@@ -117,6 +163,14 @@ async def valkey(folder: Path) -> AsyncIterator[Server]:
         await server.kill()
 
 
+async def restart_valkey(server: Server, *, outage_s: float) -> None:
+    """Kill it, and start it again after a while."""
+    await server.kill()
+    await asyncio.sleep(outage_s)
+    await server.start()
+    await until(lambda: answers(server), what="Valkey")
+
+
 async def answers(server: Server) -> bool:
     async with Redis(host="127.0.0.1", port=server.port) as client:
         with suppress(RedisError, OSError):
@@ -125,8 +179,9 @@ async def answers(server: Server) -> bool:
 
 
 async def _hello(port: int) -> dict[str, Any]:
+    # A frozen member accepts a connection and does not answer.
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500
+        "127.0.0.1", port, directConnection=True, serverSelectionTimeoutMS=500, connectTimeoutMS=500, timeoutMS=500
     )
     async with client:
         with suppress(PyMongoError):
@@ -138,7 +193,7 @@ async def _initiate(replica_set: ReplicaSet) -> None:
     first = replica_set.members[0]
     for member in replica_set.members:
         await until(partial(_hello, member.port), what="a member")
-    hosts = [{"_id": number, "host": f"127.0.0.1:{each.port}"} for number, each in enumerate(replica_set.members)]
+    hosts = [{"_id": number, "host": each.address} for number, each in enumerate(replica_set.members)]
     settings = {"electionTimeoutMillis": ELECTION_TIMEOUT_MS}
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient("127.0.0.1", first.port, directConnection=True)
     async with client:

@@ -13,13 +13,12 @@ from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import change_status, wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
-from tests.chaos.programs import Program, program
+from tests.chaos.programs import LISTENER, Program, program
 from tests.chaos.scale import scaled
 from tests.listening import assert_consistent, history_of, make_user
 from tests.waiting import until
 
-LISTENER = ("-m", "workers.listener")
-KILLS = int(scaled(bounded=8, full=20))
+KILLS = int(scaled(bounded=4, full=20))
 SHORT_LEASE = {"DOCUSTORE_CHANGES_LEASE_S": "2"}
 
 pytestmark = [pytest.mark.chaos]

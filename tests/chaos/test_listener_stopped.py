@@ -13,7 +13,7 @@ from docustore.config import Settings
 from docustore.database import connect
 from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
-from tests.chaos.programs import program
+from tests.chaos.programs import LISTENER, program
 
 pytestmark = [pytest.mark.chaos]
 # The grace period of the listener, plus the time a busy machine needs to start a signal handler.
@@ -31,7 +31,7 @@ async def test_stop_does_not_wait_for_a_server_that_hangs(tmp_path: Path) -> Non
         )
         async with connect(settings, app_name="docustore-tests") as database:
             await apply_indexes(database)
-            async with program("-m", "workers.listener", settings=settings, log=tmp_path / "log") as listener:
+            async with program(*LISTENER, settings=settings, log=tmp_path / "log") as listener:
                 await wait_until_applied(database)
                 os.kill(own.mongod_pid, signal.SIGSTOP)
                 try:

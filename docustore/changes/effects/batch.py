@@ -3,23 +3,31 @@
 Pure until it is written.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
+from typing import Final
 
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.effects.effect import Effects, Stamp
 from docustore.changes.events import Change
+from docustore.changes.meter import APPLIED, REDUCED
 from docustore.changes.position import Position
 from docustore.database import Database
+from docustore.history.models import Operation
+
+_OPERATION: Final = attrgetter("operation")
 
 
 class BatchEffects:
     """The effects of the changes that follow the change with number `seq`.
 
     `seq` grows with each change added. `newest_at` is the wall time of the last one and `changed_at` its cluster
-    time, None while there is none. `approximate_rows` counts the changes whose state after was read later.
+    time, None while there is none. `approximate_rows` counts the changes whose state after was read later,
+    `operations` all changes by operation. `result` is that of the changes in the metrics.
     """
 
     def __init__(self, effects: Effects, *, seq: int) -> None:
@@ -28,6 +36,8 @@ class BatchEffects:
         self.newest_at: datetime | None = None
         self.changed_at: Timestamp | None = None
         self.approximate_rows = 0
+        self.operations: Counter[Operation] = Counter()
+        self.result = APPLIED
         self._effects = tuple(effect() for effect in effects)
 
     def add(self, changes: Sequence[Change]) -> None:
@@ -42,6 +52,9 @@ class BatchEffects:
             self.rows += len(changes)
             self.newest_at, self.changed_at = changes[-1].wall_time, changes[-1].cluster_time
             self.approximate_rows += sum(not change.is_after_known for change in changes)
+            self.operations.update(map(_OPERATION, changes))
+            # A reduced change has a batch of its own.
+            self.result = REDUCED if changes[-1].is_reduced else APPLIED
 
     async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
         """Write every effect, in the order of the registry."""

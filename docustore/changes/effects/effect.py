@@ -1,7 +1,7 @@
 """The interface of an effect: what the listener writes for each change of a user.
 
-A new effect is one module beside this one and one line in `docustore.changes.effects.registry`.
-A store that already has a position does not rebuild a new effect: the effect starts there, until a snapshot.
+A new effect is one module beside this one and one line in `docustore.changes.effects.registry`. In a store that
+has a position already, a new effect or version is built first: see `docustore.changes.effects.building`.
 """
 
 from abc import ABC, abstractmethod
@@ -83,10 +83,21 @@ class Effect(ABC):
     effect with `is_built_by_chunks` gets the changes of both. Any other effect gets nothing until the end of the
     snapshot and is then rebuilt. The changes of a batch get their numbers when it is written: they are dense, and
     the last one is `Stamp.seq`.
+
+    `name` is its document in `change_effects`, by default the name of the class. `version` grows with every change
+    of what the effect stores. An effect without `needs_build` holds nothing of the past: it is live at once.
     """
 
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    needs_build: ClassVar[bool] = True
     fields: ClassVar[ImageFields]
     is_built_by_chunks: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Name an effect that has no name of its own."""
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
 
     @abstractmethod
     def add(self, change: Change) -> None:

@@ -12,7 +12,7 @@ from docustore.changes.events import Change
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.database import Database
 from docustore.history.models import HISTORY, HistoryRow
-from docustore.history.rows import changed_fields, fitted, reduced, source_of
+from docustore.history.rows import cause_of, changed_fields, fitted, reduced, source_of
 
 # A row holds at most four times its images: the after-image as bytes, and both images decoded, where each broken
 # UTF-8 byte becomes three. Below this size a row or a command always fits into 16 MB without being measured;
@@ -27,10 +27,11 @@ DISCARDED_ROWS: Final = 5_000
 class HistoryEffect(Effect):
     """Rows of a batch; they get their numbers when they are written."""
 
-    # An update is compared in every field but the bookkeeping; beyond that only `source_of` reads images.
+    name: ClassVar[str] = HISTORY
+    # An update is compared in every field but the bookkeeping. Only `source_of` and `cause_of` read more.
     is_built_by_chunks: ClassVar[bool] = True
     fields: ClassVar[ImageFields] = ImageFields(
-        before=frozenset({"version"}), after=frozenset({"updated_by", "version"})
+        before=frozenset({"version"}), after=frozenset({"cause", "updated_by", "version"})
     )
 
     def __init__(self) -> None:
@@ -105,9 +106,10 @@ def number_rows(rows: list[HistoryRow], *, last: int) -> None:
 def history_row(number: int, change: Change) -> HistoryRow:
     """Build the row of a change from the stream or from a comparison.
 
-    Equal images give equal `changes`, `after`, `omitted` and `source`.
+    Equal images give equal `changes`, `after`, `omitted`, `source` and `cause`.
     """
     before, after = change.before, change.after
+    source = source_of(before, after)
     row: HistoryRow = {
         "_id": Int64(number),
         "event_id": change.event_id,
@@ -117,8 +119,10 @@ def history_row(number: int, change: Change) -> HistoryRow:
         "after": change.after_raw,
         "valid_from": change.wall_time,
         "cluster_time": change.cluster_time,
-        "source": source_of(before, after),
+        "source": source,
     }
+    if (cause := cause_of(after, source=source)) is not None:
+        row["cause"] = cause
     for name in change.unchecked:
         row["changes"].pop(name, None)
     if not change.is_after_known:

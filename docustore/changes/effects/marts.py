@@ -22,6 +22,7 @@ _COUNTED_FIELDS: Final = ("status", "created_at", "deleted_at")
 class UserMartsEffect(Effect):
     """The difference that a batch makes to the marts."""
 
+    name: ClassVar[str] = STATS
     fields: ClassVar[ImageFields] = ImageFields.of(*_COUNTED_FIELDS)
 
     def __init__(self) -> None:

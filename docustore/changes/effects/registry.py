@@ -1,12 +1,19 @@
-"""The effects of the listener, one line each; written in this order."""
+"""The effects of the listener, one line each.
+
+`EFFECTS` are written with the position, in this order. `DERIVED` follow history, each with its own checkpoint.
+"""
 
 from typing import Final
 
+from docustore.changes.derived.derivation import Derivations
 from docustore.changes.effects.effect import Effects
 from docustore.changes.effects.history import HistoryEffect
 from docustore.changes.effects.marts import UserMartsEffect
+from docustore.changes.effects.outbox import OutboxEffect
 
 EFFECTS: Final[Effects] = (
     HistoryEffect,
     UserMartsEffect,
+    OutboxEffect,
 )
+DERIVED: Final[Derivations] = ()

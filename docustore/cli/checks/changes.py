@@ -1,6 +1,6 @@
 """Checks of the change listener: server, owner, position, gaps and dead letters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pymongo.errors import PyMongoError
 
@@ -10,6 +10,7 @@ from docustore.changes.status import ChangeStatus, change_status
 from docustore.cli.checks.finding import Finding, failed, ok, skipped, warning
 from docustore.config import Settings
 from docustore.database import connect
+from docustore.effect_states import BuildState, EffectState, load_effect_states
 
 
 async def changes_findings(settings: Settings) -> list[Finding]:
@@ -20,6 +21,7 @@ async def changes_findings(settings: Settings) -> list[Finding]:
             found = [_version_finding(version)]
             if version is None or is_compatible(version):
                 found += listener_findings(await change_status(database))
+                found.append(effects_finding(await load_effect_states(database)))
     except PyMongoError as exc:
         return [failed("listener", f"not read ({type(exc).__name__})", next_step="check the rights of the user")]
     return found
@@ -57,6 +59,20 @@ def listener_findings(status: ChangeStatus) -> Iterator[Finding]:
         yield ok("dead letters", "none")
     for sentence in status.warnings:
         yield warning("changes", sentence, next_step="see the sentence")
+
+
+def effects_finding(states: Mapping[str, EffectState]) -> Finding:
+    """Judge the states of the effects. Pure."""
+    for name, state in states.items():
+        if state.state is BuildState.FAILED:
+            return failed(
+                "effects",
+                f"{name} failed: {state.error}",
+                next_step=f"correct the fault, then run `docustore changes rebuild {name}`",
+            )
+    if building := sorted(name for name, state in states.items() if not state.is_live):
+        return warning("effects", f"building: {', '.join(building)}", next_step="see `docustore changes effects`")
+    return ok("effects", f"{len(states)} live")
 
 
 def _owner_finding(status: ChangeStatus) -> Finding:

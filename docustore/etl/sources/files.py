@@ -21,10 +21,10 @@ from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.models import Window
 from docustore.etl.sources.addresses import place_without_secrets
 from docustore.etl.sources.csv_file import CsvOptions
-from docustore.etl.sources.extras import extra_module
 from docustore.etl.sources.file import FILE_SOURCE_NAME, FileSource, FileUnfinishedError, page_of, path_of
 from docustore.etl.sources.file_places import FilePlace, FoundFile, LocalPlace, has_pattern
 from docustore.etl.sources.source import Page, Source
+from docustore.extras import extra_module
 from docustore.source_options.secret import revealed
 from docustore.source_settings import SourceSettings
 
@@ -218,7 +218,7 @@ def is_several(address: str) -> bool:
 
 
 def _fsspec_place(name: str, settings: SourceSettings) -> "FsspecPlace":
-    module = extra_module(FSSPEC_PLACE, extra="fsspec", source=name)
+    module = extra_module(FSSPEC_PLACE, extra="fsspec", setting=f"sources.{name}")
     options = {
         key: revealed(value.get_secret_value(), setting=f"sources.{name}.storage.{key}")
         if isinstance(value, SecretStr)

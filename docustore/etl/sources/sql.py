@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from docustore.errors import ConfigurationError
 from docustore.etl.models import Window
 from docustore.etl.sources.addresses import host_name, name_from
-from docustore.etl.sources.extras import extra_module
 from docustore.etl.sources.source import Page, Source
+from docustore.extras import extra_module
 from docustore.source_options.address import address_problem
 from docustore.source_options.secret import revealed
 from docustore.source_settings import SourceSettings
@@ -46,7 +46,7 @@ class SqlSource(Source):
         url = revealed(settings.url, setting=f"sources.{name}.url")
         if problem := address_problem(settings.kind, url):
             raise ConfigurationError(setting=f"sources.{name}.url", problem=problem)
-        module = extra_module(READER, extra="sql", source=name)
+        module = extra_module(READER, extra="sql", setting=f"sources.{name}")
         reader: SqlReader = module.SqlReader(name, settings, url, page_size=page_size)
         try:
             yield cls(settings, reader)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -11,8 +11,6 @@ from random import Random
 from typing import Any
 
 import pytest
-from pymongo.errors import PyMongoError
-from redis.exceptions import RedisError
 
 from docustore.changes.status import wait_until_applied
 from docustore.clock import now_utc
@@ -26,7 +24,10 @@ from docustore.queue import enqueue_run, open_queue
 from docustore.source_options.kind import SourceKind
 from indexes.apply import apply_indexes
 from tests.chaos.etl.directory import Directory
-from tests.chaos.etl.faults import LISTENER, WORKER, Faults, KeptRunning
+from tests.chaos.etl.faults import LONGEST_PAUSE_S, WEIGHTS, Faults
+from tests.chaos.fault_series import FaultSeries, planned
+from tests.chaos.patience import patiently
+from tests.chaos.programs import LISTENER, WORKER, KeptRunning
 from tests.chaos.replica_set import three_members, valkey
 from tests.chaos.scale import SEED, scaled
 from tests.conftest import Servers
@@ -41,7 +42,7 @@ RECORDS = int(scaled(bounded=300, full=2000))
 # All rounds are within the window of each run: the times of the records are those of the seed.
 ALWAYS_S = 10 * 365 * 86_400
 LATER = timedelta(hours=2)
-HIDDEN = dict.fromkeys(("_id", "created_at", "updated_at", "version", "updated_by"), 0)
+HIDDEN = dict.fromkeys(("_id", "created_at", "updated_at", "version", "updated_by", "cause"), 0)
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600), pytest.mark.filterwarnings(LEAKS)]
 
@@ -120,15 +121,6 @@ def timeless(user: dict[str, Any]) -> dict[str, Any]:
     return user
 
 
-async def patiently(work: Callable[[], Awaitable[Any]]) -> Any:
-    """Repeat the test's own requests while the servers are away."""
-    while True:
-        try:
-            return await work()
-        except (PyMongoError, RedisError, OSError):
-            await asyncio.sleep(0.2)  # the servers are away: this paces the repetition
-
-
 class Loader:
     """Starts runs, and wakes workers more often than their own ticks do."""
 
@@ -156,7 +148,7 @@ class Loader:
 
 async def test_faults_change_nothing(servers: Servers, tmp_path: Path) -> None:
     """Users, history, marts, quarantine and counts are those of the undisturbed loads."""
-    random = Random(SEED)
+    plan = planned(WEIGHTS, faults=ROUNDS * FAULTS_PER_ROUND, seed=SEED, longest_pause_s=LONGEST_PAUSE_S)
     async with three_members(tmp_path / "mongodb") as replica_set, valkey(tmp_path / "valkey") as queue:
         calm = Settings(
             mongodb_url=replica_set.url,
@@ -185,13 +177,13 @@ async def test_faults_change_nothing(servers: Servers, tmp_path: Path) -> None:
                 for name, command in (("worker1", WORKER), ("worker2", WORKER), ("listener", LISTENER))
             ]
             faults = Faults(
-                random=random,
                 workers=processes[:2],
                 listener=processes[2],
                 upstreams=list(systems.values()),
                 replica_set=replica_set,
                 valkey=queue,
             )
+            series = FaultSeries(faults.by_kind, plan)
             loader, upstream = Loader(database, settings), directories()
             try:
                 await faults.restart_what_ended()
@@ -203,7 +195,8 @@ async def test_faults_change_nothing(servers: Servers, tmp_path: Path) -> None:
                         if not await loader.wake():
                             await loader.start_runs()
                             await loader.wake()
-                        await faults.make_one()
+                        await series.make_next()
+                        await faults.restart_what_ended()
                     while await loader.wake():
                         await faults.restart_what_ended()
                         await asyncio.sleep(0.2)  # paces the polling
@@ -212,13 +205,13 @@ async def test_faults_change_nothing(servers: Servers, tmp_path: Path) -> None:
                 for process in processes:
                     await process.kill()
 
-            print(f"faults: {faults.made}")  # noqa: T201
+            print(f"faults: {dict(series.made)}")  # noqa: T201
             failed = await EtlRun.find(EtlRun.state != RunState.SUCCEEDED).to_list()
             assert [(run.source, run.state, run.error) for run in failed] == []
             await assert_consistent(database)
             found = await content(database)
             database_users = len(found["users"])
-    assert sum(faults.made.values()) == ROUNDS * FAULTS_PER_ROUND
+    assert series.made.total() == ROUNDS * FAULTS_PER_ROUND
     assert {email: user for email, user in found.pop("users").items() if wanted["users"].get(email) != user} == {}
     assert len(wanted.pop("users")) == database_users
     # Written by a killed worker, then overwritten by another record of the same user before the resumed run reads

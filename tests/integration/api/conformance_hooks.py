@@ -22,6 +22,8 @@ def before_call(ctx: Any, case: Any, kwargs: dict[str, Any]) -> None:
     # A cursor is opaque: only a page gives one.
     if case.query:
         case.query.pop("cursor", None)
+        # Up to a minute without an answer.
+        case.query.pop("wait_s", None)
     # A key belongs to one request; another request with it is refused.
     if "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = uuid4().hex

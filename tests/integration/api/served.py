@@ -23,6 +23,7 @@ STOP_S = 60.0
 class Served:
     port: int
     log_file: Path
+    process: asyncio.subprocess.Process
 
     @property
     def log(self) -> str:
@@ -60,11 +61,12 @@ async def served(servers: Servers, folder: Path, *, database: str, **settings: s
         **settings,
     }
     environment = os.environ | {f"DOCUSTORE_{name.upper()}": value for name, value in given.items()}
-    api = Served(port=port, log_file=folder / "api.log")
-    with api.log_file.open("w") as log:
+    log_file = folder / "api.log"
+    with log_file.open("w") as log:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "docustore.api.server"), env=environment, stdout=log, stderr=log
         )
+    api = Served(port=port, log_file=log_file, process=process)
     try:
         await _until_ready(api, process)
         yield api

@@ -106,6 +106,16 @@ async def test_block_does_not_reach_proven_keys_and_other_addresses(limited: Set
     assert "ratelimit" not in same.headers
 
 
+async def test_valid_requests_at_once_are_not_limited(limited: Settings) -> None:
+    """After a restart no key is proven, and all clients come back at once."""
+    bearer = {"authorization": f"Bearer {(await create_key(name='steady', scope=Scope.READ)).key}"}
+    async with serving(limited) as client:
+        sender = client()
+        answers = await asyncio.gather(*(sender.get("/users", headers=bearer) for _ in range(QUOTA * 10)))
+
+    assert {answer.status_code for answer in answers} == {200}
+
+
 async def test_valid_keys_use_no_quota(limited: Settings) -> None:
     keys = [(await create_key(name="many", scope=Scope.READ)).key for _ in range(QUOTA * 2)]
     async with serving(limited) as client:

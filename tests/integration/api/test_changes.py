@@ -82,3 +82,28 @@ async def test_letters_are_listed_and_skipped(admin: Client, database: Database)
 async def test_unknown_letter_is_404(admin: Client, api_settings: Settings) -> None:
     assert (await admin.get("/changes/dead-letters/none")).status_code == 404
     assert (await admin.post("/changes/dead-letters/none/skip")).status_code == 404
+
+
+async def test_effects_are_listed(api: Client) -> None:
+    effects = {effect["name"]: effect for effect in (await api.get("/changes/effects")).json()}
+
+    assert (effects["user_stats"]["kind"], effects["user_stats"]["state"]) == ("immediate", "building")
+
+
+async def test_rebuild_needs_admin_and_is_audited(
+    admin: Client, database: Database, keys: dict[Scope, str]
+) -> None:
+    path = "/changes/effects/user_stats/rebuild"
+
+    refused = await admin.post(path, headers={"authorization": f"Bearer {keys[Scope.WRITE]}"})
+    response = await admin.post(path)
+
+    assert (refused.status_code, response.status_code) == (403, 202), response.text
+    assert response.json()["state"] == "building"
+    (entry,) = await database["audit_log"].find({"action": "effects.rebuild"}).to_list()
+    assert entry["actor"].startswith("api:")
+
+
+@pytest.mark.parametrize(("name", "status"), [("none", 404), ("user_history", 422)])
+async def test_only_a_derived_collection_is_rebuilt(admin: Client, name: str, status: int) -> None:
+    assert (await admin.post(f"/changes/effects/{name}/rebuild")).status_code == status

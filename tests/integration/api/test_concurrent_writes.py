@@ -11,6 +11,7 @@ from docustore.clock import now_utc
 from docustore.database import Database
 from docustore.errors import UserBusyError
 from docustore.users import service
+from docustore.users.cause import Cause
 from docustore.users.models import User
 from docustore.users.preconditions import IfMatch
 from docustore.users.service import Write, _change
@@ -78,7 +79,7 @@ async def test_write_that_always_comes_second_is_busy(
     monkeypatch.setattr(service, "RETRY_FOR_S", 0.3)
     user = await create(api)
     key = user_key(user["id"])
-    write = Write(user_id=user["id"], if_match=IfMatch.optional(None), actor="api:k", now=now_utc())
+    write = Write(user_id=user["id"], if_match=IfMatch.optional(None), cause=Cause(actor="api:k"), now=now_utc())
     attempts = 0
 
     async def overtaken(stored: User) -> dict[str, Any]:

@@ -32,6 +32,32 @@ async def test_commands_steer_the_listener(settings: Settings, database: Databas
     assert all(entry["actor"].startswith("cli:") for entry in entries)
 
 
+async def test_effects_are_shown_and_rebuilt(settings: Settings, database: Database) -> None:
+    variables = addresses(settings)
+
+    shown = await run_docustore("changes", "effects", "--json", **variables)
+    rebuilt = await run_docustore("changes", "rebuild", "user_stats", "--json", **variables)
+    table = await run_docustore("changes", "effects", **variables)
+    refused = await run_docustore("changes", "rebuild", "user_history", "--json", **variables)
+
+    assert {each["name"] for each in shown.document} >= {"user_history", "user_stats"}
+    assert {each["state"] for each in rebuilt.document} == {"building"}
+    assert "user_stats" in table.stdout
+    assert (refused.exit_code, refused.document["error"]["type"]) == (1, "InvalidInputError")
+    (entry,) = await database["audit_log"].find().to_list()
+    assert (entry["action"], entry["target"]) == ("effects.rebuild", "change_effects/user_stats")
+
+
+async def test_doctor_looks_at_effects(settings: Settings, database: Database) -> None:
+    failed = {"_id": "user_stats", "version": 1, "state": "failed", "error": "KeyError"}
+    await database["change_effects"].insert_one(failed)
+
+    found = {finding.check: finding for finding in await changes_findings(settings)}
+
+    assert (found["effects"].status, found["effects"].seen) == ("failed", "user_stats failed: KeyError")
+    assert "changes rebuild user_stats" in (found["effects"].next_step or "")
+
+
 async def test_doctor_looks_at_listener_position_and_letters(settings: Settings, database: Database) -> None:
     await control.pause(database, actor="cli:ada")
     await database["change_dead_letters"].insert_one({"_id": "82AB", "key": b"", "state": "failed"})

@@ -45,7 +45,7 @@ async def test_full_read_fills_in_a_new_field(
 
 
 async def contents(database: Database) -> list[Document]:
-    hidden = {"version": 0, "updated_at": 0}
+    hidden = {"version": 0, "updated_at": 0, "cause": 0}
     return await database.users.find({}, hidden).sort("_id").to_list()
 
 

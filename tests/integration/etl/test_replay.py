@@ -55,6 +55,8 @@ async def test_record_loads_by_the_present_settings(database: Database, room: Qu
     report = await room.replay()
 
     assert (report.loaded, report.rejected) == (1, 1)
+    [loaded] = await database.users.find().to_list()
+    assert loaded["cause"] == {"actor": "etl:crm", "reason": "quarantine replay by cli:me"}
     entries = {entry["identity_key"]: entry async for entry in database.etl_quarantine.find()}
     assert (entries["crm:1"]["state"], entries["crm:1"]["resolved_by"]) == ("resolved", "cli:me")
     assert entries["crm:2"]["state"] == "open"

@@ -71,7 +71,8 @@ async def test_huge_bad_line_costs_one_line(database: Database, run_source: Run,
 
 
 async def test_stored_user_has_the_whole_shape(database: Database, run_source: Run, tmp_path: Path) -> None:
-    await run_source(file_source(write_ndjson(tmp_path / "a.ndjson", [user(1, createdAt="2020-05-01T00:00:00Z")])))
+    source = file_source(write_ndjson(tmp_path / "a.ndjson", [user(1, createdAt="2020-05-01T00:00:00Z")]))
+    run = await run_source(source)
 
     stored = await database.users.find_one({})
 
@@ -87,7 +88,8 @@ async def test_stored_user_has_the_whole_shape(database: Database, run_source: R
         **mapped,
         "local_roles": [],
         "search_terms": ["1", "example", "example.org", "org", "user", "user1", "user1@example.org"],
-        "updated_by": "etl:crm", "deleted_at": None, "version": 1, "schema_version": SCHEMA_VERSION,
+        "updated_by": "etl:crm", "cause": {"actor": "etl:crm", "run_id": str(run.id)},
+        "deleted_at": None, "version": 1, "schema_version": SCHEMA_VERSION,
     }  # fmt: skip
 
 

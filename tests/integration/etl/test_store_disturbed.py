@@ -17,6 +17,7 @@ from docustore.database import Database
 from docustore.errors import EmailTakenError, RecordsBusyError
 from docustore.etl.classify import Outcome
 from docustore.etl.transform import UserRecord
+from docustore.users.cause import Cause
 from docustore.users.identities import edited_key, is_local, with_values
 from docustore.users.preconditions import IfMatch
 from docustore.users.service import Write, delete_user, patch_user
@@ -30,7 +31,16 @@ SOURCES = ("crm", "hr", "ldap", "shop")
 EDITED_AT = datetime(2026, 1, 5, tzinfo=UTC)
 EMAILS = [f"{name}@example.org" for name in ("ada", "bob", "cyd", "dan")]
 START = datetime(2026, 1, 1, tzinfo=UTC)
-NOT_COMPARED = ("_id", "local_roles", "updated_at", "updated_by", "version", "schema_version", "deleted_at")
+NOT_COMPARED = (
+    "_id",
+    "local_roles",
+    "updated_at",
+    "updated_by",
+    "cause",
+    "version",
+    "schema_version",
+    "deleted_at",
+)
 
 
 @pytest.mark.parametrize("raced_write", range(3))
@@ -108,7 +118,9 @@ async def test_races_and_crashes_change_nothing(database: Database, seed: int) -
 async def _write_locally(database: Database, random: Random) -> tuple[dict[str, Any], list[list[str]]]:
     """Change some users through the API; return the edits and the identities of deleted users."""
     for user_id in [user["_id"] async for user in database.users.find({}, {"_id": 1}).sort("email")]:
-        write = Write(user_id=str(user_id), if_match=IfMatch(versions=None), actor="api:1", now=EDITED_AT)
+        write = Write(
+            user_id=str(user_id), if_match=IfMatch(versions=None), cause=Cause(actor="api:1"), now=EDITED_AT
+        )
         change = random.choice(["none", "none", "first_name", "email", "delete"])
         if change == "delete":
             await delete_user(write)

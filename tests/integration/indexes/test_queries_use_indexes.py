@@ -9,11 +9,13 @@ import pytest
 
 from docustore.database import Database
 from docustore.etl.guards.known import live_identities
-from indexes.declared import DECLARED
+from indexes.declared import COLLECTIONS
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 NEWEST_FIRST = {"created_at": -1, "_id": -1}
+LATEST_FIRST = {"at": -1, "_id": -1}
 LIVE = {"deleted_at": None}
+WAITING = {"destination": "webhook:a", "state": "pending"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,13 @@ QUERIES = [
         collection="users", index="search_terms", filter={"search_terms": {"$regex": "^user55"}}, sort=NEWEST_FIRST
     ),
     Query(collection="user_history", index="user_sequence", filter={"user_id": 5}, sort={"_id": -1}),
+    # feed.rows: the next rows of one user.
+    Query(
+        collection="user_history",
+        index="user_sequence",
+        filter={"user_id": 5, "_id": {"$gt": 0, "$lte": 10**6}},
+        sort={"_id": 1},
+    ),
     Query(collection="etl_runs", index="source_slot_unique", filter={"source": "crm", "slot": START}),
     Query(collection="etl_runs", index="source_running_unique", filter={"source": "crm", "state": "running"}),
     Query(
@@ -136,7 +145,30 @@ QUERIES = [
         )
         for name in ("sessions", "login_tokens")
     ),
-    Query(collection="audit_log", index="at", filter={}, sort={"at": -1, "_id": -1}),
+    Query(collection="audit_log", index="at", filter={}, sort=LATEST_FIRST),
+    *(
+        Query(collection="audit_log", index=f"{name}_at", filter={name: "rare"}, sort=LATEST_FIRST)
+        for name in ("actor", "action", "target")
+    ),
+    Query(
+        collection="outbox",
+        index="pending_due_at",
+        filter={**WAITING, "due_at": {"$lte": START + timedelta(hours=50)}},
+        sort={"due_at": 1},
+    ),
+    Query(
+        collection="outbox",
+        index="pending_lane_number",
+        filter={**WAITING, "lane": {"$in": [100]}},
+        sort={"number": 1},
+    ),
+    Query(collection="outbox", index="pending_number", filter=WAITING, sort={"number": 1}),
+    Query(
+        collection="outbox",
+        index="expires_at_expiry",
+        filter={"expires_at": {"$lt": START + timedelta(hours=5), "$exists": True}},
+    ),
+    Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
         collection="change_dead_letters",
         index="state_key_cluster_time",
@@ -169,10 +201,18 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             }
         case "user_history":
             return {"_id": n, "user_id": n % 60}
-        case "etl_runs" | "etl_incidents" | "alert_messages":
+        case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log" | "change_listeners":
-            return {"expires_at": at, "at": at, "heartbeat_at": at}
+        case "sessions" | "login_tokens" | "audit_log" | "exports" | "change_listeners":
+            word = "rare" if is_rare else "common"
+            return {
+                "expires_at": at,
+                "at": at,
+                "heartbeat_at": at,
+                "actor": word,
+                "action": word,
+                "target": word,
+            }
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
         case _:
@@ -205,6 +245,16 @@ def _operation(collection: str, n: int) -> dict[str, Any]:
             }
         case "etl_incidents":
             return {"kind": f"k{n}", "source": "crm", "is_open": is_rare}
+        case "outbox":
+            state = "pending" if n % 10 == 0 else "delivered"
+            return {
+                "destination": "webhook:a",
+                "state": state,
+                "lane": n,
+                "number": n,
+                "due_at": at,
+                "expires_at": at,
+            }
         case _:
             return {"state": "pending" if is_rare else "delivered", "next_attempt_at": at, "at": at}
 
@@ -233,6 +283,6 @@ async def test_query_uses_its_index(database: Database, query: Query) -> None:
 
 def test_every_declared_index_has_a_query() -> None:
     """An index that serves nothing costs every write."""
-    declared = {(d.name, index.document["name"]) for d in DECLARED for index in d.indexes}
+    declared = {(d.name, index.document["name"]) for d in COLLECTIONS for index in d.indexes}
 
     assert {(query.collection, query.index) for query in QUERIES} == declared

@@ -16,7 +16,7 @@ from tests.listening import make_user
 
 LIMITS = Limits(max_lag_s=60, min_free_mb=0)
 DIGEST = "0" * 24
-BOOKKEEPING = ("version", "updated_by")
+BOOKKEEPING = ("version", "updated_by", "cause")
 ALL_NUMBERS = tuple(migration.number for migration in MIGRATIONS)
 
 

@@ -19,7 +19,7 @@ from tests.integration.migrations.conftest import LIMITS
 from tests.integration.migrations.old_store import USERS, old_files, restore
 
 # What a migration changes besides the shape; versions never fall.
-BOOKKEEPING = {"version": 0, "updated_by": 0}
+BOOKKEEPING = {"version": 0, "updated_by": 0, "cause": 0}
 
 
 @pytest.fixture

@@ -23,14 +23,22 @@ OPERATION_IDS = {
     "activate_user",
     "approve_run",
     "backfill_source",
+    "check_listener",
     "check_liveness",
     "check_readiness",
     "create_user",
+    "create_webhook",
     "deactivate_user",
     "delete_user",
+    "delete_webhook",
+    "disable_webhook",
+    "enable_webhook",
     "export_quarantined_records",
+    "export_users",
+    "follow_changes",
     "get_change_status",
     "get_dead_letter",
+    "get_export",
     "get_metrics",
     "get_problem_type",
     "get_quarantined_record",
@@ -41,28 +49,40 @@ OPERATION_IDS = {
     "get_user_analytics",
     "get_user_by_email",
     "get_watermark",
+    "get_webhook",
     "grant_role",
     "ignore_quarantined_record",
     "ignore_quarantined_records",
+    "list_audit_entries",
     "list_dead_letters",
+    "list_effects",
     "list_problem_types",
     "list_quarantined_records",
     "list_runs",
     "list_sources",
+    "list_user_history",
     "list_users",
+    "list_webhook_deliveries",
+    "list_webhooks",
     "pause_listener",
     "pause_source",
     "release_source",
     "reopen_quarantined_record",
     "replace_user",
+    "replace_webhook",
     "replay_dead_letter",
     "replay_quarantined_record",
+    "rebuild_effect",
     "replay_quarantined_records",
+    "replay_webhook",
+    "replay_webhook_delivery",
     "reset_listener",
     "restore_user",
+    "restore_user_version",
     "resume_listener",
     "resume_source",
     "revoke_role",
+    "rotate_webhook_secret",
     "search_users",
     "seek_listener",
     "set_status_of_users",
@@ -70,6 +90,7 @@ OPERATION_IDS = {
     "skip_dead_letter",
     "start_run",
     "suspend_user",
+    "test_webhook",
     "update_user",
     "verify_changes",
 }
@@ -150,7 +171,7 @@ def test_if_match_is_required_where_428_is_possible() -> None:
     }
 
     assert required == {name for name, operation in OPERATIONS.items() if "428" in operation["responses"]}
-    assert required == {"replace_user", "update_user", "delete_user"}
+    assert required == {"replace_user", "update_user", "delete_user", "restore_user_version"}
 
 
 @pytest.mark.parametrize(
@@ -188,3 +209,16 @@ def test_moments_are_described_as_such() -> None:
     assert "date-time" in json.dumps(SCHEMAS["BulkStatusInput"]["properties"]["updated_before"])
     listed = {each["name"]: each["schema"] for each in OPERATIONS["list_users"]["parameters"]}
     assert listed["created_at[gte]"]["format"] == "date-time"
+
+
+def test_export_names_the_types_of_its_formats() -> None:
+    answer = OPERATIONS["export_users"]["responses"]["200"]
+
+    assert answer["content"].keys() == {
+        "application/x-ndjson",
+        "text/csv",
+        "application/vnd.apache.parquet",
+        "application/gzip",
+    }
+    assert {"Export-Id", "Content-Disposition"} <= answer["headers"].keys()
+    assert not {"content-length", "etag"} & answer["headers"].keys()

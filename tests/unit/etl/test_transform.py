@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from docustore.etl.readings import MAX_REMEMBERED
 from docustore.etl.records import RecordRejectedError
 from docustore.etl.transform import to_user_record
 from tests.unit.etl.memory_store import NOW, RULES
@@ -193,3 +194,34 @@ def test_tombstone_needs_only_its_id() -> None:
 
 def test_list_may_be_one_text() -> None:
     assert values(roles="admin; staff|admin", tags=[" a ", "", "a"])["roles"] == ["admin", "staff"]
+
+
+def test_repeated_values_get_their_findings_each_time() -> None:
+    """What is read once is remembered, but never without its error or its warning."""
+    unknown = {**ADA, "profile": {"preferences": {"theme": "purple"}}}
+    bad = {**ADA, "firstName": "a\u0000b"}
+
+    warnings = [to_user_record(json.dumps(unknown).encode(), RULES).warnings for _ in range(2)]
+    rejected = [reasons(bad) for _ in range(2)]
+
+    assert warnings == [("theme_unknown",)] * 2
+    assert rejected == [[("/first_name", "control_character")]] * 2
+
+
+def test_users_share_no_remembered_preferences() -> None:
+    given = {**ADA, "profile": {"preferences": {"theme": "dark"}}}
+    first, second = (to_user_record(json.dumps(given).encode(), RULES).values for _ in range(2))
+    assert first is not None
+    assert second is not None
+
+    first["profile"]["preferences"]["theme"] = "light"
+
+    assert second["profile"]["preferences"]["theme"] == "dark"
+
+
+def test_more_values_than_are_remembered() -> None:
+    names = [f"Name {number}" for number in range(MAX_REMEMBERED + 2)]
+
+    read = [values(firstName=name)["first_name"] for name in (*names, *names[:3])]
+
+    assert read == [*names, *names[:3]]

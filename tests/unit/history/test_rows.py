@@ -8,7 +8,15 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.history.models import HistoryRow
-from docustore.history.rows import MAX_ROW_BYTES, changed_fields, fitted, same_value, source_of
+from docustore.history.rows import (
+    MAX_CAUSE_CHARS,
+    MAX_ROW_BYTES,
+    cause_of,
+    changed_fields,
+    fitted,
+    same_value,
+    source_of,
+)
 
 
 def test_first_image_has_no_changes() -> None:
@@ -44,7 +52,7 @@ def test_documents_are_reduced_to_differing_parts() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["identities", "search_terms", "version", "updated_at", "updated_by"])
+@pytest.mark.parametrize("name", ["identities", "search_terms", "version", "updated_at", "updated_by", "cause"])
 def test_bookkeeping_is_no_change(name: str) -> None:
     assert changed_fields({name: 1}, {name: 2}) == {}
 
@@ -62,6 +70,35 @@ def test_bookkeeping_is_no_change(name: str) -> None:
 )
 def test_source_is_who_moved_the_version_on(before: Any, after: Any, source: str) -> None:
     assert source_of(before, after) == source
+
+
+@pytest.mark.parametrize(
+    ("stored", "source", "cause"),
+    [
+        ({"actor": "api:k", "request_id": "r"}, "api:k", {"actor": "api:k", "request_id": "r"}),
+        ({"actor": "etl:crm", "run_id": "1", "more": "x"}, "etl:crm", {"actor": "etl:crm", "run_id": "1"}),
+        ({"actor": "api:k", "reason": 5}, "api:k", {"actor": "api:k"}),
+        ({"actor": "external"}, "external", None),
+        ({"actor": "etl:crm"}, "api:k", None),
+        ("etl:crm", "etl:crm", None),
+        (None, "etl:crm", None),
+    ],
+)
+def test_cause_is_that_of_the_writer(stored: Any, source: str, cause: Any) -> None:
+    """A writer that does not know causes leaves the one of an earlier write."""
+    assert cause_of({"cause": stored}, source=source) == cause
+
+
+def test_user_without_a_cause_has_none() -> None:
+    assert cause_of({}, source="etl:crm") is None
+    assert cause_of(None, source="etl:crm") is None
+
+
+def test_cause_of_another_client_is_cut() -> None:
+    """It is stored beside both images and is not measured."""
+    stored = {"actor": "etl:crm", "reason": "x" * (MAX_CAUSE_CHARS + 1)}
+
+    assert cause_of({"cause": stored}, source="etl:crm") == {**stored, "reason": "x" * MAX_CAUSE_CHARS}
 
 
 def _row(**fields: Any) -> HistoryRow:

@@ -7,8 +7,8 @@ import pytest
 from pymongo import IndexModel
 
 from indexes.actions import ActionKind
-from indexes.declaration import CollectionDeclaration
-from indexes.declared import DECLARED
+from indexes.declaration import CollectionDeclaration, ViewDeclaration
+from indexes.declared import COLLECTIONS, DECLARED
 from indexes.existing import ExistingCollection
 from indexes.plan import make_plan
 
@@ -84,6 +84,33 @@ def test_json_has_facts_only() -> None:
 
 def test_declared_names_are_unique() -> None:
     assert len({declaration.name for declaration in DECLARED}) == len(DECLARED)
-    for declaration in DECLARED:
+    for declaration in COLLECTIONS:
         names = [index.document["name"] for index in declaration.indexes]
         assert len(set(names)) == len(names)
+
+
+SEEN = ViewDeclaration(name="seen", on="things", pipeline=[{"$match": {"a": 1}}])
+
+
+def view(**options: Any) -> dict[str, ExistingCollection]:
+    given = {"viewOn": "things", "pipeline": [{"$match": {"a": 1}}], **options}
+    return {"seen": ExistingCollection(name="seen", options=given, indexes={})}
+
+
+def test_equal_view_is_in_sync() -> None:
+    assert make_plan([SEEN], view()).is_in_sync
+
+
+@pytest.mark.parametrize(
+    ("existing", "kind", "reason"),
+    [
+        ({}, ActionKind.CREATE_VIEW, "missing"),
+        (view(pipeline=[]), ActionKind.SET_VIEW, "changed"),
+        (view(viewOn="others"), ActionKind.SET_VIEW, "changed"),
+    ],
+)
+def test_view_that_differs_is_set(existing: dict[str, ExistingCollection], kind: ActionKind, reason: str) -> None:
+    [action] = make_plan([SEEN], existing).actions
+
+    assert (action.kind, action.collection, action.reason) == (kind, "seen", reason)
+    assert action.document == {"viewOn": "things", "pipeline": [{"$match": {"a": 1}}]}

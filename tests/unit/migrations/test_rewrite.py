@@ -6,6 +6,7 @@ from docustore.migrations.migration import Direction, Migration, Phase
 from docustore.migrations.pace import Pace
 from docustore.migrations.rewrite import guard, projection, update_of
 
+STAMP = {"updated_by": "migration:0007", "cause": {"actor": "migration:0007"}}
 MIGRATION = Migration(number=7, name="names", phase=Phase.MIGRATE, summary="", reads=("name",), writes=("name",))
 
 
@@ -16,7 +17,7 @@ def update(before: dict[str, Any], after: dict[str, Any], direction: Direction =
 def test_only_differences_are_written_with_version_and_cause() -> None:
     found = update({"name": "a", "kept": 1, "version": 4}, {"name": "b", "kept": 1, "version": 4})
 
-    assert found == {"$set": {"name": "b", "version": 5, "updated_by": "migration:0007"}}
+    assert found == {"$set": {"name": "b", "version": 5, **STAMP}}
 
 
 @pytest.mark.parametrize(
@@ -36,14 +37,14 @@ def test_only_differences_are_written_with_version_and_cause() -> None:
 def test_only_the_changed_fields_of_a_list_are_written(before: Any, after: Any, expected: dict[str, Any]) -> None:
     found = update({"name": before, "version": 1}, {"name": after, "version": 1})["$set"]
 
-    assert found == {**expected, "version": 2, "updated_by": "migration:0007"}
+    assert found == {**expected, "version": 2, **STAMP}
 
 
 def test_removed_and_added_fields_are_told_apart() -> None:
     found = update({"old": 1, "version": 1}, {"new": None, "version": 1})
 
     assert found["$unset"] == {"old": ""}
-    assert found["$set"] == {"new": None, "version": 2, "updated_by": "migration:0007"}
+    assert found["$set"] == {"new": None, "version": 2, **STAMP}
 
 
 def test_down_names_its_own_cause() -> None:

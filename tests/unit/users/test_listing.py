@@ -1,6 +1,6 @@
 """Filters and pages of users, as values; no server."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -89,3 +89,55 @@ def test_page_after_a_position_is_a_union_of_index_ranges(
 
     assert unbounded == {"$or": [{**rest, **branch} for branch in branches]}
     assert bounded == {"$or": [{**rest, "$and": [branch, {"created_at": bounds}]} for branch in branches]}
+
+
+BOUNDS = {"created_from": AT, "created_after": AT, "created_before": AT, "created_until": AT}
+USER: dict[str, Any] = {
+    "status": "active", "roles": ["admin", "user"], "tags": ["a"], "profile": {"location": "Oslo"},
+    "created_at": AT, "deleted_at": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("which", "matches"),
+    [
+        (UserFilter(), True),
+        (UserFilter(status=UserStatus.ACTIVE, role="user", tag="a", location="Oslo"), True),
+        (UserFilter(status=UserStatus.SUSPENDED), False),
+        (UserFilter(role="guest"), False),
+        (UserFilter(tag="b"), False),
+        (UserFilter(location="Utrecht"), False),
+        (UserFilter(created_from=AT), True),
+        (UserFilter(created_until=AT), True),
+        (UserFilter(created_after=AT), False),
+        (UserFilter(created_before=AT), False),
+    ],
+)
+def test_user_matches_as_in_the_store(which: UserFilter, *, matches: bool) -> None:
+    assert which.matches(USER) is matches
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bound_is_compared_in_milliseconds(name: str) -> None:
+    """MongoDB stores no microseconds, neither in a user nor in a query."""
+    exact, finer = (UserFilter(**{name: AT + timedelta(microseconds=us)}) for us in (0, 999))
+
+    assert finer.matches(USER) is exact.matches(USER)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize("created_at", [None, "2026", 5])
+def test_user_without_a_time_is_in_no_range(name: str, created_at: object) -> None:
+    assert not UserFilter(**{name: AT}).matches({**USER, "created_at": created_at})
+
+
+def test_deleted_user_never_matches() -> None:
+    assert not UserFilter().matches({**USER, "deleted_at": AT})
+
+
+def test_value_of_another_client_matches_as_in_the_store() -> None:
+    foreign = {"roles": "admin", "tags": None, "profile": "Oslo", "status": ["active"]}
+
+    assert UserFilter(role="admin", status=UserStatus.ACTIVE).matches(foreign)
+    assert not UserFilter(location="Oslo").matches(foreign)
+    assert not UserFilter(tag="a").matches(foreign)

@@ -8,6 +8,7 @@ import pytest
 from bson import ObjectId
 
 from docustore.errors import InvalidInputError
+from docustore.users.cause import Cause
 from docustore.users.field_types import MAX_LABELS
 from docustore.users.fields import Values
 from docustore.users.identities import derive
@@ -19,6 +20,7 @@ from docustore.users.versions import content_hash
 from docustore.users.writes import changed_fields, loaded, new_user, stamped
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+CAUSE = Cause(actor="api:k", request_id="r-1")
 EARLIER = NOW - timedelta(days=1)
 
 
@@ -60,9 +62,7 @@ def with_status(user: dict[str, Any], status: UserStatus) -> dict[str, Any]:
 
 
 def test_new_user_is_a_local_identity_with_local_roles() -> None:
-    user = new_user(
-        parse_user({"email": "a@b.io", "roles": ["clerk"]}), now=NOW, actor="api:k", password_hash=None
-    )
+    user = new_user(parse_user({"email": "a@b.io", "roles": ["clerk"]}), now=NOW, cause=CAUSE, password_hash=None)
 
     assert [entry["key"] for entry in user["identities"]] == [f"local:{user['_id']}"]
     assert (user["roles"], user["local_roles"]) == (["clerk"], ["clerk"])
@@ -136,15 +136,15 @@ def test_write_sets_only_changed_fields() -> None:
     """Since the read, a client that does not raise the version may have changed other fields."""
     user = from_crm()
 
-    fields = stamped(user, with_status(user, UserStatus.SUSPENDED), now=NOW, actor="api:k")
+    fields = stamped(user, with_status(user, UserStatus.SUSPENDED), now=NOW, cause=CAUSE)
 
-    assert set(fields) == {"status", "identities", "version", "updated_at", "updated_by"}
+    assert set(fields) == {"status", "identities", "version", "updated_at", "updated_by", "cause"}
 
 
 def test_user_of_another_client_is_completed() -> None:
     bare = {"_id": ObjectId(), "email": "ada@example.org"}
 
-    fields = stamped(bare, with_status(completed(bare), UserStatus.SUSPENDED), now=NOW, actor="api:k")
+    fields = stamped(bare, with_status(completed(bare), UserStatus.SUSPENDED), now=NOW, cause=CAUSE)
 
     assert {"profile", "roles", "tags", "search_terms"} <= set(fields)
     assert fields["version"] == 2
@@ -210,7 +210,7 @@ def test_write_keeps_invalid_values_of_other_fields(name: str) -> None:
     """The collection's validator may be off; a write must not change other fields."""
     user = completed({**from_crm(), name: FOREIGN[name]})
 
-    fields = stamped(user, after(user, lambda model: setattr(model, "tags", ["vip"])), now=NOW, actor="api:k")
+    fields = stamped(user, after(user, lambda model: setattr(model, "tags", ["vip"])), now=NOW, cause=CAUSE)
 
     assert fields["tags"] == ["vip"]
     assert name not in fields
@@ -251,7 +251,7 @@ def test_foreign_value_is_shown_as_it_is_stored() -> None:
 
 @pytest.mark.parametrize("password_hash", [None, "argon2"])
 def test_new_user_starts_at_version_1_with_its_hash(password_hash: str | None) -> None:
-    user = new_user(parse_user({"email": "a@b.io"}), now=NOW, actor="api:k", password_hash=password_hash)
+    user = new_user(parse_user({"email": "a@b.io"}), now=NOW, cause=CAUSE, password_hash=password_hash)
 
     assert (user["version"], user.get("password_hash")) == (1, password_hash)
 

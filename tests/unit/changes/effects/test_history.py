@@ -21,7 +21,7 @@ BLOB = "x" * 6_000_000
 # The largest user that the server stores, and one that needs reduced changes as well.
 LARGEST = "x" * (16 * 1024 * 1024 - 200)
 MANY = {f"field_{n}": "x" * 60_000 for n in range(240)}
-NEXT = {"version": 2, "updated_by": "api:k"}
+NEXT = {"version": 2, "updated_by": "api:k", "cause": {"actor": "api:k", "request_id": "r"}}
 
 
 def _raw(image: Any) -> RawBSONDocument | None:
@@ -69,7 +69,7 @@ def test_stream_and_snapshot_give_equal_rows(before: Any, after: Any) -> None:
     streamed = history_row(1, _streamed(before, after))
     compared = history_row(1, _compared(before, after))
 
-    for name in ("user_id", "changes", "after", "omitted", "source"):
+    for name in ("user_id", "changes", "after", "omitted", "source", "cause"):
         assert streamed.get(name) == compared.get(name), name
     assert max(len(bson.encode(streamed)), len(bson.encode(compared))) <= MAX_ROW_BYTES + 4096
 

@@ -12,6 +12,7 @@ from docustore.changes.effects.effect import Effect, Rebuild, Rebuilt, Stamp, fi
 from docustore.changes.effects.fields import WHOLE_IMAGES, ImageFields, union
 from docustore.changes.effects.history import HistoryEffect
 from docustore.changes.effects.marts import UserMartsEffect
+from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.events import Change, parse_change
 from docustore.changes.pipeline import Images, StartPoint, change_pipeline
 from docustore.database import Database
@@ -97,7 +98,7 @@ def test_head_of_the_registry_is_small() -> None:
     """Each further field is decoded for every insert: a measured cost."""
     head = _projections(fields_of(HISTORY_AND_MARTS))[0]["head"]["$cond"][1]
 
-    assert set(head) == {"_id", "status", "created_at", "deleted_at", "updated_by", "version"}
+    assert set(head) == {"_id", "status", "created_at", "deleted_at", "updated_by", "cause", "version"}
 
 
 @pytest.mark.parametrize(
@@ -136,3 +137,12 @@ def test_every_effect_gets_every_change_once() -> None:
     assert batch.seq == 12
     assert batch.newest_at == changes[-1].wall_time
     assert [len(effect.emails) for effect in batch._effects if isinstance(effect, Emails)] == [5, 5]
+
+
+def test_every_effect_has_a_name_of_its_own() -> None:
+    """The name is the document of its state."""
+    names = [effect.name for effect in (*EFFECTS, *DERIVED)]
+
+    assert len(set(names)) == len(names)
+    assert {"user_history", "user_stats"} <= set(names)
+    assert Emails.name == "Emails"

@@ -1,4 +1,4 @@
-"""Load the part of a source that needs a package of an optional extra."""
+"""Load a module that needs a package of an optional extra."""
 
 from importlib import import_module
 from types import ModuleType
@@ -6,8 +6,11 @@ from types import ModuleType
 from docustore.errors import ConfigurationError
 
 
-def extra_module(name: str, *, extra: str, source: str) -> ModuleType:
+def extra_module(name: str, *, extra: str, setting: str) -> ModuleType:
     """Import a module that needs an extra.
+
+    Args:
+        setting: What asked for the module, for the message.
 
     Raises:
         ConfigurationError: A package of the extra is not installed; the message names the extra.
@@ -16,6 +19,5 @@ def extra_module(name: str, *, extra: str, source: str) -> ModuleType:
         return import_module(name)
     except ModuleNotFoundError as exc:
         raise ConfigurationError(
-            setting=f"sources.{source}",
-            problem=f"the package {exc.name} is missing; install docustore[{extra}]",
+            setting=setting, problem=f"the package {exc.name} is missing; install docustore[{extra}]"
         ) from exc

@@ -1,0 +1,1 @@
+"""Effects that follow history: one document per user, of its present state."""

@@ -1,0 +1,41 @@
+"""When a derived effect rests, so that the listener goes first. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+# The listener drains a backlog at 10,000 rows/s and more. The writes of a busy store stay below this.
+DRAINING_ROWS_PER_S: Final = 2_500.0
+# While it drains, an effect waits this long, then works a part of the time. So its lag stays bounded.
+LONGEST_WAIT_S: Final = 5.0
+REST_WHILE_DRAINING: Final = 3.0
+# A build takes half of the time at most: requests and the listener have the other half.
+REST_WHILE_BUILDING: Final = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """Watches the numbers that the listener commits."""
+
+    seq: int | None = None
+    at: float = 0.0
+    draining_since: float | None = None
+
+    def note(self, seq: int, *, now: float) -> None:
+        """Note the committed number at a time of the monotonic clock."""
+        if self.seq is not None and now > self.at:
+            is_draining = (seq - self.seq) / (now - self.at) > DRAINING_ROWS_PER_S
+            if not is_draining:
+                self.draining_since = None
+            elif self.draining_since is None:
+                self.draining_since = now
+        self.seq, self.at = seq, now
+
+    def must_wait(self, *, now: float) -> bool:
+        """Tell whether the listener has begun to drain a moment ago."""
+        return self.draining_since is not None and now - self.draining_since < LONGEST_WAIT_S
+
+    def rest_s(self, *, worked_s: float, is_building: bool) -> float:
+        """Return how long to rest after a step."""
+        if self.draining_since is not None:
+            return REST_WHILE_DRAINING * worked_s
+        return REST_WHILE_BUILDING * worked_s if is_building else 0.0

@@ -1,0 +1,152 @@
+"""`docustore export`: write users, or the warehouse, as files."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import click
+import msgspec
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from docustore.cli.actor import actor
+from docustore.cli.command import Invocation, command
+from docustore.cli.export_filter import user_filter
+from docustore.cli.export_warehouse import warehouse
+from docustore.cli.output import notices
+from docustore.cli.store import command_database
+from docustore.database import Database
+from docustore.exports.export import Export, begin_export
+from docustore.exports.formats import ExportFormat, FileForm
+from docustore.exports.order import ExportOrder
+from docustore.users.listing import Counting, UserFilter, count_users
+
+STDOUT: Final = "-"
+PART_SUFFIX: Final = ".part"
+# Only its owner reads a file with password hashes.
+PRIVATE: Final = 0o600
+PUBLIC: Final = 0o666
+
+
+@command("export", example="docustore export --format csv --filter status=active -o users.csv.gz")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([each.value for each in ExportFormat]),
+    help="Default: what the name of FILE says, else ndjson.",
+)
+@click.option("--gzip", "is_gzip", is_flag=True, help="Compress; a FILE that ends in .gz always is.")
+@click.option(
+    "--filter",
+    "filters",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Only such users; repeatable. Names: those of `GET /users`, such as created_at[gte].",
+)
+@click.option(
+    "--full",
+    "is_full",
+    is_flag=True,
+    help="For a restore: all users as stored, with identities and password hashes.",
+)
+@click.option("-o", "--output", metavar="FILE", default=STDOUT, help="Default: stdout.")
+async def export_users(
+    invocation: Invocation,
+    *,
+    format_: str | None,
+    is_gzip: bool,
+    filters: tuple[str, ...],
+    is_full: bool,
+    output: str,
+) -> None:
+    """Write users as they are at one moment; `docustore import` reads them back."""
+    if output == STDOUT and invocation.as_json:
+        raise click.UsageError("--json prints the result on stdout: name a file with -o")
+    order = ExportOrder(which=user_filter(filters), form=_form(format_, output, is_gzip=is_gzip), is_full=is_full)
+    async with command_database(invocation) as database:
+        export = await begin_export(database, order, actor=actor())
+        total = await _count(database, order)
+        with (
+            _opened(output, is_private=is_full) as stream,
+            _bar(total, is_shown=not invocation.as_json) as bar,
+        ):
+            async for chunk in export.chunks():
+                stream.write(chunk)
+                bar.update(bar.task_ids[0], completed=export.tally.rows)
+    _show(invocation, export, output)
+
+
+# Without a subcommand it writes users.
+@click.group("export", params=export_users.params, invoke_without_command=True, epilog=export_users.epilog)
+@click.pass_context
+def export(ctx: click.Context, /, **options: Any) -> Any:
+    """Write users as they are at one moment; `docustore import` reads them back."""
+    callback = export_users.callback
+    return callback(**options) if callback is not None and ctx.invoked_subcommand is None else None
+
+
+export.add_command(warehouse)
+
+
+def _form(format_: str | None, output: str, *, is_gzip: bool) -> FileForm:
+    named = FileForm.of_name(output)
+    given = ExportFormat(format_) if format_ else named.format if named else ExportFormat.NDJSON
+    return FileForm(format=given, is_gzip=is_gzip or output.lower().endswith(".gz"))
+
+
+async def _count(database: Database, order: ExportOrder) -> int:
+    if order.is_full or order.which == UserFilter():
+        return await database["users"].estimated_document_count()
+    return await count_users(order.which, counting=Counting.EXACT)
+
+
+@contextmanager
+def _opened(output: str, *, is_private: bool) -> Iterator[BinaryIO]:
+    """Open the file of an export: a name for it exists only once it is complete."""
+    if output == STDOUT:
+        yield sys.stdout.buffer
+        sys.stdout.flush()
+        return
+    part = Path(f"{output}{PART_SUFFIX}")
+    mode = PRIVATE if is_private else PUBLIC
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(output)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _bar(total: int, *, is_shown: bool) -> Iterator[Progress]:
+    columns = (TextColumn("exporting"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=notices(), transient=True, disable=not is_shown) as bar:
+        bar.add_task("", total=total)
+        yield bar
+
+
+def _show(invocation: Invocation, export: Export, output: str) -> None:
+    document: dict[str, Any] = {
+        "id": str(export.id),
+        "file": output,
+        "rows": export.tally.rows,
+        "bytes": export.tally.size_bytes,
+        "sha256": export.tally.sha256,
+        "as_of": export.moment.as_of,
+        **export.order.as_document(),
+    }
+    table = Table(show_header=False, box=None)
+    for name in ("file", "rows", "bytes", "sha256", "as_of"):
+        value = document[name]
+        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    if output == STDOUT:
+        notices().print(table)
+        return
+    invocation.show(msgspec.to_builtins(document), table=table)

@@ -1,0 +1,65 @@
+"""`docustore export warehouse`: write history as Parquet files."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from docustore.audit.log import record
+from docustore.cli.actor import actor
+from docustore.cli.command import Invocation, command
+from docustore.cli.output import notices
+from docustore.cli.store import command_database
+from docustore.warehouse.export import WarehouseRun, export_warehouse
+from docustore.warehouse.manifest import MANIFEST
+from docustore.warehouse.tracked import tracked_fields
+
+
+@command("warehouse", example="docustore export warehouse -o warehouse")
+@click.option("--format", "format_", type=click.Choice(["parquet"]), default="parquet", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    metavar="DIR",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A second run adds only the changes since the first.",
+)
+async def warehouse(invocation: Invocation, *, format_: str, folder: Path) -> None:
+    """Write the changes of users as files by day, with a manifest."""
+    tracked = tracked_fields(invocation.settings().warehouse_tracked)
+    async with command_database(invocation) as database:
+        await record(
+            database, actor=actor(), action="warehouse.export", target=folder.name, after={"format": format_}
+        )
+        columns = (TextColumn("exporting"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=notices(), transient=True, disable=invocation.as_json) as bar:
+            task = bar.add_task("", total=None)
+            done = await export_warehouse(
+                database,
+                folder,
+                tracked=tracked,
+                on_begin=lambda total: bar.update(task, total=total),
+                on_progress=lambda rows: bar.update(task, completed=rows),
+            )
+    _show(invocation, done, folder)
+
+
+def _show(invocation: Invocation, done: WarehouseRun, folder: Path) -> None:
+    document: dict[str, Any] = {
+        "manifest": str(folder / MANIFEST),
+        "rows": done.rows,
+        "files": done.files,
+        "days": done.days,
+        "last_seq": done.manifest.last_seq,
+        "as_of": done.manifest.as_of,
+        "tables": {name: table.rows for name, table in done.manifest.tables.items()},
+    }
+    table = Table(show_header=False, box=None)
+    for name in ("manifest", "rows", "files", "days", "last_seq"):
+        table.add_row(name, str(document[name]))
+    invocation.show(msgspec.to_builtins(document), table=table)

@@ -1,0 +1,1 @@
+"""The way out: destinations, their rows in the outbox, and the deliveries."""

@@ -1,0 +1,158 @@
+"""Export history to a folder of Parquet files, only what the last run has not.
+
+History is immutable and numbered, so a run continues after the last number of the manifest and never rewrites a
+file. Files are partitioned by the day (UTC) on which the store recorded the changes.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from docustore.changes.position import POSITIONS
+from docustore.clock import now_utc
+from docustore.database import Database
+from docustore.errors import WarehouseError
+from docustore.extras import extra_module
+from docustore.users.fields import UserField
+from docustore.warehouse.manifest import Manifest, WarehouseTable, read_manifest, write_manifest
+from docustore.warehouse.tables import rows_pipeline, tables
+from docustore.warehouse.views import HISTORY
+
+PARQUET_FILES: Final = "docustore.warehouse.parquet_files"
+BATCH_ROWS: Final = 1000
+LOCK: Final = ".lock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarehouseRun:
+    """What a run added."""
+
+    manifest: Manifest
+    rows: int
+    files: int
+    days: int
+
+
+async def export_warehouse(
+    database: Database,
+    folder: Path,
+    *,
+    tracked: tuple[UserField, ...],
+    on_begin: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
+) -> WarehouseRun:
+    """Add the changes since the last run to a folder.
+
+    A run that is killed leaves the manifest as it was; the next run repeats it.
+
+    Args:
+        on_begin: Gets the number of changes to write.
+        on_progress: Gets the number of changes written so far.
+
+    Raises:
+        WarehouseError: The folder belongs to another store or to other attributes, another run uses it, or history
+            no longer has the changes after the last run.
+        ConfigurationError: docustore[parquet] is not installed.
+    """
+    files: Any = extra_module(PARQUET_FILES, extra="parquet", setting="export warehouse")
+    with _locked(folder):
+        names = tuple(field.name for field in tracked)
+        manifest = read_manifest(folder) or Manifest(tracked=names)
+        if manifest.tracked != names:
+            raise WarehouseError(
+                f"{folder} has the attributes {', '.join(manifest.tracked)}, DOCUSTORE_WAREHOUSE_TRACKED names "
+                "others: export to an empty folder"
+            )
+        await _require_same_store(database, folder, manifest)
+        writers = [files.TableWriter(folder, table) for table in tables(tracked)]
+        for writer in writers:
+            listed = manifest.tables.get(writer.name, WarehouseTable()).files
+            files.remove_unlisted(folder, writer.name, frozenset(file.path for file in listed))
+        until = await committed_seq(database)
+        on_begin(max(0, until - manifest.last_seq))
+        return await _add(database, folder, manifest, writers, tracked, until=until, on_progress=on_progress)
+
+
+async def committed_seq(database: Database) -> int:
+    """Return the number of the last change of history; 0 if there is none.
+
+    Rows beyond it do not count: a listener of an older release has left them.
+    """
+    found = await database[POSITIONS].find({}, {"seq": 1}).to_list()
+    return max((int(position.get("seq") or 0) for position in found), default=0)
+
+
+async def _add(
+    database: Database,
+    folder: Path,
+    manifest: Manifest,
+    writers: list[Any],
+    tracked: tuple[UserField, ...],
+    *,
+    until: int,
+    on_progress: Callable[[int], None],
+) -> WarehouseRun:
+    as_of: datetime = now_utc()
+    rows, last = 0, None
+    try:
+        pipeline = rows_pipeline(tracked, after=manifest.last_seq, until=until)
+        cursor = await database[HISTORY].aggregate(pipeline, batchSize=BATCH_ROWS)
+        async with cursor:
+            async for last in cursor:
+                for writer in writers:
+                    writer.add(last)
+                rows += 1
+                if rows % BATCH_ROWS == 0:
+                    on_progress(rows)
+        added = {writer.name: writer.finish() for writer in writers}
+    except BaseException:
+        for writer in writers:
+            writer.abort()
+        raise
+    on_progress(rows)
+    grown = Manifest(
+        tracked=manifest.tracked,
+        last_seq=manifest.last_seq if last is None else last["_id"],
+        last_event_id=manifest.last_event_id if last is None else last["event_id"],
+        as_of=as_of,
+        tables={name: manifest.tables.get(name, WarehouseTable()).plus(new) for name, new in added.items()},
+    )
+    write_manifest(folder, grown)
+    new_files = [file for new in added.values() for file in new]
+    return WarehouseRun(
+        manifest=grown, rows=rows, files=len(new_files), days=len({file.day for file in new_files})
+    )
+
+
+async def _require_same_store(database: Database, folder: Path, manifest: Manifest) -> None:
+    if manifest.last_seq == 0:
+        return
+    last = await database[HISTORY].find_one({"_id": manifest.last_seq}, {"event_id": 1})
+    if last is not None and last.get("event_id") == manifest.last_event_id:
+        return
+    first = await database[HISTORY].find_one({"_id": {"$gt": manifest.last_seq}}, {"_id": 1}, sort=[("_id", 1)])
+    reason = (
+        "is of another store"
+        if last is not None or first is None
+        else f"ends at change {manifest.last_seq}, and history now begins at {first['_id']}"
+    )
+    raise WarehouseError(f"{folder} {reason}: export to an empty folder")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise WarehouseError(f"another export writes to {folder}: wait for it") from exc
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,103 @@
+"""The tables of the warehouse's files: columns, and the query for them. Pure.
+
+`user_versions` has one row per change with the tracked attributes after it; `dim_user` is derived from it by a
+view of the reader. `user_events` is the fact table.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from docustore.exports.columns import FITS, Column, ColumnKind, column_of
+from docustore.users.fields import UserField
+from docustore.warehouse.versions import EFFECTIVE_AT, IS_PRESENT, RECORDED_AT, attributes
+from docustore.warehouse.views import Pipeline, event_columns
+
+USER_VERSIONS: Final = "user_versions"
+USER_EVENTS: Final = "user_events"
+_EVENT: Final = "_event"
+_ATTRIBUTES: Final = "_attributes"
+
+
+def _column(name: str, kind: ColumnKind, *within: str) -> Column:
+    return Column(name=name, kind=kind, path=(*within, name))
+
+
+_KEYS: Final = (
+    Column(name="seq", kind=ColumnKind.WHOLE_NUMBER, path=("_id",)),
+    _column("user_id", ColumnKind.TEXT),
+    _column("recorded_at", ColumnKind.TIME),
+)
+_VERSION: Final = (_column("effective_at", ColumnKind.TIME), _column("is_present", ColumnKind.FLAG))
+_FACTS: Final = (
+    _column("date_key", ColumnKind.WHOLE_NUMBER, _EVENT),
+    _column("event", ColumnKind.TEXT, _EVENT),
+    _column("operation", ColumnKind.TEXT, _EVENT),
+    _column("source", ColumnKind.TEXT, _EVENT),
+    _column("changed", ColumnKind.LABELS, _EVENT),
+    _column("status_before", ColumnKind.OPTIONAL_TEXT, _EVENT),
+    _column("status_after", ColumnKind.OPTIONAL_TEXT, _EVENT),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table: its columns in order."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def row_of(self, found: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the values of one document of `rows_pipeline`."""
+        return tuple(_fit(column)(_at(found, column.path)) for column in self.columns)
+
+
+def tables(tracked: tuple[UserField, ...]) -> tuple[Table, ...]:
+    """List the tables."""
+    own = tuple(
+        Column(
+            name=column_of(field).name, kind=_nullable(column_of(field).kind), path=(_ATTRIBUTES, field.path[-1])
+        )
+        for field in tracked
+    )
+    return (
+        Table(name=USER_VERSIONS, columns=(*_KEYS, *_VERSION, *own)),
+        Table(name=USER_EVENTS, columns=(*_KEYS, *_FACTS)),
+    )
+
+
+def rows_pipeline(tracked: tuple[UserField, ...], *, after: int, until: int) -> Pipeline:
+    """Read the changes with the numbers `after` + 1 to `until`, in their order."""
+    return [
+        {"$match": {"_id": {"$gt": after, "$lte": until}}},
+        {"$sort": {"_id": 1}},
+        {
+            "$project": {
+                "user_id": 1,
+                "event_id": 1,
+                "recorded_at": RECORDED_AT,
+                "effective_at": EFFECTIVE_AT,
+                "is_present": IS_PRESENT,
+                _ATTRIBUTES: attributes(tracked),
+                _EVENT: event_columns(),
+            }
+        },
+    ]
+
+
+def _nullable(kind: ColumnKind) -> ColumnKind:
+    # A user that does not exist has no attributes.
+    return ColumnKind.OPTIONAL_TEXT if kind is ColumnKind.TEXT else kind
+
+
+def _fit(column: Column) -> Callable[[Any], Any]:
+    if column.kind is ColumnKind.LABELS:
+        return lambda value: FITS[ColumnKind.LABELS](value) if isinstance(value, list) else None
+    return FITS[column.kind]
+
+
+def _at(found: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = found
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value

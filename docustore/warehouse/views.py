@@ -1,0 +1,153 @@
+"""The pipelines of the views `dim_user`, `fact_user_events` and `dim_date`. Pure.
+
+`dim_user` is a slowly changing dimension of type 2: one row per span of time in which the tracked attributes of a
+user were the same. Spans are half-open, without gaps and overlaps while the user exists, and exactly the last one
+of an existing user is current. A user that is deleted and comes back has two spans.
+
+The order of the versions of a user is that of history (`_id`). A version begins when the change happened
+(`docustore.warehouse.versions`), but not before the version that it replaced: so a late upstream time splits the
+span that it falls into. A version that another one replaces at the same time has no span.
+"""
+
+from typing import Any, Final
+
+from docustore.users.fields import UserField
+from docustore.warehouse.versions import EFFECTIVE_AT, IS_PRESENT, RECORDED_AT, attributes
+
+Pipeline = list[dict[str, Any]]
+DIM_USER: Final = "dim_user"
+FACT_USER_EVENTS: Final = "fact_user_events"
+DIM_DATE: Final = "dim_date"
+HISTORY: Final = "user_history"
+
+# The order of the index `user_sequence`, so that the first sort costs nothing. The later version comes first.
+_LATEST_FIRST: Final = {"_id": -1}
+_LATER: Final = -1
+_EARLIER: Final = 1
+_FIRST_DATE: Final = "2000-01-01"
+_DAYS_AHEAD: Final = 366
+_WEEKEND_DAY: Final = 6
+# The numbers of months and of days of the week are one more than the positions here.
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_DAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def dim_user_pipeline(tracked: tuple[UserField, ...]) -> Pipeline:
+    """Make `dim_user` from history.
+
+    Shape of a row: `{_id, user_id, <tracked attributes>, valid_from, valid_to, is_current, recorded_at}`. `_id` is
+    the number of the change that began the span. `valid_to` is null for the current span.
+    """
+    columns = attributes(tracked)
+    return [
+        _window("valid_from", {"$max": EFFECTIVE_AT, "window": {"documents": ["current", "unbounded"]}}),
+        {
+            "$project": {
+                "user_id": 1,
+                "valid_from": 1,
+                "recorded_at": RECORDED_AT,
+                # Null for a user that does not exist: its absence is a version too.
+                "state": {"$cond": [IS_PRESENT, columns, None]},
+            }
+        },
+        _window("next_from", {"$shift": {"output": "$valid_from", "by": _LATER}}),
+        {"$match": {"$expr": {"$ne": ["$valid_from", "$next_from"]}}},
+        _window("previous", {"$shift": {"output": "$state", "by": _EARLIER, "default": None}}),
+        {"$match": {"$expr": {"$ne": ["$state", "$previous"]}}},
+        _window("valid_to", {"$shift": {"output": "$valid_from", "by": _LATER, "default": None}}),
+        {"$match": {"state": {"$ne": None}}},
+        {
+            "$project": {
+                "user_id": 1,
+                **{name: f"$state.{name}" for name in columns},
+                "valid_from": 1,
+                "valid_to": 1,
+                "is_current": {"$eq": ["$valid_to", None]},
+                "recorded_at": 1,
+            }
+        },
+    ]
+
+
+def fact_user_events_pipeline() -> Pipeline:
+    """Make one row per change from history.
+
+    Shape of a row: `{_id, user_id, event, operation, source, recorded_at, date_key, changed, status_before,
+    status_after}`. `event` is created, updated, status_changed, deleted, restored, removed or observed. The
+    version of the user is the row of `dim_user` whose span has `recorded_at`.
+    """
+    return [{"$project": event_columns()}]
+
+
+def event_columns() -> dict[str, Any]:
+    """Return the expressions of a row of `fact_user_events`, by column."""
+    return {
+        "user_id": 1,
+        "event": _EVENT,
+        "operation": 1,
+        "source": 1,
+        "recorded_at": RECORDED_AT,
+        "date_key": {"$toInt": {"$dateToString": {"date": RECORDED_AT, "format": "%Y%m%d"}}},
+        "changed": {"$map": {"input": {"$objectToArray": "$changes"}, "in": "$$this.k"}},
+        "status_before": {"$ifNull": ["$changes.status.before", None]},
+        "status_after": {"$ifNull": ["$changes.status.after", None]},
+    }
+
+
+def dim_date_pipeline() -> Pipeline:
+    """Make one row per day, from 2000 to one year from now.
+
+    Shape of a row: `{_id, date, year, quarter, month, month_name, day, iso_year, iso_week, day_of_week, day_name,
+    is_weekend}`. `_id` is the `date_key`: the number 20260131. Days of the week are numbered from Monday, 1.
+    """
+    first = {"$dateFromString": {"dateString": _FIRST_DATE}}
+    days = {"$add": [{"$dateDiff": {"startDate": first, "endDate": "$$NOW", "unit": "day"}}, _DAYS_AHEAD]}
+    date = {"$dateAdd": {"startDate": first, "unit": "day", "amount": "$$this"}}
+    documents = {"$map": {"input": {"$range": [0, {"$toInt": days}]}, "in": {"date": date}}}
+    return [
+        # A view needs a collection. It may be empty, so the rows come from beside it.
+        {"$match": {"$expr": False}},
+        {"$unionWith": {"pipeline": [{"$documents": documents}]}},
+        {
+            "$project": {
+                "_id": {"$toInt": {"$dateToString": {"date": "$date", "format": "%Y%m%d"}}},
+                "date": 1,
+                "year": {"$year": "$date"},
+                "quarter": {"$toInt": {"$ceil": {"$divide": [{"$month": "$date"}, 3]}}},
+                "month": {"$month": "$date"},
+                "month_name": {"$arrayElemAt": [list(_MONTHS), {"$subtract": [{"$month": "$date"}, 1]}]},
+                "day": {"$dayOfMonth": "$date"},
+                "iso_year": {"$toInt": {"$isoWeekYear": "$date"}},
+                "iso_week": {"$isoWeek": "$date"},
+                "day_of_week": {"$isoDayOfWeek": "$date"},
+                "day_name": {"$arrayElemAt": [list(_DAYS), {"$subtract": [{"$isoDayOfWeek": "$date"}, 1]}]},
+                "is_weekend": {"$gte": [{"$isoDayOfWeek": "$date"}, _WEEKEND_DAY]},
+            }
+        },
+    ]
+
+
+def _window(name: str, output: dict[str, Any]) -> dict[str, Any]:
+    return {"$setWindowFields": {"partitionBy": "$user_id", "sortBy": _LATEST_FIRST, "output": {name: output}}}
+
+
+def _is_given(path: str) -> dict[str, Any]:
+    return {"$ne": [{"$ifNull": [path, None]}, None]}
+
+
+_EVENT: Final = {
+    "$switch": {
+        "branches": [
+            {"case": {"$in": ["$operation", ["snapshot", "recovered"]]}, "then": "observed"},
+            {"case": {"$eq": ["$operation", "insert"]}, "then": "created"},
+            {"case": {"$eq": ["$operation", "delete"]}, "then": "removed"},
+            {"case": _is_given("$changes.deleted_at.after"), "then": "deleted"},
+            {"case": _is_given("$changes.deleted_at.before"), "then": "restored"},
+            {"case": _is_given("$changes.status"), "then": "status_changed"},
+        ],
+        "default": "updated",
+    }
+}

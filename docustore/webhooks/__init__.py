@@ -1,0 +1,1 @@
+"""Webhooks: signed requests to the addresses of others, by Standard Webhooks."""

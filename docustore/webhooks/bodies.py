@@ -1,0 +1,95 @@
+"""The bodies of requests for webhooks."""
+
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from docustore.api.body_types import Flag, WholeNumber
+from docustore.api.field_errors import one_of
+from docustore.changes.subscriptions import EventKind
+from docustore.outbox.filters import FIELD_NAMES, unknown_fields
+from docustore.users.profile import UserStatus
+from docustore.webhooks.addresses import MAX_URL_CHARS, url_problem
+
+MAX_DESCRIPTION_CHARS: Final = 500
+# Two weeks: longer than anyone needs to roll a secret out.
+MAX_OVERLAP_H: Final = 336
+DEFAULT_OVERLAP_H: Final = 24
+
+
+def _url(given: str) -> str:
+    if (problem := url_problem(given)) is not None:
+        raise PydanticCustomError("webhook_url", "{reason}", {"reason": problem})
+    return given
+
+
+def _fields(given: list[str]) -> list[str]:
+    if unknown_fields(given):
+        raise PydanticCustomError("enum", "no such field", {"expected": one_of(FIELD_NAMES)})
+    return list(dict.fromkeys(given))
+
+
+class WebhookUpdateInput(BaseModel):
+    """Address and filter of a webhook; an empty filter wants everything."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    url: Annotated[str, Field(max_length=MAX_URL_CHARS), AfterValidator(_url)] = Field(
+        description="where events are posted; https, unless its network is allowed by the settings"
+    )
+    description: str = Field("", max_length=MAX_DESCRIPTION_CHARS)
+    operations: list[EventKind] = Field(
+        default_factory=list, max_length=len(EventKind), description="only these; all if empty"
+    )
+    fields: Annotated[list[str], Field(max_length=len(FIELD_NAMES)), AfterValidator(_fields)] = Field(
+        default_factory=list, description="an update must have changed one of these, such as `profile.location`"
+    )
+    statuses: list[UserStatus] = Field(
+        default_factory=list,
+        max_length=len(UserStatus),
+        description="only users with one of these after the change",
+    )
+
+    def filter(self) -> dict[str, list[str]]:
+        """Return the filter as a destination stores it."""
+        return {
+            "operations": [kind.value for kind in self.operations],
+            "fields": list(self.fields),
+            "statuses": [status.value for status in self.statuses],
+        }
+
+
+class WebhookInput(WebhookUpdateInput):
+    """A new webhook."""
+
+    since: WholeNumber | None = Field(
+        None, ge=0, description="the number after which past changes are told too; only new ones if absent"
+    )
+
+
+class EnableInput(BaseModel):
+    """How to enable a webhook."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    replay_missed: Flag = Field(False, description="also tell what happened while it was disabled")
+
+
+class RotateInput(BaseModel):
+    """How long the old secret stays valid."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    overlap_h: WholeNumber = Field(
+        DEFAULT_OVERLAP_H, ge=0, le=MAX_OVERLAP_H, description="hours in which both secrets sign"
+    )
+
+
+class ReplayRangeInput(BaseModel):
+    """Which changes to tell once more."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    since: WholeNumber = Field(ge=0, description="the number after which the range begins")
+    until: WholeNumber | None = Field(None, ge=1, description="its last number; the present one if absent")

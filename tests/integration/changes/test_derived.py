@@ -1,0 +1,311 @@
+"""Derived effects: built beside the stream, followed, resumed, rebuilt."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar
+
+import pytest
+
+from docustore.changes import control
+from docustore.changes.control import ResetTo
+from docustore.changes.derived import reading
+from docustore.changes.derived.claim import claim
+from docustore.changes.derived.derivation import DerivedEffect
+from docustore.changes.derived.keeper import Keeper
+from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.effects_control import rebuild_effect
+from docustore.changes.effects_view import find_effect
+from docustore.changes.listener import listen
+from docustore.changes.status import wait_until_applied
+from docustore.config import Settings
+from docustore.database import Database, Document
+from docustore.effect_states import EFFECT_STATES, BuildState, load_effect_state
+from docustore.errors import ListenerFencedError
+from docustore.history.rows import Image
+from tests.listening import make_user
+from tests.waiting import until
+
+INITIALS = "user_initials"
+CHUNK = 7
+
+
+class Initials(DerivedEffect):
+    """The first letter of each name; none for a deleted user."""
+
+    name: ClassVar[str] = INITIALS
+    version: ClassVar[int] = 1
+    collection: ClassVar[str] = INITIALS
+    fields: ClassVar[tuple[str, ...]] = ("first_name", "deleted_at")
+    derived: ClassVar[list[Any]] = []
+
+    def state_of(self, user: Image) -> Document | None:
+        self.derived.append(user["_id"])
+        return None if user.get("deleted_at") else {"letter": user["first_name"][:1], "v": self.version}
+
+
+class InitialsTwo(Initials):
+    """The next version."""
+
+    name: ClassVar[str] = INITIALS
+    version: ClassVar[int] = 2
+
+
+class Picky(Initials):
+    """It refuses some users."""
+
+    name: ClassVar[str] = INITIALS
+    refused: ClassVar[str] = "Bad"
+
+    def state_of(self, user: Image) -> Document | None:
+        if self.refused in user["first_name"]:
+            raise ValueError(self.refused)
+        return super().state_of(user)
+
+
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "CHUNK", CHUNK)
+    Initials.derived.clear()
+
+
+@asynccontextmanager
+async def keeping(
+    database: Database, settings: Settings, effect: type[DerivedEffect] = Initials
+) -> AsyncIterator[asyncio.Task[None]]:
+    stop = asyncio.Event()
+    listener = asyncio.create_task(listen(database, settings, stop=stop, derived=(effect,)))
+    try:
+        yield listener
+    finally:
+        stop.set()
+        await asyncio.gather(listener, return_exceptions=True)
+
+
+async def until_current(database: Database, *, name: str = INITIALS) -> None:
+    """Wait until the effect is live and holds every change so far."""
+    seq = await wait_until_applied(database)
+
+    async def is_current() -> bool:
+        state = await load_effect_state(database, name)
+        return state is not None and state.is_live and state.seq >= seq
+
+    await until(is_current, what=f"{name} is live at row {seq}")
+
+
+async def assert_derived(database: Database, *, version: int = 1) -> None:
+    users = await database["users"].find({"deleted_at": None}).to_list()
+    expected = {user["_id"]: {"letter": user["first_name"][:1], "v": version} for user in users}
+    stored = await database[INITIALS].find().to_list()
+    assert {each.pop("_id"): each for each in stored} == expected
+
+
+async def fill(database: Database, users: int) -> list[dict[str, Any]]:
+    made = [make_user(first_name=f"{chr(65 + n % 26)}da") for n in range(users)]
+    await database["users"].insert_many(made)
+    return made
+
+
+async def without_effect(database: Database, settings: Settings) -> None:
+    """Run a listener that does not know the effect: the store gets a position."""
+    stop = asyncio.Event()
+    listener = asyncio.create_task(listen(database, settings, stop=stop, derived=()))
+    await wait_until_applied(database)
+    stop.set()
+    await listener
+
+
+async def test_new_effect_is_built_for_an_old_store(database: Database, settings: Settings) -> None:
+    await fill(database, 3 * CHUNK)
+    await without_effect(database, settings)
+
+    async with keeping(database, settings):
+        await until_current(database)
+
+    await assert_derived(database)
+    assert await database["change_gaps"].find_one() is None
+
+
+async def test_every_change_reaches_the_effect(database: Database, settings: Settings) -> None:
+    """Also those of clients that do not know docustore."""
+    ada, ben, eve = await fill(database, 3)
+    async with keeping(database, settings):
+        await until_current(database)
+        await database["users"].insert_one({"email": "f@example.org", "first_name": "Zoë"})
+        await database["users"].update_one({"_id": ada["_id"]}, {"$set": {"first_name": "Xenia"}})
+        await database["users"].update_one({"_id": ben["_id"]}, [{"$set": {"deleted_at": "$$NOW"}}])
+        await database["users"].delete_one({"_id": eve["_id"]})
+        await until_current(database)
+
+    await assert_derived(database)
+    assert await database[INITIALS].count_documents({}) == 2
+
+
+async def test_killed_build_continues(database: Database, settings: Settings) -> None:
+    users = await fill(database, 9 * CHUNK)
+    await without_effect(database, settings)
+    listener = asyncio.create_task(listen(database, settings, stop=asyncio.Event(), derived=(Initials,)))
+    await until(lambda: database[EFFECT_STATES].find_one({"build.users": {"$gte": 2 * CHUNK}}))
+    listener.cancel()
+    await asyncio.gather(listener, return_exceptions=True)
+    state = await load_effect_state(database, INITIALS)
+    assert state is not None
+    assert state.build is not None
+    assert state.build.users < len(users)
+    # As after the lease of a killed process.
+    await database[EFFECT_STATES].update_one({"_id": INITIALS}, [{"$set": {"lease_expires_at": "$$NOW"}}])
+    Initials.derived.clear()
+
+    async with keeping(database, settings):
+        await until_current(database)
+
+    assert len(Initials.derived) == len(users) - state.build.users
+    await assert_derived(database)
+
+
+async def test_changes_during_a_rebuild(database: Database, settings: Settings) -> None:
+    """Renames, deletions and inserts before, at and beyond the checkpoint."""
+    users = await fill(database, 12 * CHUNK)
+    async with keeping(database, settings):
+        await until_current(database)
+        await database[INITIALS].update_many({}, {"$set": {"letter": "?"}})
+        await rebuild_effect(database, INITIALS, actor="cli:ada", effects=EFFECTS, derived=(Initials,))
+        for number, user in enumerate(users):
+            if number % 3 == 0:
+                await database["users"].update_one({"_id": user["_id"]}, {"$set": {"first_name": "Renamed"}})
+            elif number % 3 == 1:
+                await database["users"].delete_one({"_id": user["_id"]})
+                await database["users"].insert_one(make_user(first_name="New"))
+        await until_current(database)
+
+    await assert_derived(database)
+
+
+async def test_document_without_a_user_is_removed(database: Database, settings: Settings) -> None:
+    await fill(database, CHUNK)
+    orphans = [{"_id": f"gone-{n}", "letter": "G"} for n in range(3 * CHUNK)]
+    await database[INITIALS].insert_many(orphans)
+
+    async with keeping(database, settings):
+        await until_current(database)
+
+    await assert_derived(database)
+
+
+async def test_rebuild_serves_the_old_results(database: Database, settings: Settings) -> None:
+    """A rebuild of the same version writes only what differs."""
+    users = await fill(database, 2 * CHUNK)
+    async with keeping(database, settings):
+        await until_current(database)
+    await database[INITIALS].delete_one({"_id": users[0]["_id"]})
+
+    await rebuild_effect(database, INITIALS, actor="cli:ada", effects=EFFECTS, derived=(Initials,))
+    view = await find_effect(database, EFFECTS, (Initials,), INITIALS)
+    remaining = await database[INITIALS].count_documents({})
+    async with keeping(database, settings):
+        await until_current(database)
+
+    assert (view.state, view.live_version, remaining) == (BuildState.BUILDING, 1, len(users) - 1)
+    await assert_derived(database)
+    (entry,) = await database["audit_log"].find({"action": "effects.rebuild"}).to_list()
+    assert (entry["actor"], entry["target"]) == ("cli:ada", f"{EFFECT_STATES}/{INITIALS}")
+
+
+async def test_new_version_is_built(database: Database, settings: Settings) -> None:
+    await fill(database, CHUNK)
+    async with keeping(database, settings):
+        await until_current(database)
+
+    async with keeping(database, settings, InitialsTwo):
+        await until(lambda: database[EFFECT_STATES].find_one({"_id": INITIALS, "live_version": 2}))
+
+    await assert_derived(database, version=2)
+
+
+async def test_older_code_leaves_a_newer_version_alone(database: Database, settings: Settings) -> None:
+    await fill(database, CHUNK)
+    async with keeping(database, settings, InitialsTwo):
+        await until_current(database)
+
+    taken = await claim(database, Initials, owner="old", lease_s=10)
+
+    assert taken is None
+
+
+async def test_fenced_keeper_writes_nothing(database: Database, settings: Settings) -> None:
+    await fill(database, CHUNK)
+    await without_effect(database, settings)
+    async with database.client.start_session() as session:
+        first = await claim(database, Initials, owner="first", lease_s=0)
+        assert first is not None
+        assert await claim(database, Initials, owner="second", lease_s=10) is not None
+        held, state = first
+        keeper = Keeper(database=database, session=session, effect=Initials(), held=held, state=state)
+
+        with pytest.raises(ListenerFencedError):
+            await keeper.step()
+
+    assert await database[INITIALS].find_one() is None
+
+
+async def test_missing_rows_begin_a_build(database: Database, settings: Settings) -> None:
+    """History may be shortened while no listener keeps the effect."""
+    users = await fill(database, 2 * CHUNK)
+    async with keeping(database, settings):
+        await until_current(database)
+    await database["users"].update_one({"_id": users[0]["_id"]}, {"$set": {"first_name": "Renamed"}})
+    await without_effect(database, settings)
+    await database["user_history"].delete_one({"_id": len(users) + 1})
+
+    async with keeping(database, settings):
+        await until_current(database)
+
+    await assert_derived(database)
+
+
+async def test_skipped_changes_begin_a_build(database: Database, settings: Settings) -> None:
+    """`reset --to now` leaves changes out of history."""
+    users = await fill(database, 2 * CHUNK)
+    async with keeping(database, settings):
+        await until_current(database)
+    await database["users"].update_one({"_id": users[0]["_id"]}, {"$set": {"first_name": "Renamed"}})
+    await control.reset(database, ResetTo.NOW, actor="cli:ada")
+
+    async with keeping(database, settings):
+        await until_current(database)
+
+    await assert_derived(database)
+
+
+async def test_user_that_fails_stops_no_other(database: Database, settings: Settings) -> None:
+    await fill(database, CHUNK)
+    bad = make_user(first_name="Bad")
+    await database["users"].insert_one(bad)
+
+    async with keeping(database, settings, Picky):
+        await until_current(database)
+        view = await find_effect(database, EFFECTS, (Picky,), INITIALS)
+
+    assert view.failures >= 1
+    assert (view.state, view.error) == (BuildState.LIVE, None)
+    await database["users"].delete_one({"_id": bad["_id"]})
+    await assert_derived(database)
+
+
+async def test_failed_effect_stops_no_listener(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown, and a rebuild is the way out."""
+    monkeypatch.setattr(Picky, "refused", "da")
+    await fill(database, 30)
+    async with keeping(database, settings, Picky):
+        await until(lambda: database[EFFECT_STATES].find_one({"_id": INITIALS, "state": "failed"}))
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+        view = await find_effect(database, EFFECTS, (Picky,), INITIALS)
+        monkeypatch.setattr(Picky, "refused", "Bad")
+        await rebuild_effect(database, INITIALS, actor="cli:ada", effects=EFFECTS, derived=(Picky,))
+        await until_current(database)
+
+    assert view.error is not None
+    await assert_derived(database)

@@ -1,0 +1,77 @@
+"""`docustore export` and `docustore import` on the command line."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from docustore.config import Settings
+from docustore.database import Database
+from tests.integration.cli.docustore_command import addresses, run_docustore
+from tests.integration.exports.conftest import fill
+
+
+async def test_export_and_import_are_inverse(settings: Settings, database: Database, tmp_path: Path) -> None:
+    await fill(database, users=9)
+    servers = addresses(settings)
+    first, second = tmp_path / "users.csv.gz", tmp_path / "again.csv.gz"
+
+    exported = await run_docustore("export", "-o", str(first), "--json", **servers)
+    await database.users.delete_many({})
+    imported = await run_docustore("import", str(first), "--json", **servers)
+    again = await run_docustore("export", "-o", str(second), **servers)
+
+    assert (exported.exit_code, imported.exit_code, again.exit_code) == (0, 0, 0), imported.stderr
+    assert exported.document["rows"] == imported.document["inserted"] == 9
+    assert exported.document["sha256"] == hashlib.sha256(first.read_bytes()).hexdigest()
+    assert second.read_bytes() == first.read_bytes()
+    assert exported.document["sha256"] in again.stdout
+    assert not [path for path in (first, second) if path.with_name(f"{path.name}.part").exists()]
+
+
+async def test_filters_select_and_stdout_is_the_default(settings: Settings, database: Database) -> None:
+    await fill(database, users=6)
+
+    found = await run_docustore("export", "--filter", "status=suspended", **addresses(settings))
+
+    assert [json.loads(line)["email"] for line in found.stdout.splitlines()] == [
+        "user2@example.org",
+        "user5@example.org",
+    ]
+
+
+async def test_rejects_are_written(settings: Settings, database: Database, tmp_path: Path) -> None:
+    path, rejects = tmp_path / "users.csv", tmp_path / "rejects.ndjson"
+    path.write_text("email,status\na@example.org,active\nb,gone\n")
+
+    found = await run_docustore("import", str(path), "--rejects", str(rejects), **addresses(settings))
+
+    assert found.exit_code == 1
+    assert "1 rejected rows" in found.stdout
+    assert [json.loads(line)["line"] for line in rejects.read_text().splitlines()] == [3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--filter", "colour=red"], "is no filter"),
+        (["--filter", "status=gone"], "is no status"),
+        (["--filter", "created_at[gte]=soon"], "is not a time"),
+        (["--filter", "role=a", "--filter", "role=b"], "given twice"),
+        (["--json"], "name a file with -o"),
+    ],
+)
+async def test_wrong_usage_is_2(arguments: list[str], words: str) -> None:
+    found = await run_docustore("export", *arguments)
+
+    assert (found.exit_code, words in found.stderr) == (2, True)
+
+
+async def test_full_export_is_private(settings: Settings, database: Database, tmp_path: Path) -> None:
+    await fill(database, users=1)
+    path = tmp_path / "users.ndjson"
+
+    found = await run_docustore("export", "--full", "-o", str(path), **addresses(settings))
+
+    assert (found.exit_code, path.stat().st_mode & 0o777) == (0, 0o600)

@@ -1,0 +1,231 @@
+"""An import is the inverse of an export, and a repetition changes nothing."""
+
+import asyncio
+import gzip
+import io
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from docustore.api.patches import PatchType
+from docustore.clock import now_utc
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.errors import SourceContentError
+from docustore.users.preconditions import IfMatch
+from docustore.users.service import Write, patch_user
+from tests.integration.cli.docustore_command import addresses
+from tests.integration.exports.conftest import Imported, export_to, fill, fill_with_strangers
+from tests.waiting import until
+
+FORMS = ["users.ndjson", "users.ndjson.gz", "users.csv", "users.csv.gz", "users.parquet"]
+
+
+async def emptied(database: Database) -> None:
+    await database.users.delete_many({})
+
+
+@pytest.mark.parametrize("name", FORMS)
+async def test_export_of_an_import_is_the_same(
+    database: Database, imported: Imported, tmp_path: Path, name: str
+) -> None:
+    await fill(database)
+    first, second = tmp_path / f"1-{name}", tmp_path / f"2-{name}"
+    await export_to(database, first)
+    await emptied(database)
+
+    report = await imported(first)
+    again = await imported(first)
+    await export_to(database, second)
+
+    assert report.counts() == figures(read=30, inserted=30)
+    assert again.counts() == figures(read=30, unchanged=30)
+    assert second.read_bytes() == first.read_bytes()
+
+
+async def test_formats_can_be_exchanged(database: Database, imported: Imported, tmp_path: Path) -> None:
+    """What one format holds, the others hold too."""
+    await fill(database)
+    texts = []
+    for name in ("a.ndjson", "b.csv", "c.parquet"):
+        await export_to(database, tmp_path / name)
+        await emptied(database)
+        await imported(tmp_path / name)
+        await export_to(database, tmp_path / "result.ndjson")
+        texts.append((tmp_path / "result.ndjson").read_bytes())
+
+    assert texts[0] == texts[1] == texts[2]
+
+
+async def test_full_export_restores_everything(database: Database, imported: Imported, tmp_path: Path) -> None:
+    """Deleted users, password hashes, identities, and the fields and types of other clients."""
+    await fill_with_strangers(database)
+    before = {user["_id"]: user async for user in database.users.find()}
+    first, second = tmp_path / "1.ndjson.gz", tmp_path / "2.ndjson.gz"
+    await export_to(database, first, is_full=True)
+    await emptied(database)
+
+    report = await imported(first)
+    again = await imported(first)
+    await export_to(database, second, is_full=True)
+
+    assert report.counts() == figures(read=4, inserted=4)
+    assert again.counts() == figures(read=4, unchanged=4)
+    assert {user["_id"]: user async for user in database.users.find()} == before
+    assert second.read_bytes() == first.read_bytes()
+
+
+async def test_bad_rows_are_listed_with_their_lines(
+    database: Database, imported: Imported, tmp_path: Path
+) -> None:
+    path = tmp_path / "users.ndjson"
+    path.write_text(
+        '{"email": "a@example.org"}\n\n{"email": "nowhere", "status": "gone"}\nno json\n[1]\n'
+        '{"email": "A@Example.org", "first_name": "Ada"}\n{"_id": {"$oid": "x"}}\n'
+    )
+    rejects = io.BytesIO()
+
+    report = await imported(path, rejects=rejects)
+
+    assert report.counts() == figures(read=6, inserted=1, updated=1, rejected=4)
+    found = [json.loads(line) for line in rejects.getvalue().splitlines()]
+    assert [(row["line"], [error["pointer"] for error in row["errors"]]) for row in found] == [
+        (3, ["/email", "/status"]),
+        (4, [""]),
+        (5, [""]),
+        (7, [""]),
+    ]
+    assert "nowhere" not in json.dumps(found)
+
+
+async def test_bad_rows_of_a_table_are_listed(database: Database, imported: Imported, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text('email,bio\na@example.org,"two\nlines"\nb@example.org\n"c"c,x\nd@example.org,d\n')
+
+    report = await imported(path)
+
+    assert report.counts() == figures(read=4, inserted=2, rejected=2)
+    assert [(row.line, row.errors[0].code) for row in report.rejects] == [
+        (4, "field_count"),
+        (5, "quote_unbalanced"),
+    ]
+
+
+async def test_older_row_does_not_undo_a_change(database: Database, imported: Imported, tmp_path: Path) -> None:
+    await fill(database, users=3)
+    path = tmp_path / "users.csv"
+    await export_to(database, path)
+    user = await database.users.find_one({"email": "user0@example.org"})
+    assert user is not None
+    write = Write(user_id=str(user["_id"]), if_match=IfMatch.required("*"), actor="api:test", now=now_utc())
+    await patch_user(write, {"first_name": "New"}, patch_type=PatchType.MERGE)
+
+    report = await imported(path)
+    name = (await database.users.find_one({"_id": user["_id"]}) or {})["first_name"]
+    forced = await imported(path, overwrite=True)
+    forced_again = await imported(path, overwrite=True)
+
+    assert (report.counts(), name) == (figures(read=3, unchanged=2, stale=1), "New")
+    assert forced.counts() == figures(read=3, unchanged=2, updated=1)
+    assert forced_again.counts() == figures(read=3, unchanged=3)
+
+
+async def test_dry_run_writes_nothing(database: Database, imported: Imported, tmp_path: Path) -> None:
+    path = tmp_path / "users.ndjson"
+    path.write_text('{"email": "a@example.org"}\n{"email": "x"}\n')
+
+    report = await imported(path, is_dry_run=True)
+
+    assert report.counts() == figures(read=2, inserted=1, rejected=1)
+    assert await database.users.count_documents({}) == await database.audit_log.count_documents({}) == 0
+
+
+async def test_import_is_recorded(database: Database, imported: Imported, tmp_path: Path) -> None:
+    path = tmp_path / "users.ndjson"
+    path.write_text('{"email": "a@example.org"}\n')
+
+    await imported(path)
+
+    entries = await database.audit_log.find().to_list()
+    assert [(entry["action"], entry["after"]["state"]) for entry in entries] == [
+        ("users.import", "started"),
+        ("users.import", "finished"),
+    ]
+    assert entries[1]["after"]["inserted"] == 1
+    assert (await database.users.find_one({}) or {})["updated_by"] == "cli:test"
+
+
+async def test_taken_address_costs_one_row(database: Database, imported: Imported, tmp_path: Path) -> None:
+    """Two users with ids of their own are never merged by an import."""
+    await fill(database, users=1)
+    path = tmp_path / "users.ndjson"
+    path.write_text(
+        '{"id": "6b036b42dddea18c01e9b78e", "email": "user0@example.org"}\n{"email": "free@example.org"}\n'
+    )
+
+    report = await imported(path)
+
+    assert report.counts() == figures(read=2, inserted=1, rejected=1)
+    assert report.rejects[0].errors[0].code == "email_taken"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("cut.ndjson.gz", gzip.compress(b'{"email": "a@example.org"}\n' * 20)[:-9], "cut short"),
+        ("cut.parquet", b"PAR1 and then nothing", "cut short"),
+        ("people.csv", b"Mail,Shoe size\na@example.org,42\n", "unknown columns: Mail, Shoe size"),
+        ("broken.json", b'[{"email": "a@example.org"},', "broken"),
+        ("utf16.csv", "email\nä@example.org\n".encode("utf-16"), "UTF-8"),
+    ],
+)
+async def test_damaged_file_is_refused(
+    database: Database, imported: Imported, tmp_path: Path, name: str, content: bytes, problem: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    with pytest.raises(SourceContentError, match=problem):
+        await imported(path)
+
+
+async def test_array_is_read_like_lines(database: Database, imported: Imported, tmp_path: Path) -> None:
+    path = tmp_path / "users.json"
+    path.write_text('[{"email": "a@example.org"}, 5, {"email": "b@example.org"}]')
+
+    assert (await imported(path)).counts() == figures(read=3, inserted=2, rejected=1)
+
+
+async def test_killed_import_is_repeated(
+    settings: Settings, database: Database, imported: Imported, tmp_path: Path
+) -> None:
+    """SIGKILL in the middle; the second import does the rest."""
+    path = tmp_path / "users.ndjson"
+    users = 4_000
+    path.write_text("".join(f'{{"email": "user{number}@example.org"}}\n' for number in range(users)))
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "docustore", "import", str(path), "--json"),
+        env=os.environ | addresses(settings),
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+
+    async def has_begun() -> bool:
+        return await database.users.count_documents({}, limit=1) == 1
+
+    await until(has_begun, what="the first batch")
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+    report = (await imported(path, batch_rows=1000)).counts()
+
+    assert report["read"] == users == report["inserted"] + report["unchanged"]
+    assert report["unchanged"] > 0
+    assert await database.users.count_documents({}) == users
+
+
+def figures(**given: int) -> dict[str, int]:
+    names = ("read", "inserted", "updated", "unchanged", "stale", "rejected")
+    return {name: given.get(name, 0) for name in names}

@@ -1,0 +1,186 @@
+"""The files hold every change once, and DuckDB reads the same spans from them."""
+
+import hashlib
+import json
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.errors import WarehouseError
+from docustore.warehouse.export import export_warehouse
+from docustore.warehouse.manifest import MANIFEST
+from docustore.warehouse.tracked import tracked_fields
+from indexes.warehouse import DEFAULT_TRACKED
+from tests.integration.cli.docustore_command import ROOT, addresses, run_docustore
+from tests.integration.warehouse.reference import random_history
+
+TRACKED = tracked_fields(DEFAULT_TRACKED)
+PAGE = (ROOT / "docs" / "warehouse.md").read_text()
+SQL = re.findall(r"^```sql\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+async def add(database: Database, rows: list[dict[str, Any]]) -> None:
+    await database.user_history.insert_many(rows)
+    await database.change_positions.update_one({"_id": "users"}, {"$set": {"seq": rows[-1]["_id"]}}, upsert=True)
+
+
+async def test_duckdb_gives_the_rows_of_the_view(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The queries of the documentation, as they stand there."""
+    await add(database, random_history(3))
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+    monkeypatch.chdir(tmp_path)
+
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(SQL[0])
+        found = connection.execute(
+            "SELECT seq, user_id, status, first_name, tags, epoch_ms(valid_from), epoch_ms(valid_to), is_current "
+            "FROM dim_user ORDER BY seq"
+        ).fetchall()
+        report = connection.execute(SQL[1]).fetchall()
+        events = connection.execute("SELECT count(*) FROM fact_user_events").fetchone()
+
+    view = await database.dim_user.find().sort("_id", 1).to_list()
+    assert found == [
+        (
+            row["_id"],
+            str(row["user_id"]),
+            row["status"],
+            row["first_name"],
+            row["tags"],
+            millis(row["valid_from"]),
+            None if row["valid_to"] is None else millis(row["valid_to"]),
+            row["is_current"],
+        )
+        for row in view
+    ]
+    assert events == (120,)
+    assert sum(count for *_, count in report) == 120
+
+
+def millis(time: Any) -> int:
+    return int(time.timestamp() * 1000)
+
+
+async def test_second_run_adds_only_what_is_new(database: Database, tmp_path: Path) -> None:
+    history = random_history(4)
+    await add(database, history[:70])
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+    before = {path: path.read_bytes() for path in files(tmp_path)}
+
+    await add(database, history[70:])
+    second = await export_warehouse(database, tmp_path, tracked=TRACKED)
+    third = await export_warehouse(database, tmp_path, tracked=TRACKED)
+
+    manifest = json.loads((tmp_path / MANIFEST).read_bytes())
+    assert (second.rows, third.rows, third.files) == (50, 0, 0)
+    assert {path: path.read_bytes() for path in before} == before
+    assert manifest["last_seq"] == 120
+    for name, table in manifest["tables"].items():
+        seqs = [
+            seq for file in table["files"] for seq in pq.read_table(tmp_path / file["path"])["seq"].to_pylist()
+        ]
+        assert sorted(seqs) == list(range(1, 121)), name
+    check(tmp_path, manifest)
+
+
+def check(folder: Path, manifest: dict[str, Any]) -> None:
+    """Every listed file is there, whole, and of the day that its folder names."""
+    listed = [file for table in manifest["tables"].values() for file in table["files"]]
+    assert {folder / file["path"] for file in listed} == set(files(folder))
+    for file in listed:
+        data = (folder / file["path"]).read_bytes()
+        table = pq.read_table(folder / file["path"])
+        assert (len(data), hashlib.sha256(data).hexdigest()) == (file["bytes"], file["sha256"])
+        assert {f"{at:%Y-%m-%d}" for at in table["recorded_at"].to_pylist()} == {file["day"]}
+        assert f"recorded_day={file['day']}" in file["path"]
+        assert table.num_rows == file["rows"]
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in {MANIFEST, ".lock"})
+
+
+async def test_run_that_was_killed_is_repeated(database: Database, tmp_path: Path) -> None:
+    """It leaves files that no manifest lists; a reader does not see them."""
+    history = random_history(5)
+    await add(database, history[:70])
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+    manifest = (tmp_path / MANIFEST).read_bytes()
+    await add(database, history[70:])
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+    (tmp_path / MANIFEST).write_bytes(manifest)
+
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+
+    check(tmp_path, json.loads((tmp_path / MANIFEST).read_bytes()))
+
+
+async def test_uncommitted_rows_wait(database: Database, tmp_path: Path) -> None:
+    history = random_history(6)
+    await add(database, history[:70])
+    await database.user_history.insert_many(history[70:])
+
+    assert (await export_warehouse(database, tmp_path, tracked=TRACKED)).rows == 70
+
+
+async def test_folder_of_another_store_is_refused(database: Database, tmp_path: Path) -> None:
+    await add(database, random_history(7))
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+    await database.user_history.update_many({}, {"$set": {"event_id": "other"}})
+
+    with pytest.raises(WarehouseError, match="another store"):
+        await export_warehouse(database, tmp_path, tracked=TRACKED)
+
+
+async def test_folder_with_other_attributes_is_refused(database: Database, tmp_path: Path) -> None:
+    await add(database, random_history(7))
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+
+    with pytest.raises(WarehouseError, match="DOCUSTORE_WAREHOUSE_TRACKED"):
+        await export_warehouse(database, tmp_path, tracked=TRACKED[:2])
+
+
+async def test_history_that_was_cut_off_is_noticed(database: Database, tmp_path: Path) -> None:
+    history = random_history(7)
+    await add(database, history[:70])
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+    await add(database, history[70:])
+    await database.user_history.delete_many({"_id": {"$lte": 90}})
+
+    with pytest.raises(WarehouseError, match="begins at 91"):
+        await export_warehouse(database, tmp_path, tracked=TRACKED)
+
+
+async def test_many_days_are_open_one_after_the_other(database: Database, tmp_path: Path) -> None:
+    """A row of a day whose file is closed begins another file of that day."""
+    history = random_history(8, changes=40)
+    for number, row in enumerate(history):
+        row["valid_from"] += timedelta(days=(number * 7) % 11)
+    await add(database, history)
+
+    done = await export_warehouse(database, tmp_path, tracked=TRACKED)
+
+    manifest = json.loads((tmp_path / MANIFEST).read_bytes())
+    check(tmp_path, manifest)
+    assert done.manifest.tables["user_events"].rows == 40
+
+
+async def test_command_tells_what_it_added(settings: Settings, database: Database, tmp_path: Path) -> None:
+    await add(database, random_history(9))
+
+    found = await run_docustore("export", "warehouse", "-o", str(tmp_path / "w"), "--json", **addresses(settings))
+
+    assert found.exit_code == 0, found.stderr
+    assert (found.document["rows"], found.document["last_seq"]) == (120, 120)
+    assert found.document["tables"] == {"user_versions": 120, "user_events": 120}
+    assert (tmp_path / "w" / MANIFEST).is_file()
