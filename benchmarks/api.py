@@ -25,7 +25,8 @@ from docustore.users.listing import UserFilter, UserSort
 ROUNDS: Final = 3
 SAMPLED_USERS: Final = 2_000
 PAGE: Final = 20
-START_S: Final = 30.0
+# A busy machine takes a minute.
+START_S: Final = 120.0
 _KEY: Final = "bench-key-of-the-reading-benchmarks"
 
 
@@ -51,14 +52,14 @@ async def measure(database: Database, settings: Settings, *, users: int) -> list
     environment = _environment(settings, database.name)
     plain, single, first, deep = [], [], [], []
     for _ in range(ROUNDS):
-        async with _serving(_peer("plain_app"), environment) as port:
+        async with serving(_peer("plain_app"), environment) as (port, _):
             plain.append(await requests_per_s(port, ["/"], headers={}))
-        async with _serving(("docustore.api.server",), environment) as port:
+        async with serving(("docustore.api.server",), environment) as (port, _):
             headers = {"Authorization": f"Bearer {_KEY}"}
             single.append(await requests_per_s(port, paths.users, headers=headers))
             first.append(await requests_per_s(port, [paths.first_page], headers=headers))
             deep.append(await requests_per_s(port, [paths.deep_page], headers=headers))
-    async with _serving(_peer("fastapi_app"), environment) as port:
+    async with serving(_peer("fastapi_app"), environment) as (port, _):
         peer_single = await requests_per_s(port, paths.users, headers={})
         peer_first = await requests_per_s(port, [paths.first_page], headers={})
         peer_deep = await requests_per_s(port, [paths.deep_skip], headers={})
@@ -118,8 +119,11 @@ def _peer(factory: str) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def _serving(module: tuple[str, ...], environment: dict[str, str]) -> AsyncIterator[int]:
-    """Run a Python module as server until the block ends; yield its port."""
+async def serving(module: tuple[str, ...], environment: dict[str, str]) -> AsyncIterator[tuple[int, int]]:
+    """Run a Python module as server until the block ends.
+
+    Yields its port and its process id.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -130,7 +134,7 @@ async def _serving(module: tuple[str, ...], environment: dict[str, str]) -> Asyn
     )
     try:
         await _until_accepting(port, process)
-        yield port
+        yield port, process.pid
     finally:
         process.terminate()
         await process.wait()

@@ -51,7 +51,7 @@ CHUNK: Final = 1000
 
 async def run(settings: Settings) -> list[BenchRow]:
     """Measure in a separate database and drop it; takes about 30 seconds."""
-    async with _bench_database(settings) as (database, own):
+    async with bench_database(settings) as (database, own):
         start = await _backlog(database, own)
         drains, backlogs, per_events = [], [], []
         for _ in range(REPETITIONS):
@@ -80,7 +80,8 @@ async def run(settings: Settings) -> list[BenchRow]:
 
 
 @asynccontextmanager
-async def _bench_database(settings: Settings) -> AsyncIterator[tuple[Database, Settings]]:
+async def bench_database(settings: Settings) -> AsyncIterator[tuple[Database, Settings]]:
+    """Open a separate database until the block ends, then drop it."""
     own = settings.model_copy(update={"mongodb_database": f"bench_{uuid4().hex[:12]}"})
     async with open_database(own, app_name="docustore-bench") as database:
         await apply_indexes(database)
@@ -99,7 +100,7 @@ async def _backlog(database: Database, settings: Settings) -> Document:
         await wait_until_applied(database)
     position = await database[POSITIONS].find_one({"_id": POSITION_ID})
     assert position is not None
-    users = [_user(number) for number in range(INSERTS)]
+    users = [make_user(number) for number in range(INSERTS)]
     for start in range(0, INSERTS, CHUNK):
         await database["users"].insert_many(users[start : start + CHUNK])
     operations: list[UpdateOne | DeleteOne] = [
@@ -181,7 +182,7 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
     await _reset_listener(database, None)
     acknowledged: dict[ObjectId, float] = {}
     seen: list[tuple[int, float]] = []
-    async with _listener_process(settings):
+    async with listener_process(settings):
         first = await wait_until_applied(database)
         watch = asyncio.create_task(_watch_seq(database, seen, until=first + WRITES_PER_S * LATENCY_S))
         await _write_steadily(database, acknowledged)
@@ -199,7 +200,7 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
 
 async def _write_steadily(database: Database, acknowledged: dict[ObjectId, float]) -> None:
     async def write(number: int) -> None:
-        user = _user(number)
+        user = make_user(number)
         await database["users"].insert_one(user)
         acknowledged[user["_id"]] = time.perf_counter()
 
@@ -219,7 +220,7 @@ async def _watch_seq(database: Database, seen: list[tuple[int, float]], *, until
 
 
 @asynccontextmanager
-async def _listener_process(settings: Settings) -> AsyncIterator[None]:
+async def listener_process(settings: Settings) -> AsyncIterator[None]:
     """Run the listener in its own process.
 
     In this process it would share the processor time with the writers that measure it.
@@ -277,7 +278,8 @@ async def _seq(database: Database) -> int:
     return 0 if position is None else int(position["seq"])
 
 
-def _user(number: int) -> Document:
+def make_user(number: int) -> Document:
+    """Make a user of an ordinary size."""
     now = datetime.now(UTC)
     email = f"user{number}@example.org"
     return {

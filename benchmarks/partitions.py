@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from statistics import median
 from typing import Final
 
-from benchmarks.listener import CHUNK, _bench_database, _listener_process, _user
+from benchmarks.listener import CHUNK, bench_database, listener_process, make_user
 from benchmarks.row import BenchRow
 from docustore.changes import control
 from docustore.changes.position import POSITION_ID, POSITIONS
@@ -41,15 +41,15 @@ async def run(settings: Settings) -> list[BenchRow]:
 
 
 async def _events_per_s(settings: Settings, *, processes: int) -> float:
-    async with _bench_database(settings) as (database, own), AsyncExitStack() as running:
+    async with bench_database(settings) as (database, own), AsyncExitStack() as running:
         partitioned = own.model_copy(update={"changes_partitions": processes})
         for _ in range(processes):
-            await running.enter_async_context(_listener_process(partitioned))
+            await running.enter_async_context(listener_process(partitioned))
         await _until_owned(database, processes)
         before = await wait_until_applied(database)
         await control.pause(database, actor=ACTOR)
         for start in range(0, EVENTS, CHUNK):
-            await database["users"].insert_many([_user(number) for number in range(start, start + CHUNK)])
+            await database["users"].insert_many([make_user(number) for number in range(start, start + CHUNK)])
         await control.resume(database, actor=ACTOR)
         first, started = await _progress(database, above=before)
         last, ended = await _progress(database, above=before + EVENTS - 1)

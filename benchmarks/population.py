@@ -3,7 +3,6 @@
 The persons are those of the demonstration; the documents have the shape that the service stores.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -63,14 +62,3 @@ def stored_user(number: int, *, of: int) -> dict[str, Any]:
         "version": 1,
         "schema_version": 1,
     }
-
-
-def name_prefixes(count: int, *, users: int, chars: int = 3) -> Iterator[str]:
-    """Yield search texts: the first letters of last names.
-
-    The names are those of users spread over the whole store.
-    """
-    for number in range(0, users, max(1, users // count)):
-        word = next(iter(search_terms(email="", first_name="", last_name=person(number, seed=SEED).last_name)), "")
-        if len(word) >= chars:
-            yield word[:chars]

@@ -1,10 +1,10 @@
-"""Benchmarks of reads: the API, and the queries of analytics and search."""
+"""Benchmarks of reads: the API, analytics and search."""
 
 import os
 from typing import Final
 from uuid import uuid4
 
-from benchmarks import api, reads
+from benchmarks import api, reads, search
 from benchmarks.population import populate
 from benchmarks.row import BenchRow
 from docustore.config import Settings
@@ -30,6 +30,7 @@ async def run(settings: Settings) -> list[BenchRow]:
             return [
                 *await api.measure(database, own, users=users),
                 *await reads.measure(database, users=users),
+                *await search.measure(database, users=users),
             ]
         finally:
             await database.client.drop_database(database.name)

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from docustore.errors import DocustoreError
-from docustore.transient import server_codes
+from docustore.transient import is_transient, server_codes
 
 log: Final = structlog.get_logger()
 AUTHENTICATION_FAILED: Final = 18
@@ -90,6 +90,9 @@ def _mongodb_cause(error: PyMongoError, data_dir: Path | None) -> str | None:
         return "MongoDB does not answer: check DOCUSTORE_MONGODB_URL; `docustore doctor` says more"
     if isinstance(error, OperationFailure) and (error.details or {}).get("codeName") == "Unauthorized":
         return "the user of DOCUSTORE_MONGODB_URL lacks a right: give it the roles that the README names"
+    if is_transient(error):
+        numbers = ", ".join(map(str, sorted(codes)))
+        return f"MongoDB was too slow or changed its primary (server code {numbers}): run the command again"
     return None
 
 

@@ -21,6 +21,7 @@ from pydantic_settings import (
 )
 
 from docustore.errors import ConfigurationError
+from docustore.quality_settings import RuleSettings, require_rule_names
 from docustore.source_order import require_possible_order
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
@@ -185,6 +186,15 @@ class Settings(BaseSettings):
         description="fields of users (JSON array); a change of one starts a new row of `dim_user`",
     )
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="upstream systems by name")
+    quality_rules: dict[str, RuleSettings] = Field(
+        default_factory=dict, description="rules of data quality by name"
+    )
+
+    @field_validator("quality_rules")
+    @classmethod
+    def _rule_names_are_valid(cls, rules: dict[str, RuleSettings]) -> dict[str, RuleSettings]:
+        require_rule_names(rules)
+        return rules
 
     @field_validator("sources")
     @classmethod

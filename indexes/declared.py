@@ -29,15 +29,21 @@ from indexes.etl import (
 from indexes.exports import EXPORTS
 from indexes.migrations import SCHEMA_MIGRATIONS
 from indexes.outbox import OUTBOX, OUTBOX_DESTINATIONS, WEBHOOKS
+from indexes.quality import QUALITY_COUNTS, QUALITY_VALUES, USER_QUALITY
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
-from indexes.users import IDEMPOTENCY_KEYS, USERS
+from indexes.users import IDEMPOTENCY_KEYS, SEARCH_ATOMS, USER_SEARCH, USERS
 from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
 
 COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     USERS,
+    USER_SEARCH,
+    SEARCH_ATOMS,
     USER_HISTORY,
     HISTORY_COMPACTIONS,
     USER_STATS,
+    USER_QUALITY,
+    QUALITY_COUNTS,
+    QUALITY_VALUES,
     CHANGE_POSITIONS,
     CHANGE_LISTENERS,
     CHANGE_EFFECTS,

@@ -1,4 +1,4 @@
-"""The collection `users`, and the idempotency keys of its requests."""
+"""The collection `users`, its search index, and its idempotency keys."""
 
 from typing import Final
 
@@ -7,6 +7,8 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from docustore.users.idempotency import IDEMPOTENCY_KEYS as IDEMPOTENCY_KEYS_NAME
 from docustore.users.idempotency import KEPT, IdempotencyKey
 from docustore.users.models import User
+from docustore.users.search_index import SEARCH_ATOMS as SEARCH_ATOMS_NAME
+from docustore.users.search_index import USER_SEARCH as USER_SEARCH_NAME
 from indexes.declaration import CollectionDeclaration
 from indexes.validators import validator_of
 
@@ -49,6 +51,23 @@ USERS: Final = CollectionDeclaration(
     ),
     validator=validator_of(User),
     has_images=True,
+)
+
+USER_SEARCH: Final = CollectionDeclaration(
+    name=USER_SEARCH_NAME,
+    indexes=(
+        # users.search_index: the users that have an atom, or one of a few, newest first. The order is in the key,
+        # so that a common atom costs no more than a page.
+        IndexModel([("words", ASCENDING), *NEWEST_FIRST], name="word_created_at"),
+        # users.search_index: a part that thousands of atoms contain is found by a scan, newest first.
+        IndexModel(list(NEWEST_FIRST), name="created_at"),
+    ),
+)
+
+SEARCH_ATOMS: Final = CollectionDeclaration(
+    name=SEARCH_ATOMS_NAME,
+    # users.search_index: the atoms that contain a part, as a prefix of their tails.
+    indexes=(IndexModel([("tails", ASCENDING)], name="tails"),),
 )
 
 IDEMPOTENCY_KEYS: Final = CollectionDeclaration(

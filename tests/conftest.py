@@ -19,6 +19,7 @@ from docustore.document_models import bind_models
 from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
 from indexes.declared import COLLECTIONS, DECLARED
+from tests.forks import FORKS
 from tests.upstreams.postgresql import PostgresServer, binaries, postgres_server
 
 # No deadline: the duration of an example depends on the machine. The examples are the same in every run, so that
@@ -38,6 +39,13 @@ OUR_INDEXES = {
 }
 WITH_VALIDATOR = {collection.name for collection in COLLECTIONS if collection.validator}
 OUR_VIEWS = {declaration.name for declaration in DECLARED} - OUR_INDEXES.keys()
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def fork_server() -> AsyncIterator[None]:
+    """End the process that runs programs, if a test has started it."""
+    yield
+    await FORKS.stop()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 POLL_S = 0.02
 # Long enough for a slow and busy machine. A long deadline costs time only when a test fails.
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 
 
 async def until(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from litestar import Litestar, Request, Response
@@ -19,6 +20,8 @@ from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.audit.controller import AuditController
 from docustore.changes.controller import ChangesController
+from docustore.changes.derived.check import derived_difference
+from docustore.changes.effects.quality import UserQualityEffect
 from docustore.changes.effects_controller import EffectsController
 from docustore.changes.horizon import read_horizon
 from docustore.config import Settings, load_settings
@@ -36,6 +39,8 @@ from docustore.feed.options import FeedOptions
 from docustore.history.controller import HistoryController
 from docustore.history.past_users import PastUsersOfHistory
 from docustore.migrations.precondition import require_known_store
+from docustore.quality.controller import QualityController
+from docustore.quality.declared import rule_set
 from docustore.queue import open_queue
 from docustore.security.authentication import authorise
 from docustore.security.client_address import networks
@@ -81,6 +86,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             QuarantineController,
             ChangesController,
             EffectsController,
+            QualityController,
             AuditController,
             FeedController,
             WebhooksController,
@@ -121,7 +127,11 @@ async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | N
 
 def settings_state(settings: Settings) -> dict[str, Any]:
     """Return the part of the application's state that depends on settings only."""
-    return {"settings": settings, "trusted_proxies": networks(settings.trusted_proxies)}
+    return {
+        "settings": settings,
+        "trusted_proxies": networks(settings.trusted_proxies),
+        "quality_rules": rule_set(settings.quality_rules),
+    }
 
 
 @asynccontextmanager
@@ -133,6 +143,7 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         app.state.queue = await stack.enter_async_context(open_queue(settings))
         app.state.user_lookup = UserLookup()
         app.state.read_horizon = read_horizon
+        app.state.check_quality = partial(derived_difference, app.state.database, UserQualityEffect(settings))
         app.state.past_users = PastUsersOfHistory(app.state.database, read_horizon)
         app.state.limiter = Limiter(app.state.queue, settings)
         app.state.key_ring = KeyRing(admin_key=settings.admin_key)

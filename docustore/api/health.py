@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from docustore.analytics.report import users_analytics
 from docustore.api.metrics import CONTENT_TYPE, StoreMetrics
-from docustore.api.problem_details import problems
+from docustore.api.problem_details import DEFAULT_RETRY_AFTER_S, problems
 from docustore.changes.metrics import listener_exposition, listener_figures
 from docustore.changes.stall import stall_of
 from docustore.changes.status import is_heartbeat_fresh
@@ -144,7 +144,9 @@ def readiness(**parts: PartStatus) -> Response[Health]:
     """Answer 200 if all parts are available, else 503."""
     is_ready = all(part is OK for part in parts.values())
     health = Health(status="ok" if is_ready else "unavailable", parts=parts)
-    return Response(health, status_code=200 if is_ready else 503)
+    if is_ready:
+        return Response(health)
+    return Response(health, status_code=503, headers={"Retry-After": str(DEFAULT_RETRY_AFTER_S)})
 
 
 async def mongodb_status(database: Database) -> PartStatus:

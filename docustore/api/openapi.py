@@ -117,6 +117,7 @@ def openapi_config() -> OpenAPIConfig:
                 description="Status of the listener, which writes history and figures from changes.",
             ),
             Tag(name="webhooks", description="Signed messages to other systems for every change of a user."),
+            Tag(name="quality", description="The quality of the stored users, rule by rule."),
             Tag(name="export", description="Files of users, as they were at one moment."),
             Tag(name="operation", description="Health and metrics."),
         ],

@@ -205,11 +205,16 @@ class ChangesController(Controller):
     async def verify(
         self, request: AuthorisedRequest, state: State, data: JSONBody[VerifyInput]
     ) -> VerificationView:
-        """Compare history, marts and search with every user.
+        """Compare history, marts, search and quality with every user.
 
         With `repair`, start a snapshot if history or marts differ, and rebuild what is derived from history.
         """
-        found = await verify(state.database, EFFECTS, DERIVED, timeout_s=VERIFY_TIMEOUT_S)
+        found = await verify(
+            state.database,
+            EFFECTS,
+            [effect(state.settings) for effect in DERIVED],
+            timeout_s=VERIFY_TIMEOUT_S,
+        )
         is_repaired = data.repair and bool(found.differences)
         await record(
             state.database,

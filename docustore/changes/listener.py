@@ -72,7 +72,7 @@ async def listen(
         UnsupportedStoreError: The server or the collection has no changes that can be followed.
         PyMongoError: A non-retryable failure.
     """
-    async with derived_effects(database, derived, lease_s=settings.changes_lease_s, stop=stop):
+    async with derived_effects(database, derived, settings, stop=stop):
         await _listen(database, settings, stop=stop, effects=effects)
 
 

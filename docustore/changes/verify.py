@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Final
@@ -11,7 +12,7 @@ from bson.timestamp import Timestamp
 from docustore.changes.comparison import Comparison, absent_users, boundary_of, read_chunk, recorded_user_ids
 from docustore.changes.control import ResetTo, reset
 from docustore.changes.derived.check import derived_difference
-from docustore.changes.derived.derivation import Derivations
+from docustore.changes.derived.derivation import Derivations, DerivedEffect
 from docustore.changes.effects.check import differences
 from docustore.changes.effects.effect import Effects
 from docustore.changes.effects_control import rebuild_effect
@@ -63,7 +64,7 @@ class _State:
 
 
 async def verify(
-    database: Database, effects: Effects, derived: Derivations = (), *, timeout_s: float = 10.0
+    database: Database, effects: Effects, derived: Sequence[DerivedEffect] = (), *, timeout_s: float = 10.0
 ) -> Verification:
     """Compare every effect and every user, as of one cluster time.
 

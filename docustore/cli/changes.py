@@ -98,9 +98,10 @@ async def reset(invocation: Invocation, *, to: str) -> None:
 @command("verify", example="docustore changes verify --repair")
 @click.option("--repair", is_flag=True, help="Start a snapshot or a rebuild if there is a difference.")
 async def verify_(invocation: Invocation, *, repair: bool) -> int:
-    """Compare history, marts and search with every user: exit 0 equal, 1 different."""
+    """Compare all effects with every user: exit 0 equal, 1 different."""
+    settings = invocation.settings()
     async with command_database(invocation) as database:
-        found = await verify(database, EFFECTS, DERIVED)
+        found = await verify(database, EFFECTS, [effect(settings) for effect in DERIVED])
         is_repaired = repair and bool(found.differences)
         await record(
             database,

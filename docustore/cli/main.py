@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "alerts": "docustore.cli.alerts:alerts",
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
+    "quality": "docustore.cli.quality:quality",
     "history": "docustore.cli.history:history",
     "audit": "docustore.cli.audit:audit",
     "webhooks": "docustore.cli.webhooks:webhooks",

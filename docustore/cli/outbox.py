@@ -1,19 +1,21 @@
 """`docustore outbox`: the destinations of changes, and their levers."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
-from rich.table import Table
+import msgspec
 from rich.text import Text
 
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
+from docustore.cli.outbox_tables import delivery_table, destination_table
 from docustore.cli.store import command_database
 from docustore.clock import now_utc
 from docustore.errors import FieldError, InvalidInputError
 from docustore.outbox.destinations import DestinationKind, remove_destination, request_fill, set_enabled
-from docustore.outbox.figures import DestinationFigures, destination_figures
+from docustore.outbox.figures import destination_figures
+from docustore.outbox.listing import delivery_page
+from docustore.outbox.rows import RowState
 
 NAME = click.argument("name")
 
@@ -28,7 +30,19 @@ async def list_(invocation: Invocation) -> None:
     """List the destinations: state, pending events, counts, last error."""
     async with command_database(invocation) as database:
         found = await destination_figures(database, now=now_utc())
-    invocation.show([asdict(each) for each in found], table=_table(found))
+    invocation.show([asdict(each) for each in found], table=destination_table(found))
+
+
+@command("events", example="docustore outbox events handler:crm.welcome --state failed")
+@NAME
+@click.option("--state", type=click.Choice([state.value for state in RowState]), help="Only these. [all]")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+async def events(invocation: Invocation, *, name: str, state: str | None, limit: int) -> None:
+    """List the events of the destination NAME, latest first."""
+    wanted = None if state is None else RowState(state)
+    async with command_database(invocation) as database:
+        page = await delivery_page(database, name, state=wanted, limit=limit)
+    invocation.show(msgspec.to_builtins(page.items), table=delivery_table(page.items))
 
 
 @command("enable", example="docustore outbox enable handler:crm.welcome --replay-missed")
@@ -76,15 +90,5 @@ async def remove(invocation: Invocation, *, name: str) -> None:
     invocation.show({"name": name}, table=Text(f"{name} is removed; a worker that knows it makes it anew."))
 
 
-for _command in (list_, enable, disable, replay, remove):
+for _command in (list_, events, enable, disable, replay, remove):
     outbox.add_command(_command)
-
-
-def _table(found: Sequence[DestinationFigures]) -> Table:
-    table = Table("destination", "state", "pending", "oldest", "delivered", "failed", "last error")
-    for each in found:
-        state = "enabled" if each.is_enabled else f"disabled ({(each.disabled or {}).get('reason', '')})"
-        oldest = "" if each.oldest_s is None else f"{each.oldest_s:.0f} s"
-        counts = (str(each.delivered), str(each.failed))
-        table.add_row(each.name, state, str(each.pending), oldest, *counts, each.last_error or "")
-    return table

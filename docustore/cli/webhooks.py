@@ -15,13 +15,16 @@ from docustore.changes.subscriptions import EventKind
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
+from docustore.cli.outbox_tables import delivery_table
 from docustore.cli.store import command_database
 from docustore.config import configuration_error
+from docustore.outbox.listing import delivery_page
 from docustore.outbox.rows import RowState
 from docustore.users.profile import UserStatus
 from docustore.webhooks import service
 from docustore.webhooks.bodies import DEFAULT_OVERLAP_H, MAX_OVERLAP_H, WebhookInput
-from docustore.webhooks.views import DeliveryView, WebhookView, delivery_page, webhook_view, webhook_views
+from docustore.webhooks.store import destination_of, find_webhook
+from docustore.webhooks.views import WebhookView, webhook_view, webhook_views
 
 WEBHOOK_ID = click.argument("webhook_id", metavar="ID")
 
@@ -166,15 +169,16 @@ async def deliveries(invocation: Invocation, *, webhook_id: str, state: str | No
     """List the deliveries of the webhook ID, latest first."""
     wanted = None if state is None else RowState(state)
     async with command_database(invocation) as database:
-        page = await delivery_page(database, webhook_id, state=wanted, limit=limit, cursor=None)
-    invocation.show([_json(each) for each in page.items], table=_deliveries(page.items))
+        await find_webhook(database, webhook_id)
+        page = await delivery_page(database, destination_of(webhook_id), state=wanted, limit=limit)
+    invocation.show(msgspec.to_builtins(page.items), table=delivery_table(page.items))
 
 
 for _command in (list_, create, delete, test, rotate, enable, disable, deliveries, replay):
     webhooks.add_command(_command)
 
 
-def _json(view: WebhookView | DeliveryView) -> Any:
+def _json(view: WebhookView) -> Any:
     return msgspec.to_builtins(view)
 
 
@@ -195,14 +199,4 @@ def _table(found: Sequence[WebhookView]) -> Table:
         state = "enabled" if each.is_enabled else f"disabled ({each.disabled.reason if each.disabled else ''})"
         counts = (str(each.pending), str(each.delivered), str(each.failed))
         table.add_row(each.id, each.url, state, *counts, each.last_error or "")
-    return table
-
-
-def _deliveries(found: Sequence[DeliveryView]) -> Table:
-    table = Table("number", "operation", "user", "state", "attempts", "last answer", box=None, header_style="bold")
-    for each in found:
-        last = "" if each.last is None else each.last.error or f"status {each.last.status}"
-        table.add_row(
-            str(each.number), each.operation.value, each.user_id, each.state.value, str(each.attempts), last
-        )
     return table

@@ -23,7 +23,7 @@ INCIDENTS: Final = "etl_incidents"
 
 
 class IncidentKind(StrEnum):
-    """What is wrong with a source, with the listener, or with a destination of the outbox.
+    """What is wrong with a source, the listener or a destination of the outbox.
 
     The event of its alert is `etl.`, `changes.` or `outbox.` with this name.
     """

@@ -170,6 +170,7 @@ def _of_stored(row: StoredUser, known: Known, rules: Rules) -> Action:
     stored = known.by_id.get(row.user_id)
     holder = None if row.email is None else known.by_email.get(row.email)
     if stored is None:
+        # With the writer that it had: the file is the user as it was. The import itself is in the audit log.
         return Insertion(document=row.document) if holder is None else TAKEN
     if _comparable(row.document) == _comparable(stored):
         return ImportOutcome.UNCHANGED
@@ -182,7 +183,13 @@ def _of_stored(row: StoredUser, known: Known, rules: Rules) -> Action:
     version = max(row.document.get("version") or 1, (stored.get("version") or 1) + 1)
     return Replacement(
         guard={"_id": stored["_id"], "version": stored.get("version")},
-        document={**row.document, "version": version, "updated_at": rules.now, "updated_by": rules.actor},
+        document={
+            **row.document,
+            "version": version,
+            "updated_at": rules.now,
+            "updated_by": rules.actor,
+            "cause": rules.cause.as_document(),
+        },
     )
 
 

@@ -6,6 +6,7 @@ were decided from. A killed import is repeated: what it has written is then unch
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import IO, Any, Final
@@ -106,7 +107,9 @@ class Import:
             while batch := await asyncio.to_thread(_taken, rows, self.batch_rows):
                 yield batch
         finally:
-            await asyncio.to_thread(rows.close)
+            # A thread that is still reading cannot be cancelled. It closes the file when it is done.
+            with suppress(ValueError):
+                rows.close()
 
     async def _store(self, rows: Sequence[Valid]) -> None:
         pending = list(rows)
@@ -123,7 +126,13 @@ class Import:
         known = await self._retried(lambda: self._known(rows))
         decided = [(row, decide(row, known, self.rules)) for row in rows]
         writes = [(row, action) for row, action in decided if not isinstance(action, ImportOutcome | FieldError)]
+        # A change of the batch may free an address that another row of it takes.
+        has_changes = any(isinstance(action, Update | Replacement) for _, action in writes)
+        may_be_freed = has_changes and not self.is_dry_run
+        waiting = {row.line: TAKEN for row, action in decided if action is TAKEN and may_be_freed}
         for row, action in decided:
+            if row.line in waiting:
+                continue
             if isinstance(action, FieldError):
                 self._reject(Reject(line=row.line, errors=(action,)))
             elif isinstance(action, ImportOutcome):
@@ -132,13 +141,12 @@ class Import:
         if self.is_dry_run:
             self.report.outcomes.update(_outcome(action) for _, action in writes)
             return [], {}
-        return await self._write(writes)
+        pending, reasons = await self._write(writes)
+        return [row for row in rows if row.line in waiting] + pending, waiting | reasons
 
     async def _write(self, writes: list[tuple[Valid, Any]]) -> tuple[list[Valid], dict[int, FieldError]]:
         if not writes:
             return [], {}
-        # Changes first: an e-mail address leaves a user before another one gets it.
-        writes = sorted(writes, key=lambda write: isinstance(write[1], Insertion))
         codes: dict[int, FieldError] = {}
         try:
             result = await self._retried(lambda: self._bulk([action for _, action in writes]))
@@ -159,8 +167,8 @@ class Import:
             elif error is not None:
                 pending.append(row)
                 reasons[row.line] = error
-                if error is _BUSY:
-                    self._unsure[row.line] = _outcome(action)
+                # A write that was repeated after a lost connection may have met itself.
+                self._unsure[row.line] = _outcome(action)
             elif is_sure or isinstance(action, Insertion):
                 self.report.outcomes[_outcome(action)] += 1
             else:

@@ -109,6 +109,8 @@ class RowFile:
             found = module.records_in(self._path, batch_rows=batch_rows)
             yield from (Row(line=number, record=record) for number, record in found)
             return
+        if self._form is ExportFormat.PARQUET:
+            raise self._bad("the file does not start like a Parquet file")
         start = head.removeprefix(BOM).lstrip()[:1]
         if self._form is ExportFormat.CSV or (self._form is None and start not in {b"{", b"["} and start):
             yield from self._table(stream)

@@ -88,7 +88,7 @@ async def compact(database: Database, order: Order) -> CompactionResult:
     """
     if not order.is_dry_run:
         await _ensure_progress(database)
-    done = CompactionResult(through=await progress(database))
+    done = CompactionResult(through=await compacted_through(database))
     # A dry run does not see its own results in the store.
     depths: dict[int, int] = {}
     while not done.is_complete and not order.is_over(done):
@@ -108,7 +108,7 @@ async def compact(database: Database, order: Order) -> CompactionResult:
     return done
 
 
-async def progress(database: Database) -> int:
+async def compacted_through(database: Database) -> int:
     """Return the number of the last row whose end of a state was looked at."""
     stored = await database[COMPACTIONS].find_one({"_id": COMPACTION_ID}, {"through": 1})
     return 0 if stored is None else int(stored["through"])

@@ -26,8 +26,8 @@ from docustore.outbox.lease import DeliveryLease, update_held
 from docustore.outbox.rows import (
     Lane,
     begin,
+    changes_of,
     due_lanes,
-    history_rows,
     note_delivered,
     note_failure,
     release_waiting,
@@ -105,7 +105,7 @@ class Delivery:
 
     async def _events(self, lanes: Sequence[Lane]) -> dict[str, ChangeEvent]:
         rows = [row for lane in lanes for row in lane]
-        history = await history_rows(self.database, (int(row["number"]) for row in rows))
+        history = await changes_of(self.database, (int(row["number"]) for row in rows))
         return {row["_id"]: event_of(row, history.get(int(row["number"]))) for row in rows}
 
     async def _lane(self, lane: Lane, events: Mapping[str, ChangeEvent], done: _Round) -> None:

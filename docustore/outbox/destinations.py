@@ -61,11 +61,12 @@ def fresh_destination(
 
 
 async def insert_destination(
-    database: Database, destination: Mapping[str, Any], *, since: int | None, session: AsyncClientSession
+    database: Database, destination: Mapping[str, Any], *, seq: int, since: int | None, session: AsyncClientSession
 ) -> None:
-    """Add a destination, in the caller's transaction.
+    """Add a destination, in the caller's transaction; see `settled`.
 
     Args:
+        seq: The last number before it.
         since: The number after which it gets the changes of the past; None starts at now.
 
     Raises:
@@ -74,7 +75,6 @@ async def insert_destination(
     count = await database[DESTINATIONS].count_documents({}, session=session)
     if count >= MAX_DESTINATIONS:
         raise TooManyDestinationsError(limit=MAX_DESTINATIONS)
-    seq = await settle(database, session)
     fill = None if since is None or since >= seq else {"next": since, "until": seq}
     await database[DESTINATIONS].insert_one({**destination, "fill": fill, "start_after": seq}, session=session)
 
@@ -84,18 +84,17 @@ async def ensure_destination(database: Database, destination: Document) -> bool:
     name = destination["_id"]
     filter_ = {key: destination[key] for key in (*_FILTER, "is_one_lane")}
 
-    async def ensure(session: AsyncClientSession) -> bool:
-        found = await database[DESTINATIONS].find_one({"_id": name}, session=session)
-        if found is None:
-            await insert_destination(database, destination, since=None, session=session)
+    async def ensure(session: AsyncClientSession, seq: int) -> bool:
+        if await database[DESTINATIONS].find_one({"_id": name}, session=session) is None:
+            await insert_destination(database, destination, seq=seq, since=None, session=session)
             return True
-        if any(found.get(key) != value for key, value in filter_.items()):
-            await settle(database, session)
-            await database[DESTINATIONS].update_one({"_id": name}, {"$set": filter_}, session=session)
+        await database[DESTINATIONS].update_one({"_id": name}, {"$set": filter_}, session=session)
         return False
 
+    if await database[DESTINATIONS].find_one({"_id": name, **filter_}, {"_id": 1}) is not None:
+        return False
     try:
-        return await in_transaction(database, ensure)
+        return await settled(database, ensure)
     except DuplicateKeyError:  # another worker was first
         return False
 
@@ -115,11 +114,10 @@ async def set_enabled(
         NotFoundError: There is no such destination.
     """
 
-    async def change(session: AsyncClientSession) -> None:
+    async def change(session: AsyncClientSession, seq: int) -> None:
         found = await known_destination(database, name, session=session)
         if found["is_enabled"] == is_enabled:
             return
-        seq = await settle(database, session)
         if is_enabled:
             missed = found.get("disabled") or {}
             fill = _merged_fill(found.get("fill"), since=missed.get("seq", seq), until=seq) if replay else None
@@ -141,7 +139,7 @@ async def set_enabled(
             session=session,
         )
 
-    await in_transaction(database, change)
+    await settled(database, change)
 
 
 async def remove_destination(database: Database, name: str, *, actor: str) -> None:
@@ -151,9 +149,8 @@ async def remove_destination(database: Database, name: str, *, actor: str) -> No
         NotFoundError: There is no such destination.
     """
 
-    async def remove(session: AsyncClientSession) -> None:
+    async def remove(session: AsyncClientSession, _seq: int) -> None:
         found = await known_destination(database, name, session=session)
-        await settle(database, session)
         await database[DESTINATIONS].delete_one({"_id": name}, session=session)
         await record(
             database,
@@ -164,7 +161,7 @@ async def remove_destination(database: Database, name: str, *, actor: str) -> No
             session=session,
         )
 
-    await in_transaction(database, remove)
+    await settled(database, remove)
     await remove_rows(database, name)
 
 
@@ -240,13 +237,21 @@ async def first_kept_number(database: Database) -> int:
     return 1 if oldest is None else int(oldest["_id"])
 
 
-async def settle(database: Database, session: AsyncClientSession) -> int:
-    """Let every batch of the listener be before or after this transaction.
+async def settled(database: Database, work: Callable[[AsyncClientSession, int], Awaitable[T]]) -> T:
+    """Run some work in a transaction that every batch is before or after.
 
-    A batch moves its position in its own transaction: one of the two is repeated. Return the last number before.
+    A batch moves its position in its own transaction, and this one writes to it: one of the two is repeated.
+
+    Args:
+        work: Gets the session, and the last number before.
     """
-    await database[POSITIONS].update_many({}, {"$set": {"destinations_at": now_utc()}}, session=session)
-    return await last_number(database, session)
+
+    async def settle_and_work(session: AsyncClientSession) -> T:
+        # First: a read before it would make the time longer in which a batch conflicts.
+        await database[POSITIONS].update_many({}, {"$set": {"destinations_at": now_utc()}}, session=session)
+        return await work(session, await last_number(database, session))
+
+    return await in_transaction(database, settle_and_work)
 
 
 async def in_transaction(database: Database, work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:

@@ -23,13 +23,14 @@ from docustore.changes.subscriptions import (
 from docustore.clock import now_utc
 from docustore.database import Database, Document
 from docustore.history.models import HISTORY, Operation
+from docustore.history.stored_rows import history_rows
 from docustore.outbox.lease import DeliveryLease, update_held
-from docustore.outbox.rows import ROW_CODEC
+from docustore.outbox.rows import changes_of
 
 ROWS_PER_STEP: Final = 1000
 # The rows of a replay wait in history, not in the outbox.
 MAX_AHEAD: Final = 5000
-# The type tells a user that is gone (`null`) from a state that retention has removed (`missing`).
+# The type tells a user that is gone from a state that is compacted.
 _FIELDS: Final = {
     "operation": 1,
     "user_id": 1,
@@ -40,6 +41,7 @@ _FIELDS: Final = {
     "after_type": {"$type": "$after"},
 }
 _GONE: Final = "null"
+_COMPACTED: Final = "missing"
 
 
 async def fill_next(database: Database, lease: DeliveryLease, destination: Mapping[str, Any]) -> Document | None:
@@ -66,8 +68,10 @@ async def fill_next(database: Database, lease: DeliveryLease, destination: Mappi
 async def _rows(
     database: Database, subscription: Subscription, *, after: int, up_to: int
 ) -> AsyncIterator[Document]:
-    rows = database[HISTORY].with_options(codec_options=ROW_CODEC)
-    async for history in rows.find({"_id": {"$gt": after, "$lte": up_to}}, _FIELDS, sort=[("_id", 1)]):
+    query = {"_id": {"$gt": after, "$lte": up_to}}
+    async for history in history_rows(database).find(query, _FIELDS, sort=[("_id", 1)]):
+        if history["after_type"] == _COMPACTED:
+            history["after"] = (await changes_of(database, [history["_id"]]))[history["_id"]].get("after")
         kind = await _kind(database, history)
         if kind is None:
             continue
@@ -101,9 +105,8 @@ def _image(history: Mapping[str, Any]) -> Document:
     """
     if history.get("after") is not None:
         return dict(history["after"])
-    side = "before" if history["after_type"] == _GONE else "after"
     changes = history.get("changes") or {}
-    return {name: changes[name].get(side) for name in ("status", "deleted_at") if name in changes}
+    return {name: changes[name].get("before") for name in ("status", "deleted_at") if name in changes}
 
 
 async def _is_first(database: Database, history: Mapping[str, Any]) -> bool:

@@ -1,17 +1,20 @@
 """The rows of one destination: which are due, and what an attempt makes of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions
 
+from docustore.changes.committed import committed_seq
 from docustore.changes.events import user_key
 from docustore.changes.subscriptions import OUTBOX, PENDING
 from docustore.database import Database, Document
-from docustore.history.models import HISTORY
 from docustore.history.rows import IMAGE_CODEC
+from docustore.history.stored_rows import history_rows, states_of_rows
+from docustore.history.undo import has_state
 from docustore.outbox.sending import Outcome
 
 # What is delivered is kept for questions, what is given up for its replay. MongoDB deletes both.
@@ -135,11 +138,16 @@ async def requeue(database: Database, row_id: str, *, now: datetime) -> bool:
     return result.matched_count > 0
 
 
-async def history_rows(database: Database, numbers: Iterable[int]) -> dict[int, Document]:
-    """Read the rows of history with these numbers."""
-    fields = {"changes": 1, "after": 1, "omitted": 1, "source": 1, "cause": 1}
-    rows = database[HISTORY].with_options(codec_options=ROW_CODEC)
-    return {int(row["_id"]): row async for row in rows.find({"_id": {"$in": list(numbers)}}, fields)}
+async def changes_of(database: Database, numbers: Iterable[int]) -> dict[int, Document]:
+    """Read the rows of history with these numbers, each with the state after it."""
+    found = {int(row["_id"]): row async for row in history_rows(database).find({"_id": {"$in": list(numbers)}})}
+    compacted = [row for row in found.values() if not has_state(row)]
+    if compacted:
+        seq = await committed_seq(database)
+        for row in compacted:
+            with suppress(ValueError):  # without its next state the event says that it is partial
+                [row["after"]] = await states_of_rows(database, [row], seq=seq)
+    return found
 
 
 async def _put_off(database: Database, head: Mapping[str, Any]) -> None:

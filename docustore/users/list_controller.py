@@ -161,10 +161,13 @@ class UserListController(Controller):
         offset: Offset = 0,
         cursor: Cursor = None,
     ) -> Response[SearchPage]:
-        """Find users by word prefixes of their names and e-mail addresses.
+        """Find users by parts of their names and e-mail addresses.
 
-        Newest users come first. All words must match; only the first eight words count. `total` is at most 1,001,
-        which means "more than 1,000". `offset` is at most 1,000; use `cursor` to go deeper.
+        Newest users come first. All words must match; only the first eight words count. A word of one or two
+        letters matches the begin of a word, a longer one any part of it. Case and accents do not matter. A user
+        that was written here is found at once by the begin of a word, and by the rest within about a second.
+        `total` is at most 1,001, which means "more than 1,000". `offset` is at most 1,000; use `cursor` to go
+        deeper.
         """
         query = SearchQuery(text=text, status=status, limit=limit, offset=offset, cursor=cursor)
         result = await search_users(query)
@@ -175,6 +178,7 @@ class UserListController(Controller):
             offset=offset,
             pages=ceil(result.total / limit),
             next_cursor=result.next_cursor,
+            substrings=result.substrings,
         )
         return Response(page, headers=_link(request, result.next_cursor))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from docustore.effect_states import BuildState
 from docustore.users.fields import completed_fields
 from docustore.users.profile import Theme, UserStatus
 from docustore.users.rules import full_name
@@ -62,7 +63,8 @@ class UserPage(msgspec.Struct, frozen=True, omit_defaults=True):
 class SearchPage(msgspec.Struct, frozen=True):
     """One page of matching users, newest first.
 
-    `total` is at most 1,001. `pages` is computed from `total`.
+    `total` is at most 1,001. `pages` is computed from `total`. `substrings` is `live` while parts of words are
+    found, and users that other clients wrote. Otherwise only the begins of words are found for sure.
     """
 
     users: list[UserView]
@@ -71,6 +73,7 @@ class SearchPage(msgspec.Struct, frozen=True):
     offset: int
     pages: int
     next_cursor: str | None
+    substrings: BuildState
 
 
 class BulkStatusResult(msgspec.Struct, frozen=True):

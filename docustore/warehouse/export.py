@@ -6,21 +6,22 @@ file. Files are partitioned by the day (UTC) on which the store recorded the cha
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from docustore.changes.position import POSITIONS
+from docustore.changes.horizon import read_horizon
 from docustore.clock import now_utc
-from docustore.database import Database
+from docustore.database import Database, Document
 from docustore.errors import WarehouseError
 from docustore.extras import extra_module
+from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.users.fields import UserField
 from docustore.warehouse.manifest import Manifest, WarehouseTable, read_manifest, write_manifest
-from docustore.warehouse.tables import rows_pipeline, tables
+from docustore.warehouse.tables import COMPACTED, row_stages, rows_pipeline, tables
 from docustore.warehouse.views import HISTORY
 
 PARQUET_FILES: Final = "docustore.warehouse.parquet_files"
@@ -73,18 +74,9 @@ async def export_warehouse(
         for writer in writers:
             listed = manifest.tables.get(writer.name, WarehouseTable()).files
             files.remove_unlisted(folder, writer.name, frozenset(file.path for file in listed))
-        until = await committed_seq(database)
+        until = (await read_horizon(database)).seq
         on_begin(max(0, until - manifest.last_seq))
         return await _add(database, folder, manifest, writers, tracked, until=until, on_progress=on_progress)
-
-
-async def committed_seq(database: Database) -> int:
-    """Return the number of the last change of history; 0 if there is none.
-
-    Rows beyond it do not count: a listener of an older release has left them.
-    """
-    found = await database[POSITIONS].find({}, {"seq": 1}).to_list()
-    return max((int(position.get("seq") or 0) for position in found), default=0)
 
 
 async def _add(
@@ -100,21 +92,18 @@ async def _add(
     as_of: datetime = now_utc()
     rows, last = 0, None
     try:
-        pipeline = rows_pipeline(tracked, after=manifest.last_seq, until=until)
-        cursor = await database[HISTORY].aggregate(pipeline, batchSize=BATCH_ROWS)
-        async with cursor:
-            async for last in cursor:
-                for writer in writers:
-                    writer.add(last)
-                rows += 1
-                if rows % BATCH_ROWS == 0:
-                    on_progress(rows)
+        async with aclosing(_batches(database, tracked, after=manifest.last_seq, until=until)) as batches:
+            async for batch in batches:
+                for last in batch:
+                    for writer in writers:
+                        writer.add(last)
+                rows += len(batch)
+                on_progress(rows)
         added = {writer.name: writer.finish() for writer in writers}
     except BaseException:
         for writer in writers:
             writer.abort()
         raise
-    on_progress(rows)
     grown = Manifest(
         tracked=manifest.tracked,
         last_seq=manifest.last_seq if last is None else last["_id"],
@@ -127,6 +116,29 @@ async def _add(
     return WarehouseRun(
         manifest=grown, rows=rows, files=len(new_files), days=len({file.day for file in new_files})
     )
+
+
+async def _batches(
+    database: Database, tracked: tuple[UserField, ...], *, after: int, until: int
+) -> AsyncGenerator[list[Document], None]:
+    pipeline = rows_pipeline(tracked, after=after, until=until)
+    async with await database[HISTORY].aggregate(pipeline, batchSize=BATCH_ROWS) as cursor:
+        while batch := await cursor.to_list(BATCH_ROWS):
+            compacted = [row["_id"] for row in batch if row[COMPACTED]]
+            found = await _restored(database, tracked, compacted, seq=until) if compacted else {}
+            yield [found.get(row["_id"], row) for row in batch]
+
+
+async def _restored(
+    database: Database, tracked: tuple[UserField, ...], numbers: list[int], *, seq: int
+) -> dict[int, Document]:
+    """Make the rows of compacted changes, each from its state of then."""
+    restored = []
+    async for row in history_rows(database).find({"_id": {"$in": numbers}}):
+        [state] = await states_of_rows(database, [row], seq=seq)
+        restored.append({**{name: value for name, value in row.items() if name != "undo"}, "after": state})
+    stages = [{"$documents": {"$literal": restored}}, *row_stages(tracked)]
+    return {row["_id"]: row async for row in await database.aggregate(stages)}
 
 
 async def _require_same_store(database: Database, folder: Path, manifest: Manifest) -> None:

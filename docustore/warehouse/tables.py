@@ -10,11 +10,19 @@ from typing import Any, Final
 
 from docustore.exports.columns import FITS, Column, ColumnKind, column_of
 from docustore.users.fields import UserField
-from docustore.warehouse.versions import EFFECTIVE_AT, IS_PRESENT, RECORDED_AT, attributes
+from docustore.warehouse.versions import (
+    EFFECTIVE_AT,
+    IS_COMPACTED,
+    IS_PRESENT,
+    RECORDED_AT,
+    attributes,
+    known_values,
+)
 from docustore.warehouse.views import Pipeline, event_columns
 
 USER_VERSIONS: Final = "user_versions"
 USER_EVENTS: Final = "user_events"
+COMPACTED: Final = "is_compacted"
 _EVENT: Final = "_event"
 _ATTRIBUTES: Final = "_attributes"
 
@@ -67,14 +75,22 @@ def tables(tracked: tuple[UserField, ...]) -> tuple[Table, ...]:
 
 
 def rows_pipeline(tracked: tuple[UserField, ...], *, after: int, until: int) -> Pipeline:
-    """Read the changes with the numbers `after` + 1 to `until`, in their order."""
+    """Read the changes with the numbers `after` + 1 to `until`, in their order.
+
+    `is_compacted` marks a row whose state is in later rows; its attributes are not those of the user.
+    """
+    return [{"$match": {"_id": {"$gt": after, "$lte": until}}}, {"$sort": {"_id": 1}}, *row_stages(tracked)]
+
+
+def row_stages(tracked: tuple[UserField, ...]) -> Pipeline:
+    """Make the rows of all tables from rows of history."""
     return [
-        {"$match": {"_id": {"$gt": after, "$lte": until}}},
-        {"$sort": {"_id": 1}},
+        {"$addFields": known_values(tracked)},
         {
             "$project": {
                 "user_id": 1,
                 "event_id": 1,
+                COMPACTED: IS_COMPACTED,
                 "recorded_at": RECORDED_AT,
                 "effective_at": EFFECTIVE_AT,
                 "is_present": IS_PRESENT,

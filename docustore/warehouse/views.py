@@ -12,7 +12,7 @@ span that it falls into. A version that another one replaces at the same time ha
 from typing import Any, Final
 
 from docustore.users.fields import UserField
-from docustore.warehouse.versions import EFFECTIVE_AT, IS_PRESENT, RECORDED_AT, attributes
+from docustore.warehouse.versions import EFFECTIVE_AT, IS_PRESENT, RECORDED_AT, attributes, known_values
 
 Pipeline = list[dict[str, Any]]
 DIM_USER: Final = "dim_user"
@@ -42,7 +42,10 @@ def dim_user_pipeline(tracked: tuple[UserField, ...]) -> Pipeline:
     the number of the change that began the span. `valid_to` is null for the current span.
     """
     columns = attributes(tracked)
+    # A compacted row says only how it differs from the next one: what it does not say is carried over from there.
+    carried = {name: {"$locf": known} for name, known in known_values(tracked).items()}
     return [
+        _windows(carried),
         _window("valid_from", {"$max": EFFECTIVE_AT, "window": {"documents": ["current", "unbounded"]}}),
         {
             "$project": {
@@ -131,7 +134,11 @@ def dim_date_pipeline() -> Pipeline:
 
 
 def _window(name: str, output: dict[str, Any]) -> dict[str, Any]:
-    return {"$setWindowFields": {"partitionBy": "$user_id", "sortBy": _LATEST_FIRST, "output": {name: output}}}
+    return _windows({name: output})
+
+
+def _windows(outputs: dict[str, Any]) -> dict[str, Any]:
+    return {"$setWindowFields": {"partitionBy": "$user_id", "sortBy": _LATEST_FIRST, "output": outputs}}
 
 
 def _is_given(path: str) -> dict[str, Any]:

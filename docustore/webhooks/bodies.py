@@ -43,7 +43,9 @@ class WebhookUpdateInput(BaseModel):
         default_factory=list, max_length=len(EventKind), description="only these; all if empty"
     )
     fields: Annotated[list[str], Field(max_length=len(FIELD_NAMES)), AfterValidator(_fields)] = Field(
-        default_factory=list, description="an update must have changed one of these, such as `profile.location`"
+        default_factory=list,
+        description="an update must have changed one of these, such as `profile.location`",
+        json_schema_extra={"items": {"type": "string", "enum": list(FIELD_NAMES)}},
     )
     statuses: list[UserStatus] = Field(
         default_factory=list,

@@ -8,19 +8,19 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from docustore.api.problem_details import problems
+from docustore.outbox.listing import DeliveryPage, delivery_page
 from docustore.outbox.rows import RowState
 from docustore.security.authentication import AuthorisedRequest, needs
 from docustore.security.models import Scope
 from docustore.webhooks import service
 from docustore.webhooks.bodies import EnableInput, ReplayRangeInput, RotateInput, WebhookInput, WebhookUpdateInput
+from docustore.webhooks.store import destination_of, find_webhook
 from docustore.webhooks.views import (
-    DeliveryPage,
     NewSecretView,
     NewWebhookView,
     RangeView,
     TestView,
     WebhookView,
-    delivery_page,
     webhook_view,
     webhook_views,
 )
@@ -198,7 +198,9 @@ class WebhooksController(Controller):
         Each has its state, its attempts and the last answer. Delivered events are kept for a week, given up
         ones for 30 days.
         """
-        return await delivery_page(state.database, webhook_id, state=delivery_state, limit=limit, cursor=cursor)
+        await find_webhook(state.database, webhook_id)
+        name = destination_of(webhook_id)
+        return await delivery_page(state.database, name, state=delivery_state, limit=limit, cursor=cursor)
 
     @post(
         "/{webhook_id:str}/deliveries/{number:int}/replay",

@@ -3,6 +3,7 @@
 Every action is in the audit log.
 """
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from docustore.outbox.destinations import (
     remove_rows,
     request_fill,
     set_enabled,
-    settle,
+    settled,
 )
 from docustore.outbox.rows import requeue
 from docustore.outbox.sending import Outcome
@@ -41,6 +42,8 @@ from docustore.webhooks.store import WEBHOOKS, destination_of, find_webhook
 
 # The newest secret and the one before.
 MAX_SECRETS: Final = 2
+# A client waits for the answer; the check is repeated at each delivery.
+RESOLVE_TIMEOUT_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +80,12 @@ async def create_webhook(
     }
     destination = fresh_destination(name, DestinationKind.WEBHOOK, filter_=given.filter())
 
-    async def create(session: AsyncClientSession) -> None:
-        await insert_destination(database, destination, since=given.since, session=session)
+    async def create(session: AsyncClientSession, seq: int) -> None:
+        await insert_destination(database, destination, seq=seq, since=given.since, session=session)
         await database[WEBHOOKS].insert_one(webhook, session=session)
         await _record(database, "webhook.create", webhook_id, actor=actor, after=_shown(given), session=session)
 
-    await in_transaction(database, create)
+    await settled(database, create)
     return webhook_id, secret
 
 
@@ -97,9 +100,8 @@ async def update_webhook(
     """
     await _require_allowed(given.url, settings)
 
-    async def update(session: AsyncClientSession) -> None:
+    async def update(session: AsyncClientSession, _seq: int) -> None:
         before = await find_webhook(database, webhook_id, session=session)
-        await settle(database, session)
         changed = {"url": given.url, "description": given.description}
         await database[WEBHOOKS].update_one({"_id": webhook_id}, {"$set": changed}, session=session)
         await database[DESTINATIONS].update_one(
@@ -115,7 +117,7 @@ async def update_webhook(
             session=session,
         )
 
-    await in_transaction(database, update)
+    await settled(database, update)
 
 
 async def delete_webhook(database: Database, webhook_id: str, *, actor: str) -> None:
@@ -126,16 +128,15 @@ async def delete_webhook(database: Database, webhook_id: str, *, actor: str) -> 
     """
     name = destination_of(webhook_id)
 
-    async def delete(session: AsyncClientSession) -> None:
+    async def delete(session: AsyncClientSession, _seq: int) -> None:
         before = await find_webhook(database, webhook_id, session=session)
-        await settle(database, session)
         await database[WEBHOOKS].delete_one({"_id": webhook_id}, session=session)
         await database[DESTINATIONS].delete_one({"_id": name}, session=session)
         await _record(
             database, "webhook.delete", webhook_id, actor=actor, before={"url": before["url"]}, session=session
         )
 
-    await in_transaction(database, delete)
+    await settled(database, delete)
     await remove_rows(database, name)
 
 
@@ -229,7 +230,8 @@ async def _require_allowed(url: str, settings: Settings) -> None:
     A name that does not resolve may do so later.
     """
     try:
-        await targets_of(url, allowed=networks(settings.webhook_private_networks))
+        async with asyncio.timeout(RESOLVE_TIMEOUT_S):
+            await targets_of(url, allowed=networks(settings.webhook_private_networks))
     except AddressRefusedError as exc:
         raise InvalidInputError((FieldError(pointer="/url", code="address_refused", detail=str(exc)),)) from exc
     except (OSError, UnicodeError):

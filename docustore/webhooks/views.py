@@ -9,14 +9,11 @@ from typing import Any
 
 import msgspec
 
-from docustore.api.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
-from docustore.changes.subscriptions import DESTINATIONS, OUTBOX, EventKind, row_id
+from docustore.changes.subscriptions import DESTINATIONS, EventKind
 from docustore.clock import now_utc
-from docustore.database import Database, Document
-from docustore.errors import InvalidQueryError
+from docustore.database import Database
 from docustore.outbox.destinations import DestinationKind, known_destination
 from docustore.outbox.figures import figures_of
-from docustore.outbox.rows import ROW_CODEC, RowState, rows_of
 from docustore.users.profile import UserStatus
 from docustore.webhooks.store import WEBHOOKS, destination_of, find_webhook, webhook_id_of
 
@@ -97,41 +94,6 @@ class TestView(msgspec.Struct, frozen=True):
     duration_s: float
 
 
-class AttemptView(msgspec.Struct, frozen=True):
-    """The last attempt.
-
-    `status` is null without an answer, `error` is null after a success.
-    """
-
-    at: datetime
-    status: int | None
-    error: str | None
-
-
-class DeliveryView(msgspec.Struct, frozen=True):
-    """One event for one webhook.
-
-    `number` is the `webhook-id` of the message. `due_at` is the time of the next attempt, null if there is none.
-    """
-
-    number: int
-    operation: EventKind
-    user_id: str
-    state: RowState
-    attempts: int
-    at: datetime
-    due_at: datetime | None
-    done_at: datetime | None
-    last: AttemptView | None
-
-
-class DeliveryPage(msgspec.Struct, frozen=True):
-    """One page of deliveries, latest first."""
-
-    items: list[DeliveryView]
-    next_cursor: str | None
-
-
 async def webhook_view(database: Database, webhook_id: str) -> WebhookView:
     """Read one webhook.
 
@@ -151,40 +113,6 @@ async def webhook_views(database: Database) -> list[WebhookView]:
     destinations = {webhook_id_of(each["_id"]): each async for each in database[DESTINATIONS].find(query)}
     known = [key for key in webhooks if key in destinations]
     return [await _view(database, webhooks[key], destinations[key]) for key in known]
-
-
-async def delivery_page(
-    database: Database, webhook_id: str, *, state: RowState | None, limit: int, cursor: str | None
-) -> DeliveryPage:
-    """Read one page of the deliveries of a webhook, latest first.
-
-    Raises:
-        NotFoundError: There is no such webhook.
-        InvalidQueryError: The cursor belongs to another query.
-    """
-    await find_webhook(database, webhook_id)
-    name, asked = destination_of(webhook_id), ["deliveries", webhook_id, state]
-    query: Document = rows_of(name)
-    if cursor is not None:
-        query["_id"]["$lt"] = row_id(name, _number(cursor, asked))
-    if state is not None:
-        query["state"] = state.value
-    outbox = database[OUTBOX].with_options(codec_options=ROW_CODEC)
-    rows = await outbox.find(query, sort=[("_id", -1)]).limit(limit + 1).to_list()
-    page = rows[:limit]
-    more = len(rows) > limit
-    position = Position(at=None, id=str(page[-1]["number"])) if more else None
-    return DeliveryPage(
-        items=[_delivery(row) for row in page],
-        next_cursor=None if position is None else encode_cursor(position, query=asked),
-    )
-
-
-def _number(cursor: str, asked: object) -> int:
-    position = decode_cursor(cursor, query=asked)
-    if not position.id.isdecimal():
-        raise InvalidQueryError((CURSOR_INVALID,))
-    return int(position.id)
 
 
 async def _view(database: Database, webhook: Mapping[str, Any], destination: Mapping[str, Any]) -> WebhookView:
@@ -212,19 +140,4 @@ async def _view(database: Database, webhook: Mapping[str, Any], destination: Map
         last_error=figures.last_error,
         replay=None if fill is None else ReplayView(done=fill["next"], until=fill["until"]),
         old_secret_ends_at=max(ends, default=None),
-    )
-
-
-def _delivery(row: Mapping[str, Any]) -> DeliveryView:
-    last, state = row.get("last"), RowState(row["state"])
-    return DeliveryView(
-        number=int(row["number"]),
-        operation=EventKind(row["kind"]),
-        user_id=str(row["user_id"]),
-        state=state,
-        attempts=row["attempts"],
-        at=row["at"],
-        due_at=row["due_at"] if state is RowState.PENDING else None,
-        done_at=row.get("done_at"),
-        last=last and AttemptView(at=last["at"], status=last["status"], error=last["error"]),
     )

@@ -1,14 +1,13 @@
 """Processes of the service that tests start and kill."""
 
-import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from docustore.config import Settings
+from tests.forks import FORKS, Fork
 
 ROOT = Path(__file__).parents[2]
 WORKER = ("-m", "arq", "workers.settings.WorkerSettings")
@@ -18,7 +17,7 @@ LISTENER = ("-m", "workers.listener")
 class Program:
     """One process of the service; a failed test shows its output."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+    def __init__(self, process: Fork, log: Path) -> None:
         self._process = process
         self._log = log
 
@@ -61,9 +60,14 @@ class Program:
 
 @asynccontextmanager
 async def program(
-    *arguments: str, settings: Settings, log: Path, extra: Mapping[str, str] | None = None
+    option: str,
+    module: str,
+    *arguments: str,
+    settings: Settings,
+    log: Path,
+    extra: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Program]:
-    """Run `python ARGUMENTS` with the settings until the block ends."""
+    """Run `python -m MODULE ARGUMENTS` with the settings until the block ends."""
     environment = {
         **os.environ,
         "DOCUSTORE_MONGODB_URL": settings.mongodb_url or "",
@@ -71,10 +75,8 @@ async def program(
         "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
         **(extra or {}),
     }
-    with log.open("ab") as output:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, cwd=ROOT, env=environment, stdout=output, stderr=output
-        )
+    assert option == "-m"
+    process = await FORKS.start(module, *arguments, environment=environment, folder=ROOT, stdout=log, stderr=log)
     running = Program(process, log)
     try:
         yield running

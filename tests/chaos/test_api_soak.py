@@ -20,7 +20,7 @@ from tests.chaos.soak import Acknowledged, Soak, documented_statuses
 from tests.listening import assert_consistent, history_of, listening
 
 PROCESSES = 2
-DURATION_S = scaled(bounded=15, full=600)
+DURATION_S = scaled(bounded=8, full=600)
 REQUESTS_PER_S = scaled(bounded=60, full=200)
 BETWEEN_KILLS_S = 3.0
 

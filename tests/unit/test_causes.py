@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 import pytest
-from pymongo.errors import AutoReconnect, OperationFailure, ServerSelectionTimeoutError
+from pymongo.errors import AutoReconnect, OperationFailure, ServerSelectionTimeoutError, WriteConcernError
 from redis.exceptions import AuthenticationError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
@@ -26,6 +26,7 @@ SECRET = "mongodb://service:secret@127.0.0.1"
         (OperationFailure("x", 13, {"codeName": "Unauthorized"}), "lacks a right"),
         (ServerSelectionTimeoutError(SECRET), "MongoDB does not answer"),
         (AutoReconnect(SECRET), "MongoDB does not answer"),
+        (WriteConcernError(SECRET, 64), "too slow or changed its primary (server code 64)"),
         (RedisConnectionError(SECRET), "Valkey does not answer"),
         (AuthenticationError("invalid username-password pair"), "Valkey refused the user"),
         (ResponseError("MISCONF Errors writing to the AOF file"), "its disk is full"),

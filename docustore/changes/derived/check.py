@@ -23,7 +23,7 @@ from docustore.effect_states import load_effect_state
 from docustore.history.rows import IMAGE_CODEC, same_value
 
 
-async def derived_difference(database: Database, effect: type[DerivedEffect]) -> str | None:
+async def derived_difference(database: Database, effect: DerivedEffect) -> str | None:
     """Describe how an effect differs from the users; None if it does not.
 
     Changes nothing. An effect that is not live yet is not compared.
@@ -31,10 +31,12 @@ async def derived_difference(database: Database, effect: type[DerivedEffect]) ->
     state = await load_effect_state(database, effect.name)
     if state is None or not state.is_live or state.version != effect.version:
         return None
-    suspects = await _differing_users(database, effect()) + await _orphans(database, effect())
+    suspects = await _differing_users(database, effect) + await _orphans(database, effect)
     # A second look: a value that changed and changed back looks like no change in the first one.
-    wrong = await _wrong(database, effect(), suspects)
-    return f"{effect.name} is wrong for {len(wrong)} users" if wrong else None
+    wrong = await _wrong(database, effect, suspects)
+    found = [f"{effect.name} is wrong for {len(wrong)} users"] if wrong else []
+    at: Timestamp = (await database.command("ping"))["operationTime"]
+    return "; ".join([*found, *await effect.differences(database, at)]) or None
 
 
 async def _differing_users(database: Database, effect: DerivedEffect) -> list[Any]:

@@ -44,7 +44,7 @@ class Claim:
 
 async def claim(
     database: Database,
-    effect: type[DerivedEffect],
+    effect: DerivedEffect,
     *,
     owner: str,
     lease_s: float,
@@ -53,7 +53,7 @@ async def claim(
     """Take the effect if it is free or this owner's.
 
     Return None if another listener keeps it, if it has failed, or if newer code keeps it. An effect without a
-    state of this version begins its build.
+    state of this version and configuration begins its build.
     """
     await _ensure(database, effect)
     lease_ms = int(lease_s * 1000)
@@ -62,9 +62,12 @@ async def claim(
         "$or": [{"version": {"$lt": effect.version}}, {"version": effect.version, "state": {"$ne": "failed"}}],
         "$expr": {"$or": [_IS_FREE, {"$eq": ["$owner", owner]}]},
     }
-    orphaned = await database[EFFECT_STATES].find_one({**query, "session": {"$ne": None}}, {"session": 1})
-    if orphaned is not None:
-        # The transaction of a killed owner would hold the state for a minute.
+    orphaned = await database[EFFECT_STATES].find_one(
+        {**query, "session": {"$ne": None}}, {"session": 1, "owner": 1}
+    )
+    if orphaned is not None and orphaned["owner"] != owner:
+        # The transaction of a killed owner would hold the state for a minute. An owner that is alive has ended its
+        # own, and its client may use the session for something else.
         await end_transaction(database, orphaned["session"])
     taken = {"fence": {"$add": ["$fence", 1]}, "owner": owner, "session": session_id, **renewal(lease_ms)}
     document = await database[EFFECT_STATES].find_one_and_update(
@@ -73,8 +76,9 @@ async def claim(
     if document is None:
         return None
     held = Claim(name=effect.name, fence=document["fence"], lease_ms=lease_ms)
-    if document["version"] != effect.version:
+    if document["version"] != effect.version or document.get("configuration", "") != effect.configuration:
         begun = fresh_build(await committed_seq(database), version=effect.version)
+        begun["configuration"] = effect.configuration
         document = await database[EFFECT_STATES].find_one_and_update(
             {"_id": effect.name, "fence": held.fence}, {"$set": begun}, return_document=ReturnDocument.AFTER
         )
@@ -128,11 +132,12 @@ def taken_over(name: str) -> ListenerFencedError:
     return ListenerFencedError(f"another listener or a command has taken the effect {name}; nothing was written")
 
 
-async def _ensure(database: Database, effect: type[DerivedEffect]) -> None:
+async def _ensure(database: Database, effect: DerivedEffect) -> None:
     if await database[EFFECT_STATES].find_one({"_id": effect.name}, {"_id": 1}) is not None:
         return
     seq = await committed_seq(database)
     fresh = {**fresh_build(seq, version=effect.version), "is_derived": True, "live_version": None, "fence": 0}
+    fresh["configuration"] = effect.configuration
     try:
         await database[EFFECT_STATES].update_one({"_id": effect.name}, {"$setOnInsert": fresh}, upsert=True)
     except DuplicateKeyError:

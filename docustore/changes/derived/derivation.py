@@ -6,7 +6,7 @@ from the present user. So a document may be ahead of the checkpoint, never behin
 and changes ends with the same documents.
 
 A new derived effect is one class and one line in `docustore.changes.effects.registry`. It is built for a store
-that has users already; a change of `version` builds it again.
+that has users already; a change of `version` or `configuration` builds it again.
 """
 
 from abc import ABC, abstractmethod
@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from bson.timestamp import Timestamp
 from pymongo import DeleteOne, ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.history.rows import Image
 
@@ -38,12 +40,18 @@ class DerivedEffect(ABC):
 
     `name` is its document in `change_effects`. `version` grows with every change of what `state_of` returns.
     `collection` holds the documents. `fields` are the top-level fields of a user that `state_of` reads.
+    `configuration` names the settings that decide what `state_of` returns; empty without any.
     """
 
     name: ClassVar[str]
     version: ClassVar[int]
     collection: ClassVar[str]
-    fields: ClassVar[tuple[str, ...]]
+    fields: tuple[str, ...]
+    configuration: str = ""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare to keep or compare the effect under some settings."""
+        self.settings = settings
 
     @abstractmethod
     def state_of(self, user: Image) -> Document | None:
@@ -51,6 +59,13 @@ class DerivedEffect(ABC):
 
         Pure. Must accept any value in any field: other clients write users too. Times are naive, in UTC.
         """
+
+    async def differences(self, database: Database, at: Timestamp) -> list[str]:  # noqa: ARG002  # for subclasses
+        """Compare what `write` keeps beside the documents, as of a cluster time.
+
+        Returns sentences.
+        """
+        return []
 
     async def write(
         self, database: Database, replacements: Sequence[Replacement], session: AsyncClientSession

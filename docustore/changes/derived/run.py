@@ -19,6 +19,7 @@ from docustore.changes.derived.derivation import Derivations, DerivedEffect
 from docustore.changes.derived.keeper import Keeper
 from docustore.changes.derived.pace import Pace
 from docustore.changes.lease import owner_name, pause
+from docustore.config import Settings
 from docustore.database import Database
 from docustore.effect_states import EFFECT_STATES, BuildState
 from docustore.errors import DocustoreError, ListenerFencedError
@@ -34,15 +35,13 @@ RETRY_S: Final = 2.0
 
 @asynccontextmanager
 async def derived_effects(
-    database: Database, effects: Derivations, *, lease_s: float, stop: asyncio.Event
+    database: Database, effects: Derivations, settings: Settings, *, stop: asyncio.Event
 ) -> AsyncIterator[None]:
     """Keep the effects during the block.
 
     When stopped, a step is finished and the effects are given back. A block that fails ends them at once.
     """
-    tasks = [
-        asyncio.create_task(_keep_forever(database, effect, lease_s=lease_s, stop=stop)) for effect in effects
-    ]
+    tasks = [asyncio.create_task(_keep_forever(database, effect, settings, stop=stop)) for effect in effects]
     try:
         yield
     finally:
@@ -53,12 +52,12 @@ async def derived_effects(
 
 
 async def _keep_forever(
-    database: Database, effect: type[DerivedEffect], *, lease_s: float, stop: asyncio.Event
+    database: Database, effect: type[DerivedEffect], settings: Settings, *, stop: asyncio.Event
 ) -> None:
     owner = owner_name()
     while not stop.is_set():
         try:
-            if not await _keep(database, effect, owner=owner, lease_s=lease_s, stop=stop):
+            if not await _keep(database, effect(settings), settings, owner=owner, stop=stop):
                 await pause(STANDBY_POLL_S, stop)
         except ListenerFencedError as exc:
             log.info("effect.taken_over", effect=effect.name, reason=str(exc))
@@ -68,14 +67,16 @@ async def _keep_forever(
 
 
 async def _keep(
-    database: Database, effect: type[DerivedEffect], *, owner: str, lease_s: float, stop: asyncio.Event
+    database: Database, effect: DerivedEffect, settings: Settings, *, owner: str, stop: asyncio.Event
 ) -> bool:
     async with database.client.start_session() as session:
-        taken = await claim(database, effect, owner=owner, lease_s=lease_s, session_id=session.session_id)
+        taken = await claim(
+            database, effect, owner=owner, lease_s=settings.changes_lease_s, session_id=session.session_id
+        )
         if taken is None:
             return False
         held, state = taken
-        keeper = Keeper(database=database, session=session, effect=effect(), held=held, state=state)
+        keeper = Keeper(database=database, session=session, effect=effect, held=held, state=state)
         log.info("effect.taken", effect=effect.name, state=state.state.value, seq=state.seq)
         try:
             await _work(keeper, stop)
@@ -84,7 +85,8 @@ async def _keep(
         except Exception as exc:
             log.exception("effect.failed", effect=effect.name)
             await _note_failure(database, held, exc)
-        await release(database, held)
+        finally:
+            await release(database, held)
         return True
 
 

@@ -23,6 +23,8 @@ class OutboxEffect(Effect):
     """The changes of a batch, until their rows are written."""
 
     name: ClassVar[str] = OUTBOX
+    # A destination starts at a number of its own.
+    needs_build: ClassVar[bool] = False
     # Also the changes that a comparison finds after a lost position are told.
     is_built_by_chunks: ClassVar[bool] = True
     fields: ClassVar[ImageFields] = ImageFields.of("deleted_at", "status")

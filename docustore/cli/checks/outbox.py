@@ -59,7 +59,7 @@ def destination_findings(found: Iterable[DestinationFigures], *, handlers: Colle
             yield warning(
                 check,
                 f"{each.failed} events were given up",
-                next_step=f"see their errors, then run `docustore outbox replay {each.name} --since NUMBER`",
+                next_step=f"run `docustore outbox events {each.name} --state failed`, then `outbox replay`",
             )
         else:
             yield ok(check, f"{each.delivered} delivered, {each.pending} pending")

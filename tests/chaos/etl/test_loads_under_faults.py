@@ -157,7 +157,7 @@ async def test_faults_change_nothing(servers: Servers, tmp_path: Path) -> None:
             data_dir=tmp_path,
             etl_batch_size=50,
             etl_lag_window_s=ALWAYS_S,
-            etl_lease_s=5,
+            etl_lease_s=3,
             etl_max_attempts=1000,
         )
         wanted = await undisturbed(calm, tmp_path / "calm", servers)

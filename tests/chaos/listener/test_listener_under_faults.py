@@ -26,7 +26,7 @@ from tests.chaos.programs import LISTENER, KeptRunning
 from tests.chaos.replica_set import three_members, valkey
 from tests.chaos.scale import SEED, scaled
 from tests.upstreams.mongodb import LEAKS
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 FAULTS = int(scaled(bounded=6, full=100))
 WRITES_PER_S = scaled(bounded=200, full=500)
@@ -106,12 +106,12 @@ async def test_history_replays_to_the_collection(tmp_path: Path) -> None:
     journal = Journal()
     async with listener_faults(tmp_path, journal) as faults:
         database = faults.database
-        await wait_until_applied(database)
+        await wait_until_applied(database, timeout_s=PATIENCE_S)
         started = time.monotonic()
         async with writing(database, journal, writes_per_s=WRITES_PER_S, seed=SEED):
             series = await make_all(faults, plan)
         duration_s = time.monotonic() - started
-        await patiently(lambda: wait_until_applied(database))
+        await patiently(lambda: wait_until_applied(database, timeout_s=PATIENCE_S))
         outcome = await read_outcome(database, journal.writes, lost_positions=series.made["roll_oplog_over"])
         report(outcome, series, faults, duration_s)
         for check in CHECKS:

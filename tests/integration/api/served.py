@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-import sys
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from docustore.embedded.ports import free_port
 from tests.conftest import Servers
+from tests.forks import FORKS, ROOT, Fork
 from tests.raw_http import connection
 
 ADMIN_KEY = "admin-key-of-the-tests-with-more-than-32-characters"
@@ -23,7 +24,7 @@ STOP_S = 60.0
 class Served:
     port: int
     log_file: Path
-    process: asyncio.subprocess.Process
+    process: Fork
 
     @property
     def log(self) -> str:
@@ -62,21 +63,19 @@ async def served(servers: Servers, folder: Path, *, database: str, **settings: s
     }
     environment = os.environ | {f"DOCUSTORE_{name.upper()}": value for name, value in given.items()}
     log_file = folder / "api.log"
-    with log_file.open("w") as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "docustore.api.server"), env=environment, stdout=log, stderr=log
-        )
+    process = await FORKS.start(
+        "docustore.api.server", environment=environment, folder=ROOT, stdout=log_file, stderr=log_file
+    )
     api = Served(port=port, log_file=log_file, process=process)
     try:
         await _until_ready(api, process)
         yield api
     finally:
-        if process.returncode is None:
-            process.terminate()
+        process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), STOP_S)
 
 
-async def _until_ready(api: Served, process: asyncio.subprocess.Process) -> None:
+async def _until_ready(api: Served, process: Fork) -> None:
     async with asyncio.timeout(STOP_S):
         while process.returncode is None:
             with suppress(ConnectionError):

@@ -8,7 +8,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 from pydantic import SecretStr
 
-from benchmarks import api, reads
+from benchmarks import api, reads, search
 from benchmarks.http_load import UnexpectedResponseError, requests_per_s
 from benchmarks.peers import fastapi_app
 from benchmarks.population import populate
@@ -83,9 +83,9 @@ async def test_marts_equal_the_aggregation(populated: Database) -> None:
 
 
 async def test_every_query_is_measured(populated: Database) -> None:
-    rows = await reads.measure(populated, users=USERS)
+    rows = [*await reads.measure(populated, users=USERS), *await search.measure(populated, users=USERS)]
 
-    assert [row.unit for row in rows] == ["queries/s", "queries/s", "ms"]
+    assert [row.unit for row in rows] == ["queries/s", "queries/s", "ms", "users/s", "us", "MB"]
     assert all(row.value > 0 for row in rows)
 
 

@@ -31,8 +31,7 @@ class Counts(Effect):
     name: ClassVar[str] = COUNTS
     fields: ClassVar[ImageFields] = ImageFields()
 
-    def __init__(self, *, seq: int) -> None:
-        super().__init__(seq=seq)
+    def __init__(self) -> None:
         self.difference = 0
 
     def add(self, change: Change) -> None:
@@ -134,7 +133,7 @@ async def test_snapshot_makes_every_effect_live(database: Database, settings: Se
         await wait_until_applied(database)
 
     states = {each["_id"]: each["state"] async for each in database[EFFECT_STATES].find({"is_derived": None})}
-    assert states == {"user_history": "live", "user_stats": "live"}
+    assert states == dict.fromkeys((effect.name for effect in EFFECTS), "live")
 
 
 @pytest.mark.parametrize(("name", "error"), [("user_history", InvalidInputError), ("none", NotFoundError)])

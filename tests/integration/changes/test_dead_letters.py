@@ -6,6 +6,7 @@ import bson
 import pytest
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
+from pymongo import InsertOne, UpdateOne
 
 from docustore.changes.dead_letters import LETTERS
 from docustore.changes.isolation import MAX_FAILURES_IN_A_ROW
@@ -161,6 +162,49 @@ async def test_dead_letter_holds_back_only_its_user(database: Database, settings
     letters = await database[LETTERS].find().sort("cluster_time", 1).to_list()
     assert [(each["operation"], each["state"]) for each in letters] == [("insert", "failed"), ("update", "held")]
     assert (letters[0]["code"], letters[0]["user_id"]) == (121, str(poison["_id"]))
+
+
+async def test_one_dead_letter_costs_few_transactions(database: Database, settings: Settings) -> None:
+    """The changes around it are applied in large parts: the other users do not wait."""
+    users = [make_user() for _ in range(400)]
+    await _refuse_rows(database, user_id={"$ne": users[150]["_id"]})
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        before = await _committed(database)
+        await database["users"].insert_many(users)
+        await wait_until_applied(database)
+
+    assert await _committed(database) - before < 60
+    assert [row["user_id"] for row in await history_of(database)] == [
+        user["_id"] for user in users if user is not users[150]
+    ]
+
+
+async def test_held_user_costs_the_others_few_transactions(database: Database, settings: Settings) -> None:
+    poison, others = make_user(), [make_user() for _ in range(400)]
+    await _refuse_rows(database, user_id={"$ne": poison["_id"]})
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_one(poison)
+        await wait_until_applied(database)
+        before = await _committed(database)
+        await database["users"].bulk_write(
+            [
+                *(InsertOne(each) for each in others[:200]),
+                UpdateOne({"_id": poison["_id"]}, _set(status="inactive")),
+                *(InsertOne(each) for each in others[200:]),
+            ]
+        )
+        await wait_until_applied(database)
+
+    assert await _committed(database) - before < 60
+    assert len(await history_of(database)) == len(others)
+
+
+async def _committed(database: Database) -> int:
+    """Count the transactions of this server so far."""
+    status = await database.client.admin.command("serverStatus")
+    return int(status["transactions"]["totalCommitted"])
 
 
 async def test_refused_user_of_a_snapshot_is_a_letter(database: Database, settings: Settings) -> None:

@@ -227,7 +227,7 @@ async def test_older_code_leaves_a_newer_version_alone(database: Database, setti
     async with keeping(database, settings, InitialsTwo):
         await until_current(database)
 
-    taken = await claim(database, Initials, owner="old", lease_s=10)
+    taken = await claim(database, Initials(settings), owner="old", lease_s=10)
 
     assert taken is None
 
@@ -236,11 +236,11 @@ async def test_fenced_keeper_writes_nothing(database: Database, settings: Settin
     await fill(database, CHUNK)
     await without_effect(database, settings)
     async with database.client.start_session() as session:
-        first = await claim(database, Initials, owner="first", lease_s=0)
+        first = await claim(database, Initials(settings), owner="first", lease_s=0)
         assert first is not None
-        assert await claim(database, Initials, owner="second", lease_s=10) is not None
+        assert await claim(database, Initials(settings), owner="second", lease_s=10) is not None
         held, state = first
-        keeper = Keeper(database=database, session=session, effect=Initials(), held=held, state=state)
+        keeper = Keeper(database=database, session=session, effect=Initials(settings), held=held, state=state)
 
         with pytest.raises(ListenerFencedError):
             await keeper.step()

@@ -9,7 +9,8 @@ import pytest
 
 from docustore.config import Settings
 from docustore.database import Database
-from tests.integration.cli.docustore_command import ROOT, addresses, run_docustore
+from tests.forks import ROOT
+from tests.integration.cli.docustore_command import addresses, run_docustore
 
 SECTION = (ROOT / "README.md").read_text().partition("### Load users")[2].partition("\n### ")[0]
 COMMANDS = re.findall(r"^\$ \.venv/bin/docustore (.*)$", SECTION, re.MULTILINE)

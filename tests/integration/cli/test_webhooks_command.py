@@ -20,6 +20,7 @@ async def test_commands_steer_a_webhook(settings: Settings, database: Database) 
     listed = await run_docustore("outbox", "list", "--json", **variables)
     unclear = await run_docustore("webhooks", "replay", webhook_id, "--json", **variables)
     replayed = await run_docustore("webhooks", "replay", webhook_id, "--since", "0", "--json", **variables)
+    shown = await run_docustore("outbox", "events", f"webhook:{webhook_id}", "--json", **variables)
     deleted = await run_docustore("webhooks", "delete", webhook_id, "--json", **variables)
 
     assert created.document["secret"].startswith("whsec_")
@@ -29,7 +30,7 @@ async def test_commands_steer_a_webhook(settings: Settings, database: Database) 
     assert disabled.exit_code == 0
     assert [(each["name"], each["is_enabled"]) for each in listed.document] == [(f"webhook:{webhook_id}", False)]
     assert (unclear.exit_code, replayed.document) == (2, {"since": 0, "until": 0})
-    assert deleted.exit_code == 0
+    assert (shown.document, deleted.exit_code) == ([], 0)
     actions = [entry["action"] async for entry in database["audit_log"].find(sort=[("at", 1), ("_id", 1)])]
     assert actions == [
         "webhook.create",

@@ -14,7 +14,7 @@ from docustore.changes.verify import verify
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import CompactionBusyError
-from docustore.history.compaction import BATCH_ROWS, Order, compact, progress
+from docustore.history.compaction import BATCH_ROWS, Order, compact, compacted_through
 from docustore.history.compaction_status import history_status
 from docustore.history.stored_rows import history_rows
 from docustore.history.undo import states_of
@@ -144,7 +144,7 @@ async def test_worker_compacts_as_the_settings_say(database: Database, settings:
 
     assert off == 0
     assert on >= 33
-    assert await progress(database) == 40
+    assert await compacted_through(database) == 40
 
 
 async def test_status_tells_size_and_progress(database: Database) -> None:

@@ -54,6 +54,14 @@ QUERIES = [
     Query(
         collection="users", index="search_terms", filter={"search_terms": {"$regex": "^user55"}}, sort=NEWEST_FIRST
     ),
+    Query(
+        collection="user_search",
+        index="word_created_at",
+        filter={"$and": [{"words": {"$in": ["rare"]}}]},
+        sort=NEWEST_FIRST,
+    ),
+    Query(collection="user_search", index="created_at", filter={"words": {"$regex": "^comm"}}, sort=NEWEST_FIRST),
+    Query(collection="search_atoms", index="tails", filter={"tails": {"$regex": "^tail55"}}),
     Query(collection="user_history", index="user_sequence", filter={"user_id": 5}, sort={"_id": -1}),
     # feed.rows: the next rows of one user.
     Query(
@@ -168,6 +176,24 @@ QUERIES = [
         index="expires_at_expiry",
         filter={"expires_at": {"$lt": START + timedelta(hours=5), "$exists": True}},
     ),
+    Query(collection="user_quality", index="violated", filter={"violated": "rare"}, sort={"_id": 1}),
+    Query(
+        collection="user_quality",
+        index="clock",
+        filter={"clocks": {"$elemMatch": {"rule": "old", "at": {"$lt": START + timedelta(hours=5)}}}},
+    ),
+    Query(
+        collection="user_quality",
+        index="key",
+        filter={"keys": {"$elemMatch": {"rule": "one", "value": "v7"}}},
+        sort={"_id": 1},
+    ),
+    Query(
+        collection="quality_values",
+        index="shared",
+        filter={"_id.rule": "one", "_id.value": {"$gt": "v5"}, "users": {"$gt": 1}},
+        sort={"_id.value": 1},
+    ),
     Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
         collection="change_dead_letters",
@@ -199,20 +225,22 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "created_at": at,
                 "deleted_at": None,
             }
-        case "user_history":
-            return {"_id": n, "user_id": n % 60}
         case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log" | "exports" | "change_listeners":
+        case (
+            "sessions"
+            | "login_tokens"
+            | "audit_log"
+            | "exports"
+            | "user_search"
+            | "search_atoms"
+            | "change_listeners"
+        ):
             word = "rare" if is_rare else "common"
-            return {
-                "expires_at": at,
-                "at": at,
-                "heartbeat_at": at,
-                "actor": word,
-                "action": word,
-                "target": word,
-            }
+            found = {"words": [word, f"w{n}"], "tails": [f"tail{n}"], "created_at": at, "heartbeat_at": at}
+            return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word, **found}
+        case "user_quality" | "quality_values" | "user_history":
+            return _kept(collection, n)
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
         case _:
@@ -223,6 +251,17 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "identity_key": f"crm:{n}",
                 "last_seen_at": at,
             }
+
+
+def _kept(collection: str, n: int) -> dict[str, Any]:
+    is_rare = n % 100 == 0
+    value = {"rule": "one", "value": f"v{n}"}
+    if collection == "user_history":
+        return {"_id": n, "user_id": n % 60}
+    if collection == "quality_values":
+        return {"_id": value, "users": 2 if is_rare else 1}
+    clocks = [{"rule": "old", "at": START + timedelta(hours=n)}]
+    return {"violated": ["rare"] if is_rare else ["common"], "clocks": clocks, "keys": [value]}
 
 
 def _operation(collection: str, n: int) -> dict[str, Any]:

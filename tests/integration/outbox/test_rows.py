@@ -53,18 +53,16 @@ async def test_one_row_per_change_and_destination(database: Database, local: Set
 
 async def test_start_is_exact_while_users_change(database: Database, local: Settings) -> None:
     """A batch is before or after the command: no change is missed or told twice."""
-    is_over = asyncio.Event()
 
     async def change_users() -> None:
-        while not is_over.is_set():
+        for _ in range(40):
             await database["users"].insert_many([make_user() for _ in range(5)])
 
     async with listening(database, local):
         await wait_until_applied(database)
         writer = asyncio.create_task(change_users())
-        ids = [(await webhook(database, local, URL))[0] for _ in range(5)]
+        ids = [(await webhook(database, local, URL))[0] for _ in range(3)]
         await enable_webhook(database, ids[0], is_enabled=False, actor="cli:ada")
-        is_over.set()
         await writer
         await wait_until_applied(database)
 

@@ -13,6 +13,7 @@ from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import InvalidInputError
+from docustore.history.compaction import Order, compact
 from docustore.outbox.rows import begin
 from docustore.webhooks.service import (
     enable_webhook,
@@ -216,12 +217,14 @@ async def test_start_before_history_is_refused(database: Database, local: Settin
 
 
 async def test_replay_repeats_the_same_messages(database: Database, local: Settings) -> None:
+    """Also where history has compacted the states meanwhile."""
     async with receiver() as service, listening(database, local):
         await wait_until_applied(database)
         webhook_id, _ = await webhook(database, local, service.url)
         await _change_users(database, [make_user()], rounds=2)
         async with delivering(database, local):
             await until(lambda: _has_told(database, 3), what="the first time")
+            await compact(database, Order(older_than=now_utc() + timedelta(days=1), seq=3))
             await replay_range(database, webhook_id, since=1, until=3, actor="cli:ada")
             await until(lambda: _has_told(database, 5), what="the range")
             await replay_delivery(database, webhook_id, 1, actor="cli:ada")

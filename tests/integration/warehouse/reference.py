@@ -67,6 +67,8 @@ def random_history(seed: int, *, changes: int = 120, users: int = 6) -> list[Row
             "status": random.choice(["active", "inactive"]),
             "first_name": random.choice(["Ada", "Alan", None]),
             "tags": [f"t{number}"],
+            # A state is compacted only if that saves something.
+            "profile": {"bio": "x" * 500, "location": random.choice(["London", "Paris"])},
             "identities": [{"key": "crm:1", "modified_at": late}, {"key": "hr:1", "modified_at": START}],
             "deleted_at": now if random.random() < 0.15 else None,
         }

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import WarehouseError
+from docustore.history.compaction import Order, compact
 from docustore.warehouse.export import export_warehouse
 from docustore.warehouse.manifest import MANIFEST
 from docustore.warehouse.tracked import tracked_fields
@@ -108,6 +109,20 @@ def check(folder: Path, manifest: dict[str, Any]) -> None:
 
 def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in {MANIFEST, ".lock"})
+
+
+async def test_compacted_rows_have_their_states(database: Database, tmp_path: Path) -> None:
+    """A first run over old history gives the files of a run before the compaction."""
+    history = random_history(10)
+    await add(database, history)
+    before, after = tmp_path / "before", tmp_path / "after"
+    await export_warehouse(database, before, tracked=TRACKED)
+
+    await compact(database, Order(older_than=datetime(2100, 1, 1, tzinfo=UTC), seq=len(history)))
+    await export_warehouse(database, after, tracked=TRACKED)
+
+    assert await database.user_history.count_documents({"undo": {"$exists": True}}) > 20
+    assert [path.read_bytes() for path in files(after)] == [path.read_bytes() for path in files(before)]
 
 
 async def test_run_that_was_killed_is_repeated(database: Database, tmp_path: Path) -> None:

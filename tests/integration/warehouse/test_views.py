@@ -11,6 +11,7 @@ from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import ConfigurationError
+from docustore.history.compaction import Order, compact
 from docustore.warehouse.tracked import tracked_fields
 from docustore.warehouse.views import dim_user_pipeline
 from indexes.actions import ActionKind
@@ -20,6 +21,7 @@ from tests.integration.warehouse.reference import START, random_history, spans
 from tests.listening import listening, make_user
 
 TRACKED = ("status", "first_name")
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 async def stored_spans(database: Database) -> list[dict[str, Any]]:
@@ -37,6 +39,18 @@ async def test_spans_are_those_of_the_reference(database: Database, seed: int) -
     Random(seed).shuffle(history)
     await database.user_history.insert_many(history)
 
+    assert await stored_spans(database) == spans(history)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_compacted_history_has_the_same_spans(database: Database, seed: int) -> None:
+    """A compacted row has no state, only how it differs from the next one."""
+    history = random_history(seed)
+    await database.user_history.insert_many(history)
+
+    await compact(database, Order(older_than=LATER, seq=len(history)))
+
+    assert await database.user_history.count_documents({"undo": {"$exists": True}}) > 20
     assert await stored_spans(database) == spans(history)
 
 

@@ -50,6 +50,7 @@ async def test_valkey_is_ready_when_it_answers_in_time(answer: object, status: s
 def test_service_is_ready_if_all_parts_are_ready() -> None:
     ready, not_ready = readiness(mongodb=OK, valkey=OK), readiness(mongodb=AWAY, valkey=OK)
 
-    assert (ready.status_code, ready.content.status) == (200, "ok")
+    assert (ready.content.status, ready.headers) == ("ok", {})
     assert (not_ready.status_code, not_ready.content.status) == (503, "unavailable")
+    assert not_ready.headers == {"Retry-After": "5"}
     assert not_ready.content.parts == {"mongodb": AWAY, "valkey": OK}

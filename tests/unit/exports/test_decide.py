@@ -89,6 +89,7 @@ def test_newer_row_changes_the_user(fields: dict[str, Any]) -> None:
     assert action.guard == {"_id": ID, "version": 4, "deleted_at": None}
     assert action.fields["first_name"] == "Ada"
     assert (action.fields["version"], action.fields["updated_by"]) == (5, "cli:ada")
+    assert action.fields["cause"] == {"actor": "cli:ada", "reason": "import"}
 
 
 def test_overwriting_row_changes_a_newer_user() -> None:

@@ -1,0 +1,88 @@
+"""The derived effect `user_quality`: verdicts on every user, and their counters.
+
+A verdict that changes moves the counters by the difference between the stored verdict and the new one, in the
+transaction that stores it. So the counters are exact, whatever the rules said before.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from bson.timestamp import Timestamp
+from pymongo import DeleteMany, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from docustore.changes.derived.derivation import DerivedEffect, Replacement
+from docustore.config import Settings
+from docustore.database import Database, Document
+from docustore.history.rows import Image
+from docustore.quality.counts import COUNTS, VALUES, QualityCounts
+from docustore.quality.declared import rule_set
+from docustore.quality.stored import USER_QUALITY, counts_at, recounted_at, values_of
+
+
+class UserQualityEffect(DerivedEffect):
+    """One verdict per user that is not deleted.
+
+    A change of a rule judges all users again.
+    """
+
+    name: ClassVar[str] = USER_QUALITY
+    version: ClassVar[int] = 1
+    collection: ClassVar[str] = USER_QUALITY
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.rules = rule_set(settings.quality_rules)
+        self.fields = self.rules.fields
+        self.configuration = self.rules.digest
+
+    def state_of(self, user: Image) -> Document | None:
+        """Judge a user; see `docustore.quality.verdict`."""
+        verdict = self.rules.verdict_of(user)
+        return None if verdict is None else dict(verdict)
+
+    async def write(
+        self, database: Database, replacements: Sequence[Replacement], session: AsyncClientSession
+    ) -> None:
+        """Write the verdicts that differ, and move the counters by the difference."""
+        moved = QualityCounts()
+        for each in replacements:
+            moved.add(each.before, -1)  # type: ignore[arg-type]  # a stored verdict
+            moved.add(each.after, 1)  # type: ignore[arg-type]
+        values = {value: number for value, number in moved.values.items() if number}
+        stored = await values_of(database, values, session)
+        for rule_id, number in moved.shared(stored).items():
+            moved.rules[rule_id, "violated"] += number
+        increments: list[UpdateOne | DeleteMany] = [
+            UpdateOne({"_id": name}, {"$inc": numbers}, upsert=True)
+            for name, numbers in moved.increments().items()
+        ]
+        if increments:
+            await database[COUNTS].bulk_write(increments, session=session)
+        if values:
+            await database[VALUES].bulk_write(_value_writes(values), session=session)
+        await super().write(database, replacements, session)
+
+    async def differences(self, database: Database, at: Timestamp) -> list[str]:
+        """Count all stored verdicts again and compare the counters."""
+        counted, recounted = await counts_at(database, at), await recounted_at(database, at)
+        wrong = sorted(
+            name for name in counted.keys() | recounted if counted.get(name, 0) != recounted.get(name, 0)
+        )
+        return [
+            f"quality counts {counted.get(name, 0)} for {name}, the verdicts say {recounted.get(name, 0)}"
+            for name in wrong[:10]
+        ]
+
+
+def _value_writes(values: dict[tuple[str, str], int]) -> list[UpdateOne | DeleteMany]:
+    writes: list[UpdateOne | DeleteMany] = [
+        UpdateOne({"_id": _value_id(value)}, {"$inc": {"users": number}}, upsert=True)
+        for value, number in values.items()
+    ]
+    gone: dict[str, Any] = {"_id": {"$in": [_value_id(value) for value in values]}, "users": 0}
+    return [*writes, DeleteMany(gone)]
+
+
+def _value_id(value: tuple[str, str]) -> dict[str, str]:
+    return {"rule": value[0], "value": value[1]}

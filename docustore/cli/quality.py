@@ -1,0 +1,145 @@
+"""`docustore quality`: the report, its rules, and the full check."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from docustore.changes.derived.check import derived_difference
+from docustore.changes.effects.quality import UserQualityEffect
+from docustore.cli.command import Invocation, command
+from docustore.cli.failures import DONE, FAILED
+from docustore.cli.store import command_database
+from docustore.clock import now_utc
+from docustore.quality.controller import find_rule
+from docustore.quality.declared import rule_set
+from docustore.quality.report import QualityReport, RuleFigures, RuleStatus, quality_report
+from docustore.quality.violations import violations
+
+SHOWN_USERS: Final = 10
+_STYLES: Final = {
+    RuleStatus.PASSED: "green",
+    RuleStatus.INCOMPLETE: "yellow",
+    RuleStatus.WARNING: "yellow",
+    RuleStatus.FAILED: "bold red",
+    RuleStatus.UNKNOWN: "dim",
+}
+
+
+@click.group("quality", epilog="Example: docustore quality report")
+def quality() -> None:
+    """Show how good the stored users are, and why."""
+
+
+@command("report", example="docustore quality report --gate")
+@click.option("--gate", is_flag=True, help="Exit with 1 unless every rule is known and none has failed.")
+async def report(invocation: Invocation, *, gate: bool) -> int:
+    """Show the score of each dimension and the figures of each rule."""
+    rules = rule_set(invocation.settings().quality_rules)
+    async with command_database(invocation) as database:
+        found = await quality_report(database, rules, now=_now())
+    invocation.show(found, table=_report(found))
+    blocking = {RuleStatus.FAILED, RuleStatus.UNKNOWN}
+    return FAILED if gate and any(rule["status"] in blocking for rule in found["rules"]) else DONE
+
+
+@command("rules", example="docustore quality rules")
+async def rules_(invocation: Invocation) -> None:
+    """List the rules: what must hold, from when on it warns and fails."""
+    rules = rule_set(invocation.settings().quality_rules)
+    table = Table("rule", "dimension", "severity", "must hold", "owner", box=None, header_style="bold")
+    for rule in rules.rules:
+        table.add_row(rule.name, rule.dimension, rule.severity, rule.title, rule.owner)
+    documents = [
+        {
+            "name": rule.name,
+            "version": rules.ids[rule.name].partition("@")[2],
+            "title": rule.title,
+            "remedy": rule.remedy,
+            "dimension": rule.dimension,
+            "severity": rule.severity,
+            "owner": rule.owner,
+            "fields": rule.fields,
+            "warn": rule.warn,
+            "fail": rule.fail,
+        }
+        for rule in rules.rules
+    ]
+    invocation.show(documents, table=table)
+
+
+@command("explain", example="docustore quality explain email_valid")
+@click.argument("rule")
+async def explain(invocation: Invocation, *, rule: str) -> None:
+    """Show one rule: its figures, its remedy, and the first users that violate it."""
+    rules = rule_set(invocation.settings().quality_rules)
+    declared, rule_id = find_rule(rules, rule)
+    async with command_database(invocation) as database:
+        found = await quality_report(database, rules, now=_now())
+        page = await violations(database, declared, rule_id, after=None, limit=SHOWN_USERS, now=_now())
+    figures = next(each for each in found["rules"] if each["name"] == rule)
+    users = [str(user_id) for user_id in page.user_ids]
+    invocation.show({**figures, "first_users": users}, table=_explanation(figures, users))
+
+
+@command("run", example="docustore quality run")
+async def run(invocation: Invocation) -> int:
+    """Judge all users again and compare: exit 0 equal, 1 different."""
+    settings = invocation.settings()
+    async with command_database(invocation) as database:
+        found = await derived_difference(database, UserQualityEffect(settings))
+    differences = [] if found is None else found.split("; ")
+    lines = differences or ["Every verdict and every counter is right."]
+    if differences:
+        lines.append("Next step: docustore changes rebuild user_quality")
+    invocation.show({"differences": differences}, table=Text("\n".join(lines)))
+    return FAILED if differences else DONE
+
+
+for _command in (report, rules_, explain, run):
+    quality.add_command(_command)
+
+
+def _report(found: QualityReport) -> RenderableType:
+    scores: Table = Table("dimension", "score", box=None, header_style="bold")
+    scores.add_row("overall", _score(found["score"]), style="bold")
+    for dimension, score in found["dimensions"].items():
+        scores.add_row(dimension, _score(score))
+    table = Table("rule", "status", "violated", "%", "of users", box=None, header_style="bold")
+    for rule in found["rules"]:
+        percent = "" if rule["violated_pct"] is None else f"{rule['violated_pct']:.2f}"
+        status = Text(rule["status"], style=_STYLES[rule["status"]])
+        table.add_row(rule["name"], status, f"{rule['violated']:,}", percent, f"{rule['applicable']:,}")
+    as_of = found["as_of"]
+    until = "no change yet" if as_of is None else f"{as_of:%Y-%m-%d %H:%M:%S} UTC"
+    state = Text(f"{found['users']:,} users, {found['state']}, as of {until}", style="dim")
+    return Group(scores, Text(), table, state)
+
+
+def _score(score: float | None) -> str:
+    return "" if score is None else f"{score:.2f}"
+
+
+def _explanation(figures: RuleFigures, users: list[str]) -> RenderableType:
+    lines: list[tuple[str, Any]] = [
+        ("must hold", figures["title"]),
+        ("remedy", figures["remedy"]),
+        ("status", figures["status"]),
+        ("violated", f"{figures['violated']:,} of {figures['applicable']:,} users"),
+        ("not evaluated", f"{figures['not_evaluated']:,}"),
+        ("not concerned", f"{figures['inapplicable']:,}"),
+        ("owner", figures["owner"] or "none"),
+        ("version", figures["version"]),
+        ("first users", "\n".join(users) or "none"),
+    ]
+    table = Table(show_header=False, box=None)
+    for name, value in lines:
+        table.add_row(Text(name, style="bold"), str(value))
+    return table
+
+
+def _now() -> datetime:
+    return now_utc().astimezone(UTC).replace(tzinfo=None)

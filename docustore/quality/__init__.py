@@ -1,0 +1,1 @@
+"""Live data quality: rules, the verdict on each user, and the report."""

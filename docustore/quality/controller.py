@@ -1,0 +1,123 @@
+"""Routes of data quality: report, violating users, full check."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from litestar import Controller, get, post
+from litestar.datastructures import State
+from litestar.params import PathParameter, QueryParameter
+
+from docustore.api.pagination import Position, decode_cursor, encode_cursor
+from docustore.api.problem_details import problems
+from docustore.clock import now_utc
+from docustore.errors import NotFoundError
+from docustore.quality.report import QualityReport, quality_report
+from docustore.quality.rules import Rule
+from docustore.quality.verdict import RuleSet
+from docustore.quality.violations import After, violations
+from docustore.users.lookup import find_many
+from docustore.users.stored import user_key
+from docustore.users.views import UserView, user_view
+
+DEFAULT_LIMIT = 20
+RuleName = Annotated[str, PathParameter(description="the `name` of the rule")]
+Limit = Annotated[int, QueryParameter(ge=1, le=100, description="maximum number of users on one page")]
+Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
+
+
+class ViolationPage(msgspec.Struct, frozen=True):
+    """One page of the users that violate a rule, in the order of their ids."""
+
+    items: list[UserView]
+    next_cursor: str | None
+
+
+class QualityCheck(msgspec.Struct, frozen=True):
+    """The result of a full check.
+
+    How the kept figures differ from the users; empty = not at all.
+    """
+
+    differences: list[str]
+
+
+class QualityController(Controller):
+    """The quality of the stored users."""
+
+    path = "/quality"
+    tags = ("quality",)
+
+    @get("/report", responses=problems(), operation_id="get_quality_report", summary="How good is the data?")
+    async def report(self, state: State) -> QualityReport:
+        """Report on every rule, with a score per dimension and overall.
+
+        The figures are kept from every change; the response time does not depend on the number of users.
+        """
+        return await quality_report(state.database, rules_of(state), now=_now())
+
+    @get(
+        "/rules/{name:str}/users",
+        responses=problems(400, 404),
+        operation_id="list_quality_violations",
+        summary="Users that violate a rule",
+    )
+    async def violations(
+        self, state: State, name: RuleName, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
+    ) -> ViolationPage:
+        """List the users that violate a rule; users that share a value follow each other."""
+        rule, rule_id = find_rule(rules_of(state), name)
+        bound = ("violations", rule_id)
+        after = None if cursor is None else _after(decode_cursor(cursor, query=bound))
+        page = await violations(state.database, rule, rule_id, after=after, limit=limit, now=_now())
+        found = await find_many(page.user_ids) if page.user_ids else {}
+        next_cursor = None if page.after is None else encode_cursor(_position(page.after), query=bound)
+        return ViolationPage(
+            items=[user_view(found[each]) for each in page.user_ids if each in found], next_cursor=next_cursor
+        )
+
+    @post(
+        "/run",
+        status_code=200,
+        responses=problems(),
+        operation_id="run_quality_check",
+        summary="Check the kept figures",
+    )
+    async def run(self, state: State) -> QualityCheck:
+        """Judge all users and count all verdicts again; say what differs.
+
+        A difference is a defect; `POST /changes/effects/user_quality/rebuild` repairs it.
+        """
+        found: str | None = await state.check_quality()
+        return QualityCheck(differences=[] if found is None else found.split("; "))
+
+
+def rules_of(state: State) -> RuleSet:
+    """Return the rules of the service; they are prepared once."""
+    rules: RuleSet = state.quality_rules
+    return rules
+
+
+def find_rule(rules: RuleSet, name: str) -> tuple[Rule, str]:
+    """Return a rule and its id.
+
+    Raises:
+        NotFoundError: There is no such rule.
+    """
+    rule = rules.find(name)
+    if rule is None:
+        raise NotFoundError(kind="rule", id=name)
+    return rule, rules.ids[name]
+
+
+def _after(position: Position) -> After:
+    value, _, user_id = position.id.partition("|")
+    return After(user_id=user_key(user_id), value=value or None)
+
+
+def _position(after: After) -> Position:
+    return Position(at=None, id=f"{after.value or ''}|{after.user_id}")
+
+
+def _now() -> datetime:
+    return now_utc().astimezone(UTC).replace(tzinfo=None)

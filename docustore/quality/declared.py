@@ -1,0 +1,185 @@
+"""The rules of a service: the built-in ones and those of its settings. Pure."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from docustore.errors import ConfigurationError
+from docustore.quality.builtin import BUILTIN
+from docustore.quality.rules import (
+    Applies,
+    Check,
+    Dimension,
+    Holds,
+    Limit,
+    NotOlderThan,
+    Rule,
+    Severity,
+    UniqueBy,
+    User,
+)
+from docustore.quality.verdict import RuleSet
+from docustore.quality_settings import LimitSettings, RuleKind, RuleSettings
+from docustore.users.fields import leaf
+from docustore.users.search_terms import fold
+
+# What the rules of settings may read: everything that a client of the API may see.
+HIDDEN: Final = frozenset({"password_hash", "identities", "search_terms"})
+MAX_MATCHED_CHARS: Final = 10_000
+Word = TypeVar("Word", Dimension, Severity)
+_DIMENSIONS: Final = {
+    RuleKind.REQUIRED: Dimension.COMPLETENESS,
+    RuleKind.PATTERN: Dimension.VALIDITY,
+    RuleKind.ONE_OF: Dimension.VALIDITY,
+    RuleKind.MAX_AGE: Dimension.TIMELINESS,
+    RuleKind.UNIQUE: Dimension.UNIQUENESS,
+}
+
+
+def rule_set(settings: Mapping[str, RuleSettings]) -> RuleSet:
+    """Combine the built-in rules with those of the settings.
+
+    Raises:
+        ConfigurationError: A setting names no rule, an unknown word or a field that no rule may read.
+    """
+    names = {rule.name for rule in BUILTIN}
+    rules = [
+        _changed(rule, settings[rule.name]) if rule.name in settings else rule
+        for rule in BUILTIN
+        if rule.name not in settings or (settings[rule.name].enabled and settings[rule.name].kind is None)
+    ]
+    for name, own in settings.items():
+        if own.kind is None and name not in names:
+            raise _error(name, "there is no built-in rule of this name; give the `kind` of a rule of your own")
+        if own.kind is not None and own.enabled:
+            rules.append(_declared(name, own, own.kind))
+    return RuleSet(tuple(rules))
+
+
+def _changed(rule: Rule, own: RuleSettings) -> Rule:
+    check = rule.check
+    if own.days is not None:
+        if not isinstance(check, NotOlderThan):
+            raise _error(rule.name, "`days` is only for rules of time")
+        check = replace(check, days=own.days)
+    return _with_texts(replace(rule, check=check), own)
+
+
+def _declared(name: str, own: RuleSettings, kind: RuleKind) -> Rule:
+    path = tuple(own.field.split("."))
+    for read in (path, *(tuple(field.split(".")) for field in own.when)):
+        if read[0] in HIDDEN:
+            raise _error(name, f"rules cannot read the field {read[0]}")
+    rule = Rule(
+        name=name,
+        title=f"{own.field}: {kind.value.replace('_', ' ')}.",
+        remedy="Correct the users that the report lists in their source.",
+        dimension=_DIMENSIONS[kind],
+        severity=Severity.WARNING,
+        fields=tuple(sorted({path[0], *(field.partition(".")[0] for field in own.when)})),
+        check=_check(own, kind, path),
+        applies=_applies(own, path, kind),
+        parameters=own.model_dump_json(include={"kind", "field", "pattern", "values", "when"}),
+    )
+    return _with_texts(rule, own)
+
+
+def _check(own: RuleSettings, kind: RuleKind, path: tuple[str, ...]) -> Check:
+    match kind:
+        case RuleKind.REQUIRED:
+            return Holds(test=lambda user: _is_given(leaf(user, path)))
+        case RuleKind.PATTERN:
+            expression = re.compile(own.pattern or "")
+            return Holds(test=lambda user: _matches(expression, leaf(user, path)))
+        case RuleKind.ONE_OF:
+            allowed = frozenset(own.values or ())
+            return Holds(test=lambda user: leaf(user, path) in allowed)
+        case RuleKind.MAX_AGE:
+            return NotOlderThan(clock=_clock(path), days=own.days or 1)
+        case RuleKind.UNIQUE:
+            return UniqueBy(value=_folded(path))
+
+
+def _applies(own: RuleSettings, path: tuple[str, ...], kind: RuleKind) -> Applies | None:
+    """Tell which users a rule concerns.
+
+    A rule on a value concerns only users that have one; `required` says that they must.
+    """
+    needs_value = kind in {RuleKind.PATTERN, RuleKind.ONE_OF}
+    if not own.when and not needs_value:
+        return None
+    wanted = {
+        tuple(field.split(".")): frozenset([value] if isinstance(value, str) else value)
+        for field, value in own.when.items()
+    }
+
+    def applies(user: User) -> bool:
+        if needs_value and not _is_given(leaf(user, path)):
+            return False
+        return all(_has_one_of(leaf(user, field), values) for field, values in wanted.items())
+
+    return applies
+
+
+def _has_one_of(value: Any, wanted: frozenset[str]) -> bool:
+    if isinstance(value, list):
+        return any(isinstance(each, str) and each in wanted for each in value)
+    return isinstance(value, str) and value in wanted
+
+
+def _is_given(value: Any) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip())
+    return value is not None and value != []
+
+
+def _matches(expression: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and expression.fullmatch(value[:MAX_MATCHED_CHARS]) is not None
+
+
+def _clock(path: tuple[str, ...]) -> Callable[[User], datetime | None]:
+    def clock(user: User) -> datetime | None:
+        value = leaf(user, path)
+        return value if isinstance(value, datetime) else None
+
+    return clock
+
+
+def _folded(path: tuple[str, ...]) -> Callable[[User], str | None]:
+    def value(user: User) -> str | None:
+        given = leaf(user, path)
+        return " ".join(fold(given).split()) if isinstance(given, str) and given.strip() else None
+
+    return value
+
+
+def _with_texts(rule: Rule, own: RuleSettings) -> Rule:
+    return replace(
+        rule,
+        title=own.title or rule.title,
+        remedy=own.remedy or rule.remedy,
+        owner=own.owner if own.owner is not None else rule.owner,
+        dimension=_word(rule.name, own.dimension, Dimension) or rule.dimension,
+        severity=_word(rule.name, own.severity, Severity) or rule.severity,
+        warn=_limit(own.warn) or rule.warn,
+        fail=_limit(own.fail) or rule.fail,
+    )
+
+
+def _word(name: str, given: str | None, words: type[Word]) -> Word | None:
+    if given is None:
+        return None
+    try:
+        return words(given)
+    except ValueError:
+        raise _error(name, f"{given!r} is none of {', '.join(words)}") from None
+
+
+def _limit(own: LimitSettings | None) -> Limit | None:
+    return None if own is None else Limit(count=own.count, percent=own.percent)
+
+
+def _error(name: str, problem: str) -> ConfigurationError:
+    return ConfigurationError(setting=f"quality_rules.{name}", problem=problem)

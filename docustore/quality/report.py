@@ -1,0 +1,177 @@
+"""The report of data quality, from the counters only."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, TypedDict
+
+from docustore.database import Database, Document
+from docustore.effect_states import BuildState, load_effect_state
+from docustore.quality.counts import users_before
+from docustore.quality.rules import Dimension, NotOlderThan, Rule, Severity
+from docustore.quality.stored import USER_QUALITY, read_counts
+from docustore.quality.verdict import RuleSet
+
+_WEIGHTS: Final = {Severity.ERROR: 3.0, Severity.WARNING: 2.0, Severity.INFO: 1.0}
+
+
+class RuleStatus(StrEnum):
+    """The result of one rule.
+
+    `unknown`: not every user is judged by this version of the rule yet. `incomplete`: some users could not be
+    judged, and the others are within the limits.
+    """
+
+    PASSED = "passed"
+    INCOMPLETE = "incomplete"
+    WARNING = "warning"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+
+class LimitView(TypedDict):
+    """The accepted violations; null = no limit of this kind."""
+
+    count: int | None
+    percent: float | None
+
+
+class RuleFigures(TypedDict):
+    """One rule and its figures.
+
+    `users` were judged by this version of the rule. Of these it does not concern `inapplicable`, and
+    `not_evaluated` could not be judged. The others are `applicable`; `violated` is a part of them, in per cent
+    `violated_pct`, which is null where the rule concerns no user.
+    """
+
+    name: str
+    version: str
+    title: str
+    remedy: str
+    owner: str
+    dimension: str
+    severity: str
+    status: RuleStatus
+    users: int
+    applicable: int
+    violated: int
+    violated_pct: float | None
+    not_evaluated: int
+    inapplicable: int
+    warn: LimitView
+    fail: LimitView
+
+
+class QualityReport(TypedDict):
+    """The quality of all users that are not deleted.
+
+    `state` is that of the effect that judges the users; `as_of` is the time of the last change that is judged.
+    Scores are from 0 to 100: 100 less the percentage of violations, weighted by severity (error 3, warning 2,
+    info 1). A score is null where no rule concerns a user. Rules with status `unknown` are in no score.
+    """
+
+    state: str
+    as_of: datetime | None
+    users: int
+    score: float | None
+    dimensions: dict[str, float | None]
+    rules: list[RuleFigures]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Counted:
+    totals: Mapping[str, Any]
+    days: list[Document]
+
+
+async def quality_report(database: Database, rules: RuleSet, *, now: datetime) -> QualityReport:
+    """Report on every rule; the cost does not depend on the number of users.
+
+    Args:
+        now: Naive time in UTC; the end of the ages that the rules of time look at.
+    """
+    state = await load_effect_state(database, USER_QUALITY)
+    totals, days = await read_counts(database)
+    counted = _Counted(totals=totals, days=days)
+    is_kept = state is not None and state.state is not BuildState.FAILED
+    figures = [await _figures(database, rule, rules.ids[rule.name], counted, now, is_kept) for rule in rules.rules]
+    return {
+        "state": "absent" if state is None else state.state.value,
+        "as_of": None if state is None else state.as_of,
+        "users": totals.get("users", 0),
+        "score": _score(figures),
+        "dimensions": _by_dimension(figures),
+        "rules": figures,
+    }
+
+
+async def _figures(
+    database: Database, rule: Rule, rule_id: str, counted: _Counted, now: datetime, is_kept: bool
+) -> RuleFigures:
+    own: Mapping[str, int] = counted.totals.get("rules", {}).get(rule_id, {})
+    users, skipped, inapplicable = (own.get(name, 0) for name in ("users", "skipped", "inapplicable"))
+    violated = own.get("violated", 0)
+    if isinstance(rule.check, NotOlderThan):
+        violated = await _too_old(database, rule_id, counted.days, now - timedelta(days=rule.check.days))
+    applicable = users - skipped - inapplicable
+    is_known = is_kept and users == counted.totals.get("users", 0)
+    return {
+        "name": rule.name,
+        "version": rule_id.partition("@")[2],
+        "title": rule.title,
+        "remedy": rule.remedy,
+        "owner": rule.owner,
+        "dimension": rule.dimension.value,
+        "severity": rule.severity.value,
+        "status": status_of(rule, violated=violated, applicable=applicable, skipped=skipped, is_known=is_known),
+        "users": users,
+        "applicable": applicable,
+        "violated": violated,
+        "violated_pct": round(100 * violated / applicable, 2) if applicable else None,
+        "not_evaluated": skipped,
+        "inapplicable": inapplicable,
+        "warn": {"count": rule.warn.count, "percent": rule.warn.percent},
+        "fail": {"count": rule.fail.count, "percent": rule.fail.percent},
+    }
+
+
+def status_of(rule: Rule, *, violated: int, applicable: int, skipped: int, is_known: bool) -> RuleStatus:
+    """Compare the figures of a rule with its limits. Pure.
+
+    A rule that concerns no user passes; one that is not evaluated for every user never does.
+    """
+    if not is_known:
+        return RuleStatus.UNKNOWN
+    if rule.fail.is_passed(violated=violated, applicable=applicable):
+        return RuleStatus.FAILED
+    if rule.warn.is_passed(violated=violated, applicable=applicable):
+        return RuleStatus.WARNING
+    return RuleStatus.INCOMPLETE if skipped else RuleStatus.PASSED
+
+
+async def _too_old(database: Database, rule_id: str, days: list[Document], cutoff: datetime) -> int:
+    """Count the users whose time is before the cut-off.
+
+    Whole days come from the counters, the last day from the index.
+    """
+    midnight = cutoff.replace(hour=0, minute=0, second=0, microsecond=0)
+    last_day = {"clocks": {"$elemMatch": {"rule": rule_id, "at": {"$gte": midnight, "$lt": cutoff}}}}
+    return users_before(days, rule_id, cutoff.date()) + await database[USER_QUALITY].count_documents(last_day)
+
+
+def _by_dimension(figures: list[RuleFigures]) -> dict[str, float | None]:
+    rules: dict[str, list[RuleFigures]] = defaultdict(list)
+    for each in figures:
+        rules[each["dimension"]].append(each)
+    return {dimension.value: _score(rules[dimension.value]) for dimension in Dimension}
+
+
+def _score(figures: list[RuleFigures]) -> float | None:
+    rated = [each for each in figures if each["applicable"] and each["status"] is not RuleStatus.UNKNOWN]
+    weights = sum(_WEIGHTS[Severity(each["severity"])] for each in rated)
+    if not weights:
+        return None
+    lost = sum(_WEIGHTS[Severity(each["severity"])] * each["violated"] / each["applicable"] for each in rated)
+    return round(100 * (1 - lost / weights), 2)

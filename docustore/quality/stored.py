@@ -1,0 +1,90 @@
+"""Read verdicts and counters, present or as of a cluster time."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final
+
+from bson.timestamp import Timestamp
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from docustore.database import Database, Document
+from docustore.quality.counts import COUNTS, DAYS_PREFIX, TOTALS_ID, VALUES, QualityCounts, Value
+
+USER_QUALITY: Final = "user_quality"
+
+Figures = dict[str, int]
+
+
+async def values_of(database: Database, values: Iterable[Value], session: AsyncClientSession) -> dict[Value, int]:
+    """Read how many users have each of some values; absent = none."""
+    ids = [{"rule": rule, "value": value} for rule, value in values]
+    if not ids:
+        return {}
+    found = database[VALUES].find({"_id": {"$in": ids}}, session=session)
+    return {(each["_id"]["rule"], each["_id"]["value"]): each["users"] async for each in found}
+
+
+async def counts_at(database: Database, at: Timestamp) -> Figures:
+    """Read all counters as of a cluster time, by name, without zeros."""
+    figures: Counter[str] = Counter()
+    async for document in _documents(database, COUNTS, at):
+        figures.update(figures_of(document))
+    async for document in _documents(database, VALUES, at):
+        figures[_value_name(document["_id"]["rule"], document["_id"]["value"])] = document["users"]
+    return {name: number for name, number in figures.items() if number}
+
+
+async def recounted_at(database: Database, at: Timestamp) -> Figures:
+    """Count all verdicts as of a cluster time; the same shape as `counts_at`."""
+    counted = QualityCounts()
+    async for verdict in _documents(database, USER_QUALITY, at):
+        counted.add(verdict, 1)  # type: ignore[arg-type]  # a stored verdict
+    for rule_id, number in counted.shared({}).items():
+        counted.rules[rule_id, "violated"] += number
+    figures: Counter[str] = Counter()
+    for name, increments in counted.increments().items():
+        figures.update(_named(name, increments))
+    for (rule_id, value), number in counted.values.items():
+        figures[_value_name(rule_id, value)] = number
+    return {name: number for name, number in figures.items() if number}
+
+
+def figures_of(document: Document) -> Figures:
+    """List the counters of one document of `quality_counts`, by name."""
+    if document["_id"] == TOTALS_ID:
+        nested = document.get("rules", {})
+        flat = {f"rules.{rule}.{name}": number for rule, each in nested.items() for name, number in each.items()}
+        return _named(TOTALS_ID, {"users": document.get("users", 0), **flat})
+    return _named(document["_id"], {f"days.{day}": number for day, number in document.get("days", {}).items()})
+
+
+def _named(document: str, increments: Figures) -> Figures:
+    return {f"{document}: {name}": number for name, number in increments.items()}
+
+
+def _value_name(rule_id: str, value: str) -> str:
+    return f"value {rule_id} {value}"
+
+
+async def _documents(database: Database, collection: str, at: Timestamp) -> AsyncIterator[Document]:
+    async with database.client.start_session(causal_consistency=False) as session:
+        command = {
+            "find": collection,
+            "batchSize": 10_000,
+            "readConcern": {"level": "snapshot", "atClusterTime": at},
+        }
+        cursor = (await database.command(command, session=session))["cursor"]
+        for document in cursor["firstBatch"]:
+            yield document
+        while cursor["id"]:
+            more = {"getMore": cursor["id"], "collection": collection, "batchSize": 10_000}
+            cursor = (await database.command(more, session=session))["cursor"]
+            for document in cursor["nextBatch"]:
+                yield document
+
+
+async def read_counts(database: Database) -> tuple[dict[str, Any], list[Document]]:
+    """Read the totals and the documents of days, present."""
+    documents = await database[COUNTS].find().to_list()
+    totals = next((each for each in documents if each["_id"] == TOTALS_ID), {})
+    return totals, [each for each in documents if str(each["_id"]).startswith(DAYS_PREFIX)]

@@ -1,0 +1,137 @@
+"""The verdict of all rules on one user. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any, Final, TypedDict
+
+from docustore.quality.rules import Holds, NotOlderThan, Rule, User
+
+_HASH_BYTES: Final = 12
+
+
+class Clock(TypedDict):
+    """The time that a rule watches: rule id, naive time in UTC."""
+
+    rule: str
+    at: datetime
+
+
+class Key(TypedDict):
+    """The value that must be unique: rule id, digest of the value."""
+
+    rule: str
+    value: str
+
+
+class Verdict(TypedDict):
+    """What is stored for each user; rule ids, each in exactly one place.
+
+    `passed` and `violated` were judged. `skipped` could not be judged. `inapplicable` rules do not concern the
+    user. Whether the rules of `clocks` and `keys` hold depends on the time and on other users.
+    """
+
+    passed: list[str]
+    violated: list[str]
+    skipped: list[str]
+    inapplicable: list[str]
+    clocks: list[Clock]
+    keys: list[Key]
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """The rules of a store, in the order of the report."""
+
+    rules: Sequence[Rule]
+
+    @cached_property
+    def _identified(self) -> tuple[tuple[str, Rule], ...]:
+        # An id reads the source of the rule's functions, so it is made once.
+        return tuple((rule.id, rule) for rule in self.rules)
+
+    @cached_property
+    def ids(self) -> dict[str, str]:
+        """The id of each rule by its name."""
+        return {rule.name: rule_id for rule_id, rule in self._identified}
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """The top-level fields of a user that the rules read."""
+        return tuple(sorted({"deleted_at", *(name for rule in self.rules for name in rule.fields)}))
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all ids: another value means that users must be judged again."""
+        return blake2b("\0".join(sorted(self.ids.values())).encode(), digest_size=8).hexdigest()
+
+    def find(self, name: str) -> Rule | None:
+        """Return the rule of a name."""
+        return next((rule for rule in self.rules if rule.name == name), None)
+
+    def verdict_of(self, user: User) -> Verdict | None:
+        """Judge a user; None for a deleted one, which no rule concerns."""
+        if user.get("deleted_at") is not None:
+            return None
+        verdict = Verdict(passed=[], violated=[], skipped=[], inapplicable=[], clocks=[], keys=[])
+        for rule_id, rule in self._identified:
+            _judge(rule_id, rule, user, verdict)
+        return verdict
+
+
+def _judge(rule_id: str, rule: Rule, user: User, verdict: Verdict) -> None:
+    try:
+        if rule.applies is not None and not rule.applies(user):
+            verdict["inapplicable"].append(rule_id)
+            return
+        found = _found(rule, user)
+    except Exception:  # noqa: BLE001  # a rule of any author meets values of any client; the report counts it
+        found = None
+    if isinstance(found, bool):
+        verdict["passed" if found else "violated"].append(rule_id)
+    elif isinstance(found, datetime):
+        verdict["clocks"].append({"rule": rule_id, "at": found})
+    elif isinstance(found, str):
+        verdict["keys"].append({"rule": rule_id, "value": hash_of(found)})
+    else:
+        verdict["inapplicable" if found is _NOT_CONCERNED else "skipped"].append(rule_id)
+
+
+_NOT_CONCERNED: Final = object()
+
+
+def _found(rule: Rule, user: User) -> Any:
+    """Apply the check.
+
+    Returns a verdict, a time, a value, None = not judged, or `_NOT_CONCERNED`.
+    """
+    if isinstance(rule.check, Holds):
+        return rule.check.test(user)
+    if isinstance(rule.check, NotOlderThan):
+        return rule.check.clock(user)
+    value = rule.check.value(user)
+    return _NOT_CONCERNED if value is None else value
+
+
+def hash_of(value: str) -> str:
+    """Return the stored form of a value that must be unique.
+
+    Personal data is not stored twice.
+    """
+    return blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).hexdigest()
+
+
+def rule_ids(verdict: Verdict) -> Iterator[str]:
+    """List every rule of a verdict."""
+    yield from verdict["passed"]
+    yield from verdict["violated"]
+    yield from verdict["skipped"]
+    yield from verdict["inapplicable"]
+    yield from _rules_of(verdict["clocks"])
+    yield from _rules_of(verdict["keys"])
+
+
+def _rules_of(entries: Iterable[Clock | Key]) -> Iterator[str]:
+    return (entry["rule"] for entry in entries)

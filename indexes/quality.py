@@ -1,0 +1,36 @@
+"""The collections of data quality: verdicts, counters, unique values."""
+
+from typing import Final
+
+from pymongo import ASCENDING, IndexModel
+
+from docustore.quality.counts import COUNTS, VALUES
+from docustore.quality.stored import USER_QUALITY as USER_QUALITY_NAME
+from indexes.declaration import CollectionDeclaration
+
+USER_QUALITY: Final = CollectionDeclaration(
+    name=USER_QUALITY_NAME,
+    indexes=(
+        # quality.violations: the users that violate a rule, in the order of `_id`.
+        IndexModel([("violated", ASCENDING), ("_id", ASCENDING)], name="violated"),
+        # quality.report, quality.violations: the users of a rule of time before a cut-off.
+        IndexModel([("clocks.rule", ASCENDING), ("clocks.at", ASCENDING)], name="clock"),
+        # quality.violations: the users that share a value.
+        IndexModel([("keys.rule", ASCENDING), ("keys.value", ASCENDING), ("_id", ASCENDING)], name="key"),
+    ),
+)
+
+# A few documents, read together.
+QUALITY_COUNTS: Final = CollectionDeclaration(name=COUNTS)
+
+QUALITY_VALUES: Final = CollectionDeclaration(
+    name=VALUES,
+    indexes=(
+        # quality.violations: the shared values of a rule, in the order of the values.
+        IndexModel(
+            [("_id.rule", ASCENDING), ("_id.value", ASCENDING)],
+            name="shared",
+            partialFilterExpression={"users": {"$gt": 1}},
+        ),
+    ),
+)

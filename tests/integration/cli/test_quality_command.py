@@ -1,0 +1,37 @@
+"""`docustore quality`."""
+
+import json
+
+from docustore.config import Settings
+from docustore.database import Database
+from tests.integration.changes.test_quality import keeping, until_current, user
+from tests.integration.cli.docustore_command import addresses, run_docustore
+
+
+async def test_report_explanation_and_gate(settings: Settings, database: Database) -> None:
+    variables = addresses(settings)
+    await database["users"].insert_many([user(number, last_name="") for number in range(3)])
+    async with keeping(database, settings):
+        await until_current(database, settings)
+
+    report = await run_docustore("quality", "report", **variables)
+    gate = await run_docustore("quality", "report", "--gate", "--json", **variables)
+    explained = await run_docustore("quality", "explain", "last_name_present", "--json", **variables)
+    unknown = await run_docustore("quality", "explain", "nonsense", "--json", **variables)
+    checked = await run_docustore("quality", "run", "--json", **variables)
+
+    assert "last_name_present" in report.stdout
+    assert (report.exit_code, gate.exit_code) == (0, 1)
+    assert (explained.document["violated"], len(explained.document["first_users"])) == (3, 3)
+    assert (unknown.exit_code, unknown.document["error"]["type"]) == (1, "NotFoundError")
+    assert (checked.exit_code, checked.document) == (0, {"differences": []})
+
+
+async def test_rules_of_the_settings_are_listed(settings: Settings, database: Database) -> None:
+    own = {"bio_given": {"kind": "required", "field": "profile.bio", "owner": "crm team"}}
+
+    listed = await run_docustore(
+        "quality", "rules", "--json", DOCUSTORE_QUALITY_RULES=json.dumps(own), **addresses(settings)
+    )
+
+    assert {rule["name"]: rule["owner"] for rule in listed.document}["bio_given"] == "crm team"
