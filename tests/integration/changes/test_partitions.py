@@ -12,7 +12,9 @@ from pymongo import UpdateOne
 from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.dead_letters import LETTERS
+from docustore.changes.effects.marts import UserMartsEffect
 from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.effects_control import rebuild_effect
 from docustore.changes.layout import divide
 from docustore.changes.lease import IS_ALIVE, acquire
 from docustore.changes.members import LISTENERS
@@ -231,6 +233,28 @@ async def test_reset_concerns_all_users(database: Database, settings: Settings) 
 
     assert len(await history_of(database)) == 10
     await assert_consistent(database)
+
+
+async def test_effect_is_built_as_one(database: Database, settings: Settings) -> None:
+    """A state of all users at one time needs one position; then they are divided again."""
+    async with listening(database, _wanting(settings, 2)):
+        await _until_owned(database, 2)
+        await database["users"].insert_many([make_user() for _ in range(10)])
+        await wait_until_applied(database)
+        await database["user_stats"].update_one({"_id": "users"}, {"$inc": {"total": 1}})
+
+        await rebuild_effect(database, UserMartsEffect.name, actor=ACTOR, effects=EFFECTS, derived=())
+        await until(lambda: _has_total(database, 10))
+        await _until_owned(database, 2)
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+
+    await assert_consistent(database)
+
+
+async def _has_total(database: Database, users: int) -> bool:
+    totals = await database["user_stats"].find_one({"_id": "users"})
+    return totals is not None and totals["total"] == users
 
 
 async def test_letter_is_replayed_by_its_partition(database: Database, settings: Settings) -> None:
