@@ -88,10 +88,14 @@ def _mongodb_cause(error: PyMongoError, data_dir: Path | None) -> str | None:
         if data_dir is not None and is_disk_full(data_dir):
             return f"MongoDB does not answer, and the disk of {data_dir} is full: {FREE_SOME}"
         return "MongoDB does not answer: check DOCUSTORE_MONGODB_URL; `docustore doctor` says more"
+    return _refusal_cause(error)
+
+
+def _refusal_cause(error: PyMongoError) -> str | None:
     if isinstance(error, OperationFailure) and (error.details or {}).get("codeName") == "Unauthorized":
         return "the user of DOCUSTORE_MONGODB_URL lacks a right: give it the roles that the README names"
     if is_transient(error):
-        numbers = ", ".join(map(str, sorted(codes)))
+        numbers = ", ".join(map(str, sorted(server_codes(error))))
         return f"MongoDB was too slow or changed its primary (server code {numbers}): run the command again"
     return None
 

@@ -43,7 +43,7 @@ class ReadLimits:
 
     first_chunk: int = 200
     chunk: int = 2_000
-    request: int = 20_000
+    request: int = 10_000
 
 
 DEFAULT_LIMITS: Final = ReadLimits()

@@ -10,7 +10,7 @@ from docustore.users.idempotency import KEY_PATTERN
 from docustore.users.listing import MAX_LIMIT, Counting, UserSort
 from docustore.users.preconditions import IF_MATCH_PATTERN
 from docustore.users.profile import UserStatus
-from docustore.users.search import MAX_OFFSET, MAX_QUERY_CHARS, QUERY_PATTERN
+from docustore.users.search_filter import MAX_OFFSET, MAX_QUERY_CHARS, QUERY_PATTERN
 
 UserId = Annotated[str, PathParameter(description="the user's `id`")]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of users on one page")]

@@ -6,7 +6,6 @@ those that other clients wrote; it is found by any part of a word, and it lags b
 """
 
 import asyncio
-import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,23 +15,16 @@ from bson import ObjectId
 from docustore.api.pagination import Position, decode_cursor
 from docustore.database import Database
 from docustore.effect_states import BuildState, load_effect_state
-from docustore.errors import FieldError, InvalidQueryError
 from docustore.users.listing import DEFAULT_LIMIT, Filter, UserSort, after, page_of
 from docustore.users.profile import UserStatus
+from docustore.users.search_filter import search_filter
 from docustore.users.search_index import USER_SEARCH, index_filter
-from docustore.users.search_terms import query_terms
 from docustore.users.search_words import Part, matches, query_parts, user_words
 from docustore.users.store import RawUser, users
 from docustore.users.stored import FOR_RESPONSE
 
 # To count all matches of a common prefix would cost more than to find the page.
 TOTAL_CAP: Final = 1001
-MAX_OFFSET: Final = 1000
-MAX_QUERY_CHARS: Final = 200
-MAX_QUERY_TERMS: Final = 8
-# For the API's description, in ECMA 262: a letter or digit of any script.
-QUERY_PATTERN: Final = r"[\p{L}\p{N}]"
-_PUNCTUATION: Final = re.compile(r"[^a-z0-9]+")
 _NEWEST: Final = [("created_at", -1), ("_id", -1)]
 
 
@@ -100,37 +92,6 @@ async def search_users(query: SearchQuery) -> SearchResult:
     if total < TOTAL_CAP:
         total -= stale
     return SearchResult(found=found, total=total, next_cursor=next_cursor, substrings=substrings)
-
-
-def search_filter(text: str, *, status: UserStatus | None) -> Filter:
-    """Build the filter of `users` for a search; deleted users never match.
-
-    Raises:
-        InvalidQueryError: The text has no letter or digit.
-    """
-    terms = [term for term in query_terms(text) if not _PUNCTUATION.fullmatch(term)][:MAX_QUERY_TERMS]
-    if not any(char.isalnum() for char in text):
-        detail = "send at least one letter or digit of a name or an e-mail address"
-        raise InvalidQueryError((FieldError(pointer="/q", code="too_short", detail=detail),))
-    if not terms:
-        # A letter that has no Latin form; no user has such a term either.
-        return {"_id": {"$in": []}, "deleted_at": None}
-    # An anchored, case-sensitive expression is a range of the index. `$gte` with `$lt` would be wrong:
-    # two elements of the array may satisfy one bound each.
-    prefixes = [_begins(term) for term in terms]
-    which: Filter = {} if status is None else {"status": status.value}
-    return {**which, "deleted_at": None, "$and": prefixes}
-
-
-def _begins(term: str) -> Filter:
-    prefix = {"$regex": f"^{re.escape(term)}"}
-    # Stored addresses are lower-case: those of other clients are found without terms. The index of `email` is used
-    # only with `deleted_at`.
-    return (
-        {"$or": [{"search_terms": prefix}, {"email": prefix, "deleted_at": None}]}
-        if "@" in term
-        else {"search_terms": prefix}
-    )
 
 
 async def _candidates(search: _Search, *, needed: int) -> tuple[list[RawUser], int]:

@@ -126,7 +126,13 @@ async def killed_beyond(database: Database, settings: Settings, log: Path, *, re
 
 
 async def end_lease(database: Database) -> None:
-    """Let the time of a killed runner's lease pass; another test waits for it."""
+    """Let the time of a killed runner's lease pass; another test waits for it.
+
+    Its open transaction holds the lease; a take-over would end it too.
+    """
+    lease = await database[SCHEMA_MIGRATIONS].find_one({"_id": LEASE_ID})
+    assert lease is not None
+    await database.client.admin.command({"killSessions": [lease["session"]]})
     await database[SCHEMA_MIGRATIONS].update_one({"_id": LEASE_ID}, [{"$set": {"lease_expires_at": "$$NOW"}}])
 
 

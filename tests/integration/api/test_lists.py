@@ -8,7 +8,7 @@ import pytest
 from docustore.database import Database
 from docustore.users.listing import UserFilter, UserSort, after
 from docustore.users.profile import UserStatus
-from docustore.users.search import search_filter
+from docustore.users.search_filter import search_filter
 from docustore.users.search_terms import search_terms
 from tests.integration.api.conftest import Client, create
 

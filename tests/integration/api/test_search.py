@@ -13,34 +13,23 @@ from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.effects.search import UserSearchEffect
 from docustore.changes.effects_control import rebuild_effect
 from docustore.changes.listener import listen
-from docustore.changes.status import wait_until_applied
 from docustore.changes.verify import start_repair, verify
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.effect_states import load_effect_state
 from docustore.etl.models import RunOptions, RunTrigger
 from docustore.etl.run import RunEnvironment, execute_run
 from docustore.etl.schedule import create_run
 from docustore.source_settings import SourceSettings
-from docustore.users.search_index import SEARCH_ATOMS, USER_SEARCH, index_filter, search_document
+from docustore.users.search_index import USER_SEARCH, index_filter, search_document
 from docustore.users.search_words import matches, query_parts, user_words
 from tests.integration.api.conftest import Client, create
 from tests.integration.etl.conftest import write_ndjson
 from tests.listening import listening, make_user
+from tests.searching import assert_index_is_fresh, until_searchable
 from tests.waiting import until
 
 FIRST = ["Anna", "Łukasz", "Дмитрий", "Zoë", "Jean-Luc", "Mary Ann", "小明", "민준", "Bo", ""]
 LAST = ["McDonald", "O'Brien", "Lovelace", "van der Berg", "王", "김", "Ó Súilleabháin", "Ng", "D'Angelo"]
-
-
-async def until_searchable(database: Database) -> None:
-    seq = await wait_until_applied(database)
-
-    async def is_current() -> bool:
-        state = await load_effect_state(database, USER_SEARCH)
-        return state is not None and state.is_live and state.seq >= seq
-
-    await until(is_current, what="every change is searchable")
 
 
 async def search(api: Client, text: str, **params: Any) -> dict[str, Any]:
@@ -172,20 +161,6 @@ async def test_verify_finds_and_repairs_the_index(database: Database, settings: 
     assert right.differences == []
     await assert_index_is_fresh(database)
     assert await database["change_gaps"].find_one() is None
-
-
-async def assert_index_is_fresh(database: Database) -> None:
-    """The documents are those of a new build, and every atom can be looked up."""
-    effect, expected = UserSearchEffect(Settings()), {}
-    async for user in database["users"].find():
-        document = effect.state_of({**user, "created_at": user.get("created_at")})
-        if document is not None:
-            expected[str(user["_id"])] = document
-    stored = {str(each.pop("_id")): each async for each in database[USER_SEARCH].find()}
-    assert stored == expected
-    atoms = set(await database[SEARCH_ATOMS].distinct("_id"))
-    words = {word for each in expected.values() for word in each["words"] if word.isascii()}
-    assert words <= atoms
 
 
 @pytest.mark.parametrize("seed", range(2))

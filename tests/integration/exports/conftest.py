@@ -16,6 +16,7 @@ from docustore.exports.importing import Import, import_users, rules_of
 from docustore.exports.order import ExportOrder
 from docustore.exports.report import ImportReport
 from docustore.exports.rows import RowFile
+from docustore.users.cause import Cause
 from docustore.users.schemas import parse_user
 from docustore.users.service import create_user
 
@@ -36,7 +37,7 @@ async def fill(database: Database, *, users: int = 30) -> None:
             "roles": ["admin", text] if number % 3 == 0 else [],
             "tags": [text],
         }
-        await create_user(parse_user(given), actor="api:test", now=now_utc())
+        await create_user(parse_user(given), cause=Cause(actor="api:test"), now=now_utc())
     # A user whose registration no system knows.
     await database.users.update_one({"email": "user1@example.org"}, {"$unset": {"created_at": ""}})
 

@@ -16,6 +16,7 @@ from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import SourceContentError
+from docustore.users.cause import Cause
 from docustore.users.preconditions import IfMatch
 from docustore.users.service import Write, patch_user
 from tests.integration.cli.docustore_command import addresses
@@ -64,7 +65,7 @@ async def test_formats_can_be_exchanged(database: Database, imported: Imported, 
 async def test_full_export_restores_everything(database: Database, imported: Imported, tmp_path: Path) -> None:
     """Deleted users, password hashes, identities, and the fields and types of other clients."""
     await fill_with_strangers(database)
-    before = {user["_id"]: user async for user in database.users.find()}
+    before = {user["_id"]: user async for user in database.users.find({}, {"cause": 0})}
     first, second = tmp_path / "1.ndjson.gz", tmp_path / "2.ndjson.gz"
     await export_to(database, first, is_full=True)
     await emptied(database)
@@ -121,7 +122,9 @@ async def test_older_row_does_not_undo_a_change(database: Database, imported: Im
     await export_to(database, path)
     user = await database.users.find_one({"email": "user0@example.org"})
     assert user is not None
-    write = Write(user_id=str(user["_id"]), if_match=IfMatch.required("*"), actor="api:test", now=now_utc())
+    write = Write(
+        user_id=str(user["_id"]), if_match=IfMatch.required("*"), cause=Cause(actor="api:test"), now=now_utc()
+    )
     await patch_user(write, {"first_name": "New"}, patch_type=PatchType.MERGE)
 
     report = await imported(path)
@@ -156,7 +159,9 @@ async def test_import_is_recorded(database: Database, imported: Imported, tmp_pa
         ("users.import", "finished"),
     ]
     assert entries[1]["after"]["inserted"] == 1
-    assert (await database.users.find_one({}) or {})["updated_by"] == "cli:test"
+    user = await database.users.find_one({}) or {}
+    assert user["updated_by"] == "cli:test"
+    assert user["cause"] == {"actor": "cli:test", "reason": "import"}
 
 
 async def test_taken_address_costs_one_row(database: Database, imported: Imported, tmp_path: Path) -> None:

@@ -20,7 +20,11 @@ def subclasses(error: type[DocustoreError]) -> set[type[DocustoreError]]:
     return {error} | {deeper for direct in error.__subclasses__() for deeper in subclasses(direct)}
 
 
-OURS = [error for error in subclasses(DocustoreError) - {DocustoreError} if error.__module__ == errors.__name__]
+# Sorted: every process of a test run must list the same tests in the same order.
+OURS = sorted(
+    (error for error in subclasses(DocustoreError) - {DocustoreError} if error.__module__ == errors.__name__),
+    key=lambda error: error.__name__,
+)
 
 
 @pytest.mark.parametrize("error", OURS, ids=lambda error: error.__name__)

@@ -4,7 +4,8 @@ import pytest
 
 from docustore.errors import InvalidQueryError
 from docustore.users.profile import UserStatus
-from docustore.users.search import MAX_OFFSET, MAX_QUERY_CHARS, TOTAL_CAP, SearchQuery, search_filter
+from docustore.users.search import TOTAL_CAP, SearchQuery
+from docustore.users.search_filter import MAX_OFFSET, MAX_QUERY_CHARS, search_filter
 
 
 def terms(text: str) -> list[str]:
@@ -30,6 +31,14 @@ def test_search_narrows_by_status_where_one_is_given(status: UserStatus | None, 
 
 def test_first_eight_words_are_looked_for() -> None:
     assert terms("a b c d e f g h i") == [f"^{word}" for word in "abcdefgh"]
+
+
+def test_address_of_another_client_is_found_without_terms() -> None:
+    prefix = {"$regex": r"^ada@example"}
+
+    assert search_filter("ada@example", status=None)["$and"] == [
+        {"$or": [{"search_terms": prefix}, {"email": prefix, "deleted_at": None}]}
+    ]
 
 
 @pytest.mark.parametrize("text", ["", " ", "--", "...@@"])
