@@ -230,6 +230,7 @@ async def listener_process(settings: Settings) -> AsyncIterator[None]:
         "DOCUSTORE_MONGODB_URL": settings.mongodb_url or "",
         "DOCUSTORE_REDIS_URL": settings.redis_url or "",
         "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
+        "DOCUSTORE_CHANGES_PARTITIONS": str(settings.changes_partitions),
         "DOCUSTORE_LOG_LEVEL": "error",
     }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers.listener", env=environment)

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
     changes_lease_s: int = Field(
         10, ge=2, description="seconds without a heartbeat after which another listener takes over"
     )
+    changes_partitions: int = Field(
+        1,
+        ge=1,
+        le=32,
+        description="parts of the users that listeners follow side by side; the newest listener decides",
+    )
+    changes_listeners: int = Field(1, ge=1, le=32, description="listener processes that `up` starts")
     changes_on_lost_position: LostPositionPolicy = Field(
         LostPositionPolicy.SNAPSHOT,
         description="when the oplog no longer reaches back: `snapshot`, `fail` or `reset`",

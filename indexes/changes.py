@@ -28,6 +28,14 @@ USER_STATS: Final = CollectionDeclaration(name="user_stats")
 # Read and written by `_id`, the name of the stream.
 CHANGE_POSITIONS: Final = CollectionDeclaration(name="change_positions")
 
+CHANGE_LISTENERS: Final = CollectionDeclaration(
+    name="change_listeners",
+    indexes=(
+        # changes.members: a listener that was killed leaves its document behind. Nothing reads it for so long.
+        IndexModel([("heartbeat_at", ASCENDING)], name="heartbeat_at_expiry", expireAfterSeconds=3600),
+    ),
+)
+
 # Read and written by `_id`, the name of the effect.
 CHANGE_EFFECTS: Final = CollectionDeclaration(name="change_effects")
 

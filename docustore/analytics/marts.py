@@ -68,6 +68,15 @@ class UserMarts:
             self.created_at_sum_s += sign * (registered_ms // 1000)
             self.registrations[day] = self.registrations.get(day, 0) + sign
 
+    def include(self, other: "UserMarts") -> None:
+        """Add the counts of other users."""
+        self.total += other.total
+        self.dated += other.dated
+        self.created_at_sum_s += other.created_at_sum_s
+        for own, more in ((self.by_status, other.by_status), (self.registrations, other.registrations)):
+            for key, count in more.items():
+                own[key] = own.get(key, 0) + count
+
     def without_zeros(self) -> "UserMarts":
         """Return an equal value in normal form: no key whose count is 0, keys in order."""
         return UserMarts(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -12,8 +12,9 @@ from pymongo.errors import OperationFailure
 
 from docustore.analytics.marts import STATS, TOTALS_ID, UserMarts, read_marts
 from docustore.analytics.pipelines import marts_from_groups, marts_pipeline
-from docustore.database import Database
+from docustore.database import Database, Document
 from docustore.transient import SNAPSHOT_TOO_OLD
+from docustore.users.partition import is_in
 
 USERS: Final = "users"
 _POLL_S: Final = 0.05
@@ -49,7 +50,8 @@ async def reconcile(database: Database, *, timeout_s: float = 10.0) -> MartsDiff
     """Compare every figure of the marts with a full aggregation over `users`.
 
     Consistent while writers and the listener work: the marts name their cluster time, and the collection is read
-    as of that time. Scans `users`; changes nothing.
+    as of that time. With partitions, the users of each are read as of its own time. Scans `users`; changes
+    nothing.
 
     Args:
         timeout_s: The longest wait for marts that belong to one cluster time. A listener with a backlog reaches
@@ -57,10 +59,11 @@ async def reconcile(database: Database, *, timeout_s: float = 10.0) -> MartsDiff
     """
     exact = await _exact_marts(database, timeout_s=timeout_s)
     if exact is not None:
-        marts, cluster_time = exact
+        marts, instants = exact
         try:
-            actual = await marts_at(database, cluster_time)
-            return _difference(marts, actual, cluster_time, is_same_instant=True)
+            actual = await _marts_at_instants(database, instants)
+            earliest = min(instant.cluster_time for instant in instants)
+            return _difference(marts, actual, earliest, is_same_instant=True)
         except OperationFailure as exc:
             # The server keeps 300 s of past states; an older state cannot be compared, only the present.
             if exc.code != SNAPSHOT_TOO_OLD:
@@ -68,17 +71,21 @@ async def reconcile(database: Database, *, timeout_s: float = 10.0) -> MartsDiff
     return await _compare_now(database)
 
 
-async def marts_at(database: Database, cluster_time: Timestamp) -> UserMarts:
+async def marts_at(database: Database, cluster_time: Timestamp, *, only: Document | None = None) -> UserMarts:
     """Compute the marts of `users` as of a cluster time, by full aggregation.
+
+    Args:
+        only: The query of the users that count; None for all.
 
     Raises:
         OperationFailure: Code 239, the server no longer keeps that state.
     """
+    pipeline = marts_pipeline() if only is None else [{"$match": only}, *marts_pipeline()]
     async with database.client.start_session(causal_consistency=False) as session:
         reply = await database.command(
             {
                 "aggregate": USERS,
-                "pipeline": marts_pipeline(),
+                "pipeline": pipeline,
                 "cursor": {},
                 "allowDiskUse": True,
                 "readConcern": {"level": "snapshot", "atClusterTime": cluster_time},
@@ -92,14 +99,41 @@ async def marts_at(database: Database, cluster_time: Timestamp) -> UserMarts:
     return marts_from_groups(groups)
 
 
-async def _exact_marts(database: Database, *, timeout_s: float) -> tuple[UserMarts, Timestamp] | None:
+class _Instant(NamedTuple):
+    """Users and the time at which the marts count them."""
+
+    cluster_time: Timestamp
+    only: Document | None
+
+
+def _instants(totals: Document) -> list[_Instant] | None:
+    """Return the times of the marts; None while a part of them has no single one."""
+    parts = totals.get("partitions")
+    if parts is None:
+        return [_Instant(totals["cluster_time"], None)] if totals["is_exact"] else None
+    if not all(part["is_exact"] for part in parts):
+        return None
+    return [
+        _Instant(part["cluster_time"], {"$expr": is_in("$_id", index=index, of=len(parts))})
+        for index, part in enumerate(parts)
+    ]
+
+
+async def _marts_at_instants(database: Database, instants: Iterable[_Instant]) -> UserMarts:
+    total = UserMarts()
+    for instant in instants:
+        total.include(await marts_at(database, instant.cluster_time, only=instant.only))
+    return total.without_zeros()
+
+
+async def _exact_marts(database: Database, *, timeout_s: float) -> tuple[UserMarts, list[_Instant]] | None:
     deadline = time.monotonic() + timeout_s
     while True:
         # One snapshot for all documents of the marts: the listener writes them in one transaction.
         async with database.client.start_session(snapshot=True) as session:
             totals = await database[STATS].find_one({"_id": TOTALS_ID}, session=session)
-            if totals is not None and totals["is_exact"]:
-                return await read_marts(database, session=session), totals["cluster_time"]
+            if totals is not None and (instants := _instants(totals)) is not None:
+                return await read_marts(database, session=session), instants
         if totals is None or time.monotonic() >= deadline:
             return None
         await asyncio.sleep(_POLL_S)

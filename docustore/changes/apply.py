@@ -5,6 +5,8 @@ sequence number that the effects were made for. A repeated transaction (by the d
 listener) finds the position moved and writes nothing.
 """
 
+import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -12,9 +14,11 @@ from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.effects.batch import BatchEffects
-from docustore.changes.effects.effect import Write
+from docustore.changes.effects.effect import Stamp, Write
 from docustore.changes.events import Token
+from docustore.changes.floors import remaining
 from docustore.changes.meter import note_commit
+from docustore.changes.numbers import take_numbers
 from docustore.changes.pipeline import StartPoint
 from docustore.changes.position import ListenerState, Position, hold_position, move_position
 from docustore.database import Database
@@ -33,19 +37,21 @@ class Reached:
 class Writer:
     """The connection that a listener writes through.
 
-    One session, so one transaction at a time.
+    One session, so one transaction at a time. The partitions of a process take turns.
     """
 
     database: Database
     session: AsyncClientSession
     lease_ms: int
+    turn: asyncio.Lock | None = None
 
     async def transaction(self, write: Write) -> None:
         """Run the writes in one transaction.
 
         The driver repeats it while the server allows that.
         """
-        await self.session.with_transaction(write)
+        async with self.turn or nullcontext():
+            await self.session.with_transaction(write)
 
     async def guarded(self, position: Position, write: Write) -> None:
         """Run the writes in one transaction if the position is still the known one.
@@ -94,12 +100,14 @@ def reached_position(position: Position, reached: Reached) -> Position:
     While a snapshot is in progress it stays in progress, and the stream counts as no progress of it.
     """
     is_snapshotting = position.state is ListenerState.SNAPSHOTTING
+    floors = remaining(position.floors, reached.cluster_time) if position.floors else ()
     return replace(
         position,
         state=ListenerState.SNAPSHOTTING if is_snapshotting else ListenerState.STREAMING,
         start=StartPoint(token=reached.token),
         cluster_time=reached.cluster_time,
-        is_exact=reached.is_exact,
+        is_exact=reached.is_exact and not floors,
+        floors=floors,
         recoveries=position.recoveries if is_snapshotting else 0,
     )
 
@@ -125,15 +133,37 @@ async def commit(
     began_at = perf_counter()
 
     async def write(session: AsyncClientSession) -> None:
-        # The position first: it takes the lock that keeps a take-over out until this transaction ends.
+        # The numbers of partitions first: a transaction that begins before another one ends must be repeated.
+        numbered = await _numbered(writer, moved, effects, stamp, session)
+        # Then the position: it takes the lock that keeps a take-over out until this transaction ends.
         await move_position(writer.database, position, moved, lease_ms=writer.lease_ms, session=session)
-        await effects.write(writer.database, stamp, session)
+        await effects.write(writer.database, numbered, session)
         if also is not None:
             await also(session)
 
     await writer.transaction(write)
     note_commit(effects.operations, began_at=began_at, result=effects.result)
     return moved
+
+
+async def _numbered(
+    writer: Writer, moved: Position, effects: BatchEffects, stamp: Stamp, session: AsyncClientSession
+) -> Stamp:
+    """Return the stamp of a batch.
+
+    Without partitions it is known before the transaction.
+    """
+    if moved.partition is None:
+        return stamp
+    return await take_numbers(
+        writer.database,
+        moved,
+        moved.partition,
+        rows=effects.rows,
+        changed_at=effects.changed_at,
+        as_of=stamp.as_of,
+        session=session,
+    )
 
 
 def _plus(rows: int | None, more: int) -> int | None:

@@ -14,9 +14,11 @@ from bson.timestamp import Timestamp
 from docustore.changes.events import NO_TOKEN, Change, decoded, user_key
 from docustore.changes.images import Recorded
 from docustore.changes.pipeline import USERS
+from docustore.changes.position import Partition
 from docustore.database import Database
 from docustore.history.models import HISTORY, Operation
 from docustore.history.rows import IMAGE_CODEC, same_value
+from docustore.users.partition import is_in
 
 CHUNK_USERS: Final = 1000
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
@@ -84,22 +86,28 @@ class Comparison:
         )
 
 
-async def read_chunk(database: Database, cluster_time: Timestamp, *, after: bytes | None) -> list[RawBSONDocument]:
+async def read_chunk(
+    database: Database, cluster_time: Timestamp, *, after: bytes | None, own: dict[str, Any] | None = None
+) -> list[RawBSONDocument]:
     """Read the next users in the order of `_id`.
 
     Empty at the end. At most one reply of 16 MB.
 
     Args:
         after: The BSON document `{_id: ...}` of the last user of the chunk before; None from the beginning.
+        own: The expression of the users that are wanted; None for all.
 
     Raises:
         OperationFailure: Code 239, the server no longer keeps that state.
     """
     bounds: dict[str, Any] = {}
+    conditions = [] if own is None else [own]
     if after is not None:
         # `min` compares ids of all types; a comparison operator of a query finds only ids of one type.
-        raw = RawBSONDocument(after)
-        bounds = {"filter": {"$expr": {"$gt": ["$_id", boundary_id(after)]}}, "min": raw}
+        bounds = {"min": RawBSONDocument(after)}
+        conditions.append({"$gt": ["$_id", boundary_id(after)]})
+    if conditions:
+        bounds["filter"] = {"$expr": conditions[0] if len(conditions) == 1 else {"$and": conditions}}
     command = {
         "find": USERS,
         **bounds,
@@ -148,9 +156,14 @@ def _id_size(raw: bytes) -> int | None:
     return {_STRING: 4 + length, _DOCUMENT: length}.get(raw[4])
 
 
-async def recorded_user_ids(database: Database) -> AsyncIterator[list[Any]]:
-    """Yield the ids of all users that exist according to history."""
+async def recorded_user_ids(database: Database, *, partition: Partition | None = None) -> AsyncIterator[list[Any]]:
+    """Yield the ids of all users that exist according to history.
+
+    With a partition, only its users.
+    """
+    own = {} if partition is None else {"$expr": is_in("$user_id", index=partition.index, of=partition.of)}
     pipeline: list[dict[str, Any]] = [
+        *([{"$match": own}] if own else []),
         {"$sort": {"user_id": 1, "_id": -1}},
         {"$group": {"_id": "$user_id", "after_type": {"$first": {"$type": "$after"}}}},
         {"$match": {"after_type": "object"}},

@@ -7,24 +7,23 @@ transaction.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 import structlog
 from bson import ObjectId
-from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import OperationFailure
 
 from docustore.audit.log import record
-from docustore.changes.comparison import read_chunk
 from docustore.changes.dead_letters import LETTERS, OPEN_STATES, LetterState
 from docustore.changes.events import just_after
 from docustore.changes.gaps import GAPS, gap_id_of, open_gap
-from docustore.changes.lease import end_transaction
+from docustore.changes.layout import end_transactions, present, unite_in
 from docustore.changes.pipeline import USERS
 from docustore.changes.position import (
+    OWNED_POSITIONS,
     POSITION_ID,
     POSITIONS,
     ListenerState,
@@ -34,9 +33,9 @@ from docustore.changes.position import (
     position_of,
     stored_snapshot,
 )
+from docustore.changes.seeking import reachable
 from docustore.database import Database, Document
-from docustore.errors import FieldError, InvalidInputError, NotFoundError
-from docustore.transient import SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE
+from docustore.errors import NotFoundError
 
 log = structlog.get_logger()
 
@@ -45,6 +44,21 @@ _TARGET: Final = f"{POSITIONS}/{POSITION_ID}"
 _SHOWN: Final = ("seq", "state", "recoveries", "cluster_time", "paused_at", "paused_by")
 
 Also = Callable[[Position, AsyncClientSession], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """The positions that a command changes: one partition, or all.
+
+    With `unites` it changes the one position of all users, which partitions become first.
+    """
+
+    partition: int | None = None
+    unites: bool = False
+
+
+ALL: Final = Scope()
+UNITED: Final = Scope(unites=True)
 
 
 class ResetTo(StrEnum):
@@ -57,20 +71,34 @@ class ResetTo(StrEnum):
     NOW = "now"
 
 
-async def pause(database: Database, *, actor: str) -> None:
+async def pause(database: Database, *, actor: str, partition: int | None = None) -> None:
     """Let the listener rest until `resume`.
 
     The oplog must reach back to the position by then.
+
+    Args:
+        partition: Only this one rests; None for all.
+
+    Raises:
+        NotFoundError: There is no such partition.
     """
     await change_control(
-        database, actor=actor, action="changes.pause", set_={"paused_at": "$$NOW", "paused_by": _literal(actor)}
+        database,
+        actor=actor,
+        action="changes.pause",
+        set_={"paused_at": "$$NOW", "paused_by": _literal(actor)},
+        scope=Scope(partition=partition),
     )
 
 
-async def resume(database: Database, *, actor: str) -> None:
-    """Let the listener continue where it paused."""
+async def resume(database: Database, *, actor: str, partition: int | None = None) -> None:
+    """Let the listener continue where it paused; see `pause`."""
     await change_control(
-        database, actor=actor, action="changes.resume", set_={"paused_at": "$$REMOVE", "paused_by": "$$REMOVE"}
+        database,
+        actor=actor,
+        action="changes.resume",
+        set_={"paused_at": "$$REMOVE", "paused_by": "$$REMOVE"},
+        scope=Scope(partition=partition),
     )
 
 
@@ -96,7 +124,7 @@ async def reset(database: Database, to: ResetTo, *, actor: str, action: str = "c
         "recoveries": 0,
         "last_error": "$$REMOVE",
     }
-    await change_control(database, actor=actor, action=action, set_=assignments, also=record_gap)
+    await change_control(database, actor=actor, action=action, set_=assignments, also=record_gap, scope=UNITED)
     return gap_id
 
 
@@ -108,7 +136,7 @@ async def seek(database: Database, to: datetime, *, actor: str) -> str:
     Raises:
         InvalidInputError: The time is before the position, in the future, or older than the server's past states.
     """
-    at = await _reachable(database, int(to.timestamp()))
+    at = await reachable(database, int(to.timestamp()))
     gap_id = f"{USERS}:seek:{ObjectId()}"
 
     async def record_gap(position: Position, session: AsyncClientSession) -> None:
@@ -121,10 +149,13 @@ async def seek(database: Database, to: datetime, *, actor: str) -> str:
         "start_at": _literal(just_after(at)),
         "cluster_time": _literal(at),
         "is_exact": True,
+        "floors": "$$REMOVE",
         "recoveries": 0,
         "last_error": "$$REMOVE",
     }
-    await change_control(database, actor=actor, action="changes.seek", set_=assignments, also=record_gap)
+    await change_control(
+        database, actor=actor, action="changes.seek", set_=assignments, also=record_gap, scope=UNITED
+    )
     return gap_id
 
 
@@ -159,13 +190,18 @@ async def change_control(
     set_: Mapping[str, Any],
     target: str = _TARGET,
     also: Also | None = None,
+    scope: Scope = ALL,
 ) -> None:
-    """Change the position and take the lease away, in one transaction.
+    """Change the positions and take their leases away, in one transaction.
 
     The audit entry belongs to it.
+
+    Raises:
+        NotFoundError: There is no such partition.
     """
     await ensure_position(database)
-    await _end_owners_transaction(database)
+    await end_transactions(database)
+    now = await present(database)
     taken = {
         "fence": {"$add": ["$fence", 1]},
         "owner": None,
@@ -174,19 +210,28 @@ async def change_control(
         **set_,
     }
 
+    partition = scope.partition
+    shown = POSITION_ID if partition is None else f"{POSITION_ID}:{partition}"
+
     async def write(session: AsyncClientSession) -> None:
-        before = await database[POSITIONS].find_one({"_id": POSITION_ID}, session=session)
+        if scope.unites:
+            await unite_in(database, session, now=now)
+        before = await database[POSITIONS].find_one({"_id": shown}, session=session)
         if before is None:
-            raise NotFoundError(kind="position", id=POSITION_ID)
-        await database[POSITIONS].update_one({"_id": POSITION_ID}, [{"$set": taken}], session=session)
+            raise NotFoundError(kind="position", id=shown)
+        if partition is None and "partitions" in before and set_:
+            # For what a reader of all partitions sees; its lease stays out of reach.
+            await database[POSITIONS].update_one({"_id": POSITION_ID}, [{"$set": set_}], session=session)
+        owned = OWNED_POSITIONS if partition is None else {"_id": shown}
+        await database[POSITIONS].update_many(owned, [{"$set": taken}], session=session)
         if also is not None:
             await also(position_of(before), session)
-        after = await database[POSITIONS].find_one({"_id": POSITION_ID}, session=session)
+        after = await database[POSITIONS].find_one({"_id": shown}, session=session)
         await record(
             database,
             actor=actor,
             action=action,
-            target=target,
+            target=target if partition is None else f"{POSITIONS}/{shown}",
             before=_shown(before),
             after=_shown(after or {}),
             session=session,
@@ -217,37 +262,6 @@ async def _close_letter(
     await change_control(
         database, actor=actor, action=action, set_={}, target=f"{LETTERS}/{letter_id}", also=close
     )
-
-
-async def _end_owners_transaction(database: Database) -> None:
-    """End the transaction of the owner.
-
-    If it is frozen, it would hold the position for a minute.
-    """
-    position = await database[POSITIONS].find_one({"_id": POSITION_ID, "session": {"$ne": None}}, {"session": 1})
-    if position is not None:
-        await end_transaction(database, position["session"])
-
-
-async def _reachable(database: Database, seconds: int) -> Timestamp:
-    present: Timestamp = (await database.command("ping"))["operationTime"]
-    document = await database[POSITIONS].find_one({"_id": POSITION_ID}) or {}
-    if seconds > present.time:
-        raise _refused("is in the future")
-    at = Timestamp(max(seconds, 0), 0)
-    if document.get("cluster_time") is not None and at < document["cluster_time"]:
-        raise _refused("is before the position: its changes are applied, and none is applied twice")
-    try:
-        await read_chunk(database, at, after=None)
-    except OperationFailure as exc:
-        if exc.code not in {SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE}:
-            raise
-        raise _refused("is older than the states that the server keeps; use reset --to now") from exc
-    return at
-
-
-def _refused(problem: str) -> InvalidInputError:
-    return InvalidInputError((FieldError(pointer="/to", code="unreachable", detail=f"this time {problem}"),))
 
 
 async def _supersede_gap(database: Database, old_id: str, new_id: str, session: AsyncClientSession) -> None:

@@ -23,6 +23,9 @@ from docustore.security.authentication import AuthorisedRequest, needs
 from docustore.security.models import Scope
 
 LetterId = Annotated[str, PathParameter(description="the `id` of the dead letter")]
+PartitionIndex = Annotated[
+    int | None, QueryParameter(ge=0, description="only this partition, from 0; all if it is absent")
+]
 IncludeClosed = Annotated[bool, QueryParameter(description="also replayed, skipped and superseded letters")]
 ADMIN = needs(Scope.ADMIN)
 # A client waits for the answer. The command line waits longer.
@@ -37,6 +40,22 @@ class LastErrorView(msgspec.Struct, frozen=True):
     at: datetime
 
 
+class PartitionStatusView(msgspec.Struct, frozen=True):
+    """How far one partition is.
+
+    `partition` counts from 0; without partitions there is only 0. `fence` is the number of the last take-over. The
+    other fields are those of the whole status.
+    """
+
+    partition: int
+    state: ListenerState
+    owner: str | None
+    lag_s: float | None
+    heartbeat_at: datetime | None
+    oplog_headroom_s: float | None
+    fence: int
+
+
 class ChangeStatusView(msgspec.Struct, frozen=True):
     """The status of the listener.
 
@@ -44,7 +63,8 @@ class ChangeStatusView(msgspec.Struct, frozen=True):
     of history that came from comparisons instead, `approximate_rows` those whose state was read later than the
     change. `lag_s` is the age, in seconds, of the oldest change that is not applied yet: 0 if there is none, null
     if it is unknown. `gaps` counts the gaps on record, `dead_letters` the open ones. `oplog_headroom_s` is how far
-    the oplog reaches back before the position. `last_error` is null once the listener has made progress.
+    the oplog reaches back before the position. `last_error` is null once the listener has made progress. With
+    several `partitions` each figure is that of the worst one, and `owner` names all owners.
     """
 
     state: ListenerState
@@ -60,6 +80,7 @@ class ChangeStatusView(msgspec.Struct, frozen=True):
     oplog_headroom_s: float | None
     last_error: LastErrorView | None
     warnings: list[str]
+    partitions: list[PartitionStatusView]
 
 
 class VerificationView(msgspec.Struct, frozen=True):
@@ -113,29 +134,33 @@ class ChangesController(Controller):
         "/pause",
         status_code=200,
         opt=ADMIN,
-        responses=problems(),
+        responses=problems(404),
         operation_id="pause_listener",
         summary="Pause the listener",
     )
-    async def pause(self, request: AuthorisedRequest, state: State) -> ChangeStatusView:
+    async def pause(
+        self, request: AuthorisedRequest, state: State, partition: PartitionIndex = None
+    ) -> ChangeStatusView:
         """Let the listener rest until it is resumed.
 
         The oplog must reach back to the position by then.
         """
-        await control.pause(state.database, actor=request.auth.actor)
+        await control.pause(state.database, actor=request.auth.actor, partition=partition)
         return await _status(state)
 
     @post(
         "/resume",
         status_code=200,
         opt=ADMIN,
-        responses=problems(),
+        responses=problems(404),
         operation_id="resume_listener",
         summary="Resume the listener",
     )
-    async def resume(self, request: AuthorisedRequest, state: State) -> ChangeStatusView:
+    async def resume(
+        self, request: AuthorisedRequest, state: State, partition: PartitionIndex = None
+    ) -> ChangeStatusView:
         """Let the listener continue where it paused."""
-        await control.resume(state.database, actor=request.auth.actor)
+        await control.resume(state.database, actor=request.auth.actor, partition=partition)
         return await _status(state)
 
     @post(

@@ -96,7 +96,7 @@ def change_of(letter: Mapping[str, Any]) -> Change:
         token=NO_TOKEN,
         size_bytes=0 if after is None else len(after.raw),
         operation=Operation(letter["operation"]),
-        user_id=_id_of(letter),
+        user_id=id_of_key(letter["key"]),
         cluster_time=letter["cluster_time"],
         wall_time=letter["wall_time"],
         before=None,
@@ -119,8 +119,9 @@ def key_bytes(user_id: Any) -> bytes:
     return bson.encode({"": user_id})
 
 
-def _id_of(letter: Mapping[str, Any]) -> Any:
-    return bson.decode(bytes(letter["key"]), IMAGE_CODEC)[""]
+def id_of_key(key: bytes) -> Any:
+    """Decode what `key_bytes` has encoded."""
+    return bson.decode(bytes(key), IMAGE_CODEC)[""]
 
 
 def letter_writer(database: Database, letter: Document) -> Write:
@@ -140,4 +141,4 @@ def letter_writer(database: Database, letter: Document) -> Write:
 async def held_users(database: Database) -> set[Hashable]:
     """Read which users have an open letter."""
     letters = database[LETTERS].find({"state": {"$in": list(OPEN_STATES)}}, {"key": 1})
-    return {user_key(_id_of(letter)) async for letter in letters}
+    return {user_key(id_of_key(letter["key"])) async for letter in letters}

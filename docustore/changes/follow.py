@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
@@ -20,6 +20,7 @@ from docustore.changes.isolation import Isolation
 from docustore.changes.pipeline import Images
 from docustore.changes.position import Position
 from docustore.changes.read_ahead import ReadAhead
+from docustore.changes.selection import selected
 from docustore.changes.stopping import stops_the_listener
 from docustore.changes.stream import ChangeReader, EventBatch
 
@@ -58,7 +59,7 @@ async def follow(
         PositionLostError, EventTooLargeError, ListenerFencedError, PyMongoError: The stream is closed; committed
             batches stay committed.
     """
-    follower = _Follower(writer=writer, position=position, options=options)
+    follower = _Follower(writer=writer, position=position, options=options, has_floors=bool(position.floors))
     reader = ChangeReader(
         writer.database,
         start=position.start,
@@ -66,6 +67,7 @@ async def follow(
         fields=fields_of(options.effects),
         batch_size=options.batch_size,
         up_to=None if options.boundary is None else boundary_id(options.boundary),
+        only=selected(position),
     )
     async with reader, ReadAhead(reader, max_events=options.batch_size, is_over=is_over) as ahead:
         while not is_over() and not follower.is_done:
@@ -81,6 +83,7 @@ class _Follower:
     writer: Writer
     position: Position
     options: FollowOptions
+    has_floors: bool
     saved_at: float = 0.0
     events: int = 0
     is_caught_up: bool = False
@@ -88,9 +91,13 @@ class _Follower:
     @property
     def is_done(self) -> bool:
         is_past_large_event = self.options.images is not Images.BOTH and self.events >= self.options.batch_size
-        return is_past_large_event or has_reached(self.position, self.options.until)
+        # The stream is opened again without the floors: the server looks at them for every event.
+        is_past_floors = self.has_floors and not self.position.floors
+        return is_past_large_event or is_past_floors or has_reached(self.position, self.options.until)
 
     async def advance(self, batch: EventBatch) -> None:
+        if batch.ending_operation is not None and self.position.partition is not None:
+            batch = before_the_end(batch)
         if batch.changes:
             for changes, reached in parts(batch, max_events=self.options.batch_size):
                 await self._apply(changes, reached)
@@ -148,6 +155,17 @@ def has_reached(position: Position, until: Timestamp | None) -> bool:
     """Tell whether a position is exact and not before a time; False without a time."""
     reached = position.cluster_time
     return until is not None and position.is_exact and reached is not None and reached >= until
+
+
+def before_the_end(batch: EventBatch) -> EventBatch:
+    """Return a batch that ends with its last change. Pure.
+
+    The end concerns all partitions: the position that stands for them must still find it in the stream.
+    """
+    if not batch.changes:
+        return batch
+    last = _reached_with(batch.changes[-1])
+    return replace(batch, token=last.token, cluster_time=last.cluster_time, is_exact=False)
 
 
 def parts(batch: EventBatch, *, max_events: int) -> Iterator[tuple[tuple[Change, ...], Reached]]:

@@ -13,6 +13,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.apply import Writer
 from docustore.changes.dead_letters import LETTERS, LetterState
+from docustore.changes.numbers import last_number
 from docustore.changes.position import Position
 from docustore.history.models import HISTORY
 from docustore.history.rows import IMAGE_CODEC
@@ -25,16 +26,16 @@ _RAW: Final = IMAGE_CODEC.with_options(document_class=RawBSONDocument)
 
 
 async def set_aside_foreign_rows(writer: Writer, position: Position) -> int:
-    """Move the rows beyond the number of the position; return how many there were.
+    """Move the rows beyond the last number; return how many there were.
 
     Raises:
         ListenerFencedError: Another listener took over; nothing was moved.
     """
-    query = {"_id": {"$gt": position.seq}}
     moved = 0
 
     async def move(session: AsyncClientSession) -> None:
         nonlocal moved
+        query = {"_id": {"$gt": await last_number(writer.database, position, session)}}
         rows = writer.database[HISTORY].with_options(codec_options=_RAW)
         found = await rows.find(query, session=session).sort("_id", 1).limit(MAX_ROWS).to_list()
         for row in found:

@@ -10,7 +10,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from docustore.changes.lease import Lease
-from docustore.changes.position import POSITION_ID, POSITIONS
+from docustore.changes.position import OWNED_POSITIONS, POSITIONS
 from docustore.database import Database
 from docustore.transient import is_transient
 
@@ -39,7 +39,7 @@ async def note_failure(database: Database, lease: Lease, error: Exception) -> No
     }
     try:
         await database[POSITIONS].update_one(
-            {"_id": POSITION_ID, "fence": lease.fence}, [{"$set": {"last_error": noted}}]
+            {"_id": lease.position_id, "fence": lease.fence}, [{"$set": {"last_error": noted}}]
         )
     except PyMongoError as exc:
         log.warning("listener.failure_not_noted", error=type(exc).__name__)
@@ -50,11 +50,11 @@ async def take_alert(database: Database, error: Exception, *, at: datetime) -> b
 
     One process sends it once. A failure that could not be recorded is always due.
     """
-    query: dict[str, Any] = {"_id": POSITION_ID, "last_error.error": type(error).__name__}
+    query: dict[str, Any] = {**OWNED_POSITIONS, "last_error.error": type(error).__name__}
     try:
         if await database[POSITIONS].find_one(query, {"_id": 1}) is None:
             return True
-        result = await database[POSITIONS].update_one(
+        result = await database[POSITIONS].update_many(
             {**query, "last_error.alerted_at": None}, {"$set": {"last_error.alerted_at": at}}
         )
     except PyMongoError:

@@ -1,4 +1,4 @@
-"""One active listener: a lease on the position's document, with a fence number.
+"""One active listener per position: a lease on its document, with a fence number.
 
 The lease names the active listener. The fence grows at each take-over and guards every write of effects. So a
 listener that lost its lease without notice (suspended for a minute, cut off) cannot write.
@@ -18,7 +18,14 @@ import structlog
 from pymongo import ReturnDocument
 from pymongo.errors import PyMongoError
 
-from docustore.changes.position import POSITION_ID, POSITIONS, ensure_position, lease_renewal
+from docustore.changes.position import (
+    OWNED_POSITIONS,
+    POSITION_ID,
+    POSITIONS,
+    count_partitions,
+    ensure_position,
+    lease_renewal,
+)
 from docustore.database import Database
 
 log = structlog.get_logger()
@@ -50,6 +57,7 @@ class Lease:
     fence: int
     lease_ms: int
     previous_owner: str | None
+    position_id: str = POSITION_ID
     is_lost: bool = False
 
 
@@ -59,19 +67,27 @@ def owner_name() -> str:
 
 
 async def acquire(
-    database: Database, *, owner: str, lease_s: float, session_id: Mapping[str, Any] | None = None
+    database: Database,
+    *,
+    owner: str,
+    lease_s: float,
+    session_id: Mapping[str, Any] | None = None,
+    position_id: str = POSITION_ID,
 ) -> Lease | None:
     """Take the lease if it is free, expired or this owner's; else return None.
 
-    The server's clock decides what is expired.
+    The server's clock decides what is expired. The lease of all users is not free while there are partitions.
 
     Args:
         session_id: The session of the owner's transactions; a successor ends it.
+        position_id: The position of all users, or of one partition.
     """
-    await ensure_position(database)
+    if position_id == POSITION_ID:
+        await ensure_position(database)
     lease_ms = int(lease_s * 1000)
     is_free = {"$or": [{"$not": [IS_ALIVE]}, {"$eq": ["$owner", owner]}]}
-    await _end_orphaned_transaction(database, is_free)
+    free = {"_id": position_id, **OWNED_POSITIONS, "$expr": is_free}
+    await _end_orphaned_transaction(database, free)
     taken = {
         "fence": {"$add": ["$fence", 1]},
         "owner": owner,
@@ -80,22 +96,34 @@ async def acquire(
         **lease_renewal(lease_ms),
     }
     before = await database[POSITIONS].find_one_and_update(
-        {"_id": POSITION_ID, "$expr": is_free}, [{"$set": taken}], return_document=ReturnDocument.BEFORE
+        free, [{"$set": taken}], return_document=ReturnDocument.BEFORE
     )
     if before is None:
         return None
-    return Lease(owner=owner, fence=before["fence"] + 1, lease_ms=lease_ms, previous_owner=before.get("owner"))
+    return Lease(
+        owner=owner,
+        fence=before["fence"] + 1,
+        lease_ms=lease_ms,
+        previous_owner=before.get("owner"),
+        position_id=position_id,
+    )
 
 
 async def wait_for_lease(
     database: Database, *, owner: str, lease_s: float, session_id: Mapping[str, Any], stop: asyncio.Event
 ) -> Lease | None:
-    """Stand by until the lease can be taken; return None when stopped. See `acquire`."""
+    """Stand by until the lease can be taken; see `acquire`.
+
+    Returns:
+        None when stopped, or when there are partitions.
+    """
     is_standby = False
     while not stop.is_set():
         lease = await acquire(database, owner=owner, lease_s=lease_s, session_id=session_id)
         if lease is not None:
             return lease
+        if await count_partitions(database) > 1:
+            return None
         if not is_standby:
             log.info("listener.standby_started", owner=owner)
             is_standby = True
@@ -127,13 +155,13 @@ async def pause(seconds: float, stop: asyncio.Event) -> None:
         return
 
 
-async def _end_orphaned_transaction(database: Database, is_free: Mapping[str, Any]) -> None:
+async def _end_orphaned_transaction(database: Database, free: Mapping[str, Any]) -> None:
     """End the orphaned transaction of a killed owner.
 
     It holds the lock of the position, and the server would keep it for a minute. An owner that is still alive
     loses an uncommitted batch; the fence keeps it from repeating that batch.
     """
-    orphaned = await database[POSITIONS].find_one({"_id": POSITION_ID, "session": {"$ne": None}, "$expr": is_free})
+    orphaned = await database[POSITIONS].find_one({**free, "session": {"$ne": None}})
     if orphaned is not None:
         await end_transaction(database, orphaned["session"])
 
@@ -168,4 +196,4 @@ async def _release(database: Database, lease: Lease) -> None:
 
 
 def _mine(lease: Lease) -> dict[str, Any]:
-    return {"_id": POSITION_ID, "fence": lease.fence}
+    return {"_id": lease.position_id, "fence": lease.fence}

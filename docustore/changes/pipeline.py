@@ -1,5 +1,6 @@
 """The request for the change stream: its start, the shape of events. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -11,6 +12,8 @@ from docustore.changes.events import ENDING_OPERATIONS, Token
 from docustore.history.rows import BOOKKEEPING
 
 USERS: Final = "users"
+# The id of the user of an event.
+USER_ID: Final = "$documentKey._id"
 CHANGE_OPERATIONS: Final = ("insert", "update", "replace", "delete", *sorted(ENDING_OPERATIONS))
 
 
@@ -38,7 +41,12 @@ class StartPoint:
 
 
 def change_pipeline(
-    start: StartPoint, *, images: Images, fields: ImageFields, up_to: dict[str, Any] | None = None
+    start: StartPoint,
+    *,
+    images: Images,
+    fields: ImageFields,
+    up_to: dict[str, Any] | None = None,
+    only: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
     """Select and reshape the changes of one collection.
 
@@ -50,6 +58,7 @@ def change_pipeline(
     Args:
         fields: What the effects declare, combined.
         up_to: The expression of the greatest `_id` whose changes are wanted; None for every user.
+        only: Further conditions of wanted changes, as expressions.
     """
     options: dict[str, Any] = {}
     if images is not Images.NONE:
@@ -62,12 +71,17 @@ def change_pipeline(
         options["startAtOperationTime"] = start.start_at
     return [
         {"$changeStream": options},
-        {"$match": {"operationType": {"$in": list(CHANGE_OPERATIONS)}, **_wanted(up_to)}},
+        {
+            "$match": {
+                "operationType": {"$in": list(CHANGE_OPERATIONS)},
+                **wanted(only if up_to is None else ({"$lte": [USER_ID, up_to]}, *only)),
+            }
+        },
         {
             "$project": {
                 **_images(images),
                 "operation": "$operationType",
-                "user_id": "$documentKey._id",
+                "user_id": USER_ID,
                 "cluster_time": "$clusterTime",
                 "wall_time": "$wallTime",
                 **(_head(fields) if images is Images.BOTH else {}),
@@ -77,6 +91,18 @@ def change_pipeline(
     ]
 
 
+def wanted(conditions: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the query of changes with all these conditions.
+
+    The end of the collection is among them.
+    """
+    if not conditions:
+        return {}
+    is_ending = {"operationType": {"$in": sorted(ENDING_OPERATIONS)}}
+    condition = conditions[0] if len(conditions) == 1 else {"$and": list(conditions)}
+    return {"$or": [is_ending, {"$expr": condition}]}
+
+
 def _images(images: Images) -> dict[str, Any]:
     if images is Images.NONE:
         return {}
@@ -84,18 +110,11 @@ def _images(images: Images) -> dict[str, Any]:
     return {"after": "$fullDocument", "before": "$fullDocumentBeforeChange"}
 
 
-def _wanted(up_to: dict[str, Any] | None) -> dict[str, Any]:
-    if up_to is None:
-        return {}
-    is_ending = {"operationType": {"$in": sorted(ENDING_OPERATIONS)}}
-    return {"$or": [is_ending, {"$expr": {"$lte": ["$documentKey._id", up_to]}}]}
-
-
 def _head(fields: ImageFields) -> dict[str, Any]:
     if fields.is_whole:
         return {}
     names = sorted(fields.after - {"_id"})
-    head = {"_id": "$documentKey._id", **{name: f"$fullDocument.{name}" for name in names}}
+    head = {"_id": USER_ID, **{name: f"$fullDocument.{name}" for name in names}}
     return {"head": {"$cond": [{"$eq": ["$operationType", "insert"]}, head, "$$REMOVE"]}}
 
 

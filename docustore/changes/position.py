@@ -1,6 +1,6 @@
 """The position: how far the listener has applied the stream.
 
-It is one document of `change_positions`.
+It is one document of `change_positions`, or one per partition (see `docustore.changes.layout`).
 It moves in the transaction that writes the effects, on condition of the fence and of the sequence number that the
 effects were made for. So a batch is applied once, even if it is repeated. See docs/changes.md for its invariants.
 """
@@ -16,12 +16,19 @@ from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
+from docustore.changes.floors import Floor, floors_of, stored_floors
 from docustore.changes.pipeline import StartPoint
 from docustore.database import Database, Document
 from docustore.errors import ListenerFencedError
 
 POSITIONS: Final = "change_positions"
 POSITION_ID: Final = "users"
+# The document `users` and the positions of its partitions.
+ALL_POSITIONS: Final[Document] = {"$or": [{"_id": POSITION_ID}, {"partition": {"$exists": True}}]}
+# Those that listeners own: with partitions, `users` is none of them.
+OWNED_POSITIONS: Final[Document] = {
+    "$or": [{"_id": POSITION_ID, "partitions": None}, {"partition": {"$exists": True}}]
+}
 
 
 class ListenerState(StrEnum):
@@ -60,14 +67,29 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """One of `of` parts of the users; see `docustore.users.partition`."""
+
+    index: int
+    of: int
+
+    @property
+    def position_id(self) -> str:
+        """The id of its position."""
+        return f"{POSITION_ID}:{self.index}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """The stored position.
 
-    `seq` is the number of the last history row. Every change at or before `cluster_time` is applied; with
-    `is_exact` no later change is. Images that were read in place of missing ones are not newer than
-    `approximate_until`. `recoveries` counts losses of the position since the last progress. `snapshot` is set
-    while a snapshot or recovery is in progress. `snapshot_rows` counts the rows that a comparison wrote,
-    `approximate_rows` those whose state was read later than the change; None in a store of an older release.
+    `seq` is the number of the last history row; for a `partition`, the rows that it has added. Every change at or
+    before `cluster_time` is applied; with `is_exact` no later change is. Images that were read in place of missing
+    ones are not newer than `approximate_until`. `recoveries` counts losses of the position since the last
+    progress. `snapshot` is set while a snapshot or recovery is in progress. `snapshot_rows` counts the rows that a
+    comparison wrote, `approximate_rows` those whose state was read later than the change; None in a store of an
+    older release. `partition` is None for a position of all users. `floors` name later changes that are applied
+    already; until they are passed, the position is not exact.
     """
 
     seq: int
@@ -82,6 +104,13 @@ class Position:
     snapshot_rows: int | None = None
     approximate_rows: int | None = None
     is_paused: bool = False
+    partition: Partition | None = None
+    floors: tuple[Floor, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The id of the stored document."""
+        return POSITION_ID if self.partition is None else self.partition.position_id
 
 
 async def ensure_position(database: Database) -> None:
@@ -94,13 +123,24 @@ async def ensure_position(database: Database) -> None:
         return
 
 
-async def load_position(database: Database, *, fence: int) -> Position:
+async def count_partitions(database: Database) -> int:
+    """Read the number of partitions; 1 also before the first start."""
+    head = await database[POSITIONS].find_one({"_id": POSITION_ID}, {"partitions": 1})
+    return partitions_of(head or {})
+
+
+def partitions_of(head: Mapping[str, Any]) -> int:
+    """Return the number of partitions that the document `users` names."""
+    return int(head.get("partitions") or 1)
+
+
+async def load_position(database: Database, *, fence: int, position_id: str = POSITION_ID) -> Position:
     """Read the position.
 
     Raises:
         ListenerFencedError: Another listener holds it, or it was dropped with its database.
     """
-    document = await database[POSITIONS].find_one({"_id": POSITION_ID, "fence": fence})
+    document = await database[POSITIONS].find_one({"_id": position_id, "fence": fence})
     if document is None:
         raise fenced(fence)
     return position_of(document)
@@ -121,7 +161,14 @@ def position_of(document: Document) -> Position:
         snapshot_rows=document.get("snapshot_rows"),
         approximate_rows=document.get("approximate_rows"),
         is_paused=document.get("paused_at") is not None,
+        partition=_partition_of(document),
+        floors=floors_of(document.get("floors")),
     )
+
+
+def _partition_of(document: Document) -> Partition | None:
+    index = document.get("partition")
+    return None if index is None else Partition(index=index, of=document["partitions"])
 
 
 async def move_position(
@@ -169,18 +216,26 @@ def fenced(fence: int) -> ListenerFencedError:
 async def _update(
     database: Database, known: Position, assignments: Mapping[str, Any], *, session: AsyncClientSession | None
 ) -> None:
-    query = {"_id": POSITION_ID, "fence": known.fence, "seq": known.seq}
+    query = {"_id": known.id, "fence": known.fence, "seq": known.seq}
     result = await database[POSITIONS].update_one(query, [{"$set": assignments}], session=session)
     if result.matched_count == 0:
         raise fenced(known.fence)
 
 
 def _stored(position: Position) -> dict[str, Any]:
-    """Assign every field but the fence and the pause.
+    """Assign every field but the fence, the pause and the partition.
 
-    Only a take-over and a command set those. A field whose value is None is removed.
+    Only a take-over, a command and a change of the layout set those. A field whose value is None is removed.
     """
-    values = {
+    values = stored_fields(position)
+    # A move is progress: it ends the incident.
+    values["last_error"] = None
+    return {name: "$$REMOVE" if value is None else {"$literal": value} for name, value in values.items()}
+
+
+def stored_fields(position: Position) -> Document:
+    """Return the stored fields that a move sets; None stands for an absent field."""
+    return {
         "seq": Int64(position.seq),
         "state": position.state.value,
         "token": position.start.token,
@@ -192,10 +247,8 @@ def _stored(position: Position) -> dict[str, Any]:
         "snapshot": stored_snapshot(position.snapshot),
         "snapshot_rows": position.snapshot_rows,
         "approximate_rows": position.approximate_rows,
-        # A move is progress: it ends the incident.
-        "last_error": None,
+        "floors": stored_floors(position.floors),
     }
-    return {name: "$$REMOVE" if value is None else {"$literal": value} for name, value in values.items()}
 
 
 def stored_snapshot(snapshot: Snapshot | None) -> Document | None:

@@ -9,12 +9,20 @@ from typing import Any, Final
 import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from docustore.changes.dead_letters import LETTERS, OPEN_STATES, LetterState, change_of, error_facts
+from docustore.changes.dead_letters import (
+    LETTERS,
+    OPEN_STATES,
+    LetterState,
+    change_of,
+    error_facts,
+    id_of_key,
+)
 from docustore.changes.effects.effect import Write
 from docustore.changes.isolation import Isolation
-from docustore.changes.position import Position
+from docustore.changes.position import POSITION_ID, POSITIONS, Position
 from docustore.changes.stopping import stops_the_listener
 from docustore.database import Database, Document
+from docustore.users.partition import partition_of
 
 log = structlog.get_logger()
 
@@ -32,9 +40,22 @@ async def replay_requested(isolation: Isolation, position: Position) -> Position
         ListenerFencedError: Another listener took over.
     """
     database = isolation.writer.database
-    for key in await database[LETTERS].distinct("key", {"state": {"$in": list(OPEN_STATES)}}):
+    keys = await database[LETTERS].distinct("key", {"state": {"$in": list(OPEN_STATES)}})
+    for key in await _own(database, keys, position):
         position = await _replay_user(isolation, position, key)
     return position
+
+
+async def _own(database: Database, keys: list[bytes], position: Position) -> list[bytes]:
+    """Select the users of the position's partition; the server decides."""
+    if position.partition is None or not keys:
+        return keys
+    user_ids = [id_of_key(key) for key in keys]
+    found = {"$map": {"input": {"$literal": user_ids}, "in": partition_of("$$this", of=position.partition.of)}}
+    pipeline: list[Document] = [{"$match": {"_id": POSITION_ID}}, {"$project": {"found": found}}]
+    (document,) = await (await database[POSITIONS].aggregate(pipeline)).to_list()
+    places = zip(keys, document["found"], strict=True)
+    return [key for key, index in places if index == position.partition.index]
 
 
 async def _replay_user(isolation: Isolation, position: Position, key: bytes) -> Position:

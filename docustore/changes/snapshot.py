@@ -110,6 +110,7 @@ class SnapshotRun:
             cluster_time=now,
             is_exact=True,
             approximate_until=None,
+            floors=(),
             snapshot=replace(position.snapshot or Snapshot(), is_begun=True, is_first=position.seq == 0),
         )
         await commit(

@@ -2,26 +2,40 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
 
+from docustore.changes.ahead import headroom_s_of, lag_of, look_ahead
 from docustore.changes.dead_letters import LETTERS, OPEN_STATES
-from docustore.changes.events import token_time
 from docustore.changes.gaps import GAPS
 from docustore.changes.lease import IS_ALIVE
-from docustore.changes.pipeline import CHANGE_OPERATIONS, USERS, StartPoint
-from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState, Position, position_of
-from docustore.changes.requirements import collection_remarks
-from docustore.database import AWARE, Database, Document
+from docustore.changes.partition_status import (
+    PartitionStatus,
+    all_owners,
+    greatest_lag_s,
+    least_headroom_s,
+    oldest_heartbeat,
+    worst_state,
+)
+from docustore.changes.position import (
+    ALL_POSITIONS,
+    OWNED_POSITIONS,
+    POSITION_ID,
+    POSITIONS,
+    ListenerState,
+    Position,
+    position_of,
+)
+from docustore.changes.requirements import Remarks, collection_remarks
+from docustore.database import Database, Document
 from docustore.lost_position import is_position_lost
-from docustore.transient import MAX_TIME_EXPIRED, UNAUTHORIZED
+from docustore.transient import MAX_TIME_EXPIRED
 
-# The search for the next change scans the oplog from the position; after this time the lag is unknown.
-PROBE_TIMEOUT_MS: Final = 2000
 # An operator needs an hour to notice and act before the position is lost.
 LEAST_HEADROOM_S: Final = 3600.0
 NOTABLE_LAG_S: Final = 60.0
@@ -49,7 +63,7 @@ class ChangeStatus:
     `lag_s` is the age of the oldest change that is not applied: 0 if there is none, None if it is unknown (nothing
     read yet, position lost). `gaps` counts the gaps on record, `dead_letters` the open ones. `oplog_headroom_s` is
     the time from the oldest entry of the oplog to the position, None if it may not be read. `warnings` are
-    sentences.
+    sentences. With several `partitions` each figure is that of the worst one, and `owner` names all owners.
     """
 
     state: ListenerState
@@ -65,53 +79,60 @@ class ChangeStatus:
     oplog_headroom_s: float | None
     last_error: LastError | None
     warnings: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ahead:
-    """The stream beyond a position.
-
-    `cluster_time` and `wall_time` are those of the next change. Without a next change `wall_time` is None, and no
-    change up to `cluster_time` is missing.
-    """
-
-    cluster_time: Timestamp
-    wall_time: datetime | None
+    partitions: list[PartitionStatus]
 
 
 async def change_status(database: Database) -> ChangeStatus:
     """Read the position, and the stream up to the first change beyond it."""
     alive = {"$addFields": {"is_alive": IS_ALIVE, "now": "$$NOW"}}
-    documents = await (await database[POSITIONS].aggregate([{"$match": {"_id": POSITION_ID}}, alive])).to_list()
-    document: Document = documents[0] if documents else {"state": ListenerState.NEW.value, "seq": 0, "fence": 0}
-    position = position_of(document)
-    state, lag_s, headroom_s = position.state, None, None
+    cursor = await database[POSITIONS].aggregate([{"$match": ALL_POSITIONS}, alive, {"$sort": {"partition": 1}}])
+    # Without a field `partition`, so the first.
+    head, *others = await cursor.to_list() or [{"state": ListenerState.NEW.value, "seq": 0, "fence": 0}]
+    documents = others or [head]
     remarks = await collection_remarks(database)
-    if state is ListenerState.STREAMING:
-        headroom_s = await _headroom_s(database, position.start)
-    if state is ListenerState.STREAMING and not remarks.is_unusable:
-        state, lag_s = await _lag(database, position, now=document["now"])
-    if position.is_paused and state is not ListenerState.LOST:
-        state = ListenerState.PAUSED
-    failure = document.get("last_error")
-    snapshot_rows, approximate_rows = position.snapshot_rows or 0, position.approximate_rows or 0
+    parts = await asyncio.gather(*(_part(database, each, remarks) for each in documents))
+    snapshot_rows = sum(each.get("snapshot_rows") or 0 for each in documents)
+    approximate_rows = sum(each.get("approximate_rows") or 0 for each in documents)
+    lag_s, headroom_s = greatest_lag_s(parts), least_headroom_s(parts)
+    failures = [each["last_error"] for each in documents if each.get("last_error") is not None]
     return ChangeStatus(
-        state=state,
-        owner=document.get("owner") if document.get("is_alive") else None,
-        applied=position.seq - snapshot_rows,
+        state=worst_state(parts),
+        owner=all_owners(parts),
+        applied=head["seq"] - snapshot_rows,
         snapshot_rows=snapshot_rows,
         lag_s=lag_s,
         is_caught_up=lag_s == 0,
-        heartbeat_at=document.get("heartbeat_at"),
+        heartbeat_at=oldest_heartbeat(parts),
         gaps=await database[GAPS].count_documents({}),
         dead_letters=await database[LETTERS].count_documents({"state": {"$in": list(OPEN_STATES)}}),
         approximate_rows=approximate_rows,
         oplog_headroom_s=headroom_s,
-        last_error=_last_error(failure),
+        last_error=_last_error(max(failures, key=lambda failure: failure["at"], default=None)),
         warnings=[
             *remarks.sentences,
             *warnings_about(approximate_rows=approximate_rows, headroom_s=headroom_s, lag_s=lag_s),
         ],
+        partitions=parts,
+    )
+
+
+async def _part(database: Database, document: Document, remarks: Remarks) -> PartitionStatus:
+    position = position_of(document)
+    state, lag_s, headroom_s = position.state, None, None
+    if state is ListenerState.STREAMING:
+        headroom_s = await headroom_s_of(database, position.start)
+    if state is ListenerState.STREAMING and not remarks.is_unusable:
+        state, lag_s = await lag_of(database, position, now=document["now"])
+    if position.is_paused and state is not ListenerState.LOST:
+        state = ListenerState.PAUSED
+    return PartitionStatus(
+        partition=0 if position.partition is None else position.partition.index,
+        state=state,
+        owner=document.get("owner") if document.get("is_alive") else None,
+        lag_s=lag_s,
+        heartbeat_at=document.get("heartbeat_at"),
+        oplog_headroom_s=headroom_s,
+        fence=position.fence,
     )
 
 
@@ -142,15 +163,6 @@ def _last_error(failure: Document | None) -> LastError | None:
     return LastError(error=failure["error"], message=failure["message"], at=failure["at"])
 
 
-async def _headroom_s(database: Database, start: StartPoint) -> float | None:
-    time_, oldest = _start_time(start), await _oldest_entry(database)
-    return None if time_ is None or oldest is None else float(time_.time - oldest.time)
-
-
-def _start_time(start: StartPoint) -> Timestamp | None:
-    return token_time(start.token) if start.token is not None else start.start_at
-
-
 async def wait_until_applied(
     database: Database, *, operation_time: Timestamp | None = None, timeout_s: float = 120.0
 ) -> int:
@@ -169,9 +181,10 @@ async def wait_until_applied(
         operation_time = (await database.command("ping"))["operationTime"]
     deadline = time.monotonic() + timeout_s
     while True:
-        document = await database[POSITIONS].find_one({"_id": POSITION_ID})
-        if document is not None and await _covers(database, position_of(document), operation_time):
-            return int(document["seq"])
+        positions = [position_of(each) async for each in database[POSITIONS].find(OWNED_POSITIONS)]
+        if positions and await _all_cover(database, positions, operation_time):
+            head = await database[POSITIONS].find_one({"_id": POSITION_ID}, {"seq": 1})
+            return 0 if head is None else int(head["seq"])
         if time.monotonic() >= deadline:
             msg = f"changes were not applied within {timeout_s:g} s: is a listener running?"
             raise TimeoutError(msg)
@@ -186,7 +199,19 @@ async def is_heartbeat_fresh(database: Database, *, max_age_s: float) -> bool:
     max_age_ms = int(max_age_s * 1000)
     oldest, latest = {"$subtract": ["$$NOW", max_age_ms]}, {"$add": ["$$NOW", max_age_ms]}
     is_fresh = {"$and": [{"$gte": ["$heartbeat_at", oldest]}, {"$lte": ["$heartbeat_at", latest]}]}
-    return await database[POSITIONS].find_one({"_id": POSITION_ID, "$expr": is_fresh}, {"_id": 1}) is not None
+    return await database[POSITIONS].find_one({**OWNED_POSITIONS, "$expr": is_fresh}, {"_id": 1}) is not None
+
+
+async def _all_cover(database: Database, positions: Sequence[Position], operation_time: Timestamp) -> bool:
+    """Tell whether every position has applied all changes up to a time."""
+    of = {None if each.partition is None else each.partition.of for each in positions}
+    if of not in ({None}, {len(positions)}):
+        # Read while their number changed.
+        return False
+    for position in positions:
+        if not await _covers(database, position, operation_time):
+            return False
+    return True
 
 
 async def _covers(database: Database, position: Position, operation_time: Timestamp) -> bool:
@@ -196,7 +221,7 @@ async def _covers(database: Database, position: Position, operation_time: Timest
         return True
     # An idle position is saved only every few seconds; the stream tells whether a change is missing.
     try:
-        ahead = await _look_ahead(database, position.start)
+        ahead = await look_ahead(database, position)
     except OperationFailure as exc:
         if is_position_lost(exc, while_opening=True) or exc.code == MAX_TIME_EXPIRED:
             return False
@@ -204,67 +229,3 @@ async def _covers(database: Database, position: Position, operation_time: Timest
     if ahead.wall_time is None:
         return ahead.cluster_time >= operation_time
     return ahead.cluster_time > operation_time
-
-
-async def _lag(database: Database, position: Position, *, now: datetime) -> tuple[ListenerState, float | None]:
-    try:
-        ahead = await _look_ahead(database, position.start)
-    except OperationFailure as exc:
-        if is_position_lost(exc, while_opening=True):
-            return ListenerState.LOST, None
-        if exc.code == MAX_TIME_EXPIRED:
-            is_lost = await _is_before_oplog(database, position.start)
-            return (ListenerState.LOST if is_lost else position.state), None
-        raise
-    if ahead.wall_time is None:
-        return position.state, 0.0
-    # At least a millisecond: with a waiting change the listener is not caught up.
-    return position.state, max((now - ahead.wall_time).total_seconds(), 0.001)
-
-
-async def _is_before_oplog(database: Database, start: StartPoint) -> bool:
-    """Tell whether the oplog begins after a position.
-
-    False without the right to read the oplog.
-    """
-    time_, oldest = _start_time(start), await _oldest_entry(database)
-    return time_ is not None and oldest is not None and bool(time_ < oldest)
-
-
-async def _oldest_entry(database: Database) -> Timestamp | None:
-    try:
-        oldest = await database.client["local"]["oplog.rs"].find_one({}, {"ts": 1}, sort=[("$natural", 1)])
-    except OperationFailure as exc:
-        if exc.code == UNAUTHORIZED:
-            return None
-        raise
-    return None if oldest is None else oldest["ts"]
-
-
-async def _look_ahead(database: Database, start: StartPoint) -> _Ahead:
-    options: dict[str, Any] = (
-        {"resumeAfter": start.token} if start.token is not None else {"startAtOperationTime": start.start_at}
-    )
-    pipeline = [
-        {"$changeStream": options},
-        {"$match": {"operationType": {"$in": list(CHANGE_OPERATIONS)}}},
-        {"$project": {"clusterTime": 1, "wallTime": 1}},
-    ]
-    async with database.client.start_session(causal_consistency=False) as session:
-        reply = await database.command(
-            {
-                "aggregate": USERS,
-                "pipeline": pipeline,
-                "cursor": {"batchSize": 1},
-                "maxTimeMS": PROBE_TIMEOUT_MS,
-            },
-            session=session,
-            codec_options=AWARE,
-        )
-        cursor = reply["cursor"]
-        if cursor["id"]:
-            await database.command({"killCursors": USERS, "cursors": [cursor["id"]]}, session=session)
-    if not cursor["firstBatch"]:
-        return _Ahead(cluster_time=token_time(cursor["postBatchResumeToken"]), wall_time=None)
-    event = cursor["firstBatch"][0]
-    return _Ahead(cluster_time=event["clusterTime"], wall_time=event["wallTime"])

@@ -76,9 +76,11 @@ class ChangeReader:
         fields: ImageFields,
         batch_size: int,
         up_to: dict[str, Any] | None = None,
+        only: Sequence[dict[str, Any]] = (),
     ) -> None:
         self._database = database
         self._up_to = up_to
+        self._only = only
         self._start = start
         self._fields = fields
         self._images = images
@@ -95,7 +97,9 @@ class ChangeReader:
         """
         # Explicit: the server ties a cursor to the session that opened it (else error 50738).
         self._session = self._database.client.start_session(causal_consistency=False)
-        pipeline = change_pipeline(self._start, images=self._images, fields=self._fields, up_to=self._up_to)
+        pipeline = change_pipeline(
+            self._start, images=self._images, fields=self._fields, up_to=self._up_to, only=self._only
+        )
         # An empty first batch: filling one would scan the oplog before anything is returned.
         command = {"aggregate": USERS, "pipeline": pipeline, "cursor": {"batchSize": 0}}
         try:

@@ -14,6 +14,7 @@ from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
+from docustore.changes.partition_status import PartitionStatus
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import ChangeStatus, change_status
 from docustore.changes.verify import Verification, start_repair, verify
@@ -40,22 +41,29 @@ async def status(invocation: Invocation) -> None:
         await _show_status(invocation, database)
 
 
+partition_option = click.option(
+    "--partition", type=click.IntRange(min=0), help="Only this partition, from 0 (see `changes status`)."
+)
+
+
 @command("pause", example="docustore changes pause")
-async def pause(invocation: Invocation) -> None:
+@partition_option
+async def pause(invocation: Invocation, *, partition: int | None) -> None:
     """Let the listener rest.
 
     The oplog must reach back to its position until `resume`.
     """
     async with command_database(invocation) as database:
-        await control.pause(database, actor=actor())
+        await control.pause(database, actor=actor(), partition=partition)
         await _show_status(invocation, database)
 
 
 @command("resume", example="docustore changes resume")
-async def resume(invocation: Invocation) -> None:
+@partition_option
+async def resume(invocation: Invocation, *, partition: int | None) -> None:
     """Let the listener continue where it paused."""
     async with command_database(invocation) as database:
-        await control.resume(database, actor=actor())
+        await control.resume(database, actor=actor(), partition=partition)
         await _show_status(invocation, database)
 
 
@@ -169,7 +177,16 @@ def _status_table(found: ChangeStatus) -> RenderableType:
     notes = [Text(f"Warning: {sentence}", style="yellow") for sentence in found.warnings]
     if found.last_error is not None:
         notes.append(Text(f"Last error: {found.last_error.message}", style="red"))
-    return Group(table, *notes)
+    parts = [_partitions_table(found.partitions)] if len(found.partitions) > 1 else []
+    return Group(table, *parts, *notes)
+
+
+def _partitions_table(parts: list[PartitionStatus]) -> RenderableType:
+    table = Table("partition", "state", "lag", "listener", box=None, header_style="bold")
+    for part in parts:
+        lag = "unknown" if part.lag_s is None else f"{part.lag_s:.1f} s"
+        table.add_row(str(part.partition), part.state.value, lag, part.owner or "none holds the lease")
+    return table
 
 
 def _verification(found: Verification, *, is_repaired: bool) -> RenderableType:

@@ -47,7 +47,9 @@ async def up(
         async with (
             following_logs(settings.data_dir / "logs", enabled=verbose),
             running_service(
-                settings, plan=whole_service(deployed), hurry=invocation.interruption.hurry
+                settings,
+                plan=whole_service(deployed, listeners=settings.changes_listeners),
+                hurry=invocation.interruption.hurry,
             ) as endpoints,
         ):
             admin_key, link = await _ways_in(settings, endpoints)

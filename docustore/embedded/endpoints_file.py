@@ -30,8 +30,8 @@ log = structlog.get_logger()
 class Endpoints:
     """Addresses and process ids of a running service.
 
-    `pids` has the keys supervisor, api, worker, listener, mongod and valkey. None means that the part is not a
-    process of this service.
+    `pids` has the keys supervisor, api, worker, listener, mongod and valkey, and those of further listeners. None
+    means that the part is not a process of this service.
     """
 
     http_url: str

@@ -46,13 +46,15 @@ def listener_command() -> Command:
     return (sys.executable, "-m", "workers.listener")
 
 
-def whole_service(prepare: Prepare) -> ServicePlan:
-    """Return the plan of API, worker and listener after the given preparation.
+def whole_service(prepare: Prepare, *, listeners: int = 1) -> ServicePlan:
+    """Return the plan of API, worker and listeners after the given preparation.
 
-    The programs are named, not imported: they import this package.
+    The programs are named, not imported: they import this package. The names of further listeners are `listener-2`
+    and so on.
     """
+    names = [LISTENER, *(f"{LISTENER}-{number}" for number in range(2, listeners + 1))]
     return ServicePlan(
         prepare=prepare,
-        children={API: api_command(), WORKER: worker_command(), LISTENER: listener_command()},
+        children={API: api_command(), WORKER: worker_command(), **dict.fromkeys(names, listener_command())},
         ready_path=READY_PATH,
     )

@@ -103,6 +103,36 @@ async def test_nothing_is_lost_silently(database: Database, settings: Settings) 
     await assert_consistent(database)
 
 
+async def test_lost_partitions_are_recovered_as_one(database: Database, settings: Settings) -> None:
+    """One gap for all users; then they are divided again."""
+    users = [make_user() for _ in range(20)]
+    two = settings.model_copy(update={"changes_partitions": 2})
+    async with listening(database, two):
+        await until(lambda: _is_divided(database, 2))
+        await database["users"].insert_many(users)
+        await wait_until_applied(database)
+    await database["users"].update_many({}, {"$set": {"status": "suspended"}, "$inc": {"version": 1}})
+    await _roll_over(database)
+    assert (await change_status(database)).state == "lost"
+
+    async with listening(database, two):
+        await until(lambda: database["change_gaps"].find_one({"closed_at": {"$exists": True}}))
+        await until(lambda: _is_divided(database, 2))
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+
+    operations = [row["operation"] for row in await history_of(database)]
+    assert operations == ["insert"] * 20 + ["recovered"] * 20 + ["insert"]
+    (gap,) = await database["change_gaps"].find().to_list()
+    assert (gap["code"], gap["rows"]) == (CHANGE_STREAM_HISTORY_LOST, 20)
+    await assert_consistent(database)
+
+
+async def _is_divided(database: Database, partitions: int) -> bool:
+    status = await change_status(database)
+    return len(status.partitions) == partitions and status.owner is not None
+
+
 async def test_overtaken_cursor_is_a_lost_position(database: Database, settings: Settings) -> None:
     """The oplog rolls over an open stream that is not read; the listener of it would exit with code 136."""
     await database["users"].insert_one(make_user())

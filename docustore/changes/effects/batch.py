@@ -9,6 +9,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Final
 
+from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.effects.effect import Effects, Stamp
@@ -24,14 +25,16 @@ _OPERATION: Final = attrgetter("operation")
 class BatchEffects:
     """The effects of the changes that follow the change with number `seq`.
 
-    `seq` grows with each change added. `newest_at` is the wall time of the last one, None while there is none.
-    `approximate_rows` counts the changes whose state after was read later, `operations` all changes by operation.
-    `result` is that of the changes in the metrics.
+    `seq` grows with each change added. `newest_at` is the wall time of the last one and `changed_at` its cluster
+    time, None while there is none. `approximate_rows` counts the changes whose state after was read later,
+    `operations` all changes by operation. `result` is that of the changes in the metrics.
     """
 
     def __init__(self, effects: Effects, *, seq: int) -> None:
         self.seq = seq
+        self.rows = 0
         self.newest_at: datetime | None = None
+        self.changed_at: Timestamp | None = None
         self.approximate_rows = 0
         self.operations: Counter[Operation] = Counter()
         self.result = APPLIED
@@ -46,7 +49,8 @@ class BatchEffects:
                 add(change)
         if changes:
             self.seq += len(changes)
-            self.newest_at = changes[-1].wall_time
+            self.rows += len(changes)
+            self.newest_at, self.changed_at = changes[-1].wall_time, changes[-1].cluster_time
             self.approximate_rows += sum(not change.is_after_known for change in changes)
             self.operations.update(map(_OPERATION, changes))
             # A reduced change has a batch of its own.

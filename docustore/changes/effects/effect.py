@@ -23,17 +23,31 @@ Guarded = Callable[[Write], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How far one partition is.
+
+    Its effects are the state of its users at `cluster_time` if `is_exact`.
+    """
+
+    cluster_time: Timestamp
+    is_exact: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:
     """The state of `users` that the effects describe once the transaction commits.
 
     `seq` is the number of the last change. `as_of` is the wall time of the newest change, or of `cluster_time`
-    where the transaction applies none. `cluster_time` and `is_exact` are those of the position.
+    where the transaction applies none. `cluster_time` and `is_exact` are those of the position. With partitions
+    all three are the least of all, exact if all are right at one time; `partitions` holds each of them, in their
+    order.
     """
 
     seq: int
     as_of: datetime
     cluster_time: Timestamp
     is_exact: bool
+    partitions: tuple[Reach, ...] = ()
 
 
 FinalWrite = Callable[[Database, Stamp, AsyncClientSession], Awaitable[None]]

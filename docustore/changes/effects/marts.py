@@ -1,5 +1,6 @@
 """The effect `user_stats`: the live marts, moved by every change."""
 
+from dataclasses import asdict
 from typing import Any, ClassVar, Final
 
 from bson.int64 import Int64
@@ -109,13 +110,19 @@ def _increments(marts: UserMarts, stamp: Stamp) -> list[UpdateOne]:
         update: dict[str, Any] = {"$inc": increments} if increments else {}
         if document == TOTALS_ID:
             update["$set"] = _stamp(stamp)
+            if not stamp.partitions:
+                # Of a layout with partitions, before this one.
+                update["$unset"] = {"partitions": ""}
         # Not created for a stamp alone: readers expect the figures in every document.
         operations.append(UpdateOne({"_id": document}, update, upsert=bool(increments)))
     return operations
 
 
 def _stamp(stamp: Stamp) -> dict[str, Any]:
-    return {"as_of": stamp.as_of, "cluster_time": stamp.cluster_time, "is_exact": stamp.is_exact}
+    fields = {"as_of": stamp.as_of, "cluster_time": stamp.cluster_time, "is_exact": stamp.is_exact}
+    if not stamp.partitions:
+        return fields
+    return {**fields, "partitions": [asdict(each) for each in stamp.partitions]}
 
 
 def _counts_the_same(before: Image, after: Image) -> bool:

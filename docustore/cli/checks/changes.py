@@ -83,8 +83,15 @@ def _owner_finding(status: ChangeStatus) -> Finding:
     if status.state is ListenerState.PAUSED:
         return warning("listener", "paused", next_step="run `docustore changes resume`")
     if status.owner is None:
-        return warning("listener", "none holds the lease", next_step="start one: `docustore listener`, or `up`")
+        return warning("listener", _without_owner(status), next_step="start one: `docustore listener`, or `up`")
     return ok("listener", status.owner)
+
+
+def _without_owner(status: ChangeStatus) -> str:
+    missing = [str(part.partition) for part in status.partitions if part.owner is None]
+    if len(missing) == len(status.partitions):
+        return "none holds the lease"
+    return f"none holds the lease of partition {', '.join(missing)}"
 
 
 def _position_finding(status: ChangeStatus) -> Finding:

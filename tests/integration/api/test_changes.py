@@ -11,7 +11,7 @@ from tests.integration.api.conftest import Client
 
 SHAPE = {
     "state", "owner", "applied", "snapshot_rows", "lag_s", "is_caught_up", "heartbeat_at", "gaps", "dead_letters",
-    "approximate_rows", "oplog_headroom_s", "last_error", "warnings",
+    "approximate_rows", "oplog_headroom_s", "last_error", "warnings", "partitions",
 }  # fmt: skip
 LETTER = {
     "_id": "82AB", "key": b"", "user_id": "u1", "operation": "update", "state": "failed", "error": "WriteError",

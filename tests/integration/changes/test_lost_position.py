@@ -7,9 +7,10 @@ import pytest
 from bson.timestamp import Timestamp
 
 from docustore.analytics.reconcile import reconcile
+from docustore.changes.ahead import is_before_oplog
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.recovery import MAX_RECOVERIES
-from docustore.changes.status import _is_before_oplog, change_status, wait_until_applied
+from docustore.changes.status import change_status, wait_until_applied
 from docustore.changes.stream import StartPoint
 from docustore.config import LostPositionPolicy, Settings
 from docustore.database import Database
@@ -217,5 +218,5 @@ async def test_position_before_the_oplog_is_known_without_a_scan(database: Datab
     await database["users"].insert_one(make_user())
     now = (await database.command("ping"))["operationTime"]
 
-    assert await _is_before_oplog(database, StartPoint(start_at=Timestamp(now.time - 10_000_000, 1)))
-    assert not await _is_before_oplog(database, StartPoint(start_at=now))
+    assert await is_before_oplog(database, StartPoint(start_at=Timestamp(now.time - 10_000_000, 1)))
+    assert not await is_before_oplog(database, StartPoint(start_at=now))

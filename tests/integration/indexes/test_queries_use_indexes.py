@@ -100,6 +100,11 @@ QUERIES = [
         index="state_next_attempt_at",
         filter={"state": "pending", "next_attempt_at": {"$lt": START + timedelta(hours=5)}},
     ),
+    Query(
+        collection="change_listeners",
+        index="heartbeat_at_expiry",
+        filter={"heartbeat_at": {"$lt": START + timedelta(hours=5)}},
+    ),
     Query(collection="alert_messages", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
         collection="etl_runs",
@@ -222,9 +227,17 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             }
         case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
             return _operation(collection, n)
-        case "sessions" | "login_tokens" | "audit_log" | "exports" | "user_search" | "search_atoms":
+        case (
+            "sessions"
+            | "login_tokens"
+            | "audit_log"
+            | "exports"
+            | "user_search"
+            | "search_atoms"
+            | "change_listeners"
+        ):
             word = "rare" if is_rare else "common"
-            found = {"words": [word, f"w{n}"], "tails": [f"tail{n}"], "created_at": at}
+            found = {"words": [word, f"w{n}"], "tails": [f"tail{n}"], "created_at": at, "heartbeat_at": at}
             return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word, **found}
         case "user_quality" | "quality_values" | "user_history":
             return _kept(collection, n)

@@ -121,5 +121,5 @@ def test_totals_alone_are_stamped() -> None:
 def test_idle_position_moves_only_the_stamp() -> None:
     [totals] = _increments(UserMarts(), STAMP)
 
-    assert (totals._filter, totals._doc) == ({"_id": "users"}, {"$set": STAMPED})
+    assert (totals._filter, totals._doc) == ({"_id": "users"}, {"$set": STAMPED, "$unset": {"partitions": ""}})
     assert totals._upsert is False
