@@ -19,7 +19,8 @@ from docustore.warehouse.export import export_warehouse
 from docustore.warehouse.manifest import MANIFEST
 from docustore.warehouse.tracked import tracked_fields
 from indexes.warehouse import DEFAULT_TRACKED
-from tests.integration.cli.docustore_command import ROOT, addresses, run_docustore
+from tests.forks import ROOT
+from tests.integration.cli.docustore_command import addresses, run_docustore
 from tests.integration.warehouse.reference import random_history
 
 TRACKED = tracked_fields(DEFAULT_TRACKED)
