@@ -13,7 +13,8 @@ async def test_head_is_get_without_the_body(api: Client, path: str) -> None:
 
     assert got.content
     assert (headed.status_code, headed.content) == (got.status_code, b"")
-    assert headed.headers == got.headers
+    one, other = ({**answer.headers, "x-request-id": ""} for answer in (headed, got))
+    assert one == other
 
 
 async def test_head_returns_the_version(api: Client) -> None:

@@ -142,7 +142,7 @@ async def test_every_change_reaches_the_effect(database: Database, settings: Set
 
 
 async def test_killed_build_continues(database: Database, settings: Settings) -> None:
-    users = await fill(database, 9 * CHUNK)
+    users = await fill(database, 80 * CHUNK)
     await without_effect(database, settings)
     listener = asyncio.create_task(listen(database, settings, stop=asyncio.Event(), derived=(Initials,)))
     await until(lambda: database[EFFECT_STATES].find_one({"build.users": {"$gte": 2 * CHUNK}}))
