@@ -23,6 +23,9 @@ def _flag(given: object) -> object:
 
 
 def _whole_number(given: object) -> object:
+    # In JSON 76.0 is the whole number 76.
+    if isinstance(given, float) and given.is_integer():
+        return int(given)
     if not isinstance(given, int) or isinstance(given, bool):
         raise PydanticCustomError("int_type", "not a whole number")
     return given

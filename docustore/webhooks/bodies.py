@@ -94,4 +94,6 @@ class ReplayRangeInput(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     since: WholeNumber = Field(ge=0, description="the number after which the range begins")
-    until: WholeNumber | None = Field(None, ge=1, description="its last number; the present one if absent")
+    until: Annotated[WholeNumber, Field(ge=1)] | None = Field(
+        None, description="its last number; the present one if absent"
+    )
