@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from docustore.clock import as_utc, time_form_error
@@ -34,5 +34,8 @@ def _whole_number(given: object) -> object:
 # Not pydantic's `Strict`: the framework validates with `strict=False`, which switches that off.
 Flag = Annotated[bool, BeforeValidator(_flag)]
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+# For optional members: only here does pydantic describe the least number.
+NaturalNumber = Annotated[int, Field(ge=0), BeforeValidator(_whole_number)]
+PositiveNumber = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
 # A time in RFC 3339 with a zone, as UTC.
 RequestTime = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)]

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from docustore.api.body_types import Flag, WholeNumber
+from docustore.api.body_types import Flag, NaturalNumber, PositiveNumber, WholeNumber
 from docustore.api.field_errors import one_of
 from docustore.changes.subscriptions import EventKind
 from docustore.outbox.filters import FIELD_NAMES, unknown_fields
@@ -65,8 +65,8 @@ class WebhookUpdateInput(BaseModel):
 class WebhookInput(WebhookUpdateInput):
     """A new webhook."""
 
-    since: WholeNumber | None = Field(
-        None, ge=0, description="the number after which past changes are told too; only new ones if absent"
+    since: NaturalNumber | None = Field(
+        None, description="the number after which past changes are told too; only new ones if absent"
     )
 
 
@@ -94,6 +94,4 @@ class ReplayRangeInput(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     since: WholeNumber = Field(ge=0, description="the number after which the range begins")
-    until: Annotated[WholeNumber, Field(ge=1)] | None = Field(
-        None, description="its last number; the present one if absent"
-    )
+    until: PositiveNumber | None = Field(None, description="its last number; the present one if absent")
