@@ -28,9 +28,11 @@ $(FULL): requirements.lock $(DEMO)
 demo: setup-demo
 	$(BIN)/docustore demo
 
-# One process for each core, at most four: each of them starts servers of its own.
+# One process for each core, at most four: each of them starts servers of its own. The fault tests and those of the
+# page start many processes; they run afterwards, one by one.
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --ignore tests/chaos --ignore tests/browser
+	$(BIN)/python -m pytest tests/chaos tests/browser
 
 # The fault tests at full length. DOCUSTORE_TEST_SEED=N makes other faults.
 chaos: setup
