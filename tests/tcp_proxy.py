@@ -67,11 +67,16 @@ class _End(asyncio.Protocol):
     def __init__(self, proxy: TcpProxy) -> None:
         self._proxy = proxy
         self._other: Self | None = None
+        # Older versions of asyncio read once more after a pause that comes with the connection.
+        self._early = b""
 
     def join(self, other: Self) -> None:
         self._other, other._other = other, self
         if self.transport.is_closing():
             other.transport.abort()
+        for end, sink in ((self, other), (other, self)):
+            if end._early:
+                sink.transport.write(end._early)
         self.transport.resume_reading()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -80,7 +85,9 @@ class _End(asyncio.Protocol):
         self._proxy.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._other is not None:
+        if self._other is None:
+            self._early += data
+        else:
             self._other.transport.write(data)
 
     def pause_writing(self) -> None:
