@@ -166,7 +166,7 @@ async def test_sign_in_figures_and_search(browser: Watched, url: str, database: 
     await expect(page.locator("#last-facts")).to_contain_text("succeeded, crm")
     await expect(page.locator("#trend .day")).to_have_count(60)
 
-    await page.fill("#q", "lac")
+    await page.fill("#q", "lack")
     await expect(page.locator("#results td.name")).to_have_text(["Zoë Łącka"])
     await page.fill("#q", "no such name")
     await expect(page.locator("#results")).to_contain_text("No users found")
