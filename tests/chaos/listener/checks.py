@@ -133,6 +133,6 @@ async def _last_states(database: Database, user_ids: list[Any]) -> dict[Any, Doc
 
 
 def _is_state(row: Document, user: Document) -> bool:
-    """Compare a user with its last row, which names the fields that it had to leave out."""
+    """Compare a user with its last row, less the fields that the row left out."""
     omitted = row.get("omitted") or ()
     return bool(row["after"] == {name: value for name, value in user.items() if name not in omitted})

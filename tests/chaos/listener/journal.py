@@ -60,7 +60,7 @@ class Journal:
 
 @contextmanager
 def acknowledged(session: AsyncClientSession, *writes: Write) -> Iterator[None]:
-    """Note what became of writes that are made in the block; a lost connection ends it silently."""
+    """Note the results of the block's writes; a lost connection ends the block."""
     try:
         yield
     except PyMongoError as exc:

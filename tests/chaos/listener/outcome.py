@@ -16,7 +16,10 @@ READ = {"event_id": 1, "operation": 1, "user_id": 1, "cluster_time": 1, "after.v
 
 
 class Row(NamedTuple):
-    """A row of history, without the images; `version` and `mark` are None where the user is deleted."""
+    """A row of history without images.
+
+    `version` and `mark` are None where the user is deleted.
+    """
 
     number: int
     event_id: str

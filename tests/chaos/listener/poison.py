@@ -29,13 +29,13 @@ Meanwhile = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Poison:
-    """A user whose rows the server refuses, or a user with a value that a row cannot hold."""
+    """A user that no row of history can hold as it is."""
 
     database: Database
     journal: Journal
 
     async def make(self, random: Random, *, meanwhile: Meanwhile) -> None:
-        """Write such a user, let something else happen, and repair what a person would repair."""
+        """Write such a user, go on, then repair what a person would repair."""
         async with self.database.client.start_session() as session:
             await known_time(self.database, session)
             kind = random.choice((self._refused, self._too_deep, self._undecodable))

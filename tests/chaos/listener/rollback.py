@@ -18,7 +18,7 @@ LOST_WRITES = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollback:
-    """Cuts a primary off, writes there, and joins it again after the others have elected another one.
+    """Cuts a primary off, writes there, and joins it again after an election.
 
     The members replicate from each other. The others cannot reach the one that is cut off, and it learns of the
     election from their answers to its own heartbeats.
@@ -54,7 +54,7 @@ class Rollback:
             return write
 
     async def _write_alone(self, member: Server, known: Write) -> list[Write]:
-        """Insert users and update one on a member that has no others; return what it accepted."""
+        """Write on a member that is cut off; return what it accepted."""
         accepted: list[Write] = []
         async with direct_client(member) as client, client.start_session() as session:
             users = client[self.database.name]["users"]

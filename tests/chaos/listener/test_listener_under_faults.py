@@ -40,7 +40,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3 * 3600), pytest.mark.filt
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """Find the leaks of the driver while `LEAKS` are expected, when no client is in use any more."""
+    """Collect what the driver leaks while its warnings are expected."""
     yield
     gc.collect()
 
