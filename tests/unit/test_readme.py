@@ -102,3 +102,14 @@ def test_make_targets_exist() -> None:
 @pytest.mark.parametrize("path", re.findall(r"`(docustore/[\w/]+\.py|workers/\w+\.py|scripts/\w+\.py)`", README))
 def test_named_files_exist(path: str) -> None:
     assert (ROOT / path).is_file()
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
+)
+def test_every_block_of_code_ends(page: Path) -> None:
+    """Otherwise the text after it is shown as code."""
+    fences = re.findall(r"^```(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert len(fences) % 2 == 0
+    assert [language for language in fences[1::2] if language] == []
