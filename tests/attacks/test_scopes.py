@@ -3,7 +3,7 @@
 from docustore.config import Settings
 from docustore.security.models import Scope
 from tests.integration.api.conftest import Client
-from tests.integration.api.test_access import is_public, routes
+from tests.integration.api.test_access import is_public, routes, url_of
 
 # Routes that do not follow the rule: safe methods need `read`, other methods need `write`.
 # The export has the texts of the records.
@@ -30,7 +30,7 @@ async def test_key_below_the_needed_scope_is_403(
     for method, path in routes(api_settings):
         if is_public(path):
             continue
-        url = path.replace("{number:int}", "1").replace("{", "x").replace(":str}", "")
+        url = url_of(path)
         for scope, key in keys.items():
             headers = {"authorization": f"Bearer {key}"}
             response = await anonymous.request(method, url, headers=headers)
