@@ -52,6 +52,14 @@ class Approval(BaseModel):
     new_fields: list[str] = Field(default_factory=list)
 
 
+class Rejection(BaseModel):
+    """A person's decision against a held run's change."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
 class SourceHold(BaseModel):
     """The latest held run of a source; a successful run removes it.
 
@@ -62,3 +70,5 @@ class SourceHold(BaseModel):
     run_id: str
     at: datetime
     stored: dict[str, int] = Field(default_factory=dict)
+    # The run waits no longer; what it has stored still counts.
+    is_rejected: bool = False
