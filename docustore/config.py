@@ -181,6 +181,9 @@ class Settings(BaseSettings):
     )
     lineage_token: SecretStr | None = Field(None, description="bearer token for `LINEAGE_URL`")
     lineage_namespace: str = Field("docustore", min_length=1, description="OpenLineage namespace of the jobs")
+    quality_hours_kept_days: int = Field(
+        63, ge=35, le=3650, description="days after which the hours of the quality trend become one point a day"
+    )
     warehouse_tracked: tuple[str, ...] = Field(
         ("email", "first_name", "last_name", "status", "profile.location", "roles", "tags"),
         description="fields of users (JSON array); a change of one starts a new row of `dim_user`",

@@ -59,6 +59,8 @@ class RuleSettings(BaseModel):
     owner: str | None = None
     warn: LimitSettings | None = None
     fail: LimitSettings | None = None
+    # Which changes of its figures are unusual: `worse`, `both` or `off`.
+    anomaly: str | None = None
 
     @field_validator("pattern")
     @classmethod

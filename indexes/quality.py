@@ -6,6 +6,7 @@ from pymongo import ASCENDING, IndexModel
 
 from docustore.quality.counts import COUNTS, VALUES
 from docustore.quality.stored import USER_QUALITY as USER_QUALITY_NAME
+from docustore.quality.trend import REPORTS
 from indexes.declaration import CollectionDeclaration
 
 USER_QUALITY: Final = CollectionDeclaration(
@@ -32,5 +33,13 @@ QUALITY_VALUES: Final = CollectionDeclaration(
             name="shared",
             partialFilterExpression={"users": {"$gt": 1}},
         ),
+    ),
+)
+
+QUALITY_REPORTS: Final = CollectionDeclaration(
+    name=REPORTS,
+    indexes=(
+        # quality.trend: the hours or days of a range; the oldest and the latest hour.
+        IndexModel([("bucket", ASCENDING), ("at", ASCENDING)], name="bucket_at"),
     ),
 )

@@ -15,6 +15,8 @@ from docustore.etl.alert_outbox import deliver_messages
 from docustore.etl.lineage_outbox import deliver_lineage
 from docustore.etl.watch import watch
 from docustore.outbox.upkeep import keep_up
+from docustore.quality.declared import rule_set
+from docustore.quality.trend import compact_hours, keep_hour
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
 from workers.active_runs import ActiveRuns
 
@@ -59,6 +61,14 @@ async def tick(ctx: WorkerContext) -> int:
 async def compact_history(ctx: WorkerContext) -> int:
     """Compact old states of users, if the settings ask for it; return how many."""
     return await keep_history_compact(ctx["database"], ctx["settings"])
+
+
+async def keep_quality(ctx: WorkerContext) -> bool:
+    """Store the quality of this hour once; turn the hours of old days into days."""
+    settings = ctx["settings"]
+    is_stored = await keep_hour(ctx["database"], rule_set(settings.quality_rules))
+    await compact_hours(ctx["database"], kept_days=settings.quality_hours_kept_days)
+    return is_stored
 
 
 async def run_etl(ctx: WorkerContext, run_id: str) -> str:

@@ -10,10 +10,12 @@ from litestar.params import PathParameter, QueryParameter
 
 from docustore.api.pagination import Position, decode_cursor, encode_cursor
 from docustore.api.problem_details import problems
-from docustore.clock import now_utc
+from docustore.clock import as_utc, now_utc
 from docustore.errors import NotFoundError
+from docustore.quality.hours import Bucket
 from docustore.quality.report import QualityReport, quality_report
-from docustore.quality.rules import Rule
+from docustore.quality.rules import Dimension, Rule
+from docustore.quality.trend import QualityTrend, quality_trend, subject_of
 from docustore.quality.verdict import RuleSet
 from docustore.quality.violations import After, violations
 from docustore.users.lookup import find_many
@@ -24,6 +26,13 @@ DEFAULT_LIMIT = 20
 RuleName = Annotated[str, PathParameter(description="the `name` of the rule")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="maximum number of users on one page")]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
+From = Annotated[
+    datetime | None, QueryParameter(name="from", description="begin; by default seven days of hours or 90 days")
+]
+To = Annotated[datetime | None, QueryParameter(name="to", description="end, exclusive; by default now")]
+BucketWidth = Annotated[Bucket, QueryParameter(description="the width of a point, in UTC")]
+OfRule = Annotated[str | None, QueryParameter(description="the `name` of a rule, instead of the overall score")]
+OfDimension = Annotated[Dimension | None, QueryParameter(description="a dimension, instead of the overall score")]
 
 
 class ViolationPage(msgspec.Struct, frozen=True):
@@ -55,6 +64,30 @@ class QualityController(Controller):
         The figures are kept from every change; the response time does not depend on the number of users.
         """
         return await quality_report(state.database, rules_of(state), now=_now())
+
+    @get("/trend", responses=problems(), operation_id="get_quality_trend", summary="How did the quality change?")
+    async def trend(  # each one is a query parameter
+        self,
+        state: State,
+        since: From = None,
+        until: To = None,
+        bucket: BucketWidth = Bucket.HOUR,
+        rule: OfRule = None,
+        dimension: OfDimension = None,
+    ) -> QualityTrend:
+        """Show the overall score, or that of a dimension or a rule, by hour or day.
+
+        The worker stores the figures once an hour. A bucket without stored figures is a gap: its figures are null.
+        Hours of old days are stored as days only.
+        """
+        return await quality_trend(
+            state.database,
+            subject_of(rules_of(state), rule=rule, dimension=dimension),
+            bucket=bucket,
+            since=since and as_utc(since),
+            until=until and as_utc(until),
+            now=now_utc(),
+        )
 
     @get(
         "/rules/{name:str}/users",

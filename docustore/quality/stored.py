@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from bson.timestamp import Timestamp
@@ -88,3 +89,9 @@ async def read_counts(database: Database) -> tuple[dict[str, Any], list[Document
     documents = await database[COUNTS].find().to_list()
     totals = next((each for each in documents if each["_id"] == TOTALS_ID), {})
     return totals, [each for each in documents if str(each["_id"]).startswith(DAYS_PREFIX)]
+
+
+async def server_time(database: Database) -> datetime:
+    """Read the server's clock: it is the same for all workers."""
+    now: datetime = (await database.command("hello"))["localTime"]
+    return now if now.tzinfo else now.replace(tzinfo=UTC)

@@ -11,7 +11,9 @@ from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.effect_states import EFFECT_STATES
+from docustore.quality.declared import rule_set
 from docustore.quality.stored import USER_QUALITY
+from docustore.quality.trend import keep_hour
 from tests.integration.api.conftest import Client
 from tests.waiting import until
 
@@ -59,6 +61,43 @@ async def test_users_of_a_rule_in_pages(judged: Client) -> None:
     )
     assert "password_hash" not in first["items"][0]
     assert (other.status_code, other.json()["errors"][0]["code"]) == (400, "cursor_invalid")
+
+
+async def test_trend(judged: Client, database: Database) -> None:
+    await keep_hour(database, rule_set({}))
+
+    rule = (await judged.get("/quality/trend", params={"rule": "last_name_present"})).json()
+    days = (await judged.get("/quality/trend", params={"bucket": "day", "dimension": "validity"})).json()
+
+    assert rule["subject"] == {"kind": "rule", "name": "last_name_present"}
+    figures = {"violated": 3, "applicable": 5, "not_evaluated": 0, "score": 40.0, "lowest": 40.0, "hours": 1}
+    # A new hour may begin after the figures are stored.
+    assert any(figures.items() <= point.items() for point in rule["points"][-2:])
+    assert {point["score"] for point in rule["points"][:-2]} == {None}
+    assert 100.0 in {point["score"] for point in days["points"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"rule": "nonsense"}, "unknown"),
+        ({"rule": "email_valid", "dimension": "validity"}, "not_together"),
+        ({"bucket": "week"}, "not_allowed"),
+        ({"from": "2027-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, "range_empty"),
+        ({"from": "2020-01-01T00:00:00Z"}, "range_too_long"),
+    ],
+)
+async def test_trend_refuses(api: Client, query: dict[str, str], code: str) -> None:
+    answer = await api.get("/quality/trend", params=query)
+
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("until", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_trend_takes_extreme_times(api: Client, until: str) -> None:
+    answer = await api.get("/quality/trend", params={"to": until})
+
+    assert answer.status_code in {200, 400}
 
 
 async def test_unknown_rule(judged: Client) -> None:

@@ -4,6 +4,8 @@ import json
 
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.quality.declared import rule_set
+from docustore.quality.trend import keep_hour
 from tests.integration.changes.test_quality import keeping, until_current, user
 from tests.integration.cli.docustore_command import addresses, run_docustore
 
@@ -19,11 +21,16 @@ async def test_report_explanation_and_gate(settings: Settings, database: Databas
     explained = await run_docustore("quality", "explain", "last_name_present", "--json", **variables)
     unknown = await run_docustore("quality", "explain", "nonsense", "--json", **variables)
     checked = await run_docustore("quality", "run", "--json", **variables)
+    gap = await run_docustore("quality", "trend", **variables)
+    await keep_hour(database, rule_set({}))
+    trend = await run_docustore("quality", "trend", "--bucket", "day", "--rule", "last_name_present", **variables)
 
     assert "last_name_present" in report.stdout
     assert (report.exit_code, gate.exit_code) == (0, 1)
     assert (explained.document["violated"], len(explained.document["first_users"])) == (3, 3)
     assert (unknown.exit_code, unknown.document["error"]["type"]) == (1, "NotFoundError")
+    assert "No figures of overall are stored" in gap.stdout
+    assert "last_name_present: 0.00 -> 0.00" in trend.stdout
     assert (checked.exit_code, checked.document) == (0, {"differences": []})
 
 

@@ -42,6 +42,7 @@ OPERATION_IDS = {
     "get_metrics",
     "get_problem_type",
     "get_quality_report",
+    "get_quality_trend",
     "get_quarantined_record",
     "get_run",
     "get_run_diff",
