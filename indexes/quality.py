@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.quality.checks import CHECKS, KEPT_FOR
 from docustore.quality.counts import COUNTS, VALUES
+from docustore.quality.stored import REPORTS
 from docustore.quality.stored import USER_QUALITY as USER_QUALITY_NAME
-from docustore.quality.trend import REPORTS
+from docustore.quality.waivers import WAIVERS
 from indexes.declaration import CollectionDeclaration
 
 USER_QUALITY: Final = CollectionDeclaration(
@@ -43,3 +45,18 @@ QUALITY_REPORTS: Final = CollectionDeclaration(
         IndexModel([("bucket", ASCENDING), ("at", ASCENDING)], name="bucket_at"),
     ),
 )
+
+QUALITY_CHECKS: Final = CollectionDeclaration(
+    name=CHECKS,
+    indexes=(
+        # quality.checks: the latest result. The server deletes old ones by it too.
+        IndexModel(
+            [("finished_at", DESCENDING)],
+            name="finished_at_expiry",
+            expireAfterSeconds=int(KEPT_FOR.total_seconds()),
+        ),
+    ),
+)
+
+# A few documents, read together; `_id` is the rule.
+QUALITY_WAIVERS: Final = CollectionDeclaration(name=WAIVERS)

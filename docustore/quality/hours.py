@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any, Final, TypedDict
 
 from docustore.quality.anomaly import Direction, judge
-from docustore.quality.report import QualityReport, RuleFigures, RuleStatus
+from docustore.quality.report import QualityReport, RuleFigures, RuleStatus, judged_status
 
 Stored = dict[str, Any]
 
@@ -88,7 +88,7 @@ def hour_document(
         earlier: The documents of the same hour in the weeks before.
         directions: The direction of the anomalies of each rule.
     """
-    known = [rule for rule in report["rules"] if _is_known(rule)]
+    known = [rule for rule in report["rules"] if judged_status(rule) is not RuleStatus.UNKNOWN]
     if not known:
         return None
     return {
@@ -101,10 +101,6 @@ def hour_document(
         "dimensions": dict(report["dimensions"]),
         "rules": {rule["name"]: _stored_rule(rule, earlier, directions[rule["name"]]) for rule in known},
     }
-
-
-def _is_known(rule: RuleFigures) -> bool:
-    return rule["status"] is not RuleStatus.UNKNOWN
 
 
 def _stored_rule(rule: RuleFigures, earlier: Sequence[Stored], direction: Direction) -> Stored:

@@ -3,16 +3,18 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypedDict
 
 from docustore.database import Database, Document
 from docustore.effect_states import BuildState, load_effect_state
+from docustore.quality.checks import CheckView, last_check
 from docustore.quality.counts import users_before
 from docustore.quality.rules import Dimension, NotOlderThan, Rule, Severity
-from docustore.quality.stored import USER_QUALITY, read_counts
+from docustore.quality.stored import USER_QUALITY, last_hour, read_counts
 from docustore.quality.verdict import RuleSet
+from docustore.quality.waivers import Waiver, valid_waivers
 
 _WEIGHTS: Final = {Severity.ERROR: 3.0, Severity.WARNING: 2.0, Severity.INFO: 1.0}
 
@@ -21,7 +23,7 @@ class RuleStatus(StrEnum):
     """The result of one rule.
 
     `unknown`: not every user is judged by this version of the rule yet. `incomplete`: some users could not be
-    judged, and the others are within the limits.
+    judged, and the others are within the limits. `waived`: a person accepts the result until a date.
     """
 
     PASSED = "passed"
@@ -29,6 +31,7 @@ class RuleStatus(StrEnum):
     WARNING = "warning"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    WAIVED = "waived"
 
 
 class LimitView(TypedDict):
@@ -38,12 +41,36 @@ class LimitView(TypedDict):
     percent: float | None
 
 
+class WaivedView(TypedDict):
+    """The waiver of a rule; `status` is what the rule would be without it."""
+
+    until: datetime
+    reason: str
+    by: str
+    at: datetime
+    status: RuleStatus
+
+
+class AnomalyView(TypedDict):
+    """The percentage of violations of the last stored hour against its history.
+
+    The history are the same hours of the weeks before. `deviations` is null if it has no spread.
+    """
+
+    at: datetime
+    value: float
+    median: float
+    deviations: float | None
+    history: int
+    is_anomalous: bool
+
+
 class RuleFigures(TypedDict):
     """One rule and its figures.
 
     `users` were judged by this version of the rule. Of these it does not concern `inapplicable`, and
     `not_evaluated` could not be judged. The others are `applicable`; `violated` is a part of them, in per cent
-    `violated_pct`, which is null where the rule concerns no user.
+    `violated_pct`, which is null where the rule concerns no user. `anomaly` is null with too little history.
     """
 
     name: str
@@ -62,6 +89,8 @@ class RuleFigures(TypedDict):
     inapplicable: int
     warn: LimitView
     fail: LimitView
+    waiver: WaivedView | None
+    anomaly: AnomalyView | None
 
 
 class QualityReport(TypedDict):
@@ -69,7 +98,8 @@ class QualityReport(TypedDict):
 
     `state` is that of the effect that judges the users; `as_of` is the time of the last change that is judged.
     Scores are from 0 to 100: 100 less the percentage of violations, weighted by severity (error 3, warning 2,
-    info 1). A score is null where no rule concerns a user. Rules with status `unknown` are in no score.
+    info 1). A score is null where no rule concerns a user. Rules that are not known are in no score. `last_check`
+    is the latest full check; null if there was none.
     """
 
     state: str
@@ -78,6 +108,7 @@ class QualityReport(TypedDict):
     score: float | None
     dimensions: dict[str, float | None]
     rules: list[RuleFigures]
+    last_check: CheckView | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,13 +128,45 @@ async def quality_report(database: Database, rules: RuleSet, *, now: datetime) -
     counted = _Counted(totals=totals, days=days)
     is_kept = state is not None and state.state is not BuildState.FAILED
     figures = [await _figures(database, rule, rules.ids[rule.name], counted, now, is_kept) for rule in rules.rules]
+    hour = await last_hour(database)
+    waivers = await valid_waivers(database, now=now.replace(tzinfo=UTC))
     return {
         "state": "absent" if state is None else state.state.value,
         "as_of": None if state is None else state.as_of,
         "users": totals.get("users", 0),
         "score": _score(figures),
         "dimensions": _by_dimension(figures),
-        "rules": figures,
+        "rules": [
+            _with_waiver({**each, "anomaly": _anomaly(each, hour)}, waivers.get(each["name"])) for each in figures
+        ],
+        "last_check": await last_check(database),
+    }
+
+
+def judged_status(figures: RuleFigures) -> RuleStatus:
+    """Return the status of a rule as if it were not waived."""
+    return figures["status"] if figures["waiver"] is None else figures["waiver"]["status"]
+
+
+def _with_waiver(figures: RuleFigures, waiver: Waiver | None) -> RuleFigures:
+    if waiver is None:
+        return figures
+    shown: WaivedView = {**waiver, "status": figures["status"]}
+    return {**figures, "status": RuleStatus.WAIVED, "waiver": shown}
+
+
+def _anomaly(figures: RuleFigures, hour: Document | None) -> AnomalyView | None:
+    stored = {} if hour is None else hour["rules"].get(figures["name"], {})
+    if hour is None or stored.get("version") != figures["version"] or stored["anomaly"] is None:
+        return None
+    found = stored["anomaly"]
+    return {
+        "at": hour["at"],
+        "value": found["value"],
+        "median": found["median"],
+        "deviations": found["deviations"],
+        "history": found["history"],
+        "is_anomalous": found["is_anomalous"],
     }
 
 
@@ -134,6 +197,8 @@ async def _figures(
         "inapplicable": inapplicable,
         "warn": {"count": rule.warn.count, "percent": rule.warn.percent},
         "fail": {"count": rule.fail.count, "percent": rule.fail.percent},
+        "waiver": None,
+        "anomaly": None,
     }
 
 

@@ -12,6 +12,8 @@ from docustore.database import Database, Document
 from docustore.quality.counts import COUNTS, DAYS_PREFIX, TOTALS_ID, VALUES, QualityCounts, Value
 
 USER_QUALITY: Final = "user_quality"
+# The figures of each hour and day: see `docustore.quality.hours`.
+REPORTS: Final = "quality_reports"
 
 Figures = dict[str, int]
 
@@ -95,3 +97,8 @@ async def server_time(database: Database) -> datetime:
     """Read the server's clock: it is the same for all workers."""
     now: datetime = (await database.command("hello"))["localTime"]
     return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
+async def last_hour(database: Database) -> Document | None:
+    """Read the latest stored hour of the trend."""
+    return await database[REPORTS].find_one({"bucket": "hour"}, sort=[("at", -1)])

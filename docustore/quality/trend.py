@@ -32,12 +32,11 @@ from docustore.quality.hours import (
 )
 from docustore.quality.report import quality_report
 from docustore.quality.rules import Dimension
-from docustore.quality.stored import server_time
+from docustore.quality.stored import REPORTS, server_time
 from docustore.quality.verdict import RuleSet
 
 log: Final = structlog.get_logger()
 
-REPORTS: Final = "quality_reports"
 # Three months of hours, five years of days.
 MAX_POINTS: Final = 2200
 # So many of a backlog are compacted at a time.
@@ -191,11 +190,6 @@ def _projection(subject: Subject) -> dict[str, Any]:
             return {f"dimensions.{subject['name']}": 1, f"lowest_dimensions.{subject['name']}": 1}
         case _:
             return {"score": 1, "lowest": 1}
-
-
-async def last_hour(database: Database) -> Stored | None:
-    """Read the latest stored hour."""
-    return await database[REPORTS].find_one({"bucket": Bucket.HOUR.value}, sort=[("at", -1)])
 
 
 def scores_of(points: Sequence[TrendPoint]) -> list[float]:

@@ -12,8 +12,8 @@ from docustore.database import Database
 from docustore.errors import InvalidQueryError
 from docustore.quality.declared import rule_set
 from docustore.quality.hours import Bucket, Subject, begin_of, day_document, report_id
-from docustore.quality.stored import server_time
-from docustore.quality.trend import REPORTS, compact_hours, keep_hour, quality_trend, subject_of
+from docustore.quality.stored import REPORTS, server_time
+from docustore.quality.trend import compact_hours, keep_hour, quality_trend, subject_of
 from tests.integration.changes.test_quality import keeping, until_current, user
 
 RULES = rule_set({})

@@ -1,6 +1,7 @@
 """`docustore quality`."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from docustore.config import Settings
 from docustore.database import Database
@@ -31,7 +32,29 @@ async def test_report_explanation_and_gate(settings: Settings, database: Databas
     assert (unknown.exit_code, unknown.document["error"]["type"]) == (1, "NotFoundError")
     assert "No figures of overall are stored" in gap.stdout
     assert "last_name_present: 0.00 -> 0.00" in trend.stdout
-    assert (checked.exit_code, checked.document) == (0, {"differences": []})
+    assert (checked.exit_code, checked.document["differences"], checked.document["trigger"]) == (0, [], "cli")
+
+
+async def test_waived_rule_does_not_block_the_gate(settings: Settings, database: Database) -> None:
+    variables = addresses(settings)
+    await database["users"].insert_many([user(number, last_name="") for number in range(3)])
+    async with keeping(database, settings):
+        await until_current(database, settings)
+    rule = ("last_name_present", "--until", "2999-01-01")
+
+    refused = await run_docustore("quality", "waive", *rule, "--reason", "wait", "--json", **variables)
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    await run_docustore(
+        "quality", "waive", rule[0], "--until", tomorrow, "--reason", "moving", "--json", **variables
+    )
+    gate = await run_docustore("quality", "report", "--gate", **variables)
+    await run_docustore("quality", "unwaive", rule[0], **variables)
+    blocked = await run_docustore("quality", "report", "--gate", "--json", **variables)
+
+    assert (refused.exit_code, refused.document["error"]["type"]) == (1, "InvalidInputError")
+    assert (gate.exit_code, blocked.exit_code) == (0, 1)
+    assert "is waived until" in gate.stdout
+    assert "(failed): moving" in " ".join(gate.stdout.split())
 
 
 async def test_rules_of_the_settings_are_listed(settings: Settings, database: Database) -> None:

@@ -200,6 +200,12 @@ QUERIES = [
         filter={"bucket": "hour", "at": {"$gte": START, "$lt": START + timedelta(hours=5)}},
         sort={"at": 1},
     ),
+    Query(
+        collection="quality_checks",
+        index="finished_at_expiry",
+        filter={"finished_at": {"$gte": START}},
+        sort={"finished_at": -1},
+    ),
     Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
         collection="change_dead_letters",
@@ -238,12 +244,19 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             | "login_tokens"
             | "audit_log"
             | "exports"
+            | "quality_checks"
             | "user_search"
             | "search_atoms"
             | "change_listeners"
         ):
             word = "rare" if is_rare else "common"
-            found = {"words": [word, f"w{n}"], "tails": [f"tail{n}"], "created_at": at, "heartbeat_at": at}
+            found = {
+                "finished_at": at,
+                "words": [word, f"w{n}"],
+                "tails": [f"tail{n}"],
+                "created_at": at,
+                "heartbeat_at": at,
+            }
             return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word, **found}
         case "user_quality" | "quality_values" | "quality_reports" | "user_history":
             return _kept(collection, n)

@@ -95,8 +95,10 @@ OPERATION_IDS = {
     "start_run",
     "suspend_user",
     "test_webhook",
+    "unwaive_quality_rule",
     "update_user",
     "verify_changes",
+    "waive_quality_rule",
 }
 
 

@@ -34,6 +34,7 @@ def report(violated: int = 5, *, status: str = "passed", version: str = "v1", **
         "violated": violated,
         "violated_pct": float(violated),
         "not_evaluated": 3,
+        "waiver": None,
         **changed,
     }
     score = 100.0 - violated
@@ -71,6 +72,13 @@ def test_hour_has_the_figures_of_the_report() -> None:
 def test_unknown_rule_is_not_stored() -> None:
     """It would look like a measurement."""
     assert hour(status="unknown") is None
+
+
+@pytest.mark.parametrize(("status", "is_stored"), [("failed", True), ("unknown", False)])
+def test_waived_rule_is_stored_if_it_is_known(status: str, *, is_stored: bool) -> None:
+    stored = hour(status="waived", waiver={"status": RuleStatus(status)})
+
+    assert (stored is not None) is is_stored
 
 
 def test_rule_without_users_has_no_score() -> None:
