@@ -33,6 +33,7 @@ class IncidentKind(StrEnum):
     RUN_HELD = "run_held"
     OVERDUE = "overdue"
     NO_RECORDS = "no_records"
+    GATE_NOT_PASSED = "gate_not_passed"
     OPLOG_SHORT = "oplog_short"
     LISTENER_STALLED = "listener_stalled"
     DESTINATION_FAILING = "destination_failing"
