@@ -138,6 +138,9 @@ def _last_check(found: QualityReport) -> str:
 
 
 def _notes(rule: RuleFigures) -> Iterator[str]:
+    if (building := rule["building"]) is not None:
+        judged = f"{building['users']:,} users are judged by the new version {building['version']}"
+        yield f"{rule['name']} is being judged: {judged}; shown is {rule['version']}"
     if (waiver := rule["waiver"]) is not None:
         until = f"{waiver['until']:%Y-%m-%d %H:%M} UTC"
         yield f"{rule['name']} is waived until {until} by {waiver['by']} ({waiver['status']}): {waiver['reason']}"
