@@ -29,7 +29,14 @@ from indexes.etl import (
 from indexes.exports import EXPORTS
 from indexes.migrations import SCHEMA_MIGRATIONS
 from indexes.outbox import OUTBOX, OUTBOX_DESTINATIONS, WEBHOOKS
-from indexes.quality import QUALITY_COUNTS, QUALITY_VALUES, USER_QUALITY
+from indexes.quality import (
+    QUALITY_CHECKS,
+    QUALITY_COUNTS,
+    QUALITY_REPORTS,
+    QUALITY_VALUES,
+    QUALITY_WAIVERS,
+    USER_QUALITY,
+)
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, SEARCH_ATOMS, USER_SEARCH, USERS
 from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
@@ -44,6 +51,9 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     USER_QUALITY,
     QUALITY_COUNTS,
     QUALITY_VALUES,
+    QUALITY_REPORTS,
+    QUALITY_CHECKS,
+    QUALITY_WAIVERS,
     CHANGE_POSITIONS,
     CHANGE_LISTENERS,
     CHANGE_EFFECTS,

@@ -28,6 +28,7 @@ from docustore.etl.controller import TriggerInput
 from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.etl.sources_controller import PauseInput
+from docustore.quality.controller import WaiverInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
@@ -168,6 +169,7 @@ def _body_schemas() -> dict[str, Any]:
             EnableInput,
             RotateInput,
             ReplayRangeInput,
+            WaiverInput,
         )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]

@@ -42,6 +42,7 @@ OPERATION_IDS = {
     "get_metrics",
     "get_problem_type",
     "get_quality_report",
+    "get_quality_trend",
     "get_quarantined_record",
     "get_run",
     "get_run_diff",
@@ -95,8 +96,10 @@ OPERATION_IDS = {
     "start_run",
     "suspend_user",
     "test_webhook",
+    "unwaive_quality_rule",
     "update_user",
     "verify_changes",
+    "waive_quality_rule",
 }
 
 
