@@ -91,17 +91,22 @@ class UserMarts:
 def share_of(user: Mapping[str, Any]) -> Share | None:
     """Tell what a user counts for; None for a deleted user.
 
-    A missing status counts as active, an unknown one as `other`. The time in the ObjectId replaces a missing or
-    impossible `created_at`.
+    The time in the ObjectId replaces a missing or impossible `created_at`.
     """
     if user.get("deleted_at") is not None:
         return None
+    return Share(counted_status(user), registered_ms(user))
+
+
+def counted_status(user: Mapping[str, Any]) -> str:
+    """Return the status that a user counts for.
+
+    A missing status counts as active, an unknown one as `other`.
+    """
     status = user.get("status")
     if status is None:
-        status = UserStatus.ACTIVE.value
-    elif not isinstance(status, str) or status not in KNOWN_STATUSES:
-        status = OTHER_STATUS
-    return Share(status, registered_ms(user))
+        return UserStatus.ACTIVE.value
+    return status if isinstance(status, str) and status in KNOWN_STATUSES else OTHER_STATUS
 
 
 def registered_ms(user: Mapping[str, Any]) -> int | None:

@@ -14,7 +14,7 @@ from docustore.users.profile import UserStatus
 Pipeline = list[dict[str, Any]]
 
 # Types, since `{field: null}` would also match an array that holds null.
-_NO_VALUE: Final = ["missing", "null", "undefined"]
+NO_VALUE: Final = ["missing", "null", "undefined"]
 
 
 def marts_pipeline() -> Pipeline:
@@ -26,8 +26,8 @@ def marts_pipeline() -> Pipeline:
     """
     seconds = {"$toLong": {"$floor": {"$divide": [{"$toLong": "$registered"}, 1000]}}}
     return [
-        {"$match": {"$expr": {"$in": [{"$type": "$deleted_at"}, _NO_VALUE]}}},
-        {"$project": {"status": _status(), "registered": _registered()}},
+        {"$match": {"$expr": {"$in": [{"$type": "$deleted_at"}, NO_VALUE]}}},
+        {"$project": {"status": counted_status_expression(), "registered": registered_expression()}},
         {
             "$group": {
                 "_id": {
@@ -55,19 +55,21 @@ def marts_from_groups(groups: Iterable[dict[str, Any]]) -> UserMarts:
     return marts.without_zeros()
 
 
-def _status() -> dict[str, Any]:
+def counted_status_expression() -> dict[str, Any]:
+    """Return the status that a user counts for; see `marts.counted_status`."""
     return {
         "$switch": {
             "branches": [
                 {"case": {"$in": ["$status", list(KNOWN_STATUSES)]}, "then": "$status"},
-                {"case": {"$in": [{"$type": "$status"}, _NO_VALUE]}, "then": UserStatus.ACTIVE.value},
+                {"case": {"$in": [{"$type": "$status"}, NO_VALUE]}, "then": UserStatus.ACTIVE.value},
             ],
             "default": OTHER_STATUS,
         }
     }
 
 
-def _registered() -> dict[str, Any]:
+def registered_expression() -> dict[str, Any]:
+    """Return the registration time; see `marts.registered_ms`."""
     is_calendar_date = {
         "$and": [
             {"$eq": [{"$type": "$created_at"}, "date"]},
