@@ -3,6 +3,7 @@
 from typing import Final
 
 from docustore.config import Settings
+from indexes.analytics import ANALYTICS_SERIES, ANALYTICS_VALUES, USER_ANALYTICS
 from indexes.audit import AUDIT_LOG
 from indexes.changes import (
     CHANGE_DEAD_LETTERS,
@@ -44,6 +45,9 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     USER_QUALITY,
     QUALITY_COUNTS,
     QUALITY_VALUES,
+    USER_ANALYTICS,
+    ANALYTICS_VALUES,
+    ANALYTICS_SERIES,
     CHANGE_POSITIONS,
     CHANGE_LISTENERS,
     CHANGE_EFFECTS,

@@ -1,12 +1,12 @@
 """The dimensions of the analytics: what users are counted by. Pure.
 
 This is the one list. Each dimension has one rule in two forms: `values_of` for a user that Python holds
-(`docustore.analytics.values`), and `expression` for the server (`docustore.analytics.expressions`). Both accept any
-value of any client and give the same texts. A test compares them.
+(`docustore.analytics.values`), and `expression` for the server (`docustore.analytics.expressions`). Both accept
+any value of any client and give the same texts. A test compares them.
 
-A value is a text of at most `MAX_VALUE_BYTES`. `none`: the user has no value. `other`: the value is no text, is too
-long, or is unknown where the words are a closed set. A value is never a part of a field path, so it may hold dots
-and dollar signs.
+A value is a text of at most `MAX_VALUE_BYTES`. `none`: the user has no value. `other`: the value is no text, is
+too long, or is unknown where the words are a closed set. A value is never a part of a field path, so it may hold
+dots and dollar signs.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The values of a user in each dimension, as expressions for an aggregation over `users`. Pure.
+"""The values of a user in each dimension, as expressions. Pure.
 
 `docustore.analytics.values` states the same rules for Python. No operator here fails on any stored value.
 """

@@ -111,15 +111,22 @@ def counted_status(user: Mapping[str, Any]) -> str:
 
 def registered_ms(user: Mapping[str, Any]) -> int | None:
     """Read the registration time: `created_at`, else the ObjectId; Unix milliseconds."""
-    created_at = user.get("created_at")
-    if isinstance(created_at, datetime):
-        return (created_at - (_EPOCH if created_at.tzinfo is None else _AWARE_EPOCH)) // _MILLISECOND
-    if isinstance(created_at, DatetimeMS) and MIN_DATE_MS <= int(created_at) <= MAX_DATE_MS:
-        return int(created_at)
+    created_ms = unix_ms(user.get("created_at"))
+    if created_ms is not None:
+        return created_ms
     user_id = user.get("_id")
     if isinstance(user_id, ObjectId):
         # Signed, as the server's $toDate reads it.
         return int.from_bytes(user_id.binary[:4], "big", signed=True) * 1000
+    return None
+
+
+def unix_ms(time: object) -> int | None:
+    """Return a stored time as Unix milliseconds; None for any other value."""
+    if isinstance(time, datetime):
+        return (time - (_EPOCH if time.tzinfo is None else _AWARE_EPOCH)) // _MILLISECOND
+    if isinstance(time, DatetimeMS) and MIN_DATE_MS <= int(time) <= MAX_DATE_MS:
+        return int(time)
     return None
 
 

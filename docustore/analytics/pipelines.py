@@ -55,13 +55,13 @@ def marts_from_groups(groups: Iterable[dict[str, Any]]) -> UserMarts:
     return marts.without_zeros()
 
 
-def counted_status_expression() -> dict[str, Any]:
+def counted_status_expression(field: str = "$status") -> dict[str, Any]:
     """Return the status that a user counts for; see `marts.counted_status`."""
     return {
         "$switch": {
             "branches": [
-                {"case": {"$in": ["$status", list(KNOWN_STATUSES)]}, "then": "$status"},
-                {"case": {"$in": [{"$type": "$status"}, NO_VALUE]}, "then": UserStatus.ACTIVE.value},
+                {"case": {"$in": [field, list(KNOWN_STATUSES)]}, "then": field},
+                {"case": {"$in": [{"$type": field}, NO_VALUE]}, "then": UserStatus.ACTIVE.value},
             ],
             "default": OTHER_STATUS,
         }
@@ -70,19 +70,23 @@ def counted_status_expression() -> dict[str, Any]:
 
 def registered_expression() -> dict[str, Any]:
     """Return the registration time; see `marts.registered_ms`."""
-    is_calendar_date = {
-        "$and": [
-            {"$eq": [{"$type": "$created_at"}, "date"]},
-            {"$gte": ["$created_at", DatetimeMS(MIN_DATE_MS)]},
-            {"$lte": ["$created_at", DatetimeMS(MAX_DATE_MS)]},
-        ]
-    }
     return {
         "$switch": {
             "branches": [
-                {"case": is_calendar_date, "then": "$created_at"},
+                {"case": is_calendar_date("$created_at"), "then": "$created_at"},
                 {"case": {"$eq": [{"$type": "$_id"}, "objectId"]}, "then": {"$toDate": "$_id"}},
             ],
             "default": None,
         }
+    }
+
+
+def is_calendar_date(field: str) -> dict[str, Any]:
+    """Tell whether a field is a time of the years 1 to 9999."""
+    return {
+        "$and": [
+            {"$eq": [{"$type": field}, "date"]},
+            {"$gte": [field, DatetimeMS(MIN_DATE_MS)]},
+            {"$lte": [field, DatetimeMS(MAX_DATE_MS)]},
+        ]
     }

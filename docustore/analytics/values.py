@@ -99,9 +99,7 @@ def email_domain_of(user: User) -> Values:
 def _labels(value: object) -> Values:
     if type(value) is not list:
         return _ONLY_NONE if value is None else _ONLY_OTHER
-    found = {
-        each if type(each) is str and each and _is_short(each) else OTHER for each in value[:MAX_ELEMENTS]
-    }
+    found = {each if type(each) is str and each and _is_short(each) else OTHER for each in value[:MAX_ELEMENTS]}
     if len(value) > MAX_ELEMENTS:
         found.add(OTHER)
     return _in_order(found) if found else _ONLY_NONE
