@@ -50,6 +50,9 @@
     ├── FeedError                      a client of the feed cannot continue by itself
     │   ├── FeedRefusedError           the server refuses the request; the message quotes its reason
     │   └── FeedResetError             changes after the last id are missing; read all users again
+    ├── QueryError                     an analytics query has no answer
+    │   ├── QueryTooExpensiveError     it costs more than the limits allow
+    │   └── QueryTimedOutError         the server has stopped it
     ├── ExportExpiredError             an export took longer than the server keeps its snapshot
     ├── WarehouseError                 a folder cannot take more rows of this store; the message says why
     ├── DemoError                      the demonstration failed; the message says where
@@ -492,6 +495,25 @@ class PreconditionRequiredError(DocustoreError):
 
     def __init__(self) -> None:
         super().__init__('send If-Match with the ETag of the version you changed, such as If-Match: "3"')
+
+
+class QueryError(DocustoreError):
+    """An analytics query has no answer; the message names the next step."""
+
+
+class QueryTooExpensiveError(QueryError):
+    """An analytics query costs more than the limits allow."""
+
+
+class QueryTimedOutError(QueryError):
+    """The server has stopped an analytics query."""
+
+    def __init__(self, *, timeout_ms: int) -> None:
+        super().__init__(
+            f"the query did not end within DOCUSTORE_QUERY_TIMEOUT_MS ({timeout_ms}) and was stopped: give "
+            "`time.since` and `time.until`, filter by status, role, tag or location, or use fewer dimensions"
+        )
+        self.timeout_ms = timeout_ms
 
 
 class ExportExpiredError(DocustoreError):

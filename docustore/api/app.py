@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 
 from docustore.analytics.controller import AnalyticsController
+from docustore.analytics.query.controller import QueryController
 from docustore.api.health import OperationController
 from docustore.api.methods import Api, options_response
 from docustore.api.metrics import RequestMetrics
@@ -80,6 +81,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserRolesController,
             HistoryController,
             AnalyticsController,
+            QueryController,
             EtlController,
             SourcesController,
             EtlGuardsController,

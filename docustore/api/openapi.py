@@ -17,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 from swagger_ui_bundle import swagger_ui_path
 
 from docustore import __version__
+from docustore.analytics.query.model import QueryInput
 from docustore.api.methods import options_response
 from docustore.api.openapi_30 import to_openapi_30
 from docustore.api.openapi_document import finished
@@ -168,6 +169,7 @@ def _body_schemas() -> dict[str, Any]:
             EnableInput,
             RotateInput,
             ReplayRangeInput,
+            QueryInput,
         )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]

@@ -86,6 +86,7 @@ OPERATION_IDS = {
     "revoke_role",
     "rotate_webhook_secret",
     "run_quality_check",
+    "run_query",
     "search_users",
     "seek_listener",
     "set_status_of_users",
