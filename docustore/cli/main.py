@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
     "quality": "docustore.cli.quality:quality",
+    "analytics": "docustore.cli.analytics:analytics",
     "history": "docustore.cli.history:history",
     "audit": "docustore.cli.audit:audit",
     "webhooks": "docustore.cli.webhooks:webhooks",
