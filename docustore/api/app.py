@@ -11,6 +11,7 @@ from litestar.exceptions import NotFoundException
 
 from docustore.analytics.controller import AnalyticsController
 from docustore.analytics.query.controller import QueryController
+from docustore.analytics.query.saved.controller import SavedQueryController
 from docustore.api.health import OperationController
 from docustore.api.methods import Api, options_response
 from docustore.api.metrics import RequestMetrics
@@ -82,6 +83,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             HistoryController,
             AnalyticsController,
             QueryController,
+            SavedQueryController,
             EtlController,
             SourcesController,
             EtlGuardsController,
