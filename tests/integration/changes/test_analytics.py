@@ -3,18 +3,24 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import bson
 import pytest
 from bson import ObjectId
 
+from docustore.analytics.cube.answers import CubeMetric, CubeQuestion
+from docustore.analytics.cube.buckets import BucketUnit, Calendar, buckets_of, period_of
 from docustore.analytics.cube.counts import SERIES, VALUES
+from docustore.analytics.cube.exact import Exact
+from docustore.analytics.cube.marts import Marts
 from docustore.analytics.cube.share import USER_ANALYTICS
+from docustore.analytics.cube.slots import first_slot
 from docustore.analytics.cube.transitions import TRANSITION
 from docustore.analytics.dimensions import DIMENSIONS
 from docustore.changes.derived.check import derived_difference
@@ -176,6 +182,27 @@ async def test_random_history_equals_a_recount(plain: Database, settings: Settin
     assert difference is None
     assert await stored_values(plain) == people.expected()
     assert await plain[USER_ANALYTICS].count_documents({}) == len(people.last)
+    for question in questions():
+        assert await Marts(database=plain).answer(question) == await exact(plain).answer(question), question
+
+
+def exact(database: Database) -> Exact:
+    return Exact(database=database, max_time_ms=60_000)
+
+
+def questions() -> Iterator[CubeQuestion]:
+    """Ask for all times and for intervals, by each dimension, with few and with all values."""
+    calendar = Calendar(zone=ZoneInfo("Asia/Kathmandu"))
+    period = period_of(NOW - timedelta(days=950), NOW)
+    months = buckets_of(period, BucketUnit.MONTH, calendar)
+    local = (period.first, *(bucket.end for bucket in months))
+    days = tuple(first_slot(f"2025-{month:02}") for month in range(1, 13))
+    for edges in (None, local, days):
+        yield CubeQuestion(edges=edges)
+        for name in DIMENSIONS:
+            yield CubeQuestion(edges=edges, dimension=name, top=3)
+            yield CubeQuestion(edges=edges, dimension=name, top=50, by=CubeMetric.REGISTERED)
+    yield CubeQuestion(dimension="location", values=("none", "a.$b", "unknown"))
 
 
 async def test_transitions_are_those_of_history(plain: Database, settings: Settings) -> None:
