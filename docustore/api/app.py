@@ -12,6 +12,7 @@ from litestar.exceptions import NotFoundException
 from docustore.analytics.controller import AnalyticsController
 from docustore.analytics.cube.controller import CubeController
 from docustore.analytics.query.controller import QueryController
+from docustore.analytics.query.saved.controller import SavedQueryController
 from docustore.api.health import OperationController
 from docustore.api.methods import Api, options_response
 from docustore.api.metrics import RequestMetrics
@@ -85,6 +86,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             AnalyticsController,
             CubeController,
             QueryController,
+            SavedQueryController,
             EtlController,
             SourcesController,
             EtlGuardsController,

@@ -12,7 +12,7 @@ ADMIN_PREFIXES = ("/changes/", "/etl/quarantine/export", "/webhooks", "/audit")
 DECISIONS = ("/pause", "/resume", "/release", "/approve", "/backfill", "/watermark")
 OPEN_TO_READERS = {("GET", "/changes/status"), ("GET", "/changes/effects")}
 # A question, whatever its method is.
-ASKED_BY_READERS = {("POST", "/analytics/query")}
+ASKED_BY_READERS = {("POST", "/analytics/query"), ("POST", "/analytics/queries/{name:str}/run")}
 SAFE = {"GET"}
 
 

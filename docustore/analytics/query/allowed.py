@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from bson.datetime_ms import DatetimeMS
 
+from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.analytics.query.columns import BUCKET
 from docustore.analytics.query.filters import DIMENSION_PREFIX
 from docustore.analytics.query.metrics import Sum
 
-STAGES: Final = frozenset({"$match", "$project", "$set", "$unwind", "$group", "$sort", "$limit"})
+STAGES: Final = frozenset({"$match", "$project", "$set", "$unionWith", "$unwind", "$group", "$sort", "$limit"})
 # Of conditions; the value of each of `_COMPARISONS` must be plain.
 _COMPARISONS: Final = frozenset({"$eq", "$ne", "$in", "$nin", "$gte", "$gt", "$lt", "$regex", "$type"})
 _CONNECTIVES: Final = frozenset({"$and", "$or"})
@@ -31,7 +32,7 @@ EXPRESSIONS: Final = frozenset(
 _STORED: Final = frozenset(
     {
         "_id", "created_at", "deleted_at", "email", "first_name", "identities", "last_name", "profile", "roles",
-        "status", "tags", "updated_at",
+        "status", "tags", "updated_at", "gone", "values",
     }
 )  # fmt: skip
 _COMPUTED: Final = frozenset({BUCKET, "registered", *(each.value for each in Sum)})
@@ -71,6 +72,8 @@ def _check_stage(name: str, body: Any) -> None:
                 _check_path(path)
                 if direction not in (1, -1):  # a hostile one has no hash
                     raise ForbiddenPipelineError("a direction of `$sort`")
+        case "$unionWith":
+            _check_union(body)
         case "$limit":
             if not isinstance(body, int):
                 raise ForbiddenPipelineError("a limit that is no number")
@@ -78,6 +81,15 @@ def _check_stage(name: str, body: Any) -> None:
             for path, expression in body.items():
                 _check_path(path)
                 _check_expression(expression)
+
+
+def _check_union(body: Mapping[str, Any]) -> None:
+    # Only the shares of removed users, and nothing but conditions and computed fields of them.
+    if body.keys() != {"coll", "pipeline"} or body["coll"] != USER_ANALYTICS:
+        raise ForbiddenPipelineError("a union with another collection")
+    if any(stage.keys() - {"$match", "$project"} for stage in body["pipeline"]):
+        raise ForbiddenPipelineError("a stage of a union")
+    require_allowed(body["pipeline"])
 
 
 def _check_condition(condition: Mapping[str, Any]) -> None:

@@ -19,8 +19,9 @@ from docustore.analytics.query.answers import (
     metrics_of,
 )
 from docustore.analytics.query.columns import BUCKET
-from docustore.analytics.query.compile import METRIC_PREFIX, Compiled, compile_query
+from docustore.analytics.query.compile import METRIC_PREFIX, Compiled, compile_query, is_of_fields
 from docustore.analytics.query.cost import USERS, QueryLimits, estimate, require_affordable
+from docustore.analytics.query.cube_plan import counts_deleted, is_aligned
 from docustore.analytics.query.filters import computed_name
 from docustore.analytics.query.mart import MartAnswer, ask_marts
 from docustore.analytics.query.metrics import METRICS, Sum, shown
@@ -48,7 +49,7 @@ async def answer(database: Database, query: QueryInput, *, now: datetime, limits
     """
     compiled = compile_query(query, now=now)
     require_allowed(compiled.pipeline)
-    found = await ask_marts(database, query)
+    found = await ask_marts(database, query, now=now)
     if query.explain:
         return await _explained(database, query, compiled, found, limits)
     if found.rollup is not None:
@@ -56,7 +57,7 @@ async def answer(database: Database, query: QueryInput, *, now: datetime, limits
         return _answer(query, rows, source=Source.MART, rollup=found.rollup)
     require_affordable(await estimate(database, query, compiled, limits=limits), limits=limits)
     rows = await _aggregated(database, query, compiled, limits=limits)
-    rollup = Rollup(rows=[], as_of=now, lag_s=0.0)
+    rollup = Rollup(rows=[], as_of=now, lag_s=0.0, is_exact=_counts_removed(query))
     return _answer(query, rows, source=Source.PIPELINE, rollup=rollup)
 
 
@@ -91,6 +92,17 @@ def _row(row: Mapping[str, Any], query: QueryInput) -> dict[str, Any]:
     if query.time.bucket is not None:
         keys[BUCKET] = key.get(BUCKET)
     return {**keys, **{name: row[f"{METRIC_PREFIX}{name}"] for name in query.metrics}}
+
+
+def _counts_removed(query: QueryInput) -> bool:
+    """Tell whether removed users are counted exactly, if they count at all.
+
+    Their share has no fields to filter by, and its registration is known to a quarter of an hour.
+    """
+    if not counts_deleted(query):
+        return True
+    bounds = (query.time.since, query.time.until)
+    return not is_of_fields(query) and all(is_aligned(bound) for bound in bounds if bound is not None)
 
 
 def _has_keys(query: QueryInput) -> bool:

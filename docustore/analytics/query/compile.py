@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from bson.datetime_ms import DatetimeMS
 
+from docustore.analytics.cube.share import USER_ANALYTICS
+from docustore.analytics.cube.slots import SLOT_MS
 from docustore.analytics.dimensions import DIMENSIONS
 from docustore.analytics.expressions import completeness_expression
 from docustore.analytics.marts import MAX_DATE_MS, MIN_DATE_MS
@@ -49,6 +51,7 @@ def compile_query(query: QueryInput, *, now: datetime) -> Compiled:
     stages: Pipeline = [{"$match": match}] if match else []
     stages += [
         {"$project": _computed(query)},
+        *_removed(query),
         *_conditions(query),
         *({"$unwind": f"${computed_name(name)}"} for name in multi_valued(query)),
         {"$group": {"_id": _key(query), **_sums(query)}},
@@ -131,6 +134,32 @@ def _computed(query: QueryInput) -> dict[str, Any]:
     if Sum.FILLED in sums:
         fields[Sum.FILLED] = {"$toInt": completeness_expression()}
     return {"_id": 0, **fields} if fields else {"_id": 1}
+
+
+def is_of_fields(query: QueryInput) -> bool:
+    """Tell whether a filter names a stored field, which removed users do not have."""
+    return bool(field_conditions(query.filters))
+
+
+def _removed(query: QueryInput) -> Pipeline:
+    """Add the users whose documents were removed, from their kept shares.
+
+    They count as registered and as deleted, in the dimensions that they had last.
+    """
+    if is_of_fields(query) or not any(METRICS[name].counts_deleted for name in query.metrics):
+        return []
+    names = dict.fromkeys([*query.dimensions, *filtered_dimensions(query.filters)])
+    fields: dict[str, Any] = {computed_name(name): _kept_values(name) for name in names}
+    moment = {"$toDate": {"$multiply": [{"$toLong": "$registered"}, SLOT_MS]}}
+    fields[_REGISTERED] = {"$cond": [{"$eq": ["$registered", None]}, None, moment]}
+    fields[Sum.PRESENT] = {"$cond": ["$present", 1, 0]}
+    pipeline = [{"$match": {"gone": True}}, {"$project": {"_id": 0, **fields}}]
+    return [{"$unionWith": {"coll": USER_ANALYTICS, "pipeline": pipeline}}]
+
+
+def _kept_values(name: str) -> Any:
+    values = f"$values.{name}"
+    return values if DIMENSIONS[name].is_multi_valued else {"$arrayElemAt": [values, 0]}
 
 
 def _conditions(query: QueryInput) -> Pipeline:

@@ -128,7 +128,7 @@ async def _counted(database: Database, match: Mapping[str, Any], *, total: int, 
 
 def _groups(query: QueryInput, documents: int) -> int:
     values = prod(_CLOSED_SETS.get(name, _OPEN_SET) for name in query.dimensions)
-    members = documents * _VALUES_PER_USER ** len(multi_valued(query))
+    members: int = documents * _VALUES_PER_USER ** len(multi_valued(query))
     return min(values * _buckets(query), members)
 
 

@@ -1,7 +1,10 @@
 """Choose the mart that answers a query, if one does."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from docustore.analytics.query.cube_mart import cube_rollup
+from docustore.analytics.query.cube_plan import CubeRefusedError
 from docustore.analytics.query.day_counters import day_counters, day_counters_refuse
 from docustore.analytics.query.model import QueryInput
 from docustore.analytics.query.rollup import Rollup
@@ -16,7 +19,7 @@ class MartAnswer:
     reason: str
 
 
-async def ask_marts(database: Database, query: QueryInput) -> MartAnswer:
+async def ask_marts(database: Database, query: QueryInput, *, now: datetime) -> MartAnswer:
     """Answer from the counters that the listener keeps.
 
     A rollup answers only what it can add up: the metrics are sums or are read off sums, and every filter and
@@ -24,9 +27,14 @@ async def ask_marts(database: Database, query: QueryInput) -> MartAnswer:
     """
     if query.exact:
         return MartAnswer(rollup=None, reason="`exact` asks for the aggregation")
-    if (refusal := day_counters_refuse(query)) is not None:
-        return MartAnswer(rollup=None, reason=f"no mart keeps this: {refusal}")
-    rollup = await day_counters(database, query)
-    if rollup is None:
-        return MartAnswer(rollup=None, reason="the marts are empty: no listener has run yet")
-    return MartAnswer(rollup=rollup, reason="the counters of users and days keep these sums")
+    try:
+        rollup = await cube_rollup(database, query, now=now)
+    except CubeRefusedError as exc:
+        return await _ask_day_counters(database, query, refusal=str(exc))
+    return MartAnswer(rollup=rollup, reason="the counters by dimension and quarter of an hour keep these sums")
+
+
+async def _ask_day_counters(database: Database, query: QueryInput, *, refusal: str) -> MartAnswer:
+    if day_counters_refuse(query) is None and (rollup := await day_counters(database, query)) is not None:
+        return MartAnswer(rollup=rollup, reason="the counters of users and UTC days keep these sums")
+    return MartAnswer(rollup=None, reason=f"the counters do not keep this: {refusal}")

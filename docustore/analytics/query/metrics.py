@@ -95,7 +95,7 @@ _ALL: Final = (
     ),
     Metric(
         name="registrations",
-        meaning="stored users, also those that are marked as deleted: a deletion does not shrink the past",
+        meaning="users that registered, also those that were deleted later: a deletion does not shrink the past",
         additivity=Additivity.ADDITIVE,
         type=ColumnType.INTEGER,
         sums=(Sum.ALL,),
@@ -105,7 +105,7 @@ _ALL: Final = (
     ),
     Metric(
         name="deleted",
-        meaning="users that are marked as deleted",
+        meaning="users that were deleted",
         additivity=Additivity.ADDITIVE,
         type=ColumnType.INTEGER,
         sums=(Sum.ALL, Sum.PRESENT),

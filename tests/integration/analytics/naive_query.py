@@ -58,17 +58,25 @@ def random_user(chance: random.Random, number: int) -> dict[str, Any]:
     return user
 
 
-def random_query(chance: random.Random) -> dict[str, Any]:
-    """Make the body of a valid query."""
+def random_query(chance: random.Random, *, share: float = 0) -> dict[str, Any]:
+    """Make the body of a valid query.
+
+    Args:
+        share: How many are of one dimension, as counters keep it.
+    """
+    is_simple = chance.random() < share
     metrics = chance.sample(list(METRICS), chance.randint(1, 3))
     dimensions = chance.sample(list(DIMENSIONS), chance.choice([0, 0, 1, 1, 2, 3]))
+    if is_simple:
+        metrics = chance.sample(["users", "registrations", "deleted"], chance.randint(1, 3))
+        dimensions = dimensions[:1]
     time = _random_time(chance)
     columns = [*metrics, *dimensions, *(["bucket"] if time.get("bucket") else [])]
     order = chance.sample(columns, min(len(columns), chance.randrange(3)))
     return {
         "metrics": metrics,
         "dimensions": dimensions,
-        "filters": [_random_filter(chance) for _ in range(chance.choice([0, 0, 1, 2]))],
+        "filters": [_random_filter(chance, dimensions * is_simple) for _ in range(chance.choice([0, 0, 1, 2]))],
         "time": time,
         "order": [{"by": name, "direction": chance.choice(["asc", "desc"])} for name in order],
         "limit": chance.choice([1, 5, 1000]),
@@ -89,8 +97,8 @@ def _random_time(chance: random.Random) -> dict[str, Any]:
     return time
 
 
-def _random_filter(chance: random.Random) -> dict[str, Any]:
-    name = chance.choice(list(FILTER_FIELDS))
+def _random_filter(chance: random.Random, names: list[str]) -> dict[str, Any]:
+    name = chance.choice(names or list(FILTER_FIELDS))
     kind = FILTER_FIELDS[name]
     operator = chance.choice(OPERATORS[kind])
     words = [*WORDS, "active", "inactive", "crm", "hr", "local", "en", "dark", "Ada", "0", "2", "example.org"]
