@@ -43,6 +43,7 @@ from docustore.feed.options import FeedOptions
 from docustore.history.controller import HistoryController
 from docustore.history.past_users import PastUsersOfHistory
 from docustore.migrations.precondition import require_known_store
+from docustore.profiling.controller import ProfileController
 from docustore.quality.controller import QualityController
 from docustore.quality.declared import rule_set
 from docustore.queue import open_queue
@@ -94,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             ChangesController,
             EffectsController,
             QualityController,
+            ProfileController,
             AuditController,
             FeedController,
             WebhooksController,

@@ -12,6 +12,7 @@ from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
+from docustore.cli.quality_profile import profile, suggest
 from docustore.cli.store import command_database
 from docustore.clock import now_utc
 from docustore.quality.controller import find_rule
@@ -99,7 +100,7 @@ async def run(invocation: Invocation) -> int:
     return FAILED if differences else DONE
 
 
-for _command in (report, rules_, explain, run):
+for _command in (report, rules_, explain, run, profile, suggest):
     quality.add_command(_command)
 
 

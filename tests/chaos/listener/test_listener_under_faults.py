@@ -15,6 +15,7 @@ from docustore.history.models import HISTORY
 from indexes.apply import apply_indexes
 from tests.chaos.fault_series import FaultSeries, PlannedFault, planned
 from tests.chaos.listener.checks import CHECKS
+from tests.chaos.listener.deliveries import WebhookDeliveries, webhook_deliveries
 from tests.chaos.listener.faults import LONGEST_PAUSE_S, WEIGHTS, ListenerFaults
 from tests.chaos.listener.journal import Journal
 from tests.chaos.listener.outcome import Outcome, read_outcome
@@ -46,8 +47,10 @@ def collected() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def listener_faults(folder: Path, journal: Journal) -> AsyncIterator[ListenerFaults]:
-    """Start the servers and the listeners."""
+async def listener_faults(
+    folder: Path, journal: Journal
+) -> AsyncIterator[tuple[ListenerFaults, WebhookDeliveries]]:
+    """Start the servers, the listeners, and a worker that calls a webhook."""
     async with AsyncExitStack() as stack:
         replica_set = await stack.enter_async_context(
             three_members(folder / "mongodb", oplog_mib=OPLOG_MIB, is_behind_proxies=True)
@@ -70,14 +73,18 @@ async def listener_faults(folder: Path, journal: Journal) -> AsyncIterator[Liste
         for listener in listeners:
             stack.push_async_callback(listener.kill)
             await listener.start()
-        yield ListenerFaults(
+        await wait_until_applied(database, timeout_s=PATIENCE_S)
+        deliveries = await stack.enter_async_context(webhook_deliveries(database, settings, folder))
+        faults = ListenerFaults(
             database=database,
             listeners=listeners,
+            worker=deliveries.worker,
             replica_set=replica_set,
             valkey=queue,
             rollback=Rollback(database=database, journal=journal),
             poison=Poison(database=database, journal=journal),
         )
+        yield faults, deliveries
 
 
 async def last_number(database: Database) -> int:
@@ -109,15 +116,21 @@ async def test_history_replays_to_the_collection(tmp_path: Path) -> None:
     plan = planned(WEIGHTS, faults=FAULTS, seed=SEED, longest_pause_s=LONGEST_PAUSE_S)
     print(f"DOCUSTORE_TEST_SEED={SEED}: {', '.join(fault.kind for fault in plan)}")  # noqa: T201
     journal = Journal()
-    async with listener_faults(tmp_path, journal) as faults:
+    async with listener_faults(tmp_path, journal) as (faults, deliveries):
         database = faults.database
-        await wait_until_applied(database, timeout_s=PATIENCE_S)
         started = time.monotonic()
         async with writing(database, journal, writes_per_s=WRITES_PER_S, seed=SEED):
             series = await make_all(faults, plan)
         duration_s = time.monotonic() - started
         await patiently(lambda: wait_until_applied(database, timeout_s=PATIENCE_S))
-        outcome = await read_outcome(database, journal.writes, lost_positions=series.made["roll_oplog_over"])
+        await deliveries.wait_until_drained()
+        outcome = await read_outcome(
+            database,
+            deliveries.settings,
+            journal.writes,
+            lost_positions=series.made["roll_oplog_over"],
+            told=deliveries.received,
+        )
         report(outcome, series, faults, duration_s)
         for check in CHECKS:
             await check(outcome)

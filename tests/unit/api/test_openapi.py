@@ -76,6 +76,7 @@ OPERATION_IDS = {
     "list_webhooks",
     "pause_listener",
     "pause_source",
+    "profile_users",
     "rebuild_effect",
     "release_source",
     "reopen_quarantined_record",
