@@ -29,6 +29,7 @@ OPERATION_IDS = {
     "create_user",
     "create_webhook",
     "deactivate_user",
+    "delete_query",
     "delete_user",
     "delete_webhook",
     "disable_webhook",
@@ -36,6 +37,7 @@ OPERATION_IDS = {
     "export_quarantined_records",
     "export_users",
     "follow_changes",
+    "get_analytics_of_users",
     "get_change_status",
     "get_dead_letter",
     "get_export",
@@ -44,6 +46,7 @@ OPERATION_IDS = {
     "get_quality_report",
     "get_quality_trend",
     "get_quarantined_record",
+    "get_query",
     "get_run",
     "get_run_diff",
     "get_source",
@@ -55,14 +58,19 @@ OPERATION_IDS = {
     "grant_role",
     "ignore_quarantined_record",
     "ignore_quarantined_records",
+    "list_account_ages",
     "list_audit_entries",
+    "list_cohorts",
     "list_dead_letters",
     "list_effects",
     "list_problem_types",
     "list_quality_violations",
+    "list_queries",
     "list_quarantined_records",
+    "list_registrations",
     "list_runs",
     "list_sources",
+    "list_transitions",
     "list_user_history",
     "list_users",
     "list_webhook_deliveries",
@@ -88,6 +96,9 @@ OPERATION_IDS = {
     "revoke_role",
     "rotate_webhook_secret",
     "run_quality_check",
+    "run_query",
+    "run_saved_query",
+    "save_query",
     "search_users",
     "seek_listener",
     "set_status_of_users",
@@ -177,7 +188,10 @@ def test_if_match_is_required_where_428_is_possible() -> None:
         if parameter["name"] == "If-Match" and parameter["required"]
     }
 
-    assert required == {name for name, operation in OPERATIONS.items() if "428" in operation["responses"]}
+    # These also create.
+    optional = {"save_query", "save_report"}
+    possible = {name for name, operation in OPERATIONS.items() if "428" in operation["responses"]}
+    assert required == possible - optional
     assert required == {"replace_user", "update_user", "delete_user", "restore_user_version"}
 
 
