@@ -27,6 +27,7 @@ from docustore.api.static_files import static_files
 from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
+from docustore.etl.decisions_controller import RejectInput
 from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.etl.sources_controller import PauseInput
@@ -160,6 +161,7 @@ def _body_schemas() -> dict[str, Any]:
             PauseInput,
             BackfillInput,
             WatermarkInput,
+            RejectInput,
             ReplayInput,
             IgnoreInput,
             IgnoreReasonInput,
