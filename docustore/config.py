@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from docustore.errors import ConfigurationError
-from docustore.quality_settings import RuleSettings, require_rule_names
+from docustore.quality_settings import RuleSettings, require_rule_names, time_of_check
 from docustore.source_order import require_possible_order
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
@@ -74,6 +74,13 @@ class Settings(BaseSettings):
     )
     searches_per_min: int = Field(6000, ge=0, description="searches per minute and key; 0 = no limit")
     exports_per_min: int = Field(60, ge=0, description="exports per minute and key; 0 = no limit")
+    queries_per_min: int = Field(120, ge=0, description="analytics queries per minute and key; 0 = no limit")
+    query_max_documents: int = Field(
+        2_000_000, ge=1, description="an analytics query that would read more documents than this is refused"
+    )
+    query_timeout_ms: int = Field(
+        10_000, ge=10, le=600_000, description="milliseconds after which MongoDB stops an analytics query"
+    )
     http_read_timeout_s: int = Field(
         30, ge=1, le=60, description="seconds in which a request's head must arrive, and then its body"
     )
@@ -181,6 +188,12 @@ class Settings(BaseSettings):
     )
     lineage_token: SecretStr | None = Field(None, description="bearer token for `LINEAGE_URL`")
     lineage_namespace: str = Field("docustore", min_length=1, description="OpenLineage namespace of the jobs")
+    quality_check_at: str = Field(
+        "02:30", description="time (UTC) of the nightly full check of the quality, such as `02:30`; `off` = never"
+    )
+    quality_hours_kept_days: int = Field(
+        63, ge=35, le=3650, description="days after which the hours of the quality trend become one point a day"
+    )
     warehouse_tracked: tuple[str, ...] = Field(
         ("email", "first_name", "last_name", "status", "profile.location", "roles", "tags"),
         description="fields of users (JSON array); a change of one starts a new row of `dim_user`",
@@ -189,6 +202,12 @@ class Settings(BaseSettings):
     quality_rules: dict[str, RuleSettings] = Field(
         default_factory=dict, description="rules of data quality by name"
     )
+
+    @field_validator("quality_check_at")
+    @classmethod
+    def _check_time_is_valid(cls, given: str) -> str:
+        time_of_check(given)
+        return given
 
     @field_validator("quality_rules")
     @classmethod

@@ -29,12 +29,14 @@ class BuildState(StrEnum):
 
 
 class BuildPhase(StrEnum):
-    """The two walks of a build.
+    """The walks of a build.
 
-    First all users, then the results of users that do not exist.
+    First all users, then the rows of history if the effect reads them, then the results of users that do not
+    exist.
     """
 
     USERS = "users"
+    ROWS = "rows"
     ORPHANS = "orphans"
 
 
@@ -42,8 +44,9 @@ class BuildPhase(StrEnum):
 class Build:
     """The checkpoint of a build.
 
-    `after` is the BSON document `{_id: ...}` of the last user of this phase, None at its begin. `users` counts the
-    users so far, `written` those whose result differed, `removed` the results without a user.
+    `after` is the BSON document `{_id: ...}` of the last user or row of this phase, None at its begin. `users`
+    counts the users so far, `written` those whose result differed, `removed` the results without a user.
+    `rows_up_to` is the number of the last row that the walk over rows counts; None before it is known.
     """
 
     phase: BuildPhase = BuildPhase.USERS
@@ -51,6 +54,7 @@ class Build:
     users: int = 0
     written: int = 0
     removed: int = 0
+    rows_up_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,9 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 
 from docustore.analytics.controller import AnalyticsController
+from docustore.analytics.cube.controller import CubeController
+from docustore.analytics.query.controller import QueryController
+from docustore.analytics.query.saved.controller import SavedQueryController
 from docustore.api.health import OperationController
 from docustore.api.methods import Api, options_response
 from docustore.api.metrics import RequestMetrics
@@ -19,6 +22,7 @@ from docustore.api.problem_details import EXCEPTION_HANDLERS
 from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.audit.controller import AuditController
+from docustore.changes.committed import committed_seq
 from docustore.changes.controller import ChangesController
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
@@ -41,6 +45,7 @@ from docustore.feed.options import FeedOptions
 from docustore.history.controller import HistoryController
 from docustore.history.past_users import PastUsersOfHistory
 from docustore.migrations.precondition import require_known_store
+from docustore.profiling.controller import ProfileController
 from docustore.quality.controller import QualityController
 from docustore.quality.declared import rule_set
 from docustore.quality.user_controller import UserQualityController
@@ -85,6 +90,9 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserIdentitiesController,
             HistoryController,
             AnalyticsController,
+            CubeController,
+            QueryController,
+            SavedQueryController,
             EtlController,
             SourcesController,
             EtlGuardsController,
@@ -94,6 +102,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             EffectsController,
             GapsController,
             QualityController,
+            ProfileController,
             UserQualityController,
             AuditController,
             FeedController,
@@ -151,6 +160,7 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         app.state.queue = await stack.enter_async_context(open_queue(settings))
         app.state.user_lookup = UserLookup()
         app.state.read_horizon = read_horizon
+        app.state.read_committed = committed_seq
         app.state.check_quality = partial(derived_difference, app.state.database, UserQualityEffect(settings))
         app.state.past_users = PastUsersOfHistory(app.state.database, read_horizon)
         app.state.limiter = Limiter(app.state.queue, settings)

@@ -17,6 +17,8 @@ from pydantic.json_schema import models_json_schema
 from swagger_ui_bundle import swagger_ui_path
 
 from docustore import __version__
+from docustore.analytics.query.model import QueryInput
+from docustore.analytics.query.saved.bodies import SavedQueryInput
 from docustore.api.methods import options_response
 from docustore.api.openapi_30 import to_openapi_30
 from docustore.api.openapi_document import finished
@@ -29,6 +31,7 @@ from docustore.etl.decisions_controller import RejectInput
 from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.etl.sources_controller import PauseInput
+from docustore.quality.controller import WaiverInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
@@ -170,6 +173,9 @@ def _body_schemas() -> dict[str, Any]:
             EnableInput,
             RotateInput,
             ReplayRangeInput,
+            WaiverInput,
+            QueryInput,
+            SavedQueryInput,
         )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from beanie import Document
 from pydantic import BaseModel, Field
 
+from docustore.etl.guards.gate_result import GateResult
 from docustore.etl.guards.hold import Approval, Hold, Rejection, SourceHold
 from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
 from docustore.etl.guards.verified import Verification
@@ -166,6 +167,7 @@ class EtlRun(Document):
     new_fields: list[str] = Field(default_factory=list)
     snapshot: SnapshotResult | None = None
     verification: Verification | None = None
+    gate: GateResult | None = None
 
     class Settings:
         """Beanie's own settings."""

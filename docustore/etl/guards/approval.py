@@ -125,7 +125,14 @@ def _approved(held: EtlRun, *, actor: str, now: datetime, trigger: RunTrigger, i
         watermark=WatermarkChange(before=held.watermark.before),
         created_at=now,
         is_attended=is_attended,
-        approval=Approval(run_id=str(held.id), by=actor, at=now, total=hold.total, new_fields=hold.new_fields),
+        approval=Approval(
+            run_id=str(held.id),
+            by=actor,
+            at=now,
+            total=hold.total,
+            new_fields=hold.new_fields,
+            quality=hold.quality,
+        ),
     )
     # The held run names it, in the same transaction.
     run.id = ObjectId()  # type: ignore[assignment]

@@ -30,6 +30,7 @@ OPERATION_IDS = {
     "create_user",
     "create_webhook",
     "deactivate_user",
+    "delete_query",
     "delete_user",
     "delete_webhook",
     "disable_webhook",
@@ -37,13 +38,16 @@ OPERATION_IDS = {
     "export_quarantined_records",
     "export_users",
     "follow_changes",
+    "get_analytics_of_users",
     "get_change_status",
     "get_dead_letter",
     "get_export",
     "get_metrics",
     "get_problem_type",
     "get_quality_report",
+    "get_quality_trend",
     "get_quarantined_record",
+    "get_query",
     "get_run",
     "get_run_diff",
     "get_source",
@@ -56,15 +60,20 @@ OPERATION_IDS = {
     "grant_role",
     "ignore_quarantined_record",
     "ignore_quarantined_records",
+    "list_account_ages",
     "list_audit_entries",
+    "list_cohorts",
     "list_dead_letters",
     "list_effects",
     "list_gaps",
     "list_problem_types",
     "list_quality_violations",
+    "list_queries",
     "list_quarantined_records",
+    "list_registrations",
     "list_runs",
     "list_sources",
+    "list_transitions",
     "list_user_history",
     "list_user_identities",
     "list_users",
@@ -72,6 +81,7 @@ OPERATION_IDS = {
     "list_webhooks",
     "pause_listener",
     "pause_source",
+    "profile_users",
     "rebuild_effect",
     "reject_run",
     "release_source",
@@ -91,6 +101,9 @@ OPERATION_IDS = {
     "revoke_role",
     "rotate_webhook_secret",
     "run_quality_check",
+    "run_query",
+    "run_saved_query",
+    "save_query",
     "search_users",
     "seek_listener",
     "set_status_of_users",
@@ -99,8 +112,10 @@ OPERATION_IDS = {
     "start_run",
     "suspend_user",
     "test_webhook",
+    "unwaive_quality_rule",
     "update_user",
     "verify_changes",
+    "waive_quality_rule",
 }
 
 
@@ -178,7 +193,10 @@ def test_if_match_is_required_where_428_is_possible() -> None:
         if parameter["name"] == "If-Match" and parameter["required"]
     }
 
-    assert required == {name for name, operation in OPERATIONS.items() if "428" in operation["responses"]}
+    # These also create.
+    optional = {"save_query", "save_report"}
+    possible = {name for name, operation in OPERATIONS.items() if "428" in operation["responses"]}
+    assert required == possible - optional
     assert required == {"replace_user", "update_user", "delete_user", "restore_user_version"}
 
 
