@@ -43,7 +43,8 @@ class Build:
     """The checkpoint of a build.
 
     `after` is the BSON document `{_id: ...}` of the last user of this phase, None at its begin. `users` counts the
-    users so far, `written` those whose result differed, `removed` the results without a user.
+    users so far, `written` those whose result differed, `removed` the results without a user. `is_requested`: a
+    person has started it, so what the effect keeps beside its documents is counted again at the end.
     """
 
     phase: BuildPhase = BuildPhase.USERS
@@ -51,6 +52,7 @@ class Build:
     users: int = 0
     written: int = 0
     removed: int = 0
+    is_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
