@@ -74,6 +74,13 @@ class Settings(BaseSettings):
     )
     searches_per_min: int = Field(6000, ge=0, description="searches per minute and key; 0 = no limit")
     exports_per_min: int = Field(60, ge=0, description="exports per minute and key; 0 = no limit")
+    queries_per_min: int = Field(120, ge=0, description="analytics queries per minute and key; 0 = no limit")
+    query_max_documents: int = Field(
+        2_000_000, ge=1, description="an analytics query that would read more documents than this is refused"
+    )
+    query_timeout_ms: int = Field(
+        10_000, ge=10, le=600_000, description="milliseconds after which MongoDB stops an analytics query"
+    )
     http_read_timeout_s: int = Field(
         30, ge=1, le=60, description="seconds in which a request's head must arrive, and then its body"
     )

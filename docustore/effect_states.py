@@ -29,12 +29,14 @@ class BuildState(StrEnum):
 
 
 class BuildPhase(StrEnum):
-    """The two walks of a build.
+    """The walks of a build.
 
-    First all users, then the results of users that do not exist.
+    First all users, then the rows of history if the effect reads them, then the results of users that do not
+    exist.
     """
 
     USERS = "users"
+    ROWS = "rows"
     ORPHANS = "orphans"
 
 
@@ -42,9 +44,11 @@ class BuildPhase(StrEnum):
 class Build:
     """The checkpoint of a build.
 
-    `after` is the BSON document `{_id: ...}` of the last user of this phase, None at its begin. `users` counts the
-    users so far, `written` those whose result differed, `removed` the results without a user. `is_requested`: a
-    person has started it, so what the effect keeps beside its documents is counted again at the end.
+    `after` is the BSON document `{_id: ...}` of the last user or row of this phase, None at its begin. `users`
+    counts the users so far, `written` those whose result differed, `removed` the results without a user.
+    `rows_up_to` is the number of the last row that the walk over rows counts; None before it is known.
+    `is_requested`: a person has started it, so what the effect keeps beside its documents is counted again at the
+    end.
     """
 
     phase: BuildPhase = BuildPhase.USERS
@@ -52,6 +56,7 @@ class Build:
     users: int = 0
     written: int = 0
     removed: int = 0
+    rows_up_to: int | None = None
     is_requested: bool = False
 
 

@@ -46,10 +46,15 @@
     ├── EmailTakenError                another user has the e-mail address
     ├── IdempotencyKeyReusedError      one key was sent with two different requests
     ├── VersionConflictError           the document changed since it was read
+    │   └── SavedQueryChangedError     the saved query changed, or is gone
     ├── PreconditionRequiredError      a write has no If-Match
     ├── FeedError                      a client of the feed cannot continue by itself
     │   ├── FeedRefusedError           the server refuses the request; the message quotes its reason
     │   └── FeedResetError             changes after the last id are missing; read all users again
+    ├── QueryError                     an analytics query has no answer
+    │   ├── QueryTooExpensiveError     it costs more than the limits allow
+    │   ├── QueryTimedOutError         the server has stopped it
+    │   └── TooManySavedQueriesError   there are as many saved queries as allowed
     ├── ExportExpiredError             an export took longer than the server keeps its snapshot
     ├── WarehouseError                 a folder cannot take more rows of this store; the message says why
     ├── DemoError                      the demonstration failed; the message says where
@@ -487,11 +492,52 @@ class VersionConflictError(DocustoreError):
         self.actual = actual
 
 
+class SavedQueryChangedError(VersionConflictError):
+    """A saved query has changed since it was read; `actual` is 0 if it is gone."""
+
+    def __init__(self, *, name: str, actual: int) -> None:
+        DocustoreError.__init__(
+            self,
+            f"the saved query {name} is at version {actual}, the write expects another: read it again, then repeat"
+            if actual
+            else f"there is no saved query {name} to replace: leave out If-Match to create it",
+        )
+        self.name = name
+        self.actual = actual
+
+
 class PreconditionRequiredError(DocustoreError):
     """A write has no If-Match."""
 
     def __init__(self) -> None:
         super().__init__('send If-Match with the ETag of the version you changed, such as If-Match: "3"')
+
+
+class QueryError(DocustoreError):
+    """An analytics query has no answer; the message names the next step."""
+
+
+class QueryTooExpensiveError(QueryError):
+    """An analytics query costs more than the limits allow."""
+
+
+class QueryTimedOutError(QueryError):
+    """The server has stopped an analytics query."""
+
+    def __init__(self, *, timeout_ms: int) -> None:
+        super().__init__(
+            f"the query did not end within DOCUSTORE_QUERY_TIMEOUT_MS ({timeout_ms}) and was stopped: give "
+            "`time.since` and `time.until`, filter by status, role, tag or location, or use fewer dimensions"
+        )
+        self.timeout_ms = timeout_ms
+
+
+class TooManySavedQueriesError(QueryError):
+    """There are as many saved queries as allowed."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"there are {limit} saved queries: delete one that is no longer needed")
+        self.limit = limit
 
 
 class ExportExpiredError(DocustoreError):

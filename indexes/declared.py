@@ -3,6 +3,7 @@
 from typing import Final
 
 from docustore.config import Settings
+from indexes.analytics import ANALYTICS_SERIES, ANALYTICS_VALUES, USER_ANALYTICS
 from indexes.audit import AUDIT_LOG
 from indexes.changes import (
     CHANGE_DEAD_LETTERS,
@@ -37,6 +38,7 @@ from indexes.quality import (
     QUALITY_WAIVERS,
     USER_QUALITY,
 )
+from indexes.queries import SAVED_QUERIES
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, SEARCH_ATOMS, USER_SEARCH, USERS
 from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
@@ -54,6 +56,9 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     QUALITY_REPORTS,
     QUALITY_CHECKS,
     QUALITY_WAIVERS,
+    USER_ANALYTICS,
+    ANALYTICS_VALUES,
+    ANALYTICS_SERIES,
     CHANGE_POSITIONS,
     CHANGE_LISTENERS,
     CHANGE_EFFECTS,
@@ -78,6 +83,7 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     IDEMPOTENCY_KEYS,
     SCHEMA_MIGRATIONS,
     EXPORTS,
+    SAVED_QUERIES,
 )
 
 # With the default settings.

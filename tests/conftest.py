@@ -150,6 +150,7 @@ async def settings(
         password_writes_per_min=0,
         searches_per_min=0,
         exports_per_min=0,
+        queries_per_min=0,
     )
     await database_pool.give_back(name)
 

@@ -91,30 +91,42 @@ class UserMarts:
 def share_of(user: Mapping[str, Any]) -> Share | None:
     """Tell what a user counts for; None for a deleted user.
 
-    A missing status counts as active, an unknown one as `other`. The time in the ObjectId replaces a missing or
-    impossible `created_at`.
+    The time in the ObjectId replaces a missing or impossible `created_at`.
     """
     if user.get("deleted_at") is not None:
         return None
+    return Share(counted_status(user), registered_ms(user))
+
+
+def counted_status(user: Mapping[str, Any]) -> str:
+    """Return the status that a user counts for.
+
+    A missing status counts as active, an unknown one as `other`.
+    """
     status = user.get("status")
     if status is None:
-        status = UserStatus.ACTIVE.value
-    elif not isinstance(status, str) or status not in KNOWN_STATUSES:
-        status = OTHER_STATUS
-    return Share(status, registered_ms(user))
+        return UserStatus.ACTIVE.value
+    return status if isinstance(status, str) and status in KNOWN_STATUSES else OTHER_STATUS
 
 
 def registered_ms(user: Mapping[str, Any]) -> int | None:
     """Read the registration time: `created_at`, else the ObjectId; Unix milliseconds."""
-    created_at = user.get("created_at")
-    if isinstance(created_at, datetime):
-        return (created_at - (_EPOCH if created_at.tzinfo is None else _AWARE_EPOCH)) // _MILLISECOND
-    if isinstance(created_at, DatetimeMS) and MIN_DATE_MS <= int(created_at) <= MAX_DATE_MS:
-        return int(created_at)
+    created_ms = unix_ms(user.get("created_at"))
+    if created_ms is not None:
+        return created_ms
     user_id = user.get("_id")
     if isinstance(user_id, ObjectId):
         # Signed, as the server's $toDate reads it.
         return int.from_bytes(user_id.binary[:4], "big", signed=True) * 1000
+    return None
+
+
+def unix_ms(time: object) -> int | None:
+    """Return a stored time as Unix milliseconds; None for any other value."""
+    if isinstance(time, datetime):
+        return (time - (_EPOCH if time.tzinfo is None else _AWARE_EPOCH)) // _MILLISECOND
+    if isinstance(time, DatetimeMS) and MIN_DATE_MS <= int(time) <= MAX_DATE_MS:
+        return int(time)
     return None
 
 

@@ -14,7 +14,7 @@ from docustore.users.profile import UserStatus
 Pipeline = list[dict[str, Any]]
 
 # Types, since `{field: null}` would also match an array that holds null.
-_NO_VALUE: Final = ["missing", "null", "undefined"]
+NO_VALUE: Final = ["missing", "null", "undefined"]
 
 
 def marts_pipeline() -> Pipeline:
@@ -26,8 +26,8 @@ def marts_pipeline() -> Pipeline:
     """
     seconds = {"$toLong": {"$floor": {"$divide": [{"$toLong": "$registered"}, 1000]}}}
     return [
-        {"$match": {"$expr": {"$in": [{"$type": "$deleted_at"}, _NO_VALUE]}}},
-        {"$project": {"status": _status(), "registered": _registered()}},
+        {"$match": {"$expr": {"$in": [{"$type": "$deleted_at"}, NO_VALUE]}}},
+        {"$project": {"status": counted_status_expression(), "registered": registered_expression()}},
         {
             "$group": {
                 "_id": {
@@ -55,32 +55,38 @@ def marts_from_groups(groups: Iterable[dict[str, Any]]) -> UserMarts:
     return marts.without_zeros()
 
 
-def _status() -> dict[str, Any]:
+def counted_status_expression(field: str = "$status") -> dict[str, Any]:
+    """Return the status that a user counts for; see `marts.counted_status`."""
     return {
         "$switch": {
             "branches": [
-                {"case": {"$in": ["$status", list(KNOWN_STATUSES)]}, "then": "$status"},
-                {"case": {"$in": [{"$type": "$status"}, _NO_VALUE]}, "then": UserStatus.ACTIVE.value},
+                {"case": {"$in": [field, list(KNOWN_STATUSES)]}, "then": field},
+                {"case": {"$in": [{"$type": field}, NO_VALUE]}, "then": UserStatus.ACTIVE.value},
             ],
             "default": OTHER_STATUS,
         }
     }
 
 
-def _registered() -> dict[str, Any]:
-    is_calendar_date = {
-        "$and": [
-            {"$eq": [{"$type": "$created_at"}, "date"]},
-            {"$gte": ["$created_at", DatetimeMS(MIN_DATE_MS)]},
-            {"$lte": ["$created_at", DatetimeMS(MAX_DATE_MS)]},
-        ]
-    }
+def registered_expression() -> dict[str, Any]:
+    """Return the registration time; see `marts.registered_ms`."""
     return {
         "$switch": {
             "branches": [
-                {"case": is_calendar_date, "then": "$created_at"},
+                {"case": is_calendar_date("$created_at"), "then": "$created_at"},
                 {"case": {"$eq": [{"$type": "$_id"}, "objectId"]}, "then": {"$toDate": "$_id"}},
             ],
             "default": None,
         }
+    }
+
+
+def is_calendar_date(field: str) -> dict[str, Any]:
+    """Tell whether a field is a time of the years 1 to 9999."""
+    return {
+        "$and": [
+            {"$eq": [{"$type": field}, "date"]},
+            {"$gte": [field, DatetimeMS(MIN_DATE_MS)]},
+            {"$lte": [field, DatetimeMS(MAX_DATE_MS)]},
+        ]
     }

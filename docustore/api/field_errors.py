@@ -42,6 +42,7 @@ SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "control_character": ("control_character", "contains a null byte or another control character"),
     "not_http_url": ("not_http_url", "must be an absolute URL that starts with http:// or https://"),
     "webhook_url": ("url_not_allowed", "{reason}"),
+    "not_in_language": ("not_in_language", "{reason}"),
     "status_unchanged": ("status_unchanged", "new_status must differ from current_status"),
 }
 

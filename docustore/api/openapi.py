@@ -17,6 +17,8 @@ from pydantic.json_schema import models_json_schema
 from swagger_ui_bundle import swagger_ui_path
 
 from docustore import __version__
+from docustore.analytics.query.model import QueryInput
+from docustore.analytics.query.saved.bodies import SavedQueryInput
 from docustore.api.methods import options_response
 from docustore.api.openapi_30 import to_openapi_30
 from docustore.api.openapi_document import finished
@@ -25,6 +27,7 @@ from docustore.api.static_files import static_files
 from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
+from docustore.etl.decisions_controller import RejectInput
 from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.etl.sources_controller import PauseInput
@@ -158,6 +161,7 @@ def _body_schemas() -> dict[str, Any]:
             PauseInput,
             BackfillInput,
             WatermarkInput,
+            RejectInput,
             ReplayInput,
             IgnoreInput,
             IgnoreReasonInput,
@@ -170,6 +174,8 @@ def _body_schemas() -> dict[str, Any]:
             RotateInput,
             ReplayRangeInput,
             WaiverInput,
+            QueryInput,
+            SavedQueryInput,
         )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]

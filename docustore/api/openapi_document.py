@@ -36,6 +36,8 @@ _FILE_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
         "application/gzip",
     ),
 }
+# A new document has no version yet: only a replacement needs If-Match.
+_CREATE_OR_REPLACE: Final = frozenset({"save_query", "save_report"})
 _OF_FILES: Final = ("content-length", "last-modified", "etag")
 
 
@@ -67,7 +69,8 @@ def _finish_operation(operation: Node) -> None:
     if types := _FILE_TYPES.get(operation.get("operationId", "")):
         _finish_file(responses["200"], types)
     for parameter in operation.get("parameters", ()):
-        _finish_parameter(parameter, is_precondition="428" in responses)
+        is_precondition = "428" in responses and operation.get("operationId") not in _CREATE_OR_REPLACE
+        _finish_parameter(parameter, is_precondition=is_precondition)
     if PatchType.JSON.value in (content := operation.get("requestBody", {}).get("content", {})):
         for media_type, described in content.items():
             name = "JsonPatch" if media_type == PatchType.JSON.value else patch_name("UserInput")

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "alerts": "docustore.cli.alerts:alerts",
     "quarantine": "docustore.cli.quarantine:quarantine",
     "changes": "docustore.cli.changes:changes",
+    "analytics": "docustore.cli.analytics:analytics",
     "quality": "docustore.cli.quality:quality",
     "history": "docustore.cli.history:history",
     "audit": "docustore.cli.audit:audit",

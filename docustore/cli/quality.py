@@ -14,6 +14,7 @@ from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
+from docustore.cli.quality_profile import profile, suggest
 from docustore.cli.quality_trend import trend
 from docustore.cli.quality_waive import unwaive, waive
 from docustore.cli.store import command_database
@@ -108,7 +109,7 @@ async def run(invocation: Invocation) -> int:
     return FAILED if found["differences"] else DONE
 
 
-for _command in (report, rules_, explain, run, trend, waive, unwaive):
+for _command in (report, rules_, explain, run, trend, waive, unwaive, profile, suggest):
     quality.add_command(_command)
 
 

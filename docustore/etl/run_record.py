@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from docustore.etl.guards.gate_result import GateResult
-from docustore.etl.guards.hold import Approval, Hold
+from docustore.etl.guards.hold import Approval, Hold, Rejection
 from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.guards.verified import Verification
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
@@ -53,6 +53,7 @@ class RunRecord(BaseModel):
     approval: Approval | None = Field(
         description="the approval of an earlier, held run, with which this run works"
     )
+    rejection: Rejection | None = Field(description="who decided against the change of this held run, and why")
     approved_run_id: str | None = Field(description="the run that the approval of this run has started")
     new_fields: list[str] = Field(description="fields that appeared for the first time and that nothing reads")
     verification: Verification | None = Field(description="a sample of the written records, read back")

@@ -157,4 +157,5 @@ def _quotas(settings: Settings) -> Mapping[Policy, int]:
         Policy.PASSWORD: settings.password_writes_per_min,
         Policy.SEARCH: settings.searches_per_min,
         Policy.EXPORT: settings.exports_per_min,
+        Policy.QUERY: settings.queries_per_min,
     }

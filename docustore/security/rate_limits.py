@@ -27,6 +27,7 @@ class Policy(StrEnum):
     PASSWORD = "password"  # noqa: S105  # a name
     SEARCH = "search"
     EXPORT = "export"
+    QUERY = "query"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from bson.timestamp import Timestamp
 
 from docustore.changes.comparison import boundary_of
 from docustore.changes.derived.derivation import DerivedEffect
+from docustore.changes.derived.historic import HistoricEffect, gone_documents, removed_users
 from docustore.changes.derived.keeper import is_same, without_id
 from docustore.changes.derived.reading import decode, documents_of, is_readable, next_documents, users_of
 from docustore.changes.events import user_key
@@ -32,6 +33,8 @@ async def derived_difference(database: Database, effect: DerivedEffect) -> str |
     if state is None or not state.is_live or state.version != effect.version:
         return None
     suspects = await _differing_users(database, effect) + await _orphans(database, effect)
+    if isinstance(effect, HistoricEffect):
+        suspects += await _removed(database, effect, up_to=state.seq)
     # A second look: a value that changed and changed back looks like no change in the first one.
     wrong = await _wrong(database, effect, suspects)
     found = [f"{effect.name} is wrong for {len(wrong)} users"] if wrong else []
@@ -61,6 +64,15 @@ async def _orphans(database: Database, effect: DerivedEffect) -> list[Any]:
     return found
 
 
+async def _removed(database: Database, effect: HistoricEffect, *, up_to: int) -> list[Any]:
+    """Look at the users that history has seen removed: each needs a document."""
+    found: list[Any] = []
+    async for user_ids in removed_users(database, up_to=up_to):
+        present = await users_of(database, user_ids, fields=())
+        found += await _wrong(database, effect, [each for each in user_ids if user_key(each) not in present])
+    return found
+
+
 async def _wrong(database: Database, effect: DerivedEffect, user_ids: Sequence[Any]) -> list[Any]:
     """List the users whose document differs although no change of them is on its way."""
     if not user_ids:
@@ -70,11 +82,15 @@ async def _wrong(database: Database, effect: DerivedEffect, user_ids: Sequence[A
     at: Timestamp = (await database.command("ping"))["operationTime"]
     stored = await documents_of(database, effect.collection, user_ids, fields=None, at=at)
     users = await users_of(database, user_ids, fields=effect.fields, at=at)
+    kept = {key: without_id(document) for key, document in stored.items()}
+    absent = [user_id for user_id in user_ids if user_key(user_id) not in users]
+    gone = await gone_documents(database, effect, absent, kept)
     differing = []
     for user_id in user_ids:
-        user = users.get(user_key(user_id))
-        expected = None if user is None else effect.state_of(user)
-        if not is_same(without_id(stored.get(user_key(user_id))), expected):
+        key = user_key(user_id)
+        user = users.get(key)
+        expected = gone.get(key) if user is None else effect.state_of(user)
+        if not is_same(kept.get(key), expected):
             differing.append(user_id)
     if state is None or not differing:
         return []

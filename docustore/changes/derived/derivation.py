@@ -72,9 +72,10 @@ class DerivedEffect(ABC):
         return []
 
     async def correction(self, database: Database) -> Correction | None:  # noqa: ARG002  # for subclasses
-        """Count what `write` keeps beside the documents again; return the write that corrects it.
+        """Count again what `write` keeps beside the documents.
 
-        Called when a build that a person has started ends. Nothing else is written until the correction is.
+        Returns the write that corrects it; None if it is right. Called when a build that a person has started
+        ends. Nothing else is written until the correction is.
         """
         return None
 

@@ -7,6 +7,8 @@ the users at the last row or ahead of it.
 A build walks over all users, then over the documents without a user. The changes are followed meanwhile: a chunk
 and a change of one user may come in any order, both write the present user. A restart continues after the last
 chunk. Rows that are missing, since history was shortened or changes were skipped, begin a build.
+
+An effect that reads history (`docustore.changes.derived.historic`) walks over the rows too.
 """
 
 from collections.abc import Sequence
@@ -24,6 +26,7 @@ from docustore.changes.comparison import boundary_of
 from docustore.changes.cooperative import in_slices
 from docustore.changes.derived.claim import Claim, renewal, renewing, taken_over
 from docustore.changes.derived.derivation import Correction, DerivedEffect, Replacement
+from docustore.changes.derived.historic import HistoricEffect, Row, gone_documents, rows_of_interest
 from docustore.changes.derived.reading import decode, documents_of, is_readable, next_documents, users_of
 from docustore.changes.events import user_key
 from docustore.changes.pipeline import USERS
@@ -65,21 +68,34 @@ class Keeper:
             ListenerFencedError: Another listener or a command has taken the effect; nothing was written.
             EffectsFailingError: User after user fails.
         """
+        await self._forget_rows()
         has_followed = await self._follow()
         if self.state.build is None:
             return has_followed
         if self.state.build.phase is BuildPhase.USERS:
             await self._build_users(self.state.build)
+        elif self.state.build.phase is BuildPhase.ROWS:
+            await self._build_rows(self.state.build)
         else:
             await self._remove_orphans(self.state.build)
         return True
+
+    async def _forget_rows(self) -> None:
+        """Begin to count rows, before the first one is followed."""
+        build, effect = self.state.build, self.effect
+        if build is None or build.rows_up_to is not None or not isinstance(effect, HistoricEffect):
+            return
+        begun = replace(self.state, build=replace(build, rows_up_to=self.state.seq))
+        await self._commit(begun, [], begins_rows=True)
 
     async def _follow(self) -> bool:
         seq, committed = self.state.seq, await committed_seq(self.database)
         if committed == seq:
             return False
         numbers = {"_id": {"$gt": seq, "$lte": min(committed, seq + ROWS_A_STEP)}}
-        rows = await self.database[HISTORY].find(numbers, {"user_id": 1, "valid_from": 1}).sort("_id", 1).to_list()
+        wanted = self.effect.row_projection if isinstance(self.effect, HistoricEffect) else {}
+        found = self.database[HISTORY].find(numbers, {"user_id": 1, "valid_from": 1, **wanted})
+        rows = await found.sort("_id", 1).to_list()
         if committed < seq or not rows or rows[-1]["_id"] - seq != len(rows):
             log.warning("effect.rows_missing", effect=self.held.name, seq=seq, committed=committed)
             # No result of these rows is known: only the users tell.
@@ -87,18 +103,34 @@ class Keeper:
             return True
         user_ids = list({user_key(row["user_id"]): row["user_id"] for row in rows}.values())
         moved = replace(self.state, seq=rows[-1]["_id"], as_of=rows[-1]["valid_from"])
-        await self._bring_up_to_date(user_ids, moved)
+        await self._bring_up_to_date(user_ids, moved, rows)
         return True
 
     async def _build_users(self, build: Build) -> None:
         users = await next_documents(self.database, USERS, fields=self.effect.fields, after=build.after)
         if not users:
-            done = replace(build, phase=BuildPhase.ORPHANS, after=None)
+            following = BuildPhase.ROWS if isinstance(self.effect, HistoricEffect) else BuildPhase.ORPHANS
+            done = replace(build, phase=following, after=None)
             await self._commit(replace(self.state, build=done), [])
             return
         reached = replace(build, after=boundary_of(users[-1]), users=build.users + len(users))
         user_ids = [user["_id"] for user in map(decode, users)]
         await self._bring_up_to_date(user_ids, replace(self.state, build=reached))
+
+    async def _build_rows(self, build: Build) -> None:
+        """Count the rows of before the build; they name the users that are gone."""
+        before = 0 if build.after is None else int(bson.decode(build.after)["_id"])
+        up_to = build.rows_up_to or 0
+        if before >= up_to or not isinstance(self.effect, HistoricEffect):
+            done = replace(build, phase=BuildPhase.ORPHANS, after=None)
+            await self._commit(replace(self.state, build=done), [])
+            return
+        rows, number = await rows_of_interest(self.database, self.effect, after=before, up_to=up_to)
+        reached = replace(build, after=bson.encode({"_id": number}))
+        user_ids = list({user_key(row["user_id"]): row["user_id"] for row in rows}.values())
+        present = await users_of(self.database, user_ids, fields=())
+        absent = [user_id for user_id in user_ids if user_key(user_id) not in present]
+        await self._bring_up_to_date(absent, replace(self.state, build=reached), rows)
 
     async def _remove_orphans(self, build: Build) -> None:
         documents = await next_documents(self.database, self.effect.collection, fields=(), after=build.after)
@@ -110,7 +142,7 @@ class Keeper:
                 build=None,
                 built_at=datetime.now(UTC),
             )
-            await self._commit(done, [], await self._correction(build))
+            await self._commit(done, [], correction=await self._correction(build))
             log.info("effect.built", effect=self.held.name, users=build.users, written=build.written)
             return
         reached = replace(build, after=boundary_of(documents[-1]))
@@ -126,21 +158,23 @@ class Keeper:
         async with renewing(self.database, self.held):
             return await self.effect.correction(self.database)
 
-    async def _bring_up_to_date(self, user_ids: Sequence[Any], moved: EffectState) -> None:
-        """Write the documents of these users that differ, and move the state."""
+    async def _bring_up_to_date(
+        self, user_ids: Sequence[Any], moved: EffectState, rows: Sequence[Row] = ()
+    ) -> None:
+        """Write the documents that differ, and move the state past the rows."""
         user_ids = [user_id for user_id in user_ids if is_readable(user_id)]
         try:
             replacements = await self._differing(user_ids)
-            await self._commit(counted(moved, replacements), replacements)
+            await self._commit(counted(moved, replacements), replacements, rows)
         except Exception as exc:
             if stops_the_listener(exc):
                 raise
             log.warning(
                 "effect.batch_failed", effect=self.held.name, users=len(user_ids), error=type(exc).__name__
             )
-            await self._one_by_one(user_ids, moved)
+            await self._one_by_one(user_ids, moved, rows)
 
-    async def _one_by_one(self, user_ids: Sequence[Any], moved: EffectState) -> None:
+    async def _one_by_one(self, user_ids: Sequence[Any], moved: EffectState, rows: Sequence[Row]) -> None:
         """Write the documents one by one, so that a user that fails stops no other."""
         failures = 0
         for user_id in user_ids:
@@ -155,17 +189,20 @@ class Keeper:
                 log.error("effect.user_failed", effect=self.held.name, error=type(exc).__name__)  # noqa: TRY400
             else:
                 self.failures_in_a_row = 0
-        await self._commit(replace(moved, failures=moved.failures + failures), [])
+        await self._commit(replace(moved, failures=moved.failures + failures), [], rows)
 
     async def _differing(self, user_ids: Sequence[Any]) -> list[Replacement]:
         stored = await documents_of(self.database, self.effect.collection, user_ids, fields=None)
         users = await users_of(self.database, user_ids, fields=self.effect.fields)
+        absent = [user_id for user_id in user_ids if user_key(user_id) not in users]
+        kept = {key: without_id(document) for key, document in stored.items()}
+        gone = await gone_documents(self.database, self.effect, absent, kept)
         found = []
         async for slice_ in in_slices(user_ids):
             for user_id in slice_:
                 key = user_key(user_id)
-                user, before = users.get(key), without_id(stored.get(key))
-                after = None if user is None else self.effect.state_of(user)
+                user, before = users.get(key), kept.get(key)
+                after = gone.get(key) if user is None else self.effect.state_of(user)
                 if not is_same(before, after):
                     found.append(Replacement(user_id=user_id, before=before, after=after))
         return found
@@ -174,7 +211,13 @@ class Keeper:
         return replace(self.state, state=BuildState.BUILDING, live_version=None, build=Build(), failures=0)
 
     async def _commit(
-        self, moved: EffectState, replacements: Sequence[Replacement], correction: Correction | None = None
+        self,
+        moved: EffectState,
+        replacements: Sequence[Replacement],
+        rows: Sequence[Row] = (),
+        *,
+        begins_rows: bool = False,
+        correction: Correction | None = None,
     ) -> None:
         async def write(session: AsyncClientSession) -> None:
             # The state first: its lock keeps a take-over out until this transaction ends.
@@ -187,6 +230,10 @@ class Keeper:
             if correction is not None:
                 await correction(session)
             await self.effect.write(self.database, replacements, session)
+            if isinstance(self.effect, HistoricEffect):
+                if begins_rows:
+                    await self.effect.forget_rows(self.database, session)
+                await self.effect.write_rows(self.database, rows, session)
 
         await self.session.with_transaction(write)
         self.state = moved

@@ -6,6 +6,7 @@
 from typing import Final
 
 from docustore.changes.derived.derivation import Derivations
+from docustore.changes.effects.analytics import UserAnalyticsEffect
 from docustore.changes.effects.effect import Effects
 from docustore.changes.effects.history import HistoryEffect
 from docustore.changes.effects.marts import UserMartsEffect
@@ -18,4 +19,4 @@ EFFECTS: Final[Effects] = (
     UserMartsEffect,
     OutboxEffect,
 )
-DERIVED: Final[Derivations] = (UserSearchEffect, UserQualityEffect)
+DERIVED: Final[Derivations] = (UserSearchEffect, UserQualityEffect, UserAnalyticsEffect)

@@ -59,6 +59,14 @@ class Approval(BaseModel):
     quality: dict[str, int] = Field(default_factory=dict)
 
 
+class Rejection(BaseModel):
+    """A person's decision against a held run's change."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
 class SourceHold(BaseModel):
     """The latest held run of a source; a successful run removes it.
 
@@ -69,3 +77,5 @@ class SourceHold(BaseModel):
     run_id: str
     at: datetime
     stored: dict[str, int] = Field(default_factory=dict)
+    # The run waits no longer; what it has stored still counts.
+    is_rejected: bool = False

@@ -95,6 +95,7 @@ async def test_schemathesis_finds_nothing(database: Database, api_settings: Sett
         # The checks send many requests with invalid keys.
         "DOCUSTORE_AUTH_FAILURES_PER_MIN": "0",
         "DOCUSTORE_EXPORTS_PER_MIN": "0",
+        "DOCUSTORE_QUERIES_PER_MIN": "0",
         "DOCUSTORE_SOURCES": json.dumps({"crm": {"kind": "file", "url": "/nowhere.ndjson"}}),
     }
     hooks = {"SCHEMATHESIS_HOOKS": "tests.integration.api.conformance_hooks", "PYTHONPATH": str(HERE.parents[2])}

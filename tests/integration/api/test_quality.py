@@ -181,3 +181,22 @@ async def test_waiver_is_refused(api: Client, keys: dict[Scope, str], body: dict
     answer = await api.put("/quality/rules/email_valid/waiver", json=body)
 
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, code)
+
+
+async def test_results_of_one_user(judged: Client) -> None:
+    """Each rule has a result; a user that is deleted or unknown has none."""
+    users = (await judged.get("/users")).json()["items"]
+    nameless = next(user["id"] for user in users if not user["last_name"])
+    named = next(user["id"] for user in users if user["last_name"])
+
+    found = (await judged.get(f"/users/{nameless}/quality")).json()
+    other = (await judged.get(f"/users/{named}/quality")).json()
+    unknown = await judged.get("/users/nobody/quality")
+
+    results = {rule["rule"]: rule["result"] for rule in found["rules"]}
+    assert (results["last_name_present"], results["first_name_present"]) == ("violated", "passed")
+    assert results["avatar_is_web_address"] == "not_applicable"
+    assert found["violated"] == other["violated"] + 1
+    assert {rule["rule"]: rule["result"] for rule in other["rules"]}["last_name_present"] == "passed"
+    assert "unknown" not in results.values()
+    assert unknown.status_code == 404

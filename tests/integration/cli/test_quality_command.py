@@ -65,3 +65,20 @@ async def test_rules_of_the_settings_are_listed(settings: Settings, database: Da
     )
 
     assert {rule["name"]: rule["owner"] for rule in listed.document}["bio_given"] == "crm team"
+
+
+async def test_profile_and_suggested_rules(settings: Settings, database: Database) -> None:
+    """The suggested rules are settings that the service accepts."""
+    variables = addresses(settings)
+    await database["users"].insert_many([user(number, last_name="Lovelace") for number in range(120)])
+
+    profile = await run_docustore("quality", "profile", "--field", "last_name", **variables)
+    suggested = await run_docustore("quality", "suggest", "--field", "last_name", "--json", **variables)
+    accepted = await run_docustore(
+        "quality", "rules", "--json", DOCUSTORE_QUALITY_RULES=json.dumps(suggested.document), **variables
+    )
+
+    assert "Lovelace (120)" in profile.stdout
+    assert sorted(suggested.document) == ["last_name_given", "last_name_known"]
+    assert suggested.document["last_name_known"]["values"] == ["Lovelace"]
+    assert {"last_name_given", "last_name_known"} <= {rule["name"] for rule in accepted.document}

@@ -206,6 +206,16 @@ QUERIES = [
         filter={"finished_at": {"$gte": START}},
         sort={"finished_at": -1},
     ),
+    Query(collection="user_analytics", index="gone", filter={"gone": True}),
+    *(
+        Query(
+            collection="analytics_values",
+            index=metric,
+            filter={"_id.d": "rare"},
+            sort={metric: -1, "_id.v": 1},
+        )
+        for metric in ("present", "registered")
+    ),
     Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
         collection="change_dead_letters",
@@ -258,7 +268,14 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "heartbeat_at": at,
             }
             return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word, **found}
-        case "user_quality" | "quality_values" | "quality_reports" | "user_history":
+        case (
+            "user_quality"
+            | "quality_values"
+            | "quality_reports"
+            | "user_history"
+            | "user_analytics"
+            | "analytics_values"
+        ):
             return _kept(collection, n)
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
@@ -277,6 +294,10 @@ def _kept(collection: str, n: int) -> dict[str, Any]:
     value = {"rule": "one", "value": f"v{n}"}
     if collection == "user_history":
         return {"_id": n, "user_id": n % 60}
+    if collection == "user_analytics":
+        return {"gone": is_rare}
+    if collection == "analytics_values":
+        return {"_id": {"d": "rare" if is_rare else "tag", "v": f"v{n}"}, "present": n, "registered": n}
     if collection == "quality_values":
         return {"_id": value, "users": 2 if is_rare else 1}
     if collection == "quality_reports":

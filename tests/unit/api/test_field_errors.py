@@ -22,7 +22,7 @@ FRAMEWORK_WORDS = re.compile(
 CODES = {
     "control_character", "email_malformed", "missing", "not_allowed", "not_http_url", "not_unicode",
     "out_of_range", "repeated_parameter", "status_unchanged", "time_malformed", "time_without_zone",
-    "url_not_allowed",
+    "url_not_allowed", "not_in_language",
     "too_long", "too_short", "unknown_field", "unknown_parameter", "wrong_type",
 }  # fmt: skip
 

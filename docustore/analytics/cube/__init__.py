@@ -1,0 +1,1 @@
+"""Counters of users by dimension and time, kept from every change."""

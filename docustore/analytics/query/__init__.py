@@ -1,0 +1,1 @@
+"""Self-service queries: a small language, answered by marts or by a pipeline."""

@@ -1,0 +1,141 @@
+"""What a query would cost, before it runs.
+
+The documents are those that its first condition lets the server read: all of them, or those that an index finds.
+The rows are bounded by the documents and by the number of values that dimensions have.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import prod
+from typing import Any, Final
+
+import msgspec
+from pymongo.errors import ExecutionTimeout
+
+from docustore.analytics.marts import KNOWN_STATUSES
+from docustore.analytics.query.compile import Compiled, multi_valued
+from docustore.analytics.query.model import Bucket, QueryInput
+from docustore.analytics.values import COMPLETING
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.errors import QueryTooExpensiveError
+from docustore.users.profile import Theme
+
+USERS: Final = "users"
+# The server groups in 100 MB of memory; a group takes less than 500 bytes.
+MAX_GROUPS: Final = 200_000
+# To count the entries of an index up to the limit; an index that finds more is no help.
+COUNT_TIMEOUT_MS: Final = 500
+# Assumed values of an open set, and values that a user has in a dimension with many.
+_OPEN_SET: Final = 1000
+_VALUES_PER_USER: Final = 4
+_CLOSED_SETS: Final = {
+    "status": len(KNOWN_STATUSES) + 1,
+    "theme": len(Theme) + 2,
+    "completeness": len(COMPLETING) + 1,
+}
+_LENGTHS: Final = {
+    Bucket.HOUR: timedelta(hours=1),
+    Bucket.DAY: timedelta(days=1),
+    Bucket.WEEK: timedelta(days=7),
+    Bucket.MONTH: timedelta(days=28),
+    Bucket.QUARTER: timedelta(days=90),
+    Bucket.YEAR: timedelta(days=365),
+}
+# A range without a begin or an end.
+_LONG: Final = timedelta(days=365 * 30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryLimits:
+    """The limits of the settings."""
+
+    max_documents: int
+    timeout_ms: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "QueryLimits":
+        """Take the limits from the settings."""
+        return cls(max_documents=settings.query_max_documents, timeout_ms=settings.query_timeout_ms)
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """The cost of a query: documents to read, and groups to keep in memory.
+
+    Both are upper bounds; `groups` assumes how many values a dimension has. `uses_index` tells whether an index
+    finds the documents.
+    """
+
+    documents: int
+    groups: int
+    uses_index: bool
+
+
+async def estimate(database: Database, query: QueryInput, compiled: Compiled, *, limits: QueryLimits) -> Estimate:
+    """Estimate the cost of a query; nothing of it is run."""
+    total = await database[USERS].estimated_document_count()
+    documents, uses_index = total, False
+    if compiled.match and await _uses_index(database, compiled.match):
+        documents, uses_index = await _counted(database, compiled.match, total=total, limits=limits), True
+    return Estimate(documents=documents, groups=_groups(query, documents), uses_index=uses_index)
+
+
+def require_affordable(found: Estimate, *, limits: QueryLimits) -> None:
+    """Refuse a query that costs too much.
+
+    Raises:
+        QueryTooExpensiveError: It would read too many documents, or make too many groups.
+    """
+    if found.documents > limits.max_documents:
+        raise QueryTooExpensiveError(
+            f"the query would read about {found.documents} documents, more than DOCUSTORE_QUERY_MAX_DOCUMENTS "
+            f"({limits.max_documents}): filter by status, role, tag or location, or give `time.since` and "
+            "`time.until`; leave out `exact` if marts can answer"
+        )
+    if found.groups > MAX_GROUPS:
+        raise QueryTooExpensiveError(
+            f"the query would make up to {found.groups} groups, more than {MAX_GROUPS}: use fewer dimensions, a "
+            "longer `time.bucket`, or give `time.since` and `time.until`"
+        )
+
+
+async def _uses_index(database: Database, match: Mapping[str, Any]) -> bool:
+    command = {"explain": {"find": USERS, "filter": match}, "verbosity": "queryPlanner"}
+    plan = (await database.command(command))["queryPlanner"]["winningPlan"]
+    return "COLLSCAN" not in set(_stages(plan))
+
+
+def _stages(plan: Any) -> Iterator[str]:
+    if isinstance(plan, Mapping):
+        if isinstance(plan.get("stage"), str):
+            yield plan["stage"]
+        for part in plan.values():
+            yield from _stages(part)
+    elif isinstance(plan, list):
+        for part in plan:
+            yield from _stages(part)
+
+
+async def _counted(database: Database, match: Mapping[str, Any], *, total: int, limits: QueryLimits) -> int:
+    cap = min(total, limits.max_documents + 1)
+    try:
+        found: int = await database[USERS].count_documents(match, limit=max(cap, 1), maxTimeMS=COUNT_TIMEOUT_MS)
+    except ExecutionTimeout:
+        return total
+    return found
+
+
+def _groups(query: QueryInput, documents: int) -> int:
+    values = prod(_CLOSED_SETS.get(name, _OPEN_SET) for name in query.dimensions)
+    members: int = documents * _VALUES_PER_USER ** len(multi_valued(query))
+    return min(values * _buckets(query), members)
+
+
+def _buckets(query: QueryInput) -> int:
+    time = query.time
+    if time.bucket is None:
+        return 1
+    span: timedelta = time.until - time.since if time.until and time.since else _LONG
+    # The first and the last bucket may be partial.
+    return span // _LENGTHS[time.bucket] + 2

@@ -1,0 +1,1 @@
+"""Saved queries: questions with a name, an owner and a version."""

@@ -1,0 +1,1 @@
+"""Scheduled reports: saved queries whose answers are sent away."""
