@@ -31,7 +31,7 @@ from indexes.exports import EXPORTS
 from indexes.migrations import SCHEMA_MIGRATIONS
 from indexes.outbox import OUTBOX, OUTBOX_DESTINATIONS, WEBHOOKS
 from indexes.quality import QUALITY_COUNTS, QUALITY_VALUES, USER_QUALITY
-from indexes.queries import SAVED_QUERIES
+from indexes.queries import REPORT_DELIVERIES, REPORTS, SAVED_QUERIES
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, SEARCH_ATOMS, USER_SEARCH, USERS
 from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
@@ -74,6 +74,8 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     SCHEMA_MIGRATIONS,
     EXPORTS,
     SAVED_QUERIES,
+    REPORTS,
+    REPORT_DELIVERIES,
 )
 
 # With the default settings.

@@ -44,6 +44,7 @@ from docustore.migrations.precondition import require_known_store
 from docustore.quality.controller import QualityController
 from docustore.quality.declared import rule_set
 from docustore.queue import open_queue
+from docustore.reports.controller import ReportController
 from docustore.security.authentication import authorise
 from docustore.security.client_address import networks
 from docustore.security.key_ring import KeyRing
@@ -84,6 +85,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             AnalyticsController,
             QueryController,
             SavedQueryController,
+            ReportController,
             EtlController,
             SourcesController,
             EtlGuardsController,

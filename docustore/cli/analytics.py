@@ -4,6 +4,7 @@ import click
 
 from docustore.cli.analytics_queries import queries
 from docustore.cli.analytics_query import query
+from docustore.cli.analytics_reports import reports
 
 
 @click.group("analytics", epilog="Example: docustore analytics query question.json")
@@ -11,5 +12,5 @@ def analytics() -> None:
     """Show figures about users, and answer questions about them."""
 
 
-for _command in (query, queries):
+for _command in (query, queries, reports):
     analytics.add_command(_command)
