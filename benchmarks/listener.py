@@ -177,7 +177,7 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
     """Measure the latency of each write at a steady rate, in milliseconds.
 
     The latency is the time from the acknowledgement of a write until a reader sees a position that
-    includes its change. The position is read every 2 ms.
+    includes its change. The position is read every 5 ms.
     """
     await _reset_listener(database, None)
     acknowledged: dict[ObjectId, float] = {}
@@ -216,7 +216,7 @@ async def _watch_seq(database: Database, seen: list[tuple[int, float]], *, until
         seq = await _seq(database)
         if not seen or seq > seen[-1][0]:
             seen.append((seq, time.perf_counter()))
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

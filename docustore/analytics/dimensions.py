@@ -38,6 +38,8 @@ from docustore.analytics.values import (
     theme_of,
 )
 
+STATUS: Final = "status"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dimension:
@@ -64,7 +66,7 @@ class Dimension:
 
 _ALL: Final = (
     Dimension(
-        name="status",
+        name=STATUS,
         title="Status: active, inactive, suspended",
         fields=("status",),
         values_of=status_of,

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
@@ -13,6 +13,7 @@ from pymongo.errors import OperationFailure
 from docustore.analytics.marts import STATS, TOTALS_ID, UserMarts, read_marts
 from docustore.analytics.pipelines import marts_from_groups, marts_pipeline
 from docustore.database import Database, Document
+from docustore.past_reads import aggregate_at
 from docustore.transient import SNAPSHOT_TOO_OLD
 from docustore.users.partition import is_in
 
@@ -81,21 +82,7 @@ async def marts_at(database: Database, cluster_time: Timestamp, *, only: Documen
         OperationFailure: Code 239, the server no longer keeps that state.
     """
     pipeline = marts_pipeline() if only is None else [{"$match": only}, *marts_pipeline()]
-    async with database.client.start_session(causal_consistency=False) as session:
-        reply = await database.command(
-            {
-                "aggregate": USERS,
-                "pipeline": pipeline,
-                "cursor": {},
-                "allowDiskUse": True,
-                "readConcern": {"level": "snapshot", "atClusterTime": cluster_time},
-            },
-            session=session,
-        )
-        groups: list[dict[str, Any]] = reply["cursor"]["firstBatch"]
-        while cursor_id := reply["cursor"]["id"]:
-            reply = await database.command({"getMore": cursor_id, "collection": USERS}, session=session)
-            groups += reply["cursor"]["nextBatch"]
+    groups = await aggregate_at(database, USERS, pipeline, cluster_time)
     return marts_from_groups(groups)
 
 

@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 
 from docustore.analytics.controller import AnalyticsController
+from docustore.analytics.cube.controller import CubeController
 from docustore.analytics.query.controller import QueryController
 from docustore.analytics.query.saved.controller import SavedQueryController
 from docustore.api.health import OperationController
@@ -21,15 +22,18 @@ from docustore.api.problem_details import EXCEPTION_HANDLERS
 from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.audit.controller import AuditController
+from docustore.changes.committed import committed_seq
 from docustore.changes.controller import ChangesController
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
 from docustore.changes.effects_controller import EffectsController
+from docustore.changes.gaps_controller import GapsController
 from docustore.changes.horizon import read_horizon
 from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
+from docustore.etl.decisions_controller import RunDecisionsController
 from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
 from docustore.etl.run_events import EventReaders
@@ -41,8 +45,10 @@ from docustore.feed.options import FeedOptions
 from docustore.history.controller import HistoryController
 from docustore.history.past_users import PastUsersOfHistory
 from docustore.migrations.precondition import require_known_store
+from docustore.profiling.controller import ProfileController
 from docustore.quality.controller import QualityController
 from docustore.quality.declared import rule_set
+from docustore.quality.user_controller import UserQualityController
 from docustore.queue import open_queue
 from docustore.reports.controller import ReportController
 from docustore.security.authentication import authorise
@@ -51,6 +57,7 @@ from docustore.security.key_ring import KeyRing
 from docustore.security.limiter import Limiter
 from docustore.security.route_limits import report_limit
 from docustore.users.controller import UserController
+from docustore.users.identities_controller import UserIdentitiesController
 from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
 from docustore.users.roles_controller import UserRolesController
@@ -81,18 +88,24 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserController,
             UserStatusController,
             UserRolesController,
+            UserIdentitiesController,
             HistoryController,
             AnalyticsController,
+            CubeController,
             QueryController,
             SavedQueryController,
             ReportController,
             EtlController,
             SourcesController,
             EtlGuardsController,
+            RunDecisionsController,
             QuarantineController,
             ChangesController,
             EffectsController,
+            GapsController,
             QualityController,
+            ProfileController,
+            UserQualityController,
             AuditController,
             FeedController,
             WebhooksController,
@@ -149,6 +162,7 @@ async def _connected(app: Litestar) -> AsyncIterator[None]:
         app.state.queue = await stack.enter_async_context(open_queue(settings))
         app.state.user_lookup = UserLookup()
         app.state.read_horizon = read_horizon
+        app.state.read_committed = committed_seq
         app.state.check_quality = partial(derived_difference, app.state.database, UserQualityEffect(settings))
         app.state.past_users = PastUsersOfHistory(app.state.database, read_horizon)
         app.state.limiter = Limiter(app.state.queue, settings)

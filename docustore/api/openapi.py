@@ -27,9 +27,11 @@ from docustore.api.static_files import static_files
 from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
+from docustore.etl.decisions_controller import RejectInput
 from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.etl.sources_controller import PauseInput
+from docustore.quality.controller import WaiverInput
 from docustore.reports.bodies import ReportInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
@@ -160,6 +162,7 @@ def _body_schemas() -> dict[str, Any]:
             PauseInput,
             BackfillInput,
             WatermarkInput,
+            RejectInput,
             ReplayInput,
             IgnoreInput,
             IgnoreReasonInput,
@@ -171,6 +174,7 @@ def _body_schemas() -> dict[str, Any]:
             EnableInput,
             RotateInput,
             ReplayRangeInput,
+            WaiverInput,
             QueryInput,
             SavedQueryInput,
             ReportInput,

@@ -9,7 +9,7 @@ question if
 - it cuts the time of registration into intervals of slots (`docustore.analytics.cube.slots`), or not at all.
 
 A multi-valued dimension is additive over user and value, not over users: a user with two tags counts twice.
-An answer costs a few indexed reads, at any number of users.
+See `docs/analytics.md`. An answer costs a few indexed reads, at any number of users.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -92,6 +92,9 @@ class CubeSource(Protocol):
 
     async def answer(self, question: CubeQuestion) -> CubeAnswer:
         """Answer a question."""
+
+    async def answer_all(self, questions: Sequence[CubeQuestion]) -> list[CubeAnswer]:
+        """Answer questions, in their order."""
 
 
 def can_answer(

@@ -91,6 +91,11 @@ class Bucket:
     start: datetime
 
     @property
+    def natural_end_at(self) -> datetime:
+        """The local moment after the bucket."""
+        return start_of(self.natural_end).astimezone(self.start.tzinfo)
+
+    @property
     def is_whole(self) -> bool:
         """Tell whether the period holds all of the bucket."""
         return (self.first, self.end) == (self.natural_first, self.natural_end)

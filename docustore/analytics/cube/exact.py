@@ -4,20 +4,30 @@ The rules are those of the counters, stated for the server (`docustore.analytics
 are applied to the times themselves. Removed users are not in `users` any more: their kept shares are added.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pymongo.errors import ExecutionTimeout
+
+from docustore.analytics.cube.ages_report import AgeLine
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeQuestion, with_rest
+from docustore.analytics.cube.cohorts_report import CohortCounts, month_after
 from docustore.analytics.cube.share import USER_ANALYTICS
-from docustore.analytics.cube.slots import SLOT_MS, start_of
-from docustore.analytics.dimensions import DIMENSIONS
-from docustore.analytics.pipelines import NO_VALUE, Pipeline, registered_expression
+from docustore.analytics.cube.slots import SLOT_MS, first_slot, start_of
+from docustore.analytics.cube.stored import HISTORY
+from docustore.analytics.cube.transitions import ROW_FILTER, ROW_PROJECTION, TRANSITIONS, Transition
+from docustore.analytics.dimensions import DIMENSIONS, STATUS
+from docustore.analytics.pipelines import NO_VALUE, Pipeline, is_calendar_date, registered_expression
 from docustore.analytics.values import OTHER
 from docustore.database import Database
+from docustore.errors import QueryTimedOutError
+from docustore.users.profile import UserStatus
 
 USERS: Final = "users"
 _ALL: Final = "all"
+_DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +44,7 @@ class Exact:
         """Answer a question.
 
         Raises:
-            ExecutionTimeout: It took too long.
+            QueryTimedOutError: It took too long.
         """
         intervals = max(len(question.intervals), 1)
         all_users = _line(None, await self._groups(question, dimension=None), intervals)
@@ -53,6 +63,78 @@ class Exact:
             assigned=_line(None, assigned, intervals),
             named=[_line(value, groups, intervals) for value, groups in found.items()],
         )
+
+    async def answer_all(self, questions: Sequence[CubeQuestion]) -> list[CubeAnswer]:
+        """Answer questions one after another: each looks at all users."""
+        return [await self.answer(question) for question in questions]
+
+    async def transitions(self, edges: tuple[int, ...]) -> dict[Transition, list[int]]:
+        """Count changes of status by interval, from all rows of history."""
+        pipeline: Pipeline = [
+            {"$match": {**ROW_FILTER, "valid_from": {"$gte": start_of(edges[0]), "$lt": start_of(edges[-1])}}},
+            {"$project": {"registered": "$valid_from", **ROW_PROJECTION}},
+            {"$match": {"transition": {"$ne": None}}},
+            {"$set": {"i": _search(edges, 0, len(edges) - 1)}},
+            {"$group": {"_id": {"t": "$transition", "i": "$i"}, "changes": {"$sum": 1}}},
+        ]
+        found = {transition: [0] * (len(edges) - 1) for transition in TRANSITIONS}
+        for group in await self._found(pipeline, collection=HISTORY):
+            own = group["_id"]
+            counts = found.get(Transition(own["t"]["from"], own["t"]["to"]))
+            if counts is not None:
+                counts[own["i"]] += group["changes"]
+        return found
+
+    async def cohorts(self, months: Sequence[str]) -> dict[str, CohortCounts]:
+        """Count the users that registered in each month, UTC."""
+        edges = (first_slot(months[0]), first_slot(month_after(months[-1])))
+        pipeline: Pipeline = [
+            *shares_pipeline(STATUS),
+            *_in_intervals(CubeQuestion(edges=edges)),
+            *_by_value(),
+            {
+                "$group": {
+                    "_id": {"c": _month("$registered"), "e": _month("$ended")},
+                    "registered": {"$sum": 1},
+                    "present": {"$sum": _ONE_IF_PRESENT},
+                    "active": {
+                        "$sum": {"$cond": [{"$and": ["$present", {"$eq": ["$v", UserStatus.ACTIVE.value]}]}, 1, 0]}
+                    },
+                }
+            },
+        ]
+        groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for group in await self._found(pipeline):
+            groups[group["_id"]["c"]].append(group)
+        return {
+            month: CohortCounts(
+                registered=sum(group["registered"] for group in own),
+                present=sum(group["present"] for group in own),
+                active=sum(group["active"] for group in own),
+                ends={group["_id"]["e"]: group["registered"] for group in own if group["_id"]["e"] is not None},
+            )
+            for month, own in groups.items()
+        }
+
+    async def ages(self, question: CubeQuestion) -> list[AgeLine]:
+        """Count present users by day of registration: all users first, then the values."""
+        values = await self._values(question) if question.dimension is not None else []
+        lines = [await self._age_line(None, None)]
+        lines += [await self._age_line(question.dimension, value) for value in values]
+        return lines
+
+    async def _age_line(self, dimension: str | None, value: str | None) -> AgeLine:
+        day = {"$floor": {"$divide": [{"$toLong": "$registered"}, _DAY_MS]}}
+        pipeline: Pipeline = [
+            *shares_pipeline(dimension),
+            {"$match": {"present": True}},
+            *([] if dimension is None else [*_by_value(), {"$match": {"v": {"$eq": value}}}]),
+            {"$group": {"_id": day, "users": {"$sum": 1}}},
+        ]
+        days = {group["_id"]: group["users"] for group in await self._found(pipeline)}
+        present = sum(days.values())
+        days.pop(None, None)
+        return AgeLine(value=value, present=present, days={int(each): users for each, users in days.items()})
 
     async def _values(self, question: CubeQuestion) -> list[str]:
         """Return the named values: those of the most users of all times."""
@@ -88,24 +170,32 @@ class Exact:
         ]
         return await self._found(pipeline)
 
-    async def _found(self, pipeline: Pipeline) -> list[dict[str, Any]]:
-        cursor = await self.database[USERS].aggregate(pipeline, allowDiskUse=True, maxTimeMS=self.max_time_ms)
-        return await cursor.to_list()
+    async def _found(self, pipeline: Pipeline, *, collection: str = USERS) -> list[dict[str, Any]]:
+        try:
+            cursor = await self.database[collection].aggregate(
+                pipeline, allowDiskUse=True, maxTimeMS=self.max_time_ms
+            )
+            return await cursor.to_list()
+        except ExecutionTimeout as exc:
+            raise QueryTimedOutError(timeout_ms=self.max_time_ms) from exc
 
 
 _ONE_IF_PRESENT: Final = {"$cond": ["$present", 1, 0]}
 
 
 def shares_pipeline(dimension: str | None) -> Pipeline:
-    """Turn users into `{registered: time | null, present, v}`. Pure.
+    """Turn users into `{registered, present, ended, v}`. Pure.
 
-    Removed users are included.
+    `registered` and `ended` are times, null where there is none. Removed users are included.
     """
+    is_present = {"$in": [{"$type": "$deleted_at"}, NO_VALUE]}
+    ended = {"$cond": [is_calendar_date("$deleted_at"), "$deleted_at", registered_expression()]}
     return [
         {
             "$project": {
                 "registered": registered_expression(),
-                "present": {"$in": [{"$type": "$deleted_at"}, NO_VALUE]},
+                "present": is_present,
+                "ended": {"$cond": [is_present, None, ended]},
                 **({} if dimension is None else {"v": DIMENSIONS[dimension].expression()}),
             }
         },
@@ -114,17 +204,24 @@ def shares_pipeline(dimension: str | None) -> Pipeline:
 
 
 def _removed_pipeline(dimension: str | None) -> Pipeline:
-    time = {"$toDate": {"$multiply": [{"$toLong": "$registered"}, SLOT_MS]}}
+    def time(slot: str) -> Any:
+        return {"$cond": [{"$eq": [slot, None]}, None, {"$toDate": {"$multiply": [{"$toLong": slot}, SLOT_MS]}}]}
+
     return [
         {"$match": {"gone": True}},
         {
             "$project": {
-                "registered": {"$cond": [{"$eq": ["$registered", None]}, None, time]},
+                "registered": time("$registered"),
                 "present": "$present",
+                "ended": time("$ended"),
                 **({} if dimension is None else {"v": f"$values.{dimension}"}),
             }
         },
     ]
+
+
+def _month(time: str) -> Any:
+    return {"$dateToString": {"date": time, "format": "%Y-%m"}}
 
 
 def _by_value() -> Pipeline:

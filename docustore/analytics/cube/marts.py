@@ -7,15 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from docustore.analytics.cube.ages_report import AgeLine
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeMetric, CubeQuestion, with_rest
-from docustore.analytics.cube.counts import ALL_USERS, SERIES, VALUES, Key
+from docustore.analytics.cube.cohorts_report import CohortCounts
+from docustore.analytics.cube.counts import ALL_USERS, ENDED, SERIES, VALUES, Key
 from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot, month_of
-from docustore.analytics.dimensions import DIMENSIONS
+from docustore.analytics.cube.transitions import TRANSITION, TRANSITIONS, Transition
+from docustore.analytics.dimensions import DIMENSIONS, STATUS
+from docustore.analytics.pipelines import Pipeline
 from docustore.analytics.values import OTHER
 from docustore.database import Database, Document
+from docustore.users.profile import UserStatus
 
 # The parts of a document of a month: whole days suffice where all intervals begin and end at midnight UTC.
 _BY_DAY: Final = {CubeMetric.REGISTERED: "r", CubeMetric.PRESENT: "p"}
+# Ranges of `_id` in one read.
+_RANGES: Final = 20
+_AFTER_ALL_MONTHS: Final = "9999-99"
 _BY_SLOT: Final = {CubeMetric.REGISTERED: "rs", CubeMetric.PRESENT: "ps"}
 
 
@@ -38,6 +46,57 @@ class Marts:
             assigned=None if dimension is None else lines[whole],
             named=[lines[key] for key in named],
         )
+
+    async def answer_all(self, questions: Sequence[CubeQuestion]) -> list[CubeAnswer]:
+        """Answer questions together; those about all times in one read."""
+        if any(question.edges is not None or question.values is not None for question in questions):
+            return list(await asyncio.gather(*(self.answer(question) for question in questions)))
+        cursor = await self.database[VALUES].aggregate(_totals_pipeline(questions))
+        lines: dict[str, list[CubeLine]] = defaultdict(list)
+        async for each in cursor:
+            own = each["_id"]
+            lines[own["d"]].append(_total((own["d"], own["v"]), each))
+        return [_total_answer(question, lines) for question in questions]
+
+    async def transitions(self, edges: tuple[int, ...]) -> dict[Transition, list[int]]:
+        """Count changes of status by interval."""
+        keys = {transition: (TRANSITION, transition.value) for transition in TRANSITIONS}
+        lines = await self.lines(list(keys.values()), CubeQuestion(edges=edges))
+        return {transition: lines[key].registered for transition, key in keys.items()}
+
+    async def cohorts(self, months: Sequence[str]) -> dict[str, CohortCounts]:
+        """Count the users that registered in each month, UTC."""
+        active = (STATUS, UserStatus.ACTIVE.value)
+        keys = [ALL_USERS, active]
+        found = await self._months(keys, months[0], months[-1], {"n": 1, "p": 1})
+        ids = [{"d": ENDED, "v": month, "m": ""} for month in months]
+        ended = {each["_id"]["v"]: each async for each in self.database[SERIES].find({"_id": {"$in": ids}})}
+        by_month = {key: {each["_id"]["m"]: each for each in found[key]} for key in keys}
+        return {
+            month: CohortCounts(
+                registered=each["n"],
+                present=_sum(each.get("p")),
+                active=_sum(by_month[active].get(month, {}).get("p")),
+                ends={
+                    f"{name[:4]}-{name[4:]}": number
+                    for name, number in ended.get(month, {}).get("e", {}).items()
+                    if number
+                },
+            )
+            for month, each in by_month[ALL_USERS].items()
+        }
+
+    async def ages(self, question: CubeQuestion) -> list[AgeLine]:
+        """Count present users by day of registration: all users first, then the values."""
+        answer = await self.answer(question)
+        dimension = question.dimension
+        lines = [line for line in (answer.all_users, *answer.values) if line.value != OTHER]
+        keys = [ALL_USERS if line.value is None else (dimension or "", line.value) for line in lines]
+        found = await self._months(keys, "", _AFTER_ALL_MONTHS, {"p": 1})
+        return [
+            AgeLine(value=line.value, present=line.present[0], days=_days(found[key]))
+            for line, key in zip(lines, keys, strict=True)
+        ]
 
     async def _values(self, question: CubeQuestion) -> Sequence[str]:
         if question.dimension is None or question.values is not None:
@@ -64,25 +123,60 @@ class Marts:
 
     async def _series(self, keys: Sequence[Key], edges: Sequence[int]) -> dict[Key, list[Document]]:
         """Read the documents of all months between the first and the last edge."""
-        first, last = month_of(edges[0]), month_of(edges[-1] - 1)
+        projection = dict.fromkeys(_parts(edges).values(), 1)
+        return await self._months(keys, month_of(edges[0]), month_of(edges[-1] - 1), projection)
+
+    async def _months(
+        self, keys: Sequence[Key], first: str, last: str, projection: Mapping[str, int]
+    ) -> dict[Key, list[Document]]:
         ranges = [
-            {
-                "_id": {
-                    "$gte": {"d": dimension, "v": value, "m": first},
-                    "$lte": {"d": dimension, "v": value, "m": last},
-                }
-            }
-            for dimension, value in keys
+            {"_id": {"$gte": {"d": own, "v": value, "m": first}, "$lte": {"d": own, "v": value, "m": last}}}
+            for own, value in keys
         ]
-        parts = _parts(edges)
-        projection = dict.fromkeys(parts.values(), 1)
         found: dict[Key, list[Document]] = defaultdict(list)
-        batches = [ranges[start : start + 20] for start in range(0, len(ranges), 20)]
+        batches = [ranges[start : start + _RANGES] for start in range(0, len(ranges), _RANGES)]
         reads = [self.database[SERIES].find({"$or": batch}, projection).to_list() for batch in batches]
         for documents in await asyncio.gather(*reads):
             for each in documents:
                 found[each["_id"]["d"], each["_id"]["v"]].append(each)
         return found
+
+
+def _totals_pipeline(questions: Sequence[CubeQuestion]) -> Pipeline:
+    """Read the sums of all dimensions, and the values with the most users of each."""
+    wholes = {_whole(question.dimension) for question in questions} | {ALL_USERS}
+    ids = [{"d": dimension, "v": value} for dimension, value in sorted(wholes)]
+    values: Pipeline = [
+        {"$unionWith": {"coll": VALUES, "pipeline": _top_pipeline(question)}}
+        for question in questions
+        if question.dimension is not None
+    ]
+    return [{"$match": {"_id": {"$in": ids}}}, *values]
+
+
+def _top_pipeline(question: CubeQuestion) -> Pipeline:
+    # Beside the named values, `other` and the sum of all values may be among the first.
+    return [
+        {"$match": {"_id.d": question.dimension, question.by.value: {"$gt": 0}}},
+        {"$sort": {question.by.value: -1, "_id.v": 1}},
+        {"$limit": question.top + 2},
+    ]
+
+
+def _total_answer(question: CubeQuestion, lines: Mapping[str, Sequence[CubeLine]]) -> CubeAnswer:
+    nothing = CubeLine(value=None, registered=[0], present=[0])
+    all_users = next(iter(lines.get("", ())), nothing)
+    if question.dimension is None:
+        return CubeAnswer(all_users=all_users)
+    own = lines.get(question.dimension, ())
+    assigned = all_users
+    if DIMENSIONS[question.dimension].is_multi_valued:
+        assigned = next((line for line in own if line.value is None), nothing)
+    named = sorted(
+        {line.value: line for line in own if line.value not in {None, OTHER}}.values(),
+        key=lambda line: (-line.figures(question.by)[0], line.value or ""),
+    )
+    return with_rest(question, all_users=all_users, assigned=assigned, named=named[: question.top])
 
 
 def _whole(dimension: str | None) -> Key:
@@ -111,6 +205,20 @@ def _line(key: Key, documents: Sequence[Document], edges: Sequence[int]) -> Cube
 
 def _value(key: Key) -> str | None:
     return key[1] or None
+
+
+def _sum(days: Mapping[str, int] | None) -> int:
+    return sum((days or {}).values())
+
+
+def _days(documents: Sequence[Document]) -> dict[int, int]:
+    """Return the present users by day since 1970."""
+    return {
+        first_slot(each["_id"]["m"], day) // SLOTS_A_DAY: number
+        for each in documents
+        for day, number in each.get("p", {}).items()
+        if number
+    }
 
 
 def summed(documents: Sequence[Document], part: str, edges: Sequence[int]) -> list[int]:

@@ -90,9 +90,13 @@ class UserAnalyticsEffect(HistoricEffect):
             name for name in counted.keys() | recounted if counted.get(name, 0) != recounted.get(name, 0)
         )
         return [
-            f"analytics counts {counted.get(name, 0)} for {' '.join(name)}, the users say {recounted.get(name, 0)}"
+            f"analytics counts {counted.get(name, 0)} for {_shown(name)}, the users say {recounted.get(name, 0)}"
             for name in wrong[:_SHOWN_DIFFERENCES]
         ]
+
+
+def _shown(name: tuple[str, ...]) -> str:
+    return " ".join(part for part in name if part)
 
 
 def _series_ids(series: Mapping[tuple[str, str, str], Increments]) -> dict[_Ids, Increments]:

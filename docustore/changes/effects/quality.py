@@ -12,12 +12,13 @@ from pymongo import DeleteMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.derived.derivation import DerivedEffect, Replacement
+from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.history.rows import Image
 from docustore.quality.counts import COUNTS, VALUES, QualityCounts
 from docustore.quality.declared import rule_set
-from docustore.quality.stored import USER_QUALITY, counts_at, recounted_at, values_of
+from docustore.quality.stored import USER_QUALITY, counts_at, keep_complete, recounted_at, values_of
 
 
 class UserQualityEffect(DerivedEffect):
@@ -45,6 +46,7 @@ class UserQualityEffect(DerivedEffect):
         self, database: Database, replacements: Sequence[Replacement], session: AsyncClientSession
     ) -> None:
         """Write the verdicts that differ, and move the counters by the difference."""
+        await keep_complete(database, configuration=self.configuration, at=now_utc(), session=session)
         moved = QualityCounts()
         for each in replacements:
             moved.add(each.before, -1)  # type: ignore[arg-type]  # a stored verdict

@@ -10,11 +10,14 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 
 from docustore.analytics.reconcile import reconcile
 from docustore.changes.dead_letters import LETTERS, OPEN_STATES
-from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.derived.check import derived_difference
+from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.database import Database, Document
+from docustore.effect_states import load_effect_state
 from docustore.history.models import HISTORY, Operation
 from tests.chaos.listener.journal import Fate, Write
 from tests.chaos.listener.outcome import Outcome, Row
+from tests.waiting import until
 
 Check = Callable[[Outcome], Awaitable[None]]
 PATIENCE_S: Final = 60.0
@@ -105,6 +108,27 @@ async def effects_agree_with_users(outcome: Outcome) -> None:
         assert await effect.reconcile(outcome.database, timeout_s=PATIENCE_S) == [], effect
 
 
+async def derived_effects_agree_with_users(outcome: Outcome) -> None:
+    """Search, quality and every other derived effect hold the last change, and are what a new build would make."""
+    last = len(outcome.rows)
+    for derived in DERIVED:
+        effect = derived(outcome.settings)
+
+        async def is_current(name: str = effect.name) -> bool:
+            state = await load_effect_state(outcome.database, name)
+            return state is not None and state.is_live and state.seq >= last
+
+        await until(is_current, what=f"{effect.name} holds every change")
+        assert await derived_difference(outcome.database, effect) is None
+
+
+async def webhook_was_told_of_deletions(outcome: Outcome) -> None:
+    """Every deletion arrived at least once, and nothing else did."""
+    deletions = {row.number for row in outcome.rows if row.version is None}
+    assert deletions
+    assert set(outcome.told) == deletions
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     rows_are_numbered_without_a_gap,
     each_row_is_one_write,
@@ -115,6 +139,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     dead_letters_are_closed,
     marts_are_right,
     effects_agree_with_users,
+    derived_effects_agree_with_users,
+    webhook_was_told_of_deletions,
 )
 
 

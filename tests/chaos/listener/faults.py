@@ -34,6 +34,7 @@ WEIGHTS = {
     "cut_connections": 3,
     "roll_oplog_over": 1,
     "kill_valkey": 1,
+    "kill_worker": 1,
     "poison": 2,
 }
 LONGEST_PAUSE_S = 1.0
@@ -43,10 +44,11 @@ CUTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerFaults:
-    """Two listeners, three members and a Valkey, and what can happen to them."""
+    """Two listeners, a worker, three members and a Valkey, and what can happen to them."""
 
     database: Database
     listeners: Sequence[KeptRunning]
+    worker: KeptRunning
     replica_set: ReplicaSet
     valkey: Server
     rollback: Rollback
@@ -64,12 +66,13 @@ class ListenerFaults:
             "cut_connections": self._cut_connections,
             "roll_oplog_over": self._roll_oplog_over,
             "kill_valkey": self._kill_valkey,
+            "kill_worker": self._kill_worker,
             "poison": self._poison,
         }
 
     async def restart_what_ended(self) -> None:
-        for listener in self.listeners:
-            await listener.restart_if_ended()
+        for program in (*self.listeners, self.worker):
+            await program.restart_if_ended()
 
     async def _kill_listener(self, random: Random) -> None:
         """Most of the time the active one; otherwise any of both."""
@@ -144,6 +147,10 @@ class ListenerFaults:
 
     async def _kill_valkey(self, random: Random) -> None:
         await restart_valkey(self.valkey, outage_s=random.uniform(0, LONGEST_OUTAGE_S))
+
+    async def _kill_worker(self, _random: Random) -> None:
+        await self.worker.kill()
+        await self.worker.start()
 
     async def _poison(self, random: Random) -> None:
         async def kill_active() -> None:

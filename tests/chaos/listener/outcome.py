@@ -8,6 +8,7 @@ from bson import ObjectId
 from bson.timestamp import Timestamp
 
 from docustore.changes.gaps import GAPS
+from docustore.config import Settings
 from docustore.database import Database
 from docustore.history.models import HISTORY
 from tests.chaos.listener.journal import Write
@@ -34,14 +35,17 @@ class Row(NamedTuple):
 class Outcome:
     """The writes of the test, the rows of history in their order, and the gaps.
 
-    `lost_positions` counts the faults that made the position useless.
+    `lost_positions` counts the faults that made the position useless. `told` are the numbers of the changes that a
+    webhook for deletions was told, with repetitions.
     """
 
     database: Database
+    settings: Settings
     writes: Sequence[Write]
     rows: Sequence[Row]
     gaps: Sequence[dict[str, Any]]
     lost_positions: int
+    told: Sequence[int]
 
     def may_be_missing(self, write: Write) -> bool:
         """Tell whether a write may have been made in a gap."""
@@ -53,14 +57,18 @@ class Outcome:
         return any(gap["lost_after"] < row.cluster_time <= gap["resumed_at"] for gap in self.gaps)
 
 
-async def read_outcome(database: Database, writes: Sequence[Write], *, lost_positions: int) -> Outcome:
+async def read_outcome(
+    database: Database, settings: Settings, writes: Sequence[Write], *, lost_positions: int, told: Sequence[int]
+) -> Outcome:
     rows = database[HISTORY].find({}, READ).sort("_id", 1)
     return Outcome(
         database=database,
+        settings=settings,
         writes=writes,
         rows=[_row(row) async for row in rows],
         gaps=await database[GAPS].find().sort("_id", 1).to_list(),
         lost_positions=lost_positions,
+        told=told,
     )
 
 

@@ -1,8 +1,7 @@
 """Two listeners under many faults: history replays to exactly the collection."""
 
-import gc
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from docustore.history.models import HISTORY
 from indexes.apply import apply_indexes
 from tests.chaos.fault_series import FaultSeries, PlannedFault, planned
 from tests.chaos.listener.checks import CHECKS
+from tests.chaos.listener.deliveries import WebhookDeliveries, webhook_deliveries
 from tests.chaos.listener.faults import LONGEST_PAUSE_S, WEIGHTS, ListenerFaults
 from tests.chaos.listener.journal import Journal
 from tests.chaos.listener.outcome import Outcome, read_outcome
@@ -38,16 +38,11 @@ ENVIRONMENT = {"DOCUSTORE_CHANGES_LEASE_S": "2"}
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3 * 3600), pytest.mark.filterwarnings(LEAKS)]
 
 
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Collect what the driver leaks while its warnings are expected."""
-    yield
-    gc.collect()
-
-
 @asynccontextmanager
-async def listener_faults(folder: Path, journal: Journal) -> AsyncIterator[ListenerFaults]:
-    """Start the servers and the listeners."""
+async def listener_faults(
+    folder: Path, journal: Journal
+) -> AsyncIterator[tuple[ListenerFaults, WebhookDeliveries]]:
+    """Start the servers, the listeners, and a worker that calls a webhook."""
     async with AsyncExitStack() as stack:
         replica_set = await stack.enter_async_context(
             three_members(folder / "mongodb", oplog_mib=OPLOG_MIB, is_behind_proxies=True)
@@ -70,14 +65,18 @@ async def listener_faults(folder: Path, journal: Journal) -> AsyncIterator[Liste
         for listener in listeners:
             stack.push_async_callback(listener.kill)
             await listener.start()
-        yield ListenerFaults(
+        await wait_until_applied(database, timeout_s=PATIENCE_S)
+        deliveries = await stack.enter_async_context(webhook_deliveries(database, settings, folder))
+        faults = ListenerFaults(
             database=database,
             listeners=listeners,
+            worker=deliveries.worker,
             replica_set=replica_set,
             valkey=queue,
             rollback=Rollback(database=database, journal=journal),
             poison=Poison(database=database, journal=journal),
         )
+        yield faults, deliveries
 
 
 async def last_number(database: Database) -> int:
@@ -109,15 +108,21 @@ async def test_history_replays_to_the_collection(tmp_path: Path) -> None:
     plan = planned(WEIGHTS, faults=FAULTS, seed=SEED, longest_pause_s=LONGEST_PAUSE_S)
     print(f"DOCUSTORE_TEST_SEED={SEED}: {', '.join(fault.kind for fault in plan)}")  # noqa: T201
     journal = Journal()
-    async with listener_faults(tmp_path, journal) as faults:
+    async with listener_faults(tmp_path, journal) as (faults, deliveries):
         database = faults.database
-        await wait_until_applied(database, timeout_s=PATIENCE_S)
         started = time.monotonic()
         async with writing(database, journal, writes_per_s=WRITES_PER_S, seed=SEED):
             series = await make_all(faults, plan)
         duration_s = time.monotonic() - started
         await patiently(lambda: wait_until_applied(database, timeout_s=PATIENCE_S))
-        outcome = await read_outcome(database, journal.writes, lost_positions=series.made["roll_oplog_over"])
+        await deliveries.wait_until_drained()
+        outcome = await read_outcome(
+            database,
+            deliveries.settings,
+            journal.writes,
+            lost_positions=series.made["roll_oplog_over"],
+            told=deliveries.received,
+        )
         report(outcome, series, faults, duration_s)
         for check in CHECKS:
             await check(outcome)

@@ -14,13 +14,15 @@ import bson
 import pytest
 from bson import ObjectId
 
+from docustore.analytics.cube.ages_report import ages_of
 from docustore.analytics.cube.answers import CubeMetric, CubeQuestion
 from docustore.analytics.cube.buckets import BucketUnit, Calendar, buckets_of, period_of
+from docustore.analytics.cube.cohorts_report import months_between
 from docustore.analytics.cube.counts import SERIES, VALUES
 from docustore.analytics.cube.exact import Exact
 from docustore.analytics.cube.marts import Marts
 from docustore.analytics.cube.share import USER_ANALYTICS
-from docustore.analytics.cube.slots import first_slot
+from docustore.analytics.cube.slots import first_slot, slot_of
 from docustore.analytics.cube.transitions import TRANSITION
 from docustore.analytics.dimensions import DIMENSIONS
 from docustore.changes.derived.check import derived_difference
@@ -182,8 +184,30 @@ async def test_random_history_equals_a_recount(plain: Database, settings: Settin
     assert difference is None
     assert await stored_values(plain) == people.expected()
     assert await plain[USER_ANALYTICS].count_documents({}) == len(people.last)
+    await assert_equal_to_pipeline(plain)
+
+
+async def assert_equal_to_pipeline(database: Database) -> None:
+    """Compare every answer of the counters with the full aggregation."""
+    marts, pipeline = Marts(database=database), exact(database)
     for question in questions():
-        assert await Marts(database=plain).answer(question) == await exact(plain).answer(question), question
+        assert await marts.answer(question) == await pipeline.answer(question), question
+    totals = [CubeQuestion(), *(CubeQuestion(dimension=name, top=4) for name in DIMENSIONS)]
+    assert await marts.answer_all(totals) == await pipeline.answer_all(totals)
+    today = (NOW - datetime(1970, 1, 1, tzinfo=UTC)).days
+    for name in (None, *DIMENSIONS):
+        question = CubeQuestion(dimension=name, top=5)
+        found = [ages_of(line, today=today) for line in await marts.ages(question)]
+        assert found == [ages_of(line, today=today) for line in await pipeline.ages(question)]
+        assert found[0].users
+    months = list(months_between("2024-04", "2026-12"))
+    cohorts, expected = await marts.cohorts(months), await pipeline.cohorts(months)
+    assert cohorts == expected
+    assert any(each.ends and each.present and each.active for each in cohorts.values())
+    edges = tuple(slot_of(datetime.now(UTC)) + moved for moved in (-96, -1, 0, 1, 2))
+    transitions = await marts.transitions(edges)
+    assert transitions == await pipeline.transitions(edges)
+    assert any(map(any, transitions.values()))
 
 
 def exact(database: Database) -> Exact:

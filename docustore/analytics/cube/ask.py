@@ -1,0 +1,146 @@
+"""Ask for a report: the checks and defaults that routes and commands share."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from docustore.analytics.cube.ages_report import AgesReport, ages_report
+from docustore.analytics.cube.answers import DEFAULT_TOP, CubeQuestion
+from docustore.analytics.cube.buckets import BucketUnit, Period, Weekday, period_of
+from docustore.analytics.cube.cohorts_report import (
+    DEFAULT_MONTHS,
+    CohortsReport,
+    cohort_months,
+    cohorts_report,
+    month_after,
+)
+from docustore.analytics.cube.exact import Exact
+from docustore.analytics.cube.freshness import Freshness, mart_freshness, pipeline_freshness
+from docustore.analytics.cube.marts import Marts
+from docustore.analytics.cube.registrations_report import RegistrationsReport, registrations_report
+from docustore.analytics.cube.scope import Comparison, Scope, bounded_period, calendar_of
+from docustore.analytics.cube.slots import first_slot, start_of
+from docustore.analytics.cube.transitions import TRANSITIONS
+from docustore.analytics.cube.transitions_report import TransitionsReport, transitions_report
+from docustore.analytics.cube.users_report import UsersReport, users_report
+from docustore.analytics.dimensions import DIMENSIONS
+from docustore.clock import as_utc
+from docustore.database import Database
+from docustore.errors import FieldError, InvalidQueryError
+
+Source = Marts | Exact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a caller asks for, unchecked."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+    unit: BucketUnit = BucketUnit.DAY
+    time_zone: str = "UTC"
+    week_start: Weekday = Weekday.MONDAY
+    dimension: str | None = None
+    top: int = DEFAULT_TOP
+    compare: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Where answers come from, and when.
+
+    `committed` is the number of the last row of history.
+    """
+
+    source: Source
+    now: datetime
+    committed: int
+
+    async def freshness(self) -> Freshness:
+        """Tell how old answers are."""
+        if isinstance(self.source, Exact):
+            return pipeline_freshness(now=self.now)
+        return await mart_freshness(self.source.database, committed=self.committed, now=self.now)
+
+
+def source_of(database: Database, *, is_exact: bool, timeout_ms: int) -> Source:
+    """Choose where answers come from."""
+    return Exact(database=database, max_time_ms=timeout_ms) if is_exact else Marts(database=database)
+
+
+async def ask_users(asking: Asking, request: Request) -> UsersReport:
+    """Report totals and distributions.
+
+    Raises:
+        InvalidQueryError: The request is invalid.
+    """
+    if request.since is None and request.until is None:
+        if request.compare is not None:
+            detail = "needs `from`: without a period there is none before it"
+            raise InvalidQueryError((FieldError(pointer="/compare", code="needs_period", detail=detail),))
+        scope = _scope(asking, request, None)
+    else:
+        dimensions = len(DIMENSIONS) if request.dimension is None else 1
+        scope = _scope(asking, request, _period(asking, request, lines=dimensions * (request.top + 2)))
+    return await users_report(asking.source, scope, await asking.freshness())
+
+
+async def ask_registrations(asking: Asking, request: Request) -> RegistrationsReport:
+    """Report registrations by bucket.
+
+    Raises:
+        InvalidQueryError: The request is invalid.
+    """
+    period = _period(asking, request, lines=1 if request.dimension is None else request.top + 2)
+    return await registrations_report(
+        asking.source, _scope(asking, request, period), period, await asking.freshness()
+    )
+
+
+async def ask_transitions(asking: Asking, request: Request) -> TransitionsReport:
+    """Report changes of status by bucket.
+
+    Raises:
+        InvalidQueryError: The request is invalid.
+    """
+    period = _period(asking, request, lines=len(TRANSITIONS))
+    return await transitions_report(
+        asking.source, _scope(asking, request, period), period, await asking.freshness()
+    )
+
+
+async def ask_cohorts(asking: Asking, request: Request) -> CohortsReport:
+    """Report how many users of each month stay; by default of the last 12 months.
+
+    Raises:
+        InvalidQueryError: The request is invalid.
+    """
+    until = asking.now if request.until is None else as_utc(request.until)
+    default = month_after(f"{until.astimezone(UTC):%Y-%m}", months=1 - DEFAULT_MONTHS)
+    since = start_of(first_slot(default)) if request.since is None else as_utc(request.since)
+    if since >= until:
+        raise InvalidQueryError((FieldError(pointer="/from", code="empty", detail="must be before `to`"),))
+    months = cohort_months(period_of(since, until))
+    return await cohorts_report(asking.source, months, now=asking.now, freshness=await asking.freshness())
+
+
+async def ask_ages(asking: Asking, request: Request) -> AgesReport:
+    """Report account ages."""
+    question = CubeQuestion(dimension=request.dimension, top=request.top)
+    return await ages_report(asking.source, question, now=asking.now, freshness=await asking.freshness())
+
+
+def _period(asking: Asking, request: Request, *, lines: int) -> Period:
+    calendar = calendar_of(request.time_zone, request.week_start)
+    return bounded_period(request.since, request.until, calendar=calendar, now=asking.now, lines=lines)
+
+
+def _scope(asking: Asking, request: Request, period: Period | None) -> Scope:
+    return Scope(
+        now=asking.now,
+        calendar=calendar_of(request.time_zone, request.week_start),
+        period=period,
+        unit=request.unit,
+        dimension=request.dimension,
+        top=request.top,
+        compare=request.compare,
+    )

@@ -1,0 +1,1 @@
+"""Profiles: what the fields of the stored users really contain."""
