@@ -19,6 +19,7 @@ from docustore.quality_settings import RuleSettings
 from docustore.quality_watch.watch import watch_quality
 from tests.integration.changes.test_quality import keeping, until_current, user
 from tests.integration.changes.test_quality_trend import stored_hour
+from workers.tasks import keep_quality
 
 OWNERS = {
     "first_name_present": RuleSettings(owner="crm team"),  # type: ignore[call-arg]
@@ -83,6 +84,19 @@ async def test_failing_rules_are_told_once_for_each_owner_and_recover_once(
     assert "4 of 4 users violate it (100 %)" in message["details"]
     assert over == [sorted([*RECOVERED, *FAILED])] * 2
     assert again == sorted([*RECOVERED, *FAILED, *FAILED])
+
+
+async def test_worker_stores_the_hour_and_tells_once(database: Database, settings: Settings) -> None:
+    await judge(database, settings, {**GOOD, **NO_PLACE})
+    own = settings.model_copy(update={"quality_rules": OWNERS, "alert_urls": ("http://127.0.0.1:1/hook",)})
+    context: Any = {"settings": own, "database": database}
+
+    stored = [await keep_quality(context) for _ in range(3)]
+
+    hours = await database[REPORTS].count_documents({"bucket": "hour"})
+    # A new hour may begin between two calls.
+    assert sum(stored) == hours <= 2
+    assert await database["alert_messages"].count_documents({"event": "quality.rule_failed"}) == 1
 
 
 async def test_rule_that_joins_later_is_told_alone(database: Database, settings: Settings) -> None:
