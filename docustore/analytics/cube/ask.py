@@ -1,5 +1,6 @@
 """Ask for a report: the checks and defaults that routes and commands share."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -48,18 +49,19 @@ class Request:
 class Asking:
     """Where answers come from, and when.
 
-    `committed` is the number of the last row of history.
+    `read_committed` reads the number of the last row of history.
     """
 
     source: Source
     now: datetime
-    committed: int
+    read_committed: Callable[[Database], Awaitable[int]]
 
     async def freshness(self) -> Freshness:
-        """Tell how old answers are."""
+        """Tell how old answers are; ask before the figures are read."""
         if isinstance(self.source, Exact):
             return pipeline_freshness(now=self.now)
-        return await mart_freshness(self.source.database, committed=self.committed, now=self.now)
+        database = self.source.database
+        return await mart_freshness(database, committed=self.read_committed(database), now=self.now)
 
 
 def source_of(database: Database, *, is_exact: bool, timeout_ms: int) -> Source:
@@ -81,7 +83,8 @@ async def ask_users(asking: Asking, request: Request) -> UsersReport:
     else:
         dimensions = len(DIMENSIONS) if request.dimension is None else 1
         scope = _scope(asking, request, _period(asking, request, lines=dimensions * (request.top + 2)))
-    return await users_report(asking.source, scope, await asking.freshness())
+    freshness = await asking.freshness()
+    return await users_report(asking.source, scope, freshness)
 
 
 async def ask_registrations(asking: Asking, request: Request) -> RegistrationsReport:

@@ -1,5 +1,7 @@
 """How old an answer is, and where it comes from."""
 
+import asyncio
+from collections.abc import Awaitable
 from datetime import datetime
 from enum import StrEnum
 
@@ -31,17 +33,17 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
     lag_s: float
 
 
-async def mart_freshness(database: Database, *, committed: int, now: datetime) -> Freshness:
+async def mart_freshness(database: Database, *, committed: Awaitable[int], now: datetime) -> Freshness:
     """Tell how fresh the counters are.
 
     Args:
-        committed: The number of the last row of history.
+        committed: Reads the number of the last row of history.
     """
-    state = await load_effect_state(database, USER_ANALYTICS)
+    last, state = await asyncio.gather(committed, load_effect_state(database, USER_ANALYTICS))
     if state is None:
         return Freshness(source=AnswerSource.MART, state="absent", as_of=None, lag_s=0.0)
     lag_s = 0.0
-    if state.seq < committed and state.as_of is not None:
+    if state.seq < last and state.as_of is not None:
         lag_s = max((now - state.as_of).total_seconds(), 0.001)
     return Freshness(source=AnswerSource.MART, state=state.state.value, as_of=state.as_of, lag_s=round(lag_s, 3))
 
