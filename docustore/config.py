@@ -21,7 +21,7 @@ from pydantic_settings import (
 )
 
 from docustore.errors import ConfigurationError
-from docustore.quality_settings import RuleSettings, require_rule_names
+from docustore.quality_settings import RuleSettings, require_rule_names, time_of_check
 from docustore.source_order import require_possible_order
 from docustore.source_settings import SOURCE_NAME, SourceSettings
 
@@ -183,11 +183,21 @@ class Settings(BaseSettings):
         (),
         description="addresses (JSON array) of alerts: http(s) URLs get a POST, others are apprise's",
     )
+    report_mail_url: SecretStr | None = Field(
+        None,
+        description="apprise's address of the mail server for reports, such as `mailtos://user:password@host`",
+    )
     lineage_url: str | None = Field(
         None, description="receiver of OpenLineage events: an http(s) URL, or a path to append to"
     )
     lineage_token: SecretStr | None = Field(None, description="bearer token for `LINEAGE_URL`")
     lineage_namespace: str = Field("docustore", min_length=1, description="OpenLineage namespace of the jobs")
+    quality_check_at: str = Field(
+        "02:30", description="time (UTC) of the nightly full check of the quality, such as `02:30`; `off` = never"
+    )
+    quality_hours_kept_days: int = Field(
+        63, ge=35, le=3650, description="days after which the hours of the quality trend become one point a day"
+    )
     warehouse_tracked: tuple[str, ...] = Field(
         ("email", "first_name", "last_name", "status", "profile.location", "roles", "tags"),
         description="fields of users (JSON array); a change of one starts a new row of `dim_user`",
@@ -196,6 +206,12 @@ class Settings(BaseSettings):
     quality_rules: dict[str, RuleSettings] = Field(
         default_factory=dict, description="rules of data quality by name"
     )
+
+    @field_validator("quality_check_at")
+    @classmethod
+    def _check_time_is_valid(cls, given: str) -> str:
+        time_of_check(given)
+        return given
 
     @field_validator("quality_rules")
     @classmethod

@@ -4,6 +4,7 @@ They stand in `docustore.toml` as `[quality_rules.NAME]`.
 """
 
 import re
+from datetime import time
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -59,6 +60,8 @@ class RuleSettings(BaseModel):
     owner: str | None = None
     warn: LimitSettings | None = None
     fail: LimitSettings | None = None
+    # Which changes of its figures are unusual: `worse`, `both` or `off`.
+    anomaly: str | None = None
 
     @field_validator("pattern")
     @classmethod
@@ -100,3 +103,17 @@ def require_rule_names(rules: dict[str, Any]) -> None:
         if not RULE_NAME.fullmatch(name):
             msg = f"rule name {name!r}: use a-z, 0-9 and _, with a letter first"
             raise ValueError(msg)
+
+
+def time_of_check(given: str) -> time | None:
+    """Read the time of day of the nightly check; None for `off`.
+
+    Raises:
+        ValueError: It is no time of day.
+    """
+    if given == "off":
+        return None
+    if not re.fullmatch(r"[0-2]\d:[0-5]\d", given, re.ASCII):
+        msg = "use a time of day such as 02:30, or off"
+        raise ValueError(msg)
+    return time.fromisoformat(given)

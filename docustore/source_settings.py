@@ -18,6 +18,7 @@ from docustore.source_options.file import FileOptions
 from docustore.source_options.http import HttpOptions
 from docustore.source_options.kind import SourceAddress, SourceKind
 from docustore.source_options.limits import ChangeLimits, NewFields
+from docustore.source_options.quality_gate import QualityGate
 from docustore.source_options.secret import is_reference
 from docustore.source_options.service import ServiceOptions
 from docustore.source_options.stored import MongodbOptions, SqlOptions, StoredOptions
@@ -80,6 +81,9 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, MongodbOptions, S
     )
     limits: ChangeLimits = Field(
         default_factory=ChangeLimits, description="how much one run may change without approval"
+    )
+    quality_gate: QualityGate = Field(
+        default_factory=QualityGate, description="how many records of one run may violate the rules of quality"
     )
 
     @field_validator("required")

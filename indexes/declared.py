@@ -30,8 +30,15 @@ from indexes.etl import (
 from indexes.exports import EXPORTS
 from indexes.migrations import SCHEMA_MIGRATIONS
 from indexes.outbox import OUTBOX, OUTBOX_DESTINATIONS, WEBHOOKS
-from indexes.quality import QUALITY_COUNTS, QUALITY_VALUES, USER_QUALITY
-from indexes.queries import SAVED_QUERIES
+from indexes.quality import (
+    QUALITY_CHECKS,
+    QUALITY_COUNTS,
+    QUALITY_REPORTS,
+    QUALITY_VALUES,
+    QUALITY_WAIVERS,
+    USER_QUALITY,
+)
+from indexes.queries import REPORT_DELIVERIES, REPORTS, SAVED_QUERIES
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, SEARCH_ATOMS, USER_SEARCH, USERS
 from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
@@ -46,6 +53,9 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     USER_QUALITY,
     QUALITY_COUNTS,
     QUALITY_VALUES,
+    QUALITY_REPORTS,
+    QUALITY_CHECKS,
+    QUALITY_WAIVERS,
     USER_ANALYTICS,
     ANALYTICS_VALUES,
     ANALYTICS_SERIES,
@@ -74,6 +84,8 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     SCHEMA_MIGRATIONS,
     EXPORTS,
     SAVED_QUERIES,
+    REPORTS,
+    REPORT_DELIVERIES,
 )
 
 # With the default settings.

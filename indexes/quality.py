@@ -2,10 +2,13 @@
 
 from typing import Final
 
-from pymongo import ASCENDING, IndexModel
+from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.quality.checks import CHECKS, KEPT_FOR
 from docustore.quality.counts import COUNTS, VALUES
+from docustore.quality.stored import REPORTS
 from docustore.quality.stored import USER_QUALITY as USER_QUALITY_NAME
+from docustore.quality.waivers import WAIVERS
 from indexes.declaration import CollectionDeclaration
 
 USER_QUALITY: Final = CollectionDeclaration(
@@ -34,3 +37,26 @@ QUALITY_VALUES: Final = CollectionDeclaration(
         ),
     ),
 )
+
+QUALITY_REPORTS: Final = CollectionDeclaration(
+    name=REPORTS,
+    indexes=(
+        # quality.trend: the hours or days of a range; the oldest and the latest hour.
+        IndexModel([("bucket", ASCENDING), ("at", ASCENDING)], name="bucket_at"),
+    ),
+)
+
+QUALITY_CHECKS: Final = CollectionDeclaration(
+    name=CHECKS,
+    indexes=(
+        # quality.checks: the latest result. The server deletes old ones by it too.
+        IndexModel(
+            [("finished_at", DESCENDING)],
+            name="finished_at_expiry",
+            expireAfterSeconds=int(KEPT_FOR.total_seconds()),
+        ),
+    ),
+)
+
+# A few documents, read together; `_id` is the rule.
+QUALITY_WAIVERS: Final = CollectionDeclaration(name=WAIVERS)

@@ -24,10 +24,11 @@ from docustore.etl.run import RunEnvironment
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 from docustore.migrations.precondition import require_known_store
+from docustore.quality_watch.nightly import NightlyCheck
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
 from workers.active_runs import ActiveRuns
 from workers.outbox import way_out
-from workers.tasks import compact_history, run_etl, tick
+from workers.tasks import compact_history, deliver_reports, keep_quality, run_etl, tick
 
 log: Final = structlog.get_logger()
 report_failed_start("worker")
@@ -60,6 +61,9 @@ async def on_startup(ctx: dict[str, Any]) -> None:
     deliveries = await way_out(database, ctx["redis"], settings, owner=owner)
     stack.push_async_callback(deliveries.stop)
     deliveries.start()
+    nightly = NightlyCheck(database, settings, owner=owner)
+    stack.push_async_callback(nightly.stop)
+    nightly.start()
     log.info("worker.started", owner=owner)
     await tick(ctx)  # type: ignore[arg-type]  # arq's dict holds the keys of WorkerContext now
 
@@ -80,7 +84,10 @@ class WorkerSettings:
         # Four times a minute: a dead worker's run is resumed soon after its lease expires. max_tries: the default
         # of 1 would drop the tick of a killed worker. keep_result: marks a tick as done for the other workers.
         cron(tick, second={0, 15, 30, 45}, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]
+        cron(deliver_reports, second={5, 35}, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]
         cron(compact_history, minute={7, 27, 47}, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]
+        # Many times an hour: the first call that knows the figures stores them, and incidents are soon seen.
+        cron(keep_quality, second=5, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]
     ]
     redis_settings = redis_settings(load_settings())
     queue_name = QUEUE_NAME

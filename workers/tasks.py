@@ -15,7 +15,11 @@ from docustore.etl.alert_outbox import deliver_messages
 from docustore.etl.lineage_outbox import deliver_lineage
 from docustore.etl.watch import watch
 from docustore.outbox.upkeep import keep_up
+from docustore.quality.declared import rule_set
+from docustore.quality.trend import compact_hours, keep_hour
+from docustore.quality_watch.watch import watch_quality
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
+from docustore.reports.schedule import deliver_due, enter_slots
 from workers.active_runs import ActiveRuns
 
 log: Final = structlog.get_logger()
@@ -56,9 +60,30 @@ async def tick(ctx: WorkerContext) -> int:
     return sum(sent)
 
 
+async def deliver_reports(ctx: WorkerContext) -> int:
+    """Enter the slots of scheduled reports and deliver what is due.
+
+    Returns:
+        The number of delivered reports.
+    """
+    now = datetime.now(UTC)
+    await enter_slots(ctx["database"], now=now)
+    return await deliver_due(ctx["database"], ctx["settings"], now=now)
+
+
 async def compact_history(ctx: WorkerContext) -> int:
     """Compact old states of users, if the settings ask for it; return how many."""
     return await keep_history_compact(ctx["database"], ctx["settings"])
+
+
+async def keep_quality(ctx: WorkerContext) -> bool:
+    """Store the quality of this hour, compact old hours, look for incidents."""
+    settings, database = ctx["settings"], ctx["database"]
+    rules = rule_set(settings.quality_rules)
+    is_stored = await keep_hour(database, rules)
+    await compact_hours(database, kept_days=settings.quality_hours_kept_days)
+    await watch_quality(database, rules, now=datetime.now(UTC), is_told=bool(settings.alert_urls))
+    return is_stored
 
 
 async def run_etl(ctx: WorkerContext, run_id: str) -> str:

@@ -27,11 +27,13 @@ from docustore.changes.controller import ChangesController
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
 from docustore.changes.effects_controller import EffectsController
+from docustore.changes.gaps_controller import GapsController
 from docustore.changes.horizon import read_horizon
 from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
+from docustore.etl.decisions_controller import RunDecisionsController
 from docustore.etl.guards.controller import EtlGuardsController
 from docustore.etl.quarantine_controller import QuarantineController
 from docustore.etl.run_events import EventReaders
@@ -46,13 +48,16 @@ from docustore.migrations.precondition import require_known_store
 from docustore.profiling.controller import ProfileController
 from docustore.quality.controller import QualityController
 from docustore.quality.declared import rule_set
+from docustore.quality.user_controller import UserQualityController
 from docustore.queue import open_queue
+from docustore.reports.controller import ReportController
 from docustore.security.authentication import authorise
 from docustore.security.client_address import networks
 from docustore.security.key_ring import KeyRing
 from docustore.security.limiter import Limiter
 from docustore.security.route_limits import report_limit
 from docustore.users.controller import UserController
+from docustore.users.identities_controller import UserIdentitiesController
 from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
 from docustore.users.roles_controller import UserRolesController
@@ -83,19 +88,24 @@ def create_app(settings: Settings | None = None) -> Litestar:
             UserController,
             UserStatusController,
             UserRolesController,
+            UserIdentitiesController,
             HistoryController,
             AnalyticsController,
             CubeController,
             QueryController,
             SavedQueryController,
+            ReportController,
             EtlController,
             SourcesController,
             EtlGuardsController,
+            RunDecisionsController,
             QuarantineController,
             ChangesController,
             EffectsController,
+            GapsController,
             QualityController,
             ProfileController,
+            UserQualityController,
             AuditController,
             FeedController,
             WebhooksController,

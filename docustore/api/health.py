@@ -26,6 +26,8 @@ from docustore.etl.figures import etl_figures
 from docustore.etl.queries import last_finished_runs, open_by_source
 from docustore.feed.metrics import feed_exposition
 from docustore.outbox.figures import destination_figures
+from docustore.quality.metrics import quality_exposition
+from docustore.quality.report import quality_report
 from docustore.queue import Queue
 from docustore.security.authentication import PUBLIC
 
@@ -115,8 +117,8 @@ class OperationController(Controller):
     async def metrics(self, state: State) -> bytes:
         """Return request metrics of this process and store metrics of the service.
 
-        The store metrics cover users, runs, sources, alerts, quarantine, listener and outbox. They are read at
-        the scrape. The metrics of the feed are those of this process.
+        The store metrics cover users, runs, sources, alerts, quarantine, listener, outbox and quality. They are
+        read at the scrape. The metrics of the feed are those of this process.
         """
         store = StoreMetrics()
         now = now_utc()
@@ -128,6 +130,7 @@ class OperationController(Controller):
             etl_figures(state.database, state.settings.sources, now=now),
             destination_figures(state.database, now=now),
         )
+        quality = await quality_report(state.database, state.quality_rules, now=now.replace(tzinfo=None))
         store.users(analytics["status_distribution"])
         store.runs(runs)
         store.quarantine(quarantined)
@@ -137,7 +140,8 @@ class OperationController(Controller):
         store.lineage(pending=etl.lineage_pending, oldest_s=etl.lineage_oldest_s)
         store.outbox(destinations)
         exposition: bytes = state.request_metrics.exposition()
-        return exposition + store.exposition() + listener_exposition(changes) + feed_exposition(state.feed)
+        kept = listener_exposition(changes) + quality_exposition(quality)
+        return exposition + store.exposition() + kept + feed_exposition(state.feed)
 
 
 def readiness(**parts: PartStatus) -> Response[Health]:

@@ -27,9 +27,12 @@ from docustore.api.static_files import static_files
 from docustore.changes.controller import ResetInput, SeekInput, VerifyInput
 from docustore.dashboard.pages import REFERENCE_PAGE, page_response
 from docustore.etl.controller import TriggerInput
+from docustore.etl.decisions_controller import RejectInput
 from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.etl.sources_controller import PauseInput
+from docustore.quality.controller import WaiverInput
+from docustore.reports.bodies import ReportInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
@@ -159,6 +162,7 @@ def _body_schemas() -> dict[str, Any]:
             PauseInput,
             BackfillInput,
             WatermarkInput,
+            RejectInput,
             ReplayInput,
             IgnoreInput,
             IgnoreReasonInput,
@@ -170,8 +174,10 @@ def _body_schemas() -> dict[str, Any]:
             EnableInput,
             RotateInput,
             ReplayRangeInput,
+            WaiverInput,
             QueryInput,
             SavedQueryInput,
+            ReportInput,
         )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Static files of the package: public, and cacheable by browsers.
 
-A browser may use its copy for `MAX_AGE_S`. Then it asks with the file's `ETag`, and gets 304 if nothing changed.
+A browser may use its copy for some time. Then it asks with the file's `ETag`, and gets 304 if nothing changed.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,14 +16,20 @@ MAX_AGE_S: Final = 3600
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
-def static_files(path: str, directory: str, *, name: str, opt: dict[str, Any]) -> Router:
-    """Serve the files of a directory below a path."""
+def static_files(
+    path: str, directory: str, *, name: str, opt: dict[str, Any], max_age_s: int = MAX_AGE_S
+) -> Router:
+    """Serve the files of a directory below a path.
+
+    Args:
+        max_age_s: How long a browser may use its copy without asking, in seconds.
+    """
     return create_static_files_router(
         path=path,
         directories=[directory],
         name=name,
         opt=dict(opt),
-        cache_control=CacheControlHeader(max_age=MAX_AGE_S, public=True),
+        cache_control=CacheControlHeader(max_age=max_age_s, public=True),
         middleware=[not_modified],
     )
 

@@ -19,6 +19,7 @@ from docustore.cli.checks.mongodb import mongodb_findings
 from docustore.cli.checks.operation import operation_findings
 from docustore.cli.checks.outbox import outbox_findings
 from docustore.cli.checks.port import port_finding
+from docustore.cli.checks.quality import quality_finding
 from docustore.cli.checks.sources import source_findings
 from docustore.cli.checks.valkey import valkey_findings
 from docustore.cli.command import Invocation, command
@@ -84,6 +85,7 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
         yield await migrations_finding(settings, are_servers_embedded=are_embedded)
         for finding in await changes_findings(settings):
             yield finding
+        yield await quality_finding(settings)
         for finding in await operation_findings(settings):
             yield finding
         for finding in await outbox_findings(settings):

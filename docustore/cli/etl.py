@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.etl_approve import approve, approved_waiting_run
 from docustore.cli.etl_backfill import backfill
@@ -17,6 +18,7 @@ from docustore.cli.etl_lineage import lineage
 from docustore.cli.etl_preview import preview_command
 from docustore.cli.etl_progress import follow_run, run_bar
 from docustore.cli.etl_reconcile import reconcile_command
+from docustore.cli.etl_reject import reject
 from docustore.cli.etl_source import given_source
 from docustore.cli.etl_sources import pause, release, resume, sources
 from docustore.cli.etl_tables import run_table, runs_table
@@ -30,6 +32,7 @@ from docustore.document_models import open_database
 from docustore.embedded.resolve import reachable_servers
 from docustore.errors import SourceBusyError
 from docustore.etl import ledger
+from docustore.etl.cancel import cancel_run
 from docustore.etl.guards.diffs import find_diff
 from docustore.etl.mapping_state import changed_mapping
 from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
@@ -150,7 +153,7 @@ async def show(invocation: Invocation, *, run_id: str, follow: bool) -> int:
 async def cancel(invocation: Invocation, *, run_id: str) -> int:
     """Cancel a run that is due or running; records that it loaded stay."""
     async with command_database(invocation) as database:
-        cancelled = await ledger.cancel(database, run_id)
+        cancelled = await cancel_run(database, run_id, actor=actor())
     invocation.show(run_record(cancelled), table=_summary(cancelled))
     return DONE
 
@@ -161,6 +164,7 @@ for _command in (
     show,
     cancel,
     approve,
+    reject,
     backfill,
     diff,
     init_command,

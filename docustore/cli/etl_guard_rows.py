@@ -11,6 +11,8 @@ def guard_rows(run: EtlRun) -> Iterator[tuple[str, str]]:
         yield "held", f"{run.hold}; {_state(run)}"
     if run.approval is not None:
         yield "approval", f"of run {run.approval.run_id}, by {run.approval.by}"
+    if run.gate is not None:
+        yield "quality gate", str(run.gate)
     if run.snapshot is not None:
         yield "snapshot", str(run.snapshot)
     if run.verification is not None and run.verification.differences:

@@ -1,6 +1,8 @@
 """`docustore quality`: the report, its rules, and the full check."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -13,8 +15,11 @@ from docustore.changes.effects.quality import UserQualityEffect
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.quality_profile import profile, suggest
+from docustore.cli.quality_trend import trend
+from docustore.cli.quality_waive import unwaive, waive
 from docustore.cli.store import command_database
 from docustore.clock import now_utc
+from docustore.quality.checks import CheckTrigger, run_check
 from docustore.quality.controller import find_rule
 from docustore.quality.declared import rule_set
 from docustore.quality.report import QualityReport, RuleFigures, RuleStatus, quality_report
@@ -27,6 +32,7 @@ _STYLES: Final = {
     RuleStatus.WARNING: "yellow",
     RuleStatus.FAILED: "bold red",
     RuleStatus.UNKNOWN: "dim",
+    RuleStatus.WAIVED: "magenta",
 }
 
 
@@ -89,18 +95,21 @@ async def explain(invocation: Invocation, *, rule: str) -> None:
 @command("run", example="docustore quality run")
 async def run(invocation: Invocation) -> int:
     """Judge all users again and compare: exit 0 equal, 1 different."""
-    settings = invocation.settings()
+    effect = UserQualityEffect(invocation.settings())
     async with command_database(invocation) as database:
-        found = await derived_difference(database, UserQualityEffect(settings))
-    differences = [] if found is None else found.split("; ")
-    lines = differences or ["Every verdict and every counter is right."]
-    if differences:
-        lines.append("Next step: docustore changes rebuild user_quality")
-    invocation.show({"differences": differences}, table=Text("\n".join(lines)))
-    return FAILED if differences else DONE
+        compare = partial(derived_difference, database, effect)
+        found = await run_check(database, effect.rules, compare, trigger=CheckTrigger.CLI)
+    if isinstance(found, str):
+        invocation.show({"differences": None, "problem": found}, table=Text(f"Not compared: {found}"))
+        return FAILED
+    lines = found["differences"] or ["Every verdict and every counter is right."]
+    if found["differences"]:
+        lines = [*lines, "Next step: docustore changes rebuild user_quality"]
+    invocation.show({**found, "problem": None}, table=Text("\n".join(lines)))
+    return FAILED if found["differences"] else DONE
 
 
-for _command in (report, rules_, explain, run, profile, suggest):
+for _command in (report, rules_, explain, run, trend, waive, unwaive, profile, suggest):
     quality.add_command(_command)
 
 
@@ -116,8 +125,29 @@ def _report(found: QualityReport) -> RenderableType:
         table.add_row(rule["name"], status, f"{rule['violated']:,}", percent, f"{rule['applicable']:,}")
     as_of = found["as_of"]
     until = "no change yet" if as_of is None else f"{as_of:%Y-%m-%d %H:%M:%S} UTC"
-    state = Text(f"{found['users']:,} users, {found['state']}, as of {until}", style="dim")
-    return Group(scores, Text(), table, state)
+    state = Text(f"{found['users']:,} users, {found['state']}, as of {until}; {_last_check(found)}", style="dim")
+    notes = [Text(note, style="yellow") for rule in found["rules"] for note in _notes(rule)]
+    return Group(scores, Text(), table, *notes, state)
+
+
+def _last_check(found: QualityReport) -> str:
+    check = found["last_check"]
+    if check is None:
+        return "no full check yet"
+    result = f"{len(check['differences'])} differences" if check["differences"] else "no difference"
+    return f"full check of {check['at']:%Y-%m-%d %H:%M} UTC: {result}"
+
+
+def _notes(rule: RuleFigures) -> Iterator[str]:
+    if (building := rule["building"]) is not None:
+        judged = f"{building['users']:,} users are judged by the new version {building['version']}"
+        yield f"{rule['name']} is being judged: {judged}; shown is {rule['version']}"
+    if (waiver := rule["waiver"]) is not None:
+        until = f"{waiver['until']:%Y-%m-%d %H:%M} UTC"
+        yield f"{rule['name']} is waived until {until} by {waiver['by']} ({waiver['status']}): {waiver['reason']}"
+    if (anomaly := rule["anomaly"]) is not None and anomaly["is_anomalous"]:
+        usual = f"{anomaly['median']:.2f} %"
+        yield f"{rule['name']} is unusual: {anomaly['value']:.2f} % of its users; usual for this hour is {usual}"
 
 
 def _score(score: float | None) -> str:

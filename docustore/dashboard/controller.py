@@ -55,9 +55,9 @@ class DashboardController(Controller):
         return page_response(DASHBOARD_PAGE)
 
     @get("/dashboard/summary")
-    async def summary(self, state: State) -> Summary:
+    async def summary(self, request: AuthorisedRequest, state: State) -> Summary:
         """Return all figures of the page in one response."""
-        return await summarise(state.database, now=now_utc())
+        return await summarise(state.database, scope=request.auth.scope, now=now_utc())
 
     @get("/login", opt=PUBLIC, sync_to_thread=False)
     def login_page(self) -> Response[str]:
@@ -97,5 +97,8 @@ class DashboardController(Controller):
 
 
 def dashboard_assets() -> Router:
-    """Serve the styles and scripts of the pages from the package."""
-    return static_files("/assets", str(STATIC_DIR), name="dashboard", opt=PUBLIC)
+    """Serve the styles and scripts of the pages from the package.
+
+    Browsers ask for each one before they use their copy: modules of two versions do not fit together.
+    """
+    return static_files("/assets", str(STATIC_DIR), name="dashboard", opt=PUBLIC, max_age_s=0)

@@ -14,6 +14,7 @@ from typing import Any, Final
 import structlog
 from pydantic_core import to_jsonable_python
 from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from docustore.alerts import Fact, UndeliveredError, place_of, send
@@ -37,10 +38,19 @@ class MessageState(StrEnum):
     FAILED = "failed"
 
 
-async def enqueue_message(
-    database: Database, message_id: str, *, event: str, at: datetime, facts: Mapping[str, Fact]
+async def enqueue_message(  # the parts of a message
+    database: Database,
+    message_id: str,
+    *,
+    event: str,
+    at: datetime,
+    facts: Mapping[str, Fact],
+    session: AsyncClientSession | None = None,
 ) -> None:
-    """Create a message; does nothing if it exists."""
+    """Create a message; does nothing if it exists.
+
+    In a transaction, the id must be new.
+    """
     message = {
         "_id": message_id,
         "event": event,
@@ -52,9 +62,10 @@ async def enqueue_message(
         "deliveries": {},
     }
     try:
-        await database[MESSAGES].insert_one(message)
+        await database[MESSAGES].insert_one(message, session=session)
     except DuplicateKeyError:
-        return
+        if session is not None:
+            raise
 
 
 async def deliver_messages(database: Database, urls: Sequence[str], *, now: datetime) -> int:

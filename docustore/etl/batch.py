@@ -36,6 +36,7 @@ class BatchResult:
     outside_window: int = 0
     sampled: int = 0
     unread: Counter[str] = field(default_factory=Counter)
+    judged: Counter[str] = field(default_factory=Counter)
 
 
 async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> BatchResult:
@@ -82,6 +83,7 @@ async def store_batch(page: Page, context: RunContext, *, stamp: datetime) -> Ba
         outside_window=sorted_page.outside_window,
         sampled=len(sample),
         unread=unread_names(sample, context.rules.mapping),
+        judged=Counter() if context.guards.gate is None else context.guards.gate.judge(records),
     )
 
 

@@ -23,9 +23,9 @@ INCIDENTS: Final = "etl_incidents"
 
 
 class IncidentKind(StrEnum):
-    """What is wrong with a source, the listener or a destination of the outbox.
+    """What is wrong with a source, the listener, a destination or the quality.
 
-    The event of its alert is `etl.`, `changes.` or `outbox.` with this name.
+    The event of its alert is `etl.`, `changes.`, `outbox.` or `quality.` with this name.
     """
 
     RUN_FAILED = "run_failed"
@@ -33,15 +33,23 @@ class IncidentKind(StrEnum):
     RUN_HELD = "run_held"
     OVERDUE = "overdue"
     NO_RECORDS = "no_records"
+    GATE_NOT_PASSED = "gate_not_passed"
     OPLOG_SHORT = "oplog_short"
     LISTENER_STALLED = "listener_stalled"
     DESTINATION_FAILING = "destination_failing"
     DESTINATION_DISABLED = "destination_disabled"
+    RULE_FAILED = "rule_failed"
+    RULE_UNUSUAL = "rule_unusual"
+    QUALITY_DIFFERS = "quality_differs"
 
 
 LISTENER_KINDS: Final = frozenset({IncidentKind.OPLOG_SHORT, IncidentKind.LISTENER_STALLED})
 DESTINATION_KINDS: Final = frozenset({IncidentKind.DESTINATION_FAILING, IncidentKind.DESTINATION_DISABLED})
-SOURCE_KINDS: Final = frozenset(IncidentKind) - LISTENER_KINDS - DESTINATION_KINDS
+# Told in groups: see `docustore.quality_watch`.
+QUALITY_KINDS: Final = frozenset(
+    {IncidentKind.RULE_FAILED, IncidentKind.RULE_UNUSUAL, IncidentKind.QUALITY_DIFFERS}
+)
+SOURCE_KINDS: Final = frozenset(IncidentKind) - LISTENER_KINDS - DESTINATION_KINDS - QUALITY_KINDS
 
 
 async def open_incident(

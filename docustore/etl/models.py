@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final
 from beanie import Document
 from pydantic import BaseModel, Field
 
-from docustore.etl.guards.hold import Approval, Hold, SourceHold
+from docustore.etl.guards.gate_result import GateResult
+from docustore.etl.guards.hold import Approval, Hold, Rejection, SourceHold
 from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
 from docustore.etl.guards.verified import Verification
 from docustore.etl.lineage_event import Lineage
@@ -161,10 +162,12 @@ class EtlRun(Document):
     left_out_known: bool = False
     hold: Hold | None = None
     approval: Approval | None = None
+    rejection: Rejection | None = None
     approved_run_id: str | None = None
     new_fields: list[str] = Field(default_factory=list)
     snapshot: SnapshotResult | None = None
     verification: Verification | None = None
+    gate: GateResult | None = None
 
     class Settings:
         """Beanie's own settings."""

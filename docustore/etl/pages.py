@@ -72,6 +72,7 @@ class Progress:
         quality = Counter(last.quality)
         quality.update(result.reasons)
         quality.update(result.warnings)
+        quality.update(result.judged)
         if result.outside_window:
             quality[OUTSIDE_WINDOW] += result.outside_window
         position, stamp = (last.position, last.stamp) if self._is_held else (page.resume, page.stamp)

@@ -112,6 +112,11 @@ async def open_by_source() -> dict[str, int]:
     return {source: await _quarantine().count_documents({"source": source, **is_open}) for source in sources}
 
 
+async def open_records(*, up_to: int) -> int:
+    """Count the open quarantined records, at most `up_to`, from an index alone."""
+    return await _quarantine().count_documents({"state": QuarantineState.OPEN.value}, limit=up_to)
+
+
 async def open_by_reason() -> list[dict[str, Any]]:
     """Count open quarantined records by reason, most frequent reason first.
 

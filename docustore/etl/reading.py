@@ -18,7 +18,7 @@ from docustore.etl.guards.brake import PageHeldError
 from docustore.etl.guards.diffs import save_diff
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.opening import open_guards
-from docustore.etl.guards.outcome import refuse_if_held
+from docustore.etl.guards.outcome import close_gate, refuse_if_held
 from docustore.etl.guards.verification import verify
 from docustore.etl.ledger import Claim
 from docustore.etl.memory import Memory, memory_of, recalled
@@ -81,6 +81,7 @@ class Reading:
                 self._source,
                 is_full_read=self.is_full_read,
                 sample_size=self._settings.etl_verify_sample,
+                quality_rules=self._settings.quality_rules,
             )
             reading = meter.watched(source.pages(window, after=progress.checkpoint.position))
             in_flight = self._settings.etl_batches_in_flight
@@ -94,6 +95,7 @@ class Reading:
             self.is_full_read = self.is_full_read and not source.left_out_known
             self.memory = memory_of(source.to_remember(), self._source, self._run.options)
         self._check(progress.checkpoint)
+        close_gate(self.guards, self._run, progress.checkpoint.quality)
         if self.is_full_read:
             # Last: a reading that fails its checks, or left out known content, says nothing about what it lacks.
             await end_absent(context, self._run, window)

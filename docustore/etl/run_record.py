@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from docustore.etl.guards.hold import Approval, Hold
+from docustore.etl.guards.gate_result import GateResult
+from docustore.etl.guards.hold import Approval, Hold, Rejection
 from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.guards.verified import Verification
 from docustore.etl.models import Counts, EtlRun, RunOptions, RunState, RunTrigger, WatermarkChange, Window
@@ -33,7 +34,8 @@ class RunRecord(BaseModel):
     counts: Counts
     quality: dict[str, int] = Field(
         description="number of records by the reason of their quarantine or warning; `outside_window`: records "
-        "that the source delivered outside the window given by hand, which do not count as read"
+        "that the source delivered outside the window given by hand, which do not count as read; `gate:...`: the "
+        "records that the quality gate judged, and by rule those that violate it"
     )
     unread: Unread = Field(description="keys and columns that nothing reads, found in a sample of the records")
     options: RunOptions
@@ -51,9 +53,11 @@ class RunRecord(BaseModel):
     approval: Approval | None = Field(
         description="the approval of an earlier, held run, with which this run works"
     )
+    rejection: Rejection | None = Field(description="who decided against the change of this held run, and why")
     approved_run_id: str | None = Field(description="the run that the approval of this run has started")
     new_fields: list[str] = Field(description="fields that appeared for the first time and that nothing reads")
     verification: Verification | None = Field(description="a sample of the written records, read back")
+    gate: GateResult | None = Field(description="what the quality gate of the source has found, if it has one")
     snapshot: SnapshotResult | None = Field(description="what a full reading lacked, with `deletes = snapshot`")
 
 

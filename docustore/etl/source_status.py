@@ -155,12 +155,17 @@ def _status(  # noqa: PLR0913  # the parts of one answer
         running_run=str(running["_id"]) if running is not None else None,
         waiting_run=str(waiting["_id"]) if waiting is not None else None,
         waits_for=waiting["waits_for"] if waiting is not None else [],
-        held_run=(row.get("held") or {}).get("run_id"),
+        held_run=_held_run(row),
     )
 
 
 def _pause(row: Row) -> Pause:
     return Pause(at=row.get("paused_at"), by=row.get("paused_by"), reason=row.get("pause_reason"))
+
+
+def _held_run(row: Row) -> str | None:
+    held = row.get("held") or {}
+    return None if held.get("is_rejected") else held.get("run_id")
 
 
 def _age_s(time: datetime | None, now: datetime) -> float | None:

@@ -8,9 +8,10 @@ from pymongo import ASCENDING, DESCENDING
 
 from docustore.database import Database
 from docustore.errors import QuarantineBudgetExceededError
+from docustore.etl.guards.gate_result import GateResult
 from docustore.etl.incidents import SOURCE_KINDS, IncidentKind, close_incident, open_incident, open_incidents
 from docustore.etl.models import RUNS, RunState
-from docustore.etl.source_status import SourceStatus, source_statuses, successes_of
+from docustore.etl.source_status import SourceStatus, last_success, source_statuses, successes_of
 from docustore.source_settings import SourceSettings
 
 FAILURES_PER_TICK: Final = 20
@@ -25,7 +26,7 @@ async def watch(
     """Open and close incidents.
 
     Kinds: a failed run, too many quarantined records, a run that waits for an approval, no success in time, no
-    records where there always were some.
+    records where there always were some, more violations than a quality gate that only warns accepts.
 
     Args:
         is_told: Someone receives alerts.
@@ -35,6 +36,7 @@ async def watch(
     for status in statuses:
         await _note_overdue(database, status, now=now, is_told=is_told)
         await _note_emptiness(database, status.name, now=now, is_told=is_told)
+        await _note_gate(database, status.name, now=now, is_told=is_told)
     by_name = {status.name: status for status in statuses}
     for incident in await open_incidents(database, SOURCE_KINDS):
         source = by_name.get(incident["source"])
@@ -94,6 +96,14 @@ async def _note_emptiness(database: Database, name: str, *, now: datetime, is_to
         await open_incident(database, IncidentKind.NO_RECORDS, name, at=now, is_told=is_told, run_id=run_id)
 
 
+async def _note_gate(database: Database, name: str, *, now: datetime, is_told: bool) -> None:
+    run = await last_success(database, name)
+    gate = None if run is None else run.get("gate")
+    if run is not None and gate is not None and not gate["is_passed"]:
+        facts = {"run_id": str(run["_id"]), "violated": str(GateResult.model_validate(gate))}
+        await open_incident(database, IncidentKind.GATE_NOT_PASSED, name, at=now, is_told=is_told, **facts)
+
+
 def is_suddenly_empty(reads: list[int]) -> bool:
     """Tell whether the last run had no records and the ones before it all had some.
 
@@ -104,11 +114,14 @@ def is_suddenly_empty(reads: list[int]) -> bool:
 
 
 async def _is_over(database: Database, incident: Mapping[str, Any], status: SourceStatus) -> bool:
-    """A later success ends every incident; one without records must have some."""
+    """A later success ends every incident; it must have records, and pass the gate."""
     is_failure = incident["kind"] in _FAILURES
     since = incident["last_at" if is_failure else "opened_at"]
     if status.last_success_at is None or status.last_success_at <= since:
         return False
+    if incident["kind"] == IncidentKind.GATE_NOT_PASSED:
+        gate = (await last_success(database, status.name) or {}).get("gate")
+        return gate is None or bool(gate["is_passed"])
     if incident["kind"] != IncidentKind.NO_RECORDS:
         return True
     with_records = {

@@ -4,26 +4,42 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
-from litestar import Controller, get, post
+from litestar import Controller, delete, get, post, put
 from litestar.datastructures import State
-from litestar.params import PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
+from pydantic import BaseModel, ConfigDict, Field
 
+from docustore.api.body_types import RequestTime
 from docustore.api.pagination import Position, decode_cursor, encode_cursor
 from docustore.api.problem_details import problems
-from docustore.clock import now_utc
+from docustore.clock import as_utc, now_utc
 from docustore.errors import NotFoundError
+from docustore.quality.checks import CheckTrigger, run_check
+from docustore.quality.hours import Bucket
 from docustore.quality.report import QualityReport, quality_report
-from docustore.quality.rules import Rule
+from docustore.quality.rules import Dimension, Rule
+from docustore.quality.trend import QualityTrend, quality_trend, subject_of
 from docustore.quality.verdict import RuleSet
 from docustore.quality.violations import After, violations
+from docustore.quality.waivers import MAX_REASON_CHARS, Waiver, unwaive_rule, waive_rule
+from docustore.security.authentication import AuthorisedRequest, needs
+from docustore.security.models import Scope
 from docustore.users.lookup import find_many
 from docustore.users.stored import user_key
 from docustore.users.views import UserView, user_view
 
 DEFAULT_LIMIT = 20
+ADMIN = needs(Scope.ADMIN)
 RuleName = Annotated[str, PathParameter(description="the `name` of the rule")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="maximum number of users on one page")]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
+From = Annotated[
+    datetime | None, QueryParameter(name="from", description="begin; by default seven days of hours or 90 days")
+]
+To = Annotated[datetime | None, QueryParameter(name="to", description="end, exclusive; by default now")]
+BucketWidth = Annotated[Bucket, QueryParameter(description="the width of a point, in UTC")]
+OfRule = Annotated[str | None, QueryParameter(description="the `name` of a rule, instead of the overall score")]
+OfDimension = Annotated[Dimension | None, QueryParameter(description="a dimension, instead of the overall score")]
 
 
 class ViolationPage(msgspec.Struct, frozen=True):
@@ -36,10 +52,23 @@ class ViolationPage(msgspec.Struct, frozen=True):
 class QualityCheck(msgspec.Struct, frozen=True):
     """The result of a full check.
 
-    How the kept figures differ from the users; empty = not at all.
+    `differences` says how the kept figures differ from the users; empty = not at all. It is null if they could not
+    be compared, and `problem` says why.
     """
 
-    differences: list[str]
+    differences: list[str] | None
+    problem: str | None
+    at: datetime | None
+    duration_s: float | None
+
+
+class WaiverInput(BaseModel):
+    """Until when and why the violations of a rule are accepted."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    until: RequestTime = Field(description="the rule counts again from this time; at most a year ahead")
+    reason: str = Field(min_length=1, max_length=MAX_REASON_CHARS, description="why, for the next person")
 
 
 class QualityController(Controller):
@@ -55,6 +84,30 @@ class QualityController(Controller):
         The figures are kept from every change; the response time does not depend on the number of users.
         """
         return await quality_report(state.database, rules_of(state), now=_now())
+
+    @get("/trend", responses=problems(), operation_id="get_quality_trend", summary="How did the quality change?")
+    async def trend(  # each one is a query parameter
+        self,
+        state: State,
+        since: From = None,
+        until: To = None,
+        bucket: BucketWidth = Bucket.HOUR,
+        rule: OfRule = None,
+        dimension: OfDimension = None,
+    ) -> QualityTrend:
+        """Show the overall score, or that of a dimension or a rule, by hour or day.
+
+        The worker stores the figures once an hour. A bucket without stored figures is a gap: its figures are null.
+        Hours of old days are stored as days only.
+        """
+        return await quality_trend(
+            state.database,
+            subject_of(rules_of(state), rule=rule, dimension=dimension),
+            bucket=bucket,
+            since=since and as_utc(since),
+            until=until and as_utc(until),
+            now=now_utc(),
+        )
 
     @get(
         "/rules/{name:str}/users",
@@ -86,10 +139,50 @@ class QualityController(Controller):
     async def run(self, state: State) -> QualityCheck:
         """Judge all users and count all verdicts again; say what differs.
 
-        A difference is a defect; `POST /changes/effects/user_quality/rebuild` repairs it.
+        The result is stored: `last_check` of the report shows it. A difference is a defect;
+        `POST /changes/effects/user_quality/rebuild` repairs it.
         """
-        found: str | None = await state.check_quality()
-        return QualityCheck(differences=[] if found is None else found.split("; "))
+        found = await run_check(state.database, rules_of(state), state.check_quality, trigger=CheckTrigger.API)
+        if isinstance(found, str):
+            return QualityCheck(differences=None, problem=found, at=None, duration_s=None)
+        return QualityCheck(
+            differences=found["differences"], problem=None, at=found["at"], duration_s=found["duration_s"]
+        )
+
+    @put(
+        "/rules/{name:str}/waiver",
+        opt=ADMIN,
+        responses=problems(404, 413, 415, 422),
+        operation_id="waive_quality_rule",
+        summary="Waive a rule",
+    )
+    async def waive(
+        self, request: AuthorisedRequest, state: State, name: RuleName, data: JSONBody[WaiverInput]
+    ) -> Waiver:
+        """Accept the violations of a rule until a time.
+
+        The rule is then `waived`, never `passed`, and raises no alert. When the time has passed it counts again.
+        """
+        find_rule(rules_of(state), name)
+        return await waive_rule(
+            state.database,
+            name,
+            until=as_utc(data.until),
+            reason=data.reason,
+            actor=request.auth.actor,
+            now=now_utc(),
+        )
+
+    @delete(
+        "/rules/{name:str}/waiver",
+        opt=ADMIN,
+        responses=problems(404),
+        operation_id="unwaive_quality_rule",
+        summary="End a waiver",
+    )
+    async def unwaive(self, request: AuthorisedRequest, state: State, name: RuleName) -> None:
+        """Let a waived rule count again at once."""
+        await unwaive_rule(state.database, name, actor=request.auth.actor)
 
 
 def rules_of(state: State) -> RuleSet:

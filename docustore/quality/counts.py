@@ -9,6 +9,7 @@
 """
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -96,7 +97,7 @@ def day_of(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
-def users_before(documents: list[dict[str, Any]], rule_id: str, cutoff: date) -> int:
+def users_before(documents: Sequence[Mapping[str, Any]], rule_id: str, cutoff: date) -> int:
     """Add up the users of a rule of time whose day is before the day of the cut-off.
 
     Args:

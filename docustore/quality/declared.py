@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from docustore.errors import ConfigurationError
+from docustore.quality.anomaly import Direction
 from docustore.quality.builtin import BUILTIN
 from docustore.quality.rules import (
     Applies,
@@ -28,7 +29,7 @@ from docustore.users.search_terms import fold
 # What the rules of settings may read: everything that a client of the API may see.
 HIDDEN: Final = frozenset({"password_hash", "identities", "search_terms"})
 MAX_MATCHED_CHARS: Final = 10_000
-Word = TypeVar("Word", Dimension, Severity)
+Word = TypeVar("Word", Dimension, Severity, Direction)
 _DIMENSIONS: Final = {
     RuleKind.REQUIRED: Dimension.COMPLETENESS,
     RuleKind.PATTERN: Dimension.VALIDITY,
@@ -165,6 +166,7 @@ def _with_texts(rule: Rule, own: RuleSettings) -> Rule:
         severity=_word(rule.name, own.severity, Severity) or rule.severity,
         warn=_limit(own.warn) or rule.warn,
         fail=_limit(own.fail) or rule.fail,
+        anomaly=_word(rule.name, own.anomaly, Direction) or rule.anomaly,
     )
 
 

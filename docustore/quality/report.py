@@ -1,18 +1,20 @@
 """The report of data quality, from the counters only."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypedDict
 
 from docustore.database import Database, Document
 from docustore.effect_states import BuildState, load_effect_state
+from docustore.quality.checks import CheckView, last_check
 from docustore.quality.counts import users_before
 from docustore.quality.rules import Dimension, NotOlderThan, Rule, Severity
-from docustore.quality.stored import USER_QUALITY, read_counts
+from docustore.quality.stored import USER_QUALITY, last_hour, read_counts
 from docustore.quality.verdict import RuleSet
+from docustore.quality.versions import Counted, Shown, shown_version
+from docustore.quality.waivers import Waiver, valid_waivers
 
 _WEIGHTS: Final = {Severity.ERROR: 3.0, Severity.WARNING: 2.0, Severity.INFO: 1.0}
 
@@ -20,8 +22,8 @@ _WEIGHTS: Final = {Severity.ERROR: 3.0, Severity.WARNING: 2.0, Severity.INFO: 1.
 class RuleStatus(StrEnum):
     """The result of one rule.
 
-    `unknown`: not every user is judged by this version of the rule yet. `incomplete`: some users could not be
-    judged, and the others are within the limits.
+    `unknown`: no version of the rule has judged every user yet. `incomplete`: some users could not be
+    judged, and the others are within the limits. `waived`: a person accepts the result until a date.
     """
 
     PASSED = "passed"
@@ -29,6 +31,7 @@ class RuleStatus(StrEnum):
     WARNING = "warning"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    WAIVED = "waived"
 
 
 class LimitView(TypedDict):
@@ -38,12 +41,49 @@ class LimitView(TypedDict):
     percent: float | None
 
 
+class WaivedView(TypedDict):
+    """The waiver of a rule; `status` is what the rule would be without it."""
+
+    until: datetime
+    reason: str
+    by: str
+    at: datetime
+    status: RuleStatus
+
+
+class AnomalyView(TypedDict):
+    """The percentage of violations of the last stored hour against its history.
+
+    The history are the same hours of the weeks before. `deviations` is null if it has no spread.
+    """
+
+    at: datetime
+    value: float
+    median: float
+    deviations: float | None
+    history: int
+    is_anomalous: bool
+
+
+class BuildingView(TypedDict):
+    """The declared version of a rule, while users are being judged by it.
+
+    `users` were judged so far. Meanwhile the figures of the version before are shown, if they were complete:
+    `shown_as_of` is their time, null while they still move.
+    """
+
+    version: str
+    users: int
+    shown_as_of: datetime | None
+
+
 class RuleFigures(TypedDict):
     """One rule and its figures.
 
-    `users` were judged by this version of the rule. Of these it does not concern `inapplicable`, and
+    `users` were judged by this `version` of the rule. Of these it does not concern `inapplicable`, and
     `not_evaluated` could not be judged. The others are `applicable`; `violated` is a part of them, in per cent
-    `violated_pct`, which is null where the rule concerns no user.
+    `violated_pct`, which is null where the rule concerns no user. `anomaly` is null with too little history.
+    `building` is null unless another version of the rule is declared.
     """
 
     name: str
@@ -62,6 +102,9 @@ class RuleFigures(TypedDict):
     inapplicable: int
     warn: LimitView
     fail: LimitView
+    building: BuildingView | None
+    waiver: WaivedView | None
+    anomaly: AnomalyView | None
 
 
 class QualityReport(TypedDict):
@@ -69,7 +112,8 @@ class QualityReport(TypedDict):
 
     `state` is that of the effect that judges the users; `as_of` is the time of the last change that is judged.
     Scores are from 0 to 100: 100 less the percentage of violations, weighted by severity (error 3, warning 2,
-    info 1). A score is null where no rule concerns a user. Rules with status `unknown` are in no score.
+    info 1). A score is null where no rule concerns a user. Rules that are not known are in no score. `last_check`
+    is the latest full check; null if there was none.
     """
 
     state: str
@@ -78,12 +122,7 @@ class QualityReport(TypedDict):
     score: float | None
     dimensions: dict[str, float | None]
     rules: list[RuleFigures]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Counted:
-    totals: Mapping[str, Any]
-    days: list[Document]
+    last_check: CheckView | None
 
 
 async def quality_report(database: Database, rules: RuleSet, *, now: datetime) -> QualityReport:
@@ -93,33 +132,65 @@ async def quality_report(database: Database, rules: RuleSet, *, now: datetime) -
         now: Naive time in UTC; the end of the ages that the rules of time look at.
     """
     state = await load_effect_state(database, USER_QUALITY)
-    totals, days = await read_counts(database)
-    counted = _Counted(totals=totals, days=days)
-    is_kept = state is not None and state.state is not BuildState.FAILED
+    counted = await read_counts(database)
+    # During the first build, the counters are those of the users so far.
+    is_kept = state is not None and state.live_version is not None and state.state is not BuildState.FAILED
     figures = [await _figures(database, rule, rules.ids[rule.name], counted, now, is_kept) for rule in rules.rules]
+    hour = await last_hour(database)
+    waivers = await valid_waivers(database, now=now.replace(tzinfo=UTC))
     return {
         "state": "absent" if state is None else state.state.value,
         "as_of": None if state is None else state.as_of,
-        "users": totals.get("users", 0),
+        "users": counted.users,
         "score": _score(figures),
         "dimensions": _by_dimension(figures),
-        "rules": figures,
+        "rules": [
+            _with_waiver({**each, "anomaly": _anomaly(each, hour)}, waivers.get(each["name"])) for each in figures
+        ],
+        "last_check": await last_check(database),
+    }
+
+
+def judged_status(figures: RuleFigures) -> RuleStatus:
+    """Return the status of a rule as if it were not waived."""
+    return figures["status"] if figures["waiver"] is None else figures["waiver"]["status"]
+
+
+def _with_waiver(figures: RuleFigures, waiver: Waiver | None) -> RuleFigures:
+    if waiver is None:
+        return figures
+    shown: WaivedView = {**waiver, "status": figures["status"]}
+    return {**figures, "status": RuleStatus.WAIVED, "waiver": shown}
+
+
+def _anomaly(figures: RuleFigures, hour: Document | None) -> AnomalyView | None:
+    stored = {} if hour is None else hour["rules"].get(figures["name"], {})
+    if hour is None or stored.get("version") != figures["version"] or stored["anomaly"] is None:
+        return None
+    found = stored["anomaly"]
+    return {
+        "at": hour["at"],
+        "value": found["value"],
+        "median": found["median"],
+        "deviations": found["deviations"],
+        "history": found["history"],
+        "is_anomalous": found["is_anomalous"],
     }
 
 
 async def _figures(
-    database: Database, rule: Rule, rule_id: str, counted: _Counted, now: datetime, is_kept: bool
+    database: Database, rule: Rule, rule_id: str, counted: Counted, now: datetime, is_kept: bool
 ) -> RuleFigures:
-    own: Mapping[str, int] = counted.totals.get("rules", {}).get(rule_id, {})
-    users, skipped, inapplicable = (own.get(name, 0) for name in ("users", "skipped", "inapplicable"))
-    violated = own.get("violated", 0)
+    shown = shown_version(rule.name, rule_id, counted, is_clock=isinstance(rule.check, NotOlderThan))
+    users, skipped, inapplicable = (shown.figures.get(name, 0) for name in ("users", "skipped", "inapplicable"))
+    violated = shown.figures.get("violated", 0)
     if isinstance(rule.check, NotOlderThan):
-        violated = await _too_old(database, rule_id, counted.days, now - timedelta(days=rule.check.days))
+        violated = await _too_old(database, shown.rule_id, counted.days, now - timedelta(days=rule.check.days))
     applicable = users - skipped - inapplicable
-    is_known = is_kept and users == counted.totals.get("users", 0)
+    is_known = is_kept and shown.is_complete
     return {
         "name": rule.name,
-        "version": rule_id.partition("@")[2],
+        "version": shown.rule_id.partition("@")[2],
         "title": rule.title,
         "remedy": rule.remedy,
         "owner": rule.owner,
@@ -134,7 +205,17 @@ async def _figures(
         "inapplicable": inapplicable,
         "warn": {"count": rule.warn.count, "percent": rule.warn.percent},
         "fail": {"count": rule.fail.count, "percent": rule.fail.percent},
+        "building": _building(rule_id, shown, counted),
+        "waiver": None,
+        "anomaly": None,
     }
+
+
+def _building(rule_id: str, shown: Shown, counted: Counted) -> BuildingView | None:
+    if shown.is_complete and shown.rule_id == rule_id:
+        return None
+    users = counted.rules.get(rule_id, {}).get("users", 0)
+    return {"version": rule_id.partition("@")[2], "users": users, "shown_as_of": shown.kept_at}
 
 
 def status_of(rule: Rule, *, violated: int, applicable: int, skipped: int, is_known: bool) -> RuleStatus:
@@ -151,7 +232,7 @@ def status_of(rule: Rule, *, violated: int, applicable: int, skipped: int, is_kn
     return RuleStatus.INCOMPLETE if skipped else RuleStatus.PASSED
 
 
-async def _too_old(database: Database, rule_id: str, days: list[Document], cutoff: datetime) -> int:
+async def _too_old(database: Database, rule_id: str, days: Sequence[Mapping[str, Any]], cutoff: datetime) -> int:
     """Count the users whose time is before the cut-off.
 
     Whole days come from the counters, the last day from the index.

@@ -13,6 +13,8 @@ from enum import StrEnum
 from hashlib import blake2b
 from typing import Any, Final
 
+from docustore.quality.anomaly import Direction
+
 User = Mapping[str, Any]
 Applies = Callable[[User], bool]
 
@@ -93,7 +95,7 @@ class Rule:
 
     `title` says what must hold; `remedy` says what to do with users that violate it. `fields` are the top-level
     fields that the functions read. `parameters` is the definition of a rule that was not written in Python. A rule
-    without an `applies` applies to every user.
+    without an `applies` applies to every user. `anomaly` says which changes of its figures are unusual.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Rule:
     owner: str = ""
     warn: Limit = field(default_factory=lambda: Limit(count=0))
     fail: Limit = field(default_factory=Limit)
+    anomaly: Direction = Direction.WORSE
     parameters: str = ""
 
     @property

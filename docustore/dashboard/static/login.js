@@ -18,7 +18,10 @@ async function signIn(proof) {
       body: JSON.stringify(proof),
     });
     if (response.ok) {
-      window.location.replace("/");
+      // Back to the view that the session was lost in; only its fragment, which cannot leave this server.
+      const view = sessionStorage.getItem("docustore.return") ?? "";
+      sessionStorage.removeItem("docustore.return");
+      window.location.replace(`/${view.startsWith("#") ? view : ""}`);
       return;
     }
     problem.textContent = response.status === 401

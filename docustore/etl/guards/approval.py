@@ -32,7 +32,7 @@ async def waiting_run(database: Database, source: str) -> EtlRun:
     """
     stored = await database[SOURCES].find_one({"_id": source}, {"held": 1})
     held = (stored or {}).get("held")
-    if held is None:
+    if held is None or held.get("is_rejected"):
         raise RunError(f"no run of {source} waits for approval: see `docustore etl runs --source {source}`")
     return await get_run(held["run_id"])
 
@@ -95,6 +95,8 @@ def refusal(held: EtlRun, source: Mapping[str, Any], *, now: datetime) -> str | 
     """Tell why a run cannot be approved; None if it can."""
     if held.hold is None or held.finished_at is None or held.options.dry_run:
         return f"it is {held.state} and waits for nothing"
+    if held.rejection is not None:
+        return f"{held.rejection.by} rejected it: {held.rejection.reason}"
     if now - held.finished_at > APPROVABLE_FOR:
         return f"it ended more than {APPROVABLE_FOR.days} days ago; start a new run and look at what it finds"
     return _outdated(held, source) if moves_watermark(held.options) else None
@@ -123,7 +125,14 @@ def _approved(held: EtlRun, *, actor: str, now: datetime, trigger: RunTrigger, i
         watermark=WatermarkChange(before=held.watermark.before),
         created_at=now,
         is_attended=is_attended,
-        approval=Approval(run_id=str(held.id), by=actor, at=now, total=hold.total, new_fields=hold.new_fields),
+        approval=Approval(
+            run_id=str(held.id),
+            by=actor,
+            at=now,
+            total=hold.total,
+            new_fields=hold.new_fields,
+            quality=hold.quality,
+        ),
     )
     # The held run names it, in the same transaction.
     run.id = ObjectId()  # type: ignore[assignment]

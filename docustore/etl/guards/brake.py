@@ -52,6 +52,7 @@ class Brake:
         self._held: Changes = Counter()
         self._codes: dict[HoldCode, None] = {}
         self._fields: dict[str, None] = {}
+        self._violated: dict[str, int] = {}
 
     @property
     def is_held(self) -> bool:
@@ -82,6 +83,11 @@ class Brake:
         self._codes[HoldCode.NEW_FIELDS] = None
         self._fields.update(dict.fromkeys(fields))
 
+    def hold_for_quality(self, violated: Mapping[str, int]) -> None:
+        """Hold the run, because its records violate rules; by rule."""
+        self._codes[HoldCode.QUALITY] = None
+        self._violated = dict(violated)
+
     def hold(self) -> Hold:
         """Describe why the run is held, and the extent of its change."""
         total = self._stored + self._held
@@ -92,6 +98,7 @@ class Brake:
             total={kind: total[kind] for kind in KINDS},
             limits={kind: limit for kind in KINDS if (limit := self._limit(kind)) is not None},
             new_fields=list(self._fields),
+            quality=self._violated,
         )
 
     async def _find_known(self, changes: Changes) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from docustore.etl.guards.brake import Brake
 from docustore.etl.guards.diff import Diff
 from docustore.etl.guards.fields import FieldWatch
+from docustore.etl.guards.gate import Gate
+from docustore.etl.guards.gate_result import GateResult
 from docustore.etl.guards.sample import Sample
 from docustore.etl.guards.seen import Seen
 from docustore.etl.guards.snapshot_result import SnapshotResult
@@ -24,6 +26,9 @@ class Guards:
     snapshot: SnapshotResult | None = None
     sample: Sample | None = None
     verification: Verification | None = None
+    # Only where the source has limits.
+    gate: Gate | None = None
+    gate_result: GateResult | None = None
 
     def refuses(self, records: Sequence[bytes]) -> bool:
         """Look at the records of a page; true if they must not be stored."""

@@ -13,6 +13,7 @@ class HoldCode(StrEnum):
     MASS_UPDATE = "mass_update"
     MASS_LOSS = "mass_loss"
     NEW_FIELDS = "new_fields"
+    QUALITY = "quality"
 
 
 class Hold(BaseModel):
@@ -20,7 +21,8 @@ class Hold(BaseModel):
 
     Numbers are of records, by `inserted`, `updated` and `deactivated`. `stored` was stored before the run was
     held, and stays. `total` is the whole change. `limits` are those of this run.
-    `new_fields` are fields that the source did not have before.
+    `new_fields` are fields that the source did not have before. `quality` counts the records that violate a rule
+    more often than the quality gate accepts, by rule.
     """
 
     codes: list[HoldCode]
@@ -28,6 +30,7 @@ class Hold(BaseModel):
     total: dict[str, int] = Field(default_factory=dict)
     limits: dict[str, int] = Field(default_factory=dict)
     new_fields: list[str] = Field(default_factory=list)
+    quality: dict[str, int] = Field(default_factory=dict)
 
     def __str__(self) -> str:
         """Say it in one sentence, without the next step."""
@@ -39,6 +42,9 @@ class Hold(BaseModel):
         parts = [f"it would have {', '.join(over)}"] if over else []
         if self.new_fields:
             parts.append(f"it brings new fields: {', '.join(self.new_fields)}")
+        if self.quality:
+            violated = ", ".join(f"{rule} in {number:,}" for rule, number in self.quality.items())
+            parts.append(f"its records violate {violated}")
         return " and ".join(parts) or ", ".join(self.codes)
 
 
@@ -50,6 +56,15 @@ class Approval(BaseModel):
     at: datetime
     total: dict[str, int] = Field(default_factory=dict)
     new_fields: list[str] = Field(default_factory=list)
+    quality: dict[str, int] = Field(default_factory=dict)
+
+
+class Rejection(BaseModel):
+    """A person's decision against a held run's change."""
+
+    by: str
+    at: datetime
+    reason: str
 
 
 class SourceHold(BaseModel):
@@ -62,3 +77,5 @@ class SourceHold(BaseModel):
     run_id: str
     at: datetime
     stored: dict[str, int] = Field(default_factory=dict)
+    # The run waits no longer; what it has stored still counts.
+    is_rejected: bool = False

@@ -1,7 +1,10 @@
 """Turn what the guards have found into the end of a run."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+
+import structlog
 
 from docustore.database import Database
 from docustore.errors import ApprovalNeededError
@@ -10,6 +13,9 @@ from docustore.etl.guards.hold import SourceHold
 from docustore.etl.guards.snapshot_result import SourceSnapshot
 from docustore.etl.models import SOURCES, EtlRun
 from docustore.etl.window import moves_watermark
+from docustore.source_options.quality_gate import GateMode
+
+log: Final = structlog.get_logger()
 
 
 def refuse_if_held(guards: Guards, run: EtlRun) -> None:
@@ -22,6 +28,23 @@ def refuse_if_held(guards: Guards, run: EtlRun) -> None:
         raise ApprovalNeededError(source=run.source, run_id=str(run.id), reason=str(guards.brake.hold()))
 
 
+def close_gate(guards: Guards, run: EtlRun, quality: Mapping[str, int]) -> None:
+    """Compare what was judged with the quality gate, before the watermark moves.
+
+    Raises:
+        ApprovalNeededError: The gate blocks, and the records violate more than it accepts.
+    """
+    if guards.gate is None:
+        return
+    result = guards.gate_result = guards.gate.result(quality)
+    if result.is_passed:
+        return
+    log.warning("etl.gate_not_passed", run_id=str(run.id), source=run.source, reason=str(result))
+    if result.mode is GateMode.BLOCK:
+        guards.brake.hold_for_quality({breach.rule: breach.violated for breach in result.over})
+        refuse_if_held(guards, run)
+
+
 def run_facts(guards: Guards) -> dict[str, Any]:
     """Return the fields of the run that the guards have found, as they are stored."""
     facts: dict[str, Any] = {"new_fields": [] if guards.fields is None else guards.fields.unread}
@@ -29,6 +52,8 @@ def run_facts(guards: Guards) -> dict[str, Any]:
         facts["snapshot"] = guards.snapshot.model_dump()
     if guards.verification is not None:
         facts["verification"] = guards.verification.model_dump()
+    if guards.gate_result is not None:
+        facts["gate"] = guards.gate_result.model_dump()
     if guards.brake.is_held:
         facts |= {"needs_approval": guards.diff is None, "hold": guards.brake.hold().model_dump()}
     return facts

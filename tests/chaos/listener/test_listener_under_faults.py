@@ -1,8 +1,7 @@
 """Two listeners under many faults: history replays to exactly the collection."""
 
-import gc
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -37,13 +36,6 @@ OPLOG_MIB = 48
 ENVIRONMENT = {"DOCUSTORE_CHANGES_LEASE_S": "2"}
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3 * 3600), pytest.mark.filterwarnings(LEAKS)]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Collect what the driver leaks while its warnings are expected."""
-    yield
-    gc.collect()
 
 
 @asynccontextmanager

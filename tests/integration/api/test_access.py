@@ -67,7 +67,7 @@ async def test_every_route_refuses_unknown_parameters(
         if path == "/schema/{path:str}":
             continue  # the framework's route for paths that do not exist
         url = url_of(path).replace("/xuser_id", "/6b036b42dddea18c01e9b78e")
-        url = url.replace("xfile_path", "swagger-ui.css" if path.startswith("/schema") else "dashboard.css")
+        url = url.replace("xfile_path", "swagger-ui.css" if path.startswith("/schema") else "base.css")
 
         response = await api.request(method, url, params={"dry_rnu": "true"}, json={}, headers=headers)
 

@@ -107,3 +107,14 @@ async def test_rebuild_needs_admin_and_is_audited(
 @pytest.mark.parametrize(("name", "status"), [("none", 404), ("user_history", 422)])
 async def test_only_a_derived_collection_is_rebuilt(admin: Client, name: str, status: int) -> None:
     assert (await admin.post(f"/changes/effects/{name}/rebuild")).status_code == status
+
+
+async def test_gap_is_listed_with_its_time(admin: Client) -> None:
+    """Readers of figures may see gaps: they say which history is a comparison."""
+    assert (await admin.get("/changes/gaps")).json() == []
+    await admin.post("/changes/reset", json={"to": "now"})
+
+    [gap] = (await admin.get("/changes/gaps")).json()
+
+    assert (gap["reason"], gap["policy"], gap["closed_at"]) == ("reset", "now", None)
+    assert gap["detected_at"].endswith("Z")

@@ -6,7 +6,7 @@ from tests.integration.api.conftest import Client, create
 
 
 @pytest.mark.parametrize(
-    "path", ["/health/live", "/schema", "/login", "/assets/dashboard.css", "/users", "/nope", "/users?limit=0"]
+    "path", ["/health/live", "/schema", "/login", "/assets/base.css", "/users", "/nope", "/users?limit=0"]
 )
 async def test_head_is_get_without_the_body(api: Client, path: str) -> None:
     got, headed = await api.get(path), await api.head(path)
@@ -36,7 +36,7 @@ async def test_head_needs_a_key_like_get(anonymous: Client) -> None:
         ("/users/x", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"),
         ("/users/x/activate", "OPTIONS, POST"),
         ("/health/live", "GET, HEAD, OPTIONS"),
-        ("/assets/dashboard.css", "GET, HEAD, OPTIONS"),
+        ("/assets/base.css", "GET, HEAD, OPTIONS"),
         ("/schema", "GET, HEAD, OPTIONS"),
         ("/problems", "GET, HEAD, OPTIONS"),
     ],

@@ -59,6 +59,8 @@ async def test_store_metrics_are_read_at_the_scrape(api: Client) -> None:
     assert found["docustore_alert_messages", frozenset({("state", "failed")})] == 0
     assert found["docustore_etl_incidents_open", frozenset({("kind", "overdue")})] == 0
     assert ("docustore_users", frozenset({("status", "active")})) in found
+    unknown = frozenset({("rule", "email_valid"), ("status", "unknown")})
+    assert found["docustore_quality_rule_status", unknown] == 1
 
 
 async def test_dry_run_is_no_last_run(api: Client) -> None:

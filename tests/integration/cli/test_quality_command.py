@@ -1,9 +1,12 @@
 """`docustore quality`."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.quality.declared import rule_set
+from docustore.quality.trend import keep_hour
 from tests.integration.changes.test_quality import keeping, until_current, user
 from tests.integration.cli.docustore_command import addresses, run_docustore
 
@@ -19,12 +22,39 @@ async def test_report_explanation_and_gate(settings: Settings, database: Databas
     explained = await run_docustore("quality", "explain", "last_name_present", "--json", **variables)
     unknown = await run_docustore("quality", "explain", "nonsense", "--json", **variables)
     checked = await run_docustore("quality", "run", "--json", **variables)
+    gap = await run_docustore("quality", "trend", **variables)
+    await keep_hour(database, rule_set({}))
+    trend = await run_docustore("quality", "trend", "--bucket", "day", "--rule", "last_name_present", **variables)
 
     assert "last_name_present" in report.stdout
     assert (report.exit_code, gate.exit_code) == (0, 1)
     assert (explained.document["violated"], len(explained.document["first_users"])) == (3, 3)
     assert (unknown.exit_code, unknown.document["error"]["type"]) == (1, "NotFoundError")
-    assert (checked.exit_code, checked.document) == (0, {"differences": []})
+    assert "No figures of overall are stored" in gap.stdout
+    assert "last_name_present: 0.00 -> 0.00" in trend.stdout
+    assert (checked.exit_code, checked.document["differences"], checked.document["trigger"]) == (0, [], "cli")
+
+
+async def test_waived_rule_does_not_block_the_gate(settings: Settings, database: Database) -> None:
+    variables = addresses(settings)
+    await database["users"].insert_many([user(number, last_name="") for number in range(3)])
+    async with keeping(database, settings):
+        await until_current(database, settings)
+    rule = ("last_name_present", "--until", "2999-01-01")
+
+    refused = await run_docustore("quality", "waive", *rule, "--reason", "wait", "--json", **variables)
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    await run_docustore(
+        "quality", "waive", rule[0], "--until", tomorrow, "--reason", "moving", "--json", **variables
+    )
+    gate = await run_docustore("quality", "report", "--gate", **variables)
+    await run_docustore("quality", "unwaive", rule[0], **variables)
+    blocked = await run_docustore("quality", "report", "--gate", "--json", **variables)
+
+    assert (refused.exit_code, refused.document["error"]["type"]) == (1, "InvalidInputError")
+    assert (gate.exit_code, blocked.exit_code) == (0, 1)
+    assert "is waived until" in gate.stdout
+    assert "(failed): moving" in " ".join(gate.stdout.split())
 
 
 async def test_rules_of_the_settings_are_listed(settings: Settings, database: Database) -> None:

@@ -194,6 +194,18 @@ QUERIES = [
         filter={"_id.rule": "one", "_id.value": {"$gt": "v5"}, "users": {"$gt": 1}},
         sort={"_id.value": 1},
     ),
+    Query(
+        collection="quality_reports",
+        index="bucket_at",
+        filter={"bucket": "hour", "at": {"$gte": START, "$lt": START + timedelta(hours=5)}},
+        sort={"at": 1},
+    ),
+    Query(
+        collection="quality_checks",
+        index="finished_at_expiry",
+        filter={"finished_at": {"$gte": START}},
+        sort={"finished_at": -1},
+    ),
     Query(collection="user_analytics", index="gone", filter={"gone": True}),
     *(
         Query(
@@ -205,6 +217,20 @@ QUERIES = [
         for metric in ("present", "registered")
     ),
     Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
+    Query(
+        collection="report_deliveries", index="report_slot_unique", filter={"report": "rare"}, sort={"slot": -1}
+    ),
+    Query(
+        collection="report_deliveries",
+        index="due_at",
+        filter={"state": "due", "due_at": {"$lte": START + timedelta(hours=500)}},
+        sort={"due_at": 1},
+    ),
+    Query(
+        collection="report_deliveries",
+        index="expires_at_expiry",
+        filter={"expires_at": {"$lt": START + timedelta(hours=5)}},
+    ),
     Query(
         collection="change_dead_letters",
         index="state_key_cluster_time",
@@ -235,21 +261,35 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "created_at": at,
                 "deleted_at": None,
             }
-        case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
+        case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox" | "report_deliveries":
             return _operation(collection, n)
         case (
             "sessions"
             | "login_tokens"
             | "audit_log"
             | "exports"
+            | "quality_checks"
             | "user_search"
             | "search_atoms"
             | "change_listeners"
         ):
             word = "rare" if is_rare else "common"
-            found = {"words": [word, f"w{n}"], "tails": [f"tail{n}"], "created_at": at, "heartbeat_at": at}
+            found = {
+                "finished_at": at,
+                "words": [word, f"w{n}"],
+                "tails": [f"tail{n}"],
+                "created_at": at,
+                "heartbeat_at": at,
+            }
             return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word, **found}
-        case "user_quality" | "quality_values" | "user_history" | "user_analytics" | "analytics_values":
+        case (
+            "user_quality"
+            | "quality_values"
+            | "quality_reports"
+            | "user_history"
+            | "user_analytics"
+            | "analytics_values"
+        ):
             return _kept(collection, n)
         case "change_dead_letters":
             return {"state": "failed" if is_rare else "skipped", "key": f"k{n % 60}", "cluster_time": n}
@@ -274,6 +314,8 @@ def _kept(collection: str, n: int) -> dict[str, Any]:
         return {"_id": {"d": "rare" if is_rare else "tag", "v": f"v{n}"}, "present": n, "registered": n}
     if collection == "quality_values":
         return {"_id": value, "users": 2 if is_rare else 1}
+    if collection == "quality_reports":
+        return {"bucket": "hour", "at": START + timedelta(hours=n)}
     clocks = [{"rule": "old", "at": START + timedelta(hours=n)}]
     return {"violated": ["rare"] if is_rare else ["common"], "clocks": clocks, "keys": [value]}
 
@@ -296,6 +338,9 @@ def _operation(collection: str, n: int) -> dict[str, Any]:
                 "lineage": {"next_attempt_at": at},
                 "finished_at": at,
             }
+        case "report_deliveries":
+            state, report = ("due", "rare") if is_rare else ("delivered", "common")
+            return {"report": report, "slot": at, "state": state, "due_at": at, "expires_at": at}
         case "etl_incidents":
             return {"kind": f"k{n}", "source": "crm", "is_open": is_rare}
         case "outbox":

@@ -1,11 +1,12 @@
 """Each built-in rule: a user that violates it, and the change that heals the user."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from docustore.quality.builtin import BUILTIN
+from docustore.quality.counts import QualityCounts, users_before
 from docustore.quality.rules import Holds, NotOlderThan, UniqueBy
 from docustore.quality.verdict import RuleSet, Verdict
 
@@ -56,6 +57,13 @@ VIOLATIONS: list[tuple[str, dict[str, Any]]] = [
     ("written_by_the_model", {"created_at": "2026-01-01"}),
     ("written_by_the_model", {"roles": "admin"}),
 ]
+# The change that heals a user of a rule of time.
+AGES: dict[str, dict[str, Any]] = {"updated_lately": {"updated_at": datetime.fromisoformat("2026-03-01")}}
+# What makes another user a twin of the good one, and what heals both.
+TWINS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "mailbox_unique": ({"email": "ada+news@example.org"}, {"email": "ben@example.org"}),
+    "person_unique": ({"first_name": "ADA"}, {"last_name": "Byron"}),
+}
 
 
 def verdict(**changed: Any) -> Verdict:
@@ -74,10 +82,55 @@ def test_violation_and_its_healing(rule: str, changed: dict[str, Any]) -> None:
     assert rule in names(verdict()["passed"])
 
 
-def test_every_rule_of_one_user_has_a_violation() -> None:
-    judged = {rule.name for rule in BUILTIN if isinstance(rule.check, Holds)}
+def test_every_rule_has_a_violation_and_its_healing() -> None:
+    """A rule without one could never fail, or never recover."""
+    kinds = (Holds, NotOlderThan, UniqueBy)
+    by_kind = {kind: {rule.name for rule in BUILTIN if isinstance(rule.check, kind)} for kind in kinds}
 
-    assert {rule for rule, _ in VIOLATIONS} == judged
+    assert {rule for rule, _ in VIOLATIONS} == by_kind[Holds]
+    assert set(AGES) == by_kind[NotOlderThan]
+    assert set(TWINS) == by_kind[UniqueBy]
+
+
+@pytest.mark.parametrize("rule", AGES)
+def test_old_time_violates_and_an_update_heals(rule: str) -> None:
+    """Without a write: the verdict is the same before and after the cut-off."""
+    cutoff = GOOD["updated_at"].date() + timedelta(days=1)
+    rule_id = RULES.ids[rule]
+
+    def old(**changed: Any) -> int:
+        counts = QualityCounts()
+        counts.add(verdict(**changed), 1)
+        days = [{"_id": name, **_nested(figures)} for name, figures in counts.increments().items()]
+        return users_before(days, rule_id, cutoff)
+
+    assert old() == 1
+    assert old(**AGES[rule]) == 0
+
+
+def _nested(increments: dict[str, int]) -> dict[str, Any]:
+    return {"days": {name.removeprefix("days."): number for name, number in increments.items()}}
+
+
+@pytest.mark.parametrize("rule", TWINS)
+def test_twins_violate_and_a_change_of_one_heals_both(rule: str) -> None:
+    rule_id = RULES.ids[rule]
+    stored: dict[tuple[str, str], int] = {}
+
+    def moved(before: Verdict | None, after: Verdict | None) -> int:
+        counts = QualityCounts()
+        counts.add(before, -1)
+        counts.add(after, 1)
+        shared = counts.shared(stored).get(rule_id, 0)
+        for value, number in counts.values.items():
+            stored[value] = stored.get(value, 0) + number
+        return shared
+
+    one, twin = verdict(), verdict(**TWINS[rule][0])
+
+    assert moved(None, one) == 0
+    assert moved(None, twin) == 2
+    assert moved(twin, verdict(**TWINS[rule][1])) == -2
 
 
 def test_good_user_violates_nothing() -> None:

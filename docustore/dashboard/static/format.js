@@ -1,0 +1,86 @@
+/** Numbers, sizes and times as people read them. */
+
+import { make } from "./dom.js";
+
+const WHOLE = new Intl.NumberFormat("en");
+const MOMENT = new Intl.DateTimeFormat("sv-SE", { dateStyle: "short", timeStyle: "medium" });
+const UNITS = [["d", 86400], ["h", 3600], ["min", 60]];
+let ahead = 0;
+
+/** Set the clock to that of the server. */
+export function setNow(time) {
+  ahead = new Date(time) - Date.now();
+}
+
+export function now() {
+  return new Date(Date.now() + ahead);
+}
+
+export function number(value) {
+  return value === null || value === undefined ? "–" : WHOLE.format(value);
+}
+
+export function plural(count, one, many = `${one}s`) {
+  return `${number(count)} ${count === 1 ? one : many}`;
+}
+
+export function percent(share) {
+  if (share === null || share === undefined) return "–";
+  if (share > 0 && share < 0.01) return "<1 %";
+  return `${Math.round(100 * share)} %`;
+}
+
+export function duration(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 90) return `${seconds.toFixed(1)} s`;
+  const [unit, size] = UNITS.find(([, each]) => seconds >= 2 * each) ?? ["min", 60];
+  return `${(seconds / size).toFixed(1)} ${unit}`;
+}
+
+export function bytes(size) {
+  if (size < 1000) return `${size} bytes`;
+  return size < 1e6 ? `${(size / 1e3).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`;
+}
+
+/** A moment in the time zone of the browser. */
+export function moment(time) {
+  return time ? make("time", { datetime: time }, MOMENT.format(new Date(time))) : "–";
+}
+
+export function day(time) {
+  return time ? MOMENT.format(new Date(time)).slice(0, 10) : "–";
+}
+
+/** How long ago; the text follows the clock. */
+export function since(time, { never = "never" } = {}) {
+  return time ? make("time", { datetime: time, "data-since": "" }, distance(time)) : never;
+}
+
+/** A moment and how long ago it is, for detail pages. */
+export function momentSince(time, options) {
+  return time ? make("span", {}, moment(time), make("small", {}, since(time))) : since(time, options);
+}
+
+function distance(time) {
+  const seconds = (now() - new Date(time)) / 1000;
+  const length = Math.abs(seconds);
+  const [unit, size] = UNITS.find(([, each]) => length >= each) ?? ["s", 1];
+  const text = `${Math.floor(length / size)} ${unit}`;
+  return seconds < -0.5 ? `in ${text}` : `${text} ago`;
+}
+
+window.setInterval(() => {
+  for (const element of document.querySelectorAll("time[data-since]")) {
+    const text = distance(element.dateTime);
+    if (element.textContent !== text) element.textContent = text;
+  }
+}, 1000);
+
+/** A value of a document, in one line. */
+export function shown(value) {
+  if (value === null || value === undefined) return "none";
+  if (value === "") return "(empty text)";
+  if (Array.isArray(value) && value.every((each) => typeof each === "string")) return value.join(", ") || "none";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

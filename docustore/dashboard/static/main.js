@@ -1,0 +1,64 @@
+/** The start of the page: its frame, its views, and the figures that all of them share. */
+
+import { prepareThemeButton } from "./theme_button.js";
+import { problemBox } from "./states.js";
+import { startRouter } from "./router.js";
+import { keepSummaryFresh, refreshSummary } from "./summary.js";
+import { changesView } from "./views/changes.js";
+import { analyticsView } from "./views/analytics.js";
+import { overviewView } from "./views/overview.js";
+import { qualityView } from "./views/quality.js";
+import { quarantineView } from "./views/quarantine.js";
+import { quarantinedRecordView } from "./views/quarantined_record.js";
+import { ruleView } from "./views/rule.js";
+import { runView } from "./views/run.js";
+import { runsView } from "./views/runs.js";
+import { sourcesView } from "./views/sources.js";
+import { unknownView } from "./views/unknown.js";
+import { userView } from "./views/user.js";
+import { usersView } from "./views/users.js";
+
+const ROUTES = {
+  "": overviewView,
+  users: usersView,
+  "users/*": userView,
+  sources: sourcesView,
+  runs: runsView,
+  "runs/*": runView,
+  quarantine: quarantineView,
+  "quarantine/*": quarantinedRecordView,
+  changes: changesView,
+  quality: qualityView,
+  "quality/*": ruleView,
+  analytics: analyticsView,
+  unknown: unknownView,
+};
+
+const content = document.getElementById("content");
+
+async function start() {
+  try {
+    // The scope of the session decides what the first view offers.
+    await refreshSummary();
+  } catch (error) {
+    content.replaceChildren(problemBox(error, { retry: start }));
+    return;
+  }
+  startRouter(content, ROUTES);
+  window.setTimeout(keepSummaryFresh, 3000);
+}
+
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // The fragment of the address names the view, so the link cannot name the content.
+  event.preventDefault();
+  content.focus();
+});
+
+document.getElementById("logout").addEventListener("click", async () => {
+  await fetch("/logout", { method: "POST" });
+  window.location.assign("/login");
+});
+
+document.getElementById("zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;
+prepareThemeButton(document.getElementById("theme"));
+start();

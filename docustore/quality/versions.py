@@ -1,0 +1,110 @@
+"""Which version of a rule a report shows while a new one is being judged. Pure.
+
+The counters of the old version are complete until the listener begins to judge by the new one. Then they shrink,
+user by user, so the listener keeps a copy of all complete counters in the transaction of its first write:
+
+    {_id: "kept", configuration: "3f…", rules: {email_valid: {id: "email_valid@9c…", at, users, violated, ...}}}
+
+The copy is shown until the new version has judged every user.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from docustore.quality.counts import COUNTED, DAYS_PREFIX
+
+KEPT_ID: Final = "kept"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """The stored counters: totals, the days of rules of time, and the kept copy."""
+
+    totals: Mapping[str, Any]
+    days: Sequence[Mapping[str, Any]] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def users(self) -> int:
+        """Return the number of users that were judged."""
+        return int(self.totals.get("users", 0))
+
+    @property
+    def rules(self) -> Mapping[str, Mapping[str, int]]:
+        """Return the counters of each version of each rule, by id."""
+        found: Mapping[str, Mapping[str, int]] = self.totals.get("rules", {})
+        return found
+
+    def is_complete(self, rule_id: str) -> bool:
+        """Tell whether every user was judged by this version."""
+        return self.rules.get(rule_id, {}).get("users", 0) == self.users
+
+    def has_clock(self, rule_id: str) -> bool:
+        """Tell whether the version is a rule of time: its violations depend on the days."""
+        return any(str(each["_id"]).startswith(f"{DAYS_PREFIX}{rule_id}:") for each in self.days)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The version whose figures are shown.
+
+    `is_complete` is false if no version has judged every user. `kept_at` is the time of a copy; None for counters
+    that still move.
+    """
+
+    rule_id: str
+    figures: Mapping[str, int]
+    is_complete: bool
+    kept_at: datetime | None = None
+
+
+def shown_version(name: str, rule_id: str, counted: Counted, *, is_clock: bool) -> Shown:
+    """Choose the version of a rule.
+
+    The declared one, if it is complete; else the one that was complete last.
+
+    Args:
+        rule_id: The declared version.
+        is_clock: It is a rule of time.
+    """
+    own = counted.rules.get(rule_id, {})
+    if counted.is_complete(rule_id):
+        return Shown(rule_id=rule_id, figures=own, is_complete=True)
+    for other in _versions_of(name, counted.rules):
+        # The limits of the declared rule apply only to a rule of the same kind.
+        if counted.is_complete(other) and counted.has_clock(other) is is_clock:
+            return Shown(rule_id=other, figures=counted.rules[other], is_complete=True)
+    kept = counted.kept.get("rules", {}).get(name)
+    if kept is not None and not is_clock:
+        return Shown(rule_id=kept["id"], figures=kept, is_complete=True, kept_at=kept["at"])
+    return Shown(rule_id=rule_id, figures=own, is_complete=False)
+
+
+def kept_copy(counted: Counted, *, configuration: str, at: datetime) -> dict[str, Any]:
+    """Copy the counters of every version that is complete, over older copies.
+
+    Those of rules of time are left out: their violations depend on the time.
+    """
+    complete = {
+        rule_id.partition("@")[0]: {
+            "id": rule_id,
+            "at": at,
+            "users": figures.get("users", 0),
+            **{name: figures.get(name, 0) for name in COUNTED},
+        }
+        for rule_id, figures in counted.rules.items()
+        if figures.get("users") and counted.is_complete(rule_id) and not counted.has_clock(rule_id)
+    }
+    return {
+        "_id": KEPT_ID,
+        "configuration": configuration,
+        "rules": {**counted.kept.get("rules", {}), **complete},
+    }
+
+
+def _versions_of(name: str, rules: Mapping[str, Mapping[str, int]]) -> list[str]:
+    return [
+        rule_id for rule_id, figures in rules.items() if rule_id.startswith(f"{name}@") and figures.get("users")
+    ]

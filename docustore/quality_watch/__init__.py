@@ -1,0 +1,1 @@
+"""What the worker does for the quality: nightly check, incidents, alerts."""
