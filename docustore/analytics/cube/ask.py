@@ -18,13 +18,12 @@ from docustore.analytics.cube.exact import Exact
 from docustore.analytics.cube.freshness import Freshness, mart_freshness, pipeline_freshness
 from docustore.analytics.cube.marts import Marts
 from docustore.analytics.cube.registrations_report import RegistrationsReport, registrations_report
-from docustore.analytics.cube.scope import Comparison, Scope, bounded_period, calendar_of
+from docustore.analytics.cube.scope import Comparison, Scope, bounded_period, calendar_of, checked_time
 from docustore.analytics.cube.slots import first_slot, start_of
 from docustore.analytics.cube.transitions import TRANSITIONS
 from docustore.analytics.cube.transitions_report import TransitionsReport, transitions_report
 from docustore.analytics.cube.users_report import UsersReport, users_report
 from docustore.analytics.dimensions import DIMENSIONS
-from docustore.clock import as_utc
 from docustore.database import Database
 from docustore.errors import FieldError, InvalidQueryError
 
@@ -117,9 +116,11 @@ async def ask_cohorts(asking: Asking, request: Request) -> CohortsReport:
     Raises:
         InvalidQueryError: The request is invalid.
     """
-    until = asking.now if request.until is None else as_utc(request.until)
+    until = asking.now if request.until is None else checked_time(request.until, pointer="/to")
     default = month_after(f"{until.astimezone(UTC):%Y-%m}", months=1 - DEFAULT_MONTHS)
-    since = start_of(first_slot(default)) if request.since is None else as_utc(request.since)
+    since = start_of(first_slot(default))
+    if request.since is not None:
+        since = checked_time(request.since, pointer="/from")
     if since >= until:
         raise InvalidQueryError((FieldError(pointer="/from", code="empty", detail="must be before `to`"),))
     months = cohort_months(period_of(since, until))
