@@ -15,6 +15,8 @@ from docustore.quality.versions import KEPT_ID, Counted, kept_copy
 USER_QUALITY: Final = "user_quality"
 # The figures of each hour and day: see `docustore.quality.hours`.
 REPORTS: Final = "quality_reports"
+_NAMED: Final = ": "
+_VALUE_PREFIX: Final = "value "
 
 Figures = dict[str, int]
 
@@ -53,6 +55,27 @@ async def recounted_at(database: Database, at: Timestamp) -> Figures:
     return {name: number for name, number in figures.items() if number}
 
 
+def corrections(counted: Figures, recounted: Figures) -> tuple[dict[str, Figures], dict[Value, int]]:
+    """Write the difference of two counts as `$inc` operands.
+
+    Returns:
+        By document of `quality_counts`, and by value.
+    """
+    documents: dict[str, Figures] = {}
+    values: dict[Value, int] = {}
+    for name in counted.keys() | recounted:
+        number = recounted.get(name, 0) - counted.get(name, 0)
+        if not number:
+            continue
+        if name.startswith(_VALUE_PREFIX):
+            rule_id, _, value = name.removeprefix(_VALUE_PREFIX).partition(" ")
+            values[rule_id, value] = number
+        else:
+            document, _, field = name.partition(_NAMED)
+            documents.setdefault(document, {})[field] = number
+    return documents, values
+
+
 def figures_of(document: Document) -> Figures:
     """List the counters of one document of `quality_counts`, by name."""
     if document["_id"] == TOTALS_ID:
@@ -63,11 +86,11 @@ def figures_of(document: Document) -> Figures:
 
 
 def _named(document: str, increments: Figures) -> Figures:
-    return {f"{document}: {name}": number for name, number in increments.items()}
+    return {f"{document}{_NAMED}{name}": number for name, number in increments.items()}
 
 
 def _value_name(rule_id: str, value: str) -> str:
-    return f"value {rule_id} {value}"
+    return f"{_VALUE_PREFIX}{rule_id} {value}"
 
 
 async def _documents(database: Database, collection: str, at: Timestamp) -> AsyncIterator[Document]:

@@ -15,6 +15,7 @@ class ViewPage {
   /** Write the title, the way back and the actions of the view, and its parts. */
   show({ title, back, actions = [] }, ...parts) {
     document.title = `${title} · docustore`;
+    const hasFocus = this.heading && document.activeElement === this.heading;
     this.heading = make("h1", { tabindex: "-1", id: "view-title" }, title);
     this.actions = make("div", { class: "actions" }, actions);
     this.root.replaceChildren(
@@ -22,6 +23,7 @@ class ViewPage {
         make("div", {}, back && make("a", { class: "back", href: `#/${back.view}` }, `‹ ${back.text}`), this.heading),
         this.actions),
       ...parts.filter(Boolean));
+    if (hasFocus) this.heading.focus({ preventScroll: true });
   }
 
   rename(title) {
