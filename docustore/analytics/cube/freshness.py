@@ -1,7 +1,5 @@
 """How old an answer is, and where it comes from."""
 
-import asyncio
-from collections.abc import Awaitable
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,7 +7,7 @@ import msgspec
 
 from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.database import Database
-from docustore.effect_states import load_effect_state
+from docustore.effect_states import EffectState, load_effect_state
 
 
 class AnswerSource(StrEnum):
@@ -33,17 +31,21 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
     lag_s: float
 
 
-async def mart_freshness(database: Database, *, committed: Awaitable[int], now: datetime) -> Freshness:
+async def mart_freshness(database: Database, *, committed: int, now: datetime) -> Freshness:
     """Tell how fresh the counters are.
 
     Args:
-        committed: Reads the number of the last row of history.
+        committed: The number of the last row of history.
     """
-    last, state = await asyncio.gather(committed, load_effect_state(database, USER_ANALYTICS))
+    return freshness_of(await load_effect_state(database, USER_ANALYTICS), committed=committed, now=now)
+
+
+def freshness_of(state: EffectState | None, *, committed: int, now: datetime) -> Freshness:
+    """Tell how fresh counters with this state are. Pure."""
     if state is None:
         return Freshness(source=AnswerSource.MART, state="absent", as_of=None, lag_s=0.0)
     lag_s = 0.0
-    if state.seq < last and state.as_of is not None:
+    if state.seq < committed and state.as_of is not None:
         lag_s = max((now - state.as_of).total_seconds(), 0.001)
     return Freshness(source=AnswerSource.MART, state=state.state.value, as_of=state.as_of, lag_s=round(lag_s, 3))
 
