@@ -1,4 +1,4 @@
-"""Benchmark of the figures that the listener keeps: analytics by dimension, and the report of quality.
+"""Benchmark of the figures that the listener keeps: analytics and quality.
 
 Each is measured in stores of several sizes: the time of an answer must not grow with the store. Floor: one find by
 id of a user. Peer: the aggregation over all users that gives the same answer.
