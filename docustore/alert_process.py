@@ -1,6 +1,7 @@
 """The process that sends one message through apprise.
 
-Reads `{"url": ..., "title": ..., "body": ...}` as JSON from stdin. Exit code 0: delivered, or without a body, the
+Reads `{"url", "title", "body", "is_html", "attachment": {"name", "content"}}` as JSON from stdin; the last two may
+be left out. Exit code 0: delivered, or without a body, the
 address is known; 1: refused; 2: no such kind of address.
 """
 
@@ -9,6 +10,7 @@ import sys
 from typing import Any
 
 import apprise
+from apprise.attachment.memory import AttachMemory
 
 
 def main() -> int:
@@ -19,7 +21,14 @@ def main() -> int:
         return 2
     if "body" not in message:
         return 0
-    return 0 if channel.notify(title=message["title"], body=message["body"]) else 1
+    file = message.get("attachment")
+    is_sent = channel.notify(
+        title=message["title"],
+        body=message["body"],
+        body_format=apprise.NotifyFormat.HTML if message.get("is_html") else None,
+        attach=None if file is None else AttachMemory(content=file["content"], name=file["name"]),  # type: ignore[no-untyped-call]
+    )
+    return 0 if is_sent else 1
 
 
 if __name__ == "__main__":

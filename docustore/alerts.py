@@ -10,6 +10,7 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -60,6 +61,34 @@ async def send(url: str, body: Mapping[str, Any], *, child_timeout_s: float = CH
     else:
         message = {"url": url, "title": f"docustore: {body['event']}", "body": text_of(body)}
         await _in_child(message, timeout_s=child_timeout_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A text file that goes with a mail."""
+
+    name: str
+    content: str
+
+
+async def send_mail(
+    url: str,
+    *,
+    title: str,
+    body: str,
+    is_html: bool = False,
+    attachment: Attachment | None = None,
+    child_timeout_s: float = CHILD_TIMEOUT_S,
+) -> None:
+    """Send a mail through one of apprise's addresses, once.
+
+    Raises:
+        UndeliveredError: The mail server did not take it.
+    """
+    message: dict[str, Any] = {"url": url, "title": title, "body": body, "is_html": is_html}
+    if attachment is not None:
+        message["attachment"] = {"name": attachment.name, "content": attachment.content}
+    await _in_child(message, timeout_s=child_timeout_s)
 
 
 async def check_address(url: str, *, child_timeout_s: float = CHILD_TIMEOUT_S) -> None:
@@ -119,7 +148,7 @@ async def _post(url: str, body: Mapping[str, Any]) -> None:
         raise UndeliveredError(f"status {response.status_code}")
 
 
-async def _in_child(message: Mapping[str, str], *, timeout_s: float) -> None:
+async def _in_child(message: Mapping[str, Any], *, timeout_s: float) -> None:
     """Run apprise in a process of its own.
 
     It takes 50 MB, and its plugins block. The address goes through stdin: arguments are visible to others.

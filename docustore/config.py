@@ -183,6 +183,10 @@ class Settings(BaseSettings):
         (),
         description="addresses (JSON array) of alerts: http(s) URLs get a POST, others are apprise's",
     )
+    report_mail_url: SecretStr | None = Field(
+        None,
+        description="apprise's address of the mail server for reports, such as `mailtos://user:password@host`",
+    )
     lineage_url: str | None = Field(
         None, description="receiver of OpenLineage events: an http(s) URL, or a path to append to"
     )

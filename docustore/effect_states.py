@@ -47,6 +47,8 @@ class Build:
     `after` is the BSON document `{_id: ...}` of the last user or row of this phase, None at its begin. `users`
     counts the users so far, `written` those whose result differed, `removed` the results without a user.
     `rows_up_to` is the number of the last row that the walk over rows counts; None before it is known.
+    `is_requested`: a person has started it, so what the effect keeps beside its documents is counted again at the
+    end.
     """
 
     phase: BuildPhase = BuildPhase.USERS
@@ -55,6 +57,7 @@ class Build:
     written: int = 0
     removed: int = 0
     rows_up_to: int | None = None
+    is_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

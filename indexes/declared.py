@@ -38,7 +38,7 @@ from indexes.quality import (
     QUALITY_WAIVERS,
     USER_QUALITY,
 )
-from indexes.queries import SAVED_QUERIES
+from indexes.queries import REPORT_DELIVERIES, REPORTS, SAVED_QUERIES
 from indexes.security import API_KEYS, LOGIN_TOKENS, SESSIONS
 from indexes.users import IDEMPOTENCY_KEYS, SEARCH_ATOMS, USER_SEARCH, USERS
 from indexes.warehouse import DEFAULT_TRACKED, warehouse_views
@@ -84,6 +84,8 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     SCHEMA_MIGRATIONS,
     EXPORTS,
     SAVED_QUERIES,
+    REPORTS,
+    REPORT_DELIVERIES,
 )
 
 # With the default settings.

@@ -28,7 +28,7 @@ from docustore.quality_watch.nightly import NightlyCheck
 from docustore.queue import QUEUE_NAME, RUN_TASK, deserialize, redis_settings, serialize
 from workers.active_runs import ActiveRuns
 from workers.outbox import way_out
-from workers.tasks import compact_history, keep_quality, run_etl, tick
+from workers.tasks import compact_history, deliver_reports, keep_quality, run_etl, tick
 
 log: Final = structlog.get_logger()
 report_failed_start("worker")
@@ -84,6 +84,7 @@ class WorkerSettings:
         # Four times a minute: a dead worker's run is resumed soon after its lease expires. max_tries: the default
         # of 1 would drop the tick of a killed worker. keep_result: marks a tick as done for the other workers.
         cron(tick, second={0, 15, 30, 45}, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]
+        cron(deliver_reports, second={5, 35}, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]
         cron(compact_history, minute={7, 27, 47}, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]
         # Many times an hour: the first call that knows the figures stores them, and incidents are soon seen.
         cron(keep_quality, second=5, max_tries=3, timeout=TICK_TIMEOUT_S, keep_result=7200),  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from docustore.quality.declared import rule_set
 from docustore.quality.trend import compact_hours, keep_hour
 from docustore.quality_watch.watch import watch_quality
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
+from docustore.reports.schedule import deliver_due, enter_slots
 from workers.active_runs import ActiveRuns
 
 log: Final = structlog.get_logger()
@@ -57,6 +58,17 @@ async def tick(ctx: WorkerContext) -> int:
     await deliver_messages(ctx["database"], settings.alert_urls, now=now)
     await deliver_lineage(ctx["database"], settings, now=now)
     return sum(sent)
+
+
+async def deliver_reports(ctx: WorkerContext) -> int:
+    """Enter the slots of scheduled reports and deliver what is due.
+
+    Returns:
+        The number of delivered reports.
+    """
+    now = datetime.now(UTC)
+    await enter_slots(ctx["database"], now=now)
+    return await deliver_due(ctx["database"], ctx["settings"], now=now)
 
 
 async def compact_history(ctx: WorkerContext) -> int:

@@ -50,6 +50,7 @@ from docustore.quality.controller import QualityController
 from docustore.quality.declared import rule_set
 from docustore.quality.user_controller import UserQualityController
 from docustore.queue import open_queue
+from docustore.reports.controller import ReportController
 from docustore.security.authentication import authorise
 from docustore.security.client_address import networks
 from docustore.security.key_ring import KeyRing
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             CubeController,
             QueryController,
             SavedQueryController,
+            ReportController,
             EtlController,
             SourcesController,
             EtlGuardsController,

@@ -32,6 +32,7 @@ from docustore.etl.guards.controller import BackfillInput, WatermarkInput
 from docustore.etl.quarantine_bodies import IgnoreInput, IgnoreReasonInput, ReplayInput
 from docustore.etl.sources_controller import PauseInput
 from docustore.quality.controller import WaiverInput
+from docustore.reports.bodies import ReportInput
 from docustore.security.authentication import PUBLIC
 from docustore.security.cookies import COOKIE_NAME
 from docustore.users.schemas import BulkStatusInput, UserInput
@@ -176,6 +177,7 @@ def _body_schemas() -> dict[str, Any]:
             WaiverInput,
             QueryInput,
             SavedQueryInput,
+            ReportInput,
         )
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")  # type: ignore[arg-type]

@@ -55,7 +55,7 @@ async def _rebuild_derived(database: Database, effect: type[DerivedEffect], *, a
     if held is not None:
         # A frozen keeper would hold the state for a minute.
         await end_transaction(database, held["session"])
-    begun = fresh_build(await committed_seq(database), version=effect.version)
+    begun = fresh_build(await committed_seq(database), version=effect.version, is_requested=True)
 
     async def write(session: AsyncClientSession) -> None:
         states = database[EFFECT_STATES]

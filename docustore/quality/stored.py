@@ -15,6 +15,8 @@ from docustore.quality.versions import KEPT_ID, Counted, kept_copy
 USER_QUALITY: Final = "user_quality"
 # The figures of each hour and day: see `docustore.quality.hours`.
 REPORTS: Final = "quality_reports"
+_NAMED: Final = ": "
+_VALUE_PREFIX: Final = "value "
 
 Figures = dict[str, int]
 
@@ -53,6 +55,27 @@ async def recounted_at(database: Database, at: Timestamp) -> Figures:
     return {name: number for name, number in figures.items() if number}
 
 
+def corrections(counted: Figures, recounted: Figures) -> tuple[dict[str, Figures], dict[Value, int]]:
+    """Write the difference of two counts as `$inc` operands.
+
+    Returns:
+        By document of `quality_counts`, and by value.
+    """
+    documents: dict[str, Figures] = {}
+    values: dict[Value, int] = {}
+    for name in counted.keys() | recounted:
+        number = recounted.get(name, 0) - counted.get(name, 0)
+        if not number:
+            continue
+        if name.startswith(_VALUE_PREFIX):
+            rule_id, _, value = name.removeprefix(_VALUE_PREFIX).partition(" ")
+            values[rule_id, value] = number
+        else:
+            document, _, field = name.partition(_NAMED)
+            documents.setdefault(document, {})[field] = number
+    return documents, values
+
+
 def figures_of(document: Document) -> Figures:
     """List the counters of one document of `quality_counts`, by name."""
     if document["_id"] == TOTALS_ID:
@@ -63,11 +86,11 @@ def figures_of(document: Document) -> Figures:
 
 
 def _named(document: str, increments: Figures) -> Figures:
-    return {f"{document}: {name}": number for name, number in increments.items()}
+    return {f"{document}{_NAMED}{name}": number for name, number in increments.items()}
 
 
 def _value_name(rule_id: str, value: str) -> str:
-    return f"value {rule_id} {value}"
+    return f"{_VALUE_PREFIX}{rule_id} {value}"
 
 
 async def _documents(database: Database, collection: str, at: Timestamp) -> AsyncIterator[Document]:
@@ -89,11 +112,16 @@ async def _documents(database: Database, collection: str, at: Timestamp) -> Asyn
 
 async def read_counts(database: Database, session: AsyncClientSession | None = None) -> Counted:
     """Read all counters, present."""
-    documents = {each["_id"]: each async for each in database[COUNTS].find(session=session)}
+    return counted_of(await database[COUNTS].find(session=session).to_list())
+
+
+def counted_of(documents: Iterable[Document]) -> Counted:
+    """Sort the documents of `quality_counts`; any of them may be missing."""
+    by_id = {each["_id"]: each for each in documents}
     return Counted(
-        totals=documents.get(TOTALS_ID, {}),
-        days=[each for name, each in documents.items() if str(name).startswith(DAYS_PREFIX)],
-        kept=documents.get(KEPT_ID, {}),
+        totals=by_id.get(TOTALS_ID, {}),
+        days=[each for name, each in by_id.items() if str(name).startswith(DAYS_PREFIX)],
+        kept=by_id.get(KEPT_ID, {}),
     )
 
 
@@ -116,8 +144,3 @@ async def server_time(database: Database) -> datetime:
     """Read the server's clock: it is the same for all workers."""
     now: datetime = (await database.command("hello"))["localTime"]
     return now if now.tzinfo else now.replace(tzinfo=UTC)
-
-
-async def last_hour(database: Database) -> Document | None:
-    """Read the latest stored hour of the trend."""
-    return await database[REPORTS].find_one({"bucket": "hour"}, sort=[("at", -1)])

@@ -65,7 +65,7 @@ async def create_webhook(
         InvalidInputError: The address must not be called, or history no longer reaches back to `since`.
         TooManyDestinationsError: There are as many as the listener serves.
     """
-    await _require_allowed(given.url, settings)
+    await require_allowed(given.url, settings)
     if given.since is not None:
         await _require_kept(database, given.since)
     webhook_id, secret = secrets.token_hex(6), new_secret()
@@ -98,7 +98,7 @@ async def update_webhook(
         NotFoundError: There is no such webhook.
         InvalidInputError: The address must not be called.
     """
-    await _require_allowed(given.url, settings)
+    await require_allowed(given.url, settings)
 
     async def update(session: AsyncClientSession, _seq: int) -> None:
         before = await find_webhook(database, webhook_id, session=session)
@@ -224,16 +224,19 @@ async def send_test_message(
     return AnswerToTest(outcome=outcome, duration_s=duration_s)
 
 
-async def _require_allowed(url: str, settings: Settings) -> None:
+async def require_allowed(url: str, settings: Settings, *, pointer: str = "/url") -> None:
     """Refuse an address that no delivery would call.
 
     A name that does not resolve may do so later.
+
+    Raises:
+        InvalidInputError: The address must not be called; `pointer` names it.
     """
     try:
         async with asyncio.timeout(RESOLVE_TIMEOUT_S):
             await targets_of(url, allowed=networks(settings.webhook_private_networks))
     except AddressRefusedError as exc:
-        raise InvalidInputError((FieldError(pointer="/url", code="address_refused", detail=str(exc)),)) from exc
+        raise InvalidInputError((FieldError(pointer=pointer, code="address_refused", detail=str(exc)),)) from exc
     except (OSError, UnicodeError):
         return
 

@@ -16,12 +16,13 @@ A value is a part of an `_id` and never of a field path. So every value is count
 admitted: what an answer does not name, it sums as `other`.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
-from docustore.analytics.cube.slots import SLOTS_A_DAY, day_of, month_of
+from docustore.analytics.cube.slots import key_of, month_of
 from docustore.analytics.dimensions import DIMENSIONS
 
 VALUES: Final = "analytics_values"
@@ -64,35 +65,50 @@ class CubeCounts:
 
     def values(self) -> dict[Key, Increments]:
         """Return the increments of `analytics_values`, without zeros."""
-        sums: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+        sums: dict[Key, list[int]] = {}
         for (dimension, value, _), (registered, present) in self.cells.items():
-            total = sums[dimension, value]
+            total = sums.setdefault((dimension, value), [0, 0])
             total[0] += registered
             total[1] += present
-        named = {key: _without_zeros(registered=both[0], present=both[1]) for key, both in sums.items()}
-        return {key: increments for key, increments in named.items() if increments}
+        named = {key: {"registered": both[0], "present": both[1]} for key, both in sums.items() if any(both)}
+        return {key: _without_zeros(increments) for key, increments in named.items()}
 
     def series(self) -> dict[tuple[str, str, str], Increments]:
         """Return the increments of `analytics_series`, without zeros."""
-        documents: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+        documents: dict[tuple[str, str, str], Increments] = {}
         for (dimension, value, slot), (registered, present) in self.cells.items():
-            if slot is not None and (registered or present):
-                day, of_day = divmod(slot, SLOTS_A_DAY)
-                month, key = day_of(day)
-                document = documents[dimension, value, month]
-                if registered:
-                    document["n"] += registered
-                    document[f"r.{key}"] += registered
-                    document[f"rs.{key}{of_day:02}"] += registered
-                if present:
-                    document[f"p.{key}"] += present
-                    document[f"ps.{key}{of_day:02}"] += present
+            if slot is None or not (registered or present):
+                continue
+            names = _names_of(slot)
+            document = documents.setdefault((dimension, value, names.month), {})
+            if registered:
+                for name in names.registered:
+                    document[name] = document.get(name, 0) + registered
+            if present:
+                for name in names.present:
+                    document[name] = document.get(name, 0) + present
         for (cohort, month), number in self.ends.items():
-            document = documents[ENDED, cohort, ""]
-            document["n"] += number
-            document[f"e.{month.replace('-', '')}"] += number
-        named = {key: _without_zeros(**increments) for key, increments in documents.items()}
+            if number:
+                document = documents.setdefault((ENDED, cohort, ""), {"n": 0})
+                document["n"] += number
+                document[f"e.{month.replace('-', '')}"] = number
+        named = {key: _without_zeros(increments) for key, increments in documents.items()}
         return {key: increments for key, increments in named.items() if increments}
+
+
+class _Names(NamedTuple):
+    """The document and the fields that a slot counts in."""
+
+    month: str
+    registered: tuple[str, str, str]
+    present: tuple[str, str]
+
+
+# A user counts in a dozen documents, each time with the same names.
+@lru_cache(maxsize=8192)
+def _names_of(slot: int) -> _Names:
+    month, key = month_of(slot), key_of(slot)
+    return _Names(month, ("n", f"r.{key[:2]}", f"rs.{key}"), (f"p.{key[:2]}", f"ps.{key}"))
 
 
 def _keys(values: Mapping[str, list[str]]) -> Iterator[Key]:
@@ -105,5 +121,5 @@ def _keys(values: Mapping[str, list[str]]) -> Iterator[Key]:
             yield dimension, ""
 
 
-def _without_zeros(**increments: int) -> Increments:
+def _without_zeros(increments: Increments) -> Increments:
     return {name: number for name, number in increments.items() if number}

@@ -3,7 +3,9 @@
 It is independent of the lease of the position, so a standby listener may keep the effect.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -87,13 +89,17 @@ async def claim(
     return held, effect_state_of(document)
 
 
-def fresh_build(seq: int, *, version: int) -> dict[str, Any]:
-    """Assign the begin of a build: every user, then the changes after row `seq`."""
+def fresh_build(seq: int, *, version: int, is_requested: bool = False) -> dict[str, Any]:
+    """Assign the begin of a build: every user, then the changes after row `seq`.
+
+    Args:
+        is_requested: A person has started it.
+    """
     return {
         "version": version,
         "state": BuildState.BUILDING.value,
         "seq": Int64(seq),
-        "build": stored_build(Build()),
+        "build": stored_build(Build(is_requested=is_requested)),
         "failures": 0,
         "error": None,
     }
@@ -114,6 +120,25 @@ async def renew(database: Database, held: Claim) -> None:
     result = await database[EFFECT_STATES].update_one(query, [{"$set": renewal(held.lease_ms)}])
     if result.matched_count == 0:
         raise taken_over(held.name)
+
+
+@asynccontextmanager
+async def renewing(database: Database, held: Claim) -> AsyncIterator[None]:
+    """Renew the lease during a block that writes nothing for long."""
+
+    async def renew_forever() -> None:
+        while True:
+            await asyncio.sleep(held.lease_ms / 3000)
+            # If it fails, the fence refuses the next write.
+            with suppress(ListenerFencedError, PyMongoError):
+                await renew(database, held)
+
+    task = asyncio.create_task(renew_forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def release(database: Database, held: Claim) -> None:

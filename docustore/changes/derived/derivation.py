@@ -10,7 +10,7 @@ that has users already; a change of `version` or `configuration` builds it again
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,6 +33,10 @@ class Replacement:
     user_id: Any
     before: Document | None
     after: Document | None
+
+
+# Writes a correction in the transaction that ends a build.
+Correction = Callable[[AsyncClientSession], Awaitable[None]]
 
 
 class DerivedEffect(ABC):
@@ -66,6 +70,14 @@ class DerivedEffect(ABC):
         Returns sentences.
         """
         return []
+
+    async def correction(self, database: Database) -> Correction | None:  # noqa: ARG002  # for subclasses
+        """Count again what `write` keeps beside the documents.
+
+        Returns the write that corrects it; None if it is right. Called when a build that a person has started
+        ends. Nothing else is written until the correction is.
+        """
+        return None
 
     async def write(
         self, database: Database, replacements: Sequence[Replacement], session: AsyncClientSession

@@ -24,8 +24,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from docustore.changes.committed import committed_seq
 from docustore.changes.comparison import boundary_of
 from docustore.changes.cooperative import in_slices
-from docustore.changes.derived.claim import Claim, renewal, taken_over
-from docustore.changes.derived.derivation import DerivedEffect, Replacement
+from docustore.changes.derived.claim import Claim, renewal, renewing, taken_over
+from docustore.changes.derived.derivation import Correction, DerivedEffect, Replacement
 from docustore.changes.derived.historic import HistoricEffect, Row, gone_documents, rows_of_interest
 from docustore.changes.derived.reading import decode, documents_of, is_readable, next_documents, users_of
 from docustore.changes.events import user_key
@@ -142,7 +142,7 @@ class Keeper:
                 build=None,
                 built_at=datetime.now(UTC),
             )
-            await self._commit(done, [])
+            await self._commit(done, [], correction=await self._correction(build))
             log.info("effect.built", effect=self.held.name, users=build.users, written=build.written)
             return
         reached = replace(build, after=boundary_of(documents[-1]))
@@ -150,6 +150,13 @@ class Keeper:
         present = await users_of(self.database, user_ids, fields=())
         absent = [user_id for user_id in user_ids if user_key(user_id) not in present]
         await self._bring_up_to_date(absent, replace(self.state, build=reached))
+
+    async def _correction(self, build: Build) -> Correction | None:
+        if not build.is_requested:
+            return None
+        # It reads all documents, which takes longer than the lease of a large store.
+        async with renewing(self.database, self.held):
+            return await self.effect.correction(self.database)
 
     async def _bring_up_to_date(
         self, user_ids: Sequence[Any], moved: EffectState, rows: Sequence[Row] = ()
@@ -210,6 +217,7 @@ class Keeper:
         rows: Sequence[Row] = (),
         *,
         begins_rows: bool = False,
+        correction: Correction | None = None,
     ) -> None:
         async def write(session: AsyncClientSession) -> None:
             # The state first: its lock keeps a take-over out until this transaction ends.
@@ -219,6 +227,8 @@ class Keeper:
             )
             if result.matched_count == 0:
                 raise taken_over(self.held.name)
+            if correction is not None:
+                await correction(session)
             await self.effect.write(self.database, replacements, session)
             if isinstance(self.effect, HistoricEffect):
                 if begins_rows:

@@ -116,4 +116,5 @@ async def _increment(
     fallen = [dict(own) for own, numbers in increments.items() if numbers.get(counting, 0) < 0]
     if fallen:
         writes.append(DeleteMany({"_id": {"$in": fallen}, counting: 0}))
+    # In order: a counter is removed after it has fallen.
     await database[collection].bulk_write(writes, session=session)

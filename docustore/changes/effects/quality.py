@@ -4,21 +4,31 @@ A verdict that changes moves the counters by the difference between the stored v
 transaction that stores it. So the counters are exact, whatever the rules said before.
 """
 
-from collections.abc import Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Final
 
+import structlog
 from bson.timestamp import Timestamp
 from pymongo import DeleteMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from docustore.changes.derived.derivation import DerivedEffect, Replacement
+from docustore.changes.derived.derivation import Correction, DerivedEffect, Replacement
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.history.rows import Image
-from docustore.quality.counts import COUNTS, VALUES, QualityCounts
+from docustore.quality.counts import COUNTS, VALUES, QualityCounts, Value
 from docustore.quality.declared import rule_set
-from docustore.quality.stored import USER_QUALITY, counts_at, keep_complete, recounted_at, values_of
+from docustore.quality.stored import (
+    USER_QUALITY,
+    corrections,
+    counts_at,
+    keep_complete,
+    recounted_at,
+    values_of,
+)
+
+log: Final = structlog.get_logger()
 
 
 class UserQualityEffect(DerivedEffect):
@@ -55,15 +65,21 @@ class UserQualityEffect(DerivedEffect):
         stored = await values_of(database, values, session)
         for rule_id, number in moved.shared(stored).items():
             moved.rules[rule_id, "violated"] += number
-        increments: list[UpdateOne | DeleteMany] = [
-            UpdateOne({"_id": name}, {"$inc": numbers}, upsert=True)
-            for name, numbers in moved.increments().items()
-        ]
-        if increments:
-            await database[COUNTS].bulk_write(increments, session=session)
-        if values:
-            await database[VALUES].bulk_write(_value_writes(values), session=session)
+        await _move(database, moved.increments(), values, session)
         await super().write(database, replacements, session)
+
+    async def correction(self, database: Database) -> Correction | None:
+        """Count all verdicts again; see `DerivedEffect.correction`."""
+        at: Timestamp = (await database.command("ping"))["operationTime"]
+        counts, values = corrections(await counts_at(database, at), await recounted_at(database, at))
+        if not counts and not values:
+            return None
+        log.warning("quality.counters_corrected", counters=sum(map(len, counts.values())), values=len(values))
+
+        async def correct(session: AsyncClientSession) -> None:
+            await _move(database, counts, values, session)
+
+        return correct
 
     async def differences(self, database: Database, at: Timestamp) -> list[str]:
         """Count all stored verdicts again and compare the counters."""
@@ -77,7 +93,20 @@ class UserQualityEffect(DerivedEffect):
         ]
 
 
-def _value_writes(values: dict[tuple[str, str], int]) -> list[UpdateOne | DeleteMany]:
+async def _move(
+    database: Database,
+    counts: Mapping[str, Mapping[str, int]],
+    values: Mapping[Value, int],
+    session: AsyncClientSession,
+) -> None:
+    increments = [UpdateOne({"_id": name}, {"$inc": numbers}, upsert=True) for name, numbers in counts.items()]
+    if increments:
+        await database[COUNTS].bulk_write(increments, session=session)
+    if values:
+        await database[VALUES].bulk_write(_value_writes(values), session=session)
+
+
+def _value_writes(values: Mapping[Value, int]) -> list[UpdateOne | DeleteMany]:
     writes: list[UpdateOne | DeleteMany] = [
         UpdateOne({"_id": _value_id(value)}, {"$inc": {"users": number}}, upsert=True)
         for value, number in values.items()

@@ -9,6 +9,8 @@ from typing import Any
 
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
+from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.effects_control import rebuild_effect
 from docustore.changes.listener import listen
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
@@ -133,6 +135,38 @@ async def test_wrong_counter_is_found(database: Database, settings: Settings) ->
 
     assert found is not None
     assert f"quality counts 2 for totals: rules.{rule_id}.violated, the verdicts say 1" in found
+
+
+async def test_rebuild_repairs_wrong_verdicts_counters_and_values(database: Database, settings: Settings) -> None:
+    """The counters too: no verdict of them differs, so no difference of verdicts would move them."""
+    users = [user(n, email=f"ada+{n}@example.org", first_name="") for n in range(6)]
+    await database["users"].insert_many(users)
+    rules = rule_set({})
+    shared, days = rules.ids["mailbox_unique"], rules.ids["updated_lately"]
+    async with keeping(database, settings):
+        await until_current(database, settings)
+        wrong = {"users": 2, f"rules.{rules.ids['first_name_present']}.violated": -1}
+        await database["quality_counts"].update_one({"_id": "totals"}, {"$inc": wrong})
+        await database["quality_counts"].update_one(
+            {"_id": {"$regex": f"^days:{days}"}}, {"$inc": {"days.0101": 9}}
+        )
+        await database["quality_values"].update_one({"_id.rule": shared}, {"$inc": {"users": 3}})
+        await database["quality_values"].insert_one({"_id": {"rule": shared, "value": "nothing"}, "users": 1})
+        await database["user_quality"].update_one({"_id": users[0]["_id"]}, {"$set": {"violated": []}})
+        await rebuild_effect(
+            database, USER_QUALITY, actor="cli:ada", effects=EFFECTS, derived=(UserQualityEffect,)
+        )
+        await until_current(database, settings)
+
+        found = await derived_difference(database, UserQualityEffect(settings))
+        report = await report_of(database, settings)
+
+    assert found is None
+    assert (report["users"], violated(report)["first_name_present"], violated(report)["mailbox_unique"]) == (
+        6,
+        6,
+        6,
+    )
 
 
 async def test_value_shared_by_many_users(database: Database, settings: Settings) -> None:

@@ -179,8 +179,8 @@ async def test_one_user_more_of_a_value_that_many_share_writes_few_documents(
     counts = [await sharing()]
     back = await write(leaves(1))
     counts.append(await sharing())
-    for start in range(1, many, 1000):
-        await write(*(joins(number) for number in range(start, start + 1000)))
+    for start in range(1, many, 5000):
+        await write(*(joins(number) for number in range(start, start + 5000)))
     large = await write(joins(many + 1))
     counts.append(await sharing())
     smaller = await write(leaves(many + 1))

@@ -218,6 +218,20 @@ QUERIES = [
     ),
     Query(collection="exports", index="at_expiry", filter={"at": {"$lt": START + timedelta(hours=5)}}),
     Query(
+        collection="report_deliveries", index="report_slot_unique", filter={"report": "rare"}, sort={"slot": -1}
+    ),
+    Query(
+        collection="report_deliveries",
+        index="due_at",
+        filter={"state": "due", "due_at": {"$lte": START + timedelta(hours=500)}},
+        sort={"due_at": 1},
+    ),
+    Query(
+        collection="report_deliveries",
+        index="expires_at_expiry",
+        filter={"expires_at": {"$lt": START + timedelta(hours=5)}},
+    ),
+    Query(
         collection="change_dead_letters",
         index="state_key_cluster_time",
         filter={"state": "failed", "key": "k5"},
@@ -247,7 +261,7 @@ def _document(collection: str, n: int) -> dict[str, Any]:
                 "created_at": at,
                 "deleted_at": None,
             }
-        case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox":
+        case "etl_runs" | "etl_incidents" | "alert_messages" | "outbox" | "report_deliveries":
             return _operation(collection, n)
         case (
             "sessions"
@@ -324,6 +338,9 @@ def _operation(collection: str, n: int) -> dict[str, Any]:
                 "lineage": {"next_attempt_at": at},
                 "finished_at": at,
             }
+        case "report_deliveries":
+            state, report = ("due", "rare") if is_rare else ("delivered", "common")
+            return {"report": report, "slot": at, "state": state, "due_at": at, "expires_at": at}
         case "etl_incidents":
             return {"kind": f"k{n}", "source": "crm", "is_open": is_rare}
         case "outbox":

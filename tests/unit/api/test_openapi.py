@@ -31,6 +31,7 @@ OPERATION_IDS = {
     "create_webhook",
     "deactivate_user",
     "delete_query",
+    "delete_report",
     "delete_user",
     "delete_webhook",
     "disable_webhook",
@@ -48,6 +49,7 @@ OPERATION_IDS = {
     "get_quality_trend",
     "get_quarantined_record",
     "get_query",
+    "get_report",
     "get_run",
     "get_run_diff",
     "get_source",
@@ -68,9 +70,11 @@ OPERATION_IDS = {
     "list_gaps",
     "list_problem_types",
     "list_quality_violations",
-    "list_queries",
     "list_quarantined_records",
+    "list_queries",
     "list_registrations",
+    "list_report_deliveries",
+    "list_reports",
     "list_runs",
     "list_sources",
     "list_transitions",
@@ -80,6 +84,7 @@ OPERATION_IDS = {
     "list_webhook_deliveries",
     "list_webhooks",
     "pause_listener",
+    "pause_report",
     "pause_source",
     "profile_users",
     "rebuild_effect",
@@ -97,13 +102,16 @@ OPERATION_IDS = {
     "restore_user",
     "restore_user_version",
     "resume_listener",
+    "resume_report",
     "resume_source",
     "revoke_role",
     "rotate_webhook_secret",
     "run_quality_check",
     "run_query",
+    "run_report",
     "run_saved_query",
     "save_query",
+    "save_report",
     "search_users",
     "seek_listener",
     "set_status_of_users",
@@ -248,3 +256,8 @@ def test_export_names_the_types_of_its_formats() -> None:
     }
     assert {"Export-Id", "Content-Disposition"} <= answer["headers"].keys()
     assert not {"content-length", "etag"} & answer["headers"].keys()
+
+
+@pytest.mark.parametrize("name", ["get_analytics_of_users", "list_account_ages", "list_registrations"])
+def test_report_may_be_a_table(name: str) -> None:
+    assert OPERATIONS[name]["responses"]["200"]["content"].keys() == {"application/json", "text/csv"}

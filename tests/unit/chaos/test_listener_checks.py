@@ -7,6 +7,7 @@ import pytest
 from bson import ObjectId
 from bson.timestamp import Timestamp
 
+from docustore.config import Settings
 from docustore.database import Database
 from tests.chaos.listener.checks import (
     Check,
@@ -15,6 +16,7 @@ from tests.chaos.listener.checks import (
     gaps_are_those_of_the_faults,
     rows_are_numbered_without_a_gap,
     rows_of_a_user_are_in_order,
+    webhook_was_told_of_deletions,
 )
 from tests.chaos.listener.journal import Fate, Write
 from tests.chaos.listener.outcome import Outcome, Row
@@ -27,6 +29,7 @@ PURE = (
     gaps_are_those_of_the_faults,
     rows_are_numbered_without_a_gap,
     rows_of_a_user_are_in_order,
+    webhook_was_told_of_deletions,
 )
 
 
@@ -53,8 +56,8 @@ ROWS = [_row(1, "insert", 1), _row(2, "update", 2), _row(3, "delete", None)]
 
 
 def _outcome(**fields: Any) -> Outcome:
-    given = {"writes": WRITES, "rows": ROWS, "gaps": [], "lost_positions": 0, **fields}
-    return Outcome(database=cast(Database, None), **given)
+    given = {"writes": WRITES, "rows": ROWS, "gaps": [], "lost_positions": 0, "told": [3, 3], **fields}
+    return Outcome(database=cast(Database, None), settings=Settings(), **given)
 
 
 @pytest.mark.parametrize("check", PURE)
@@ -66,7 +69,9 @@ async def test_right_history_passes(check: Check) -> None:
 async def test_write_may_be_missing_in_a_gap(check: Check) -> None:
     recovered = replace_row(_row(2, "recovered", None), number=1)
 
-    await check(_outcome(rows=[recovered], gaps=[GAP | {"resumed_at": Timestamp(3, 1)}], lost_positions=1))
+    await check(
+        _outcome(rows=[recovered], gaps=[GAP | {"resumed_at": Timestamp(3, 1)}], lost_positions=1, told=[1])
+    )
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,8 @@ async def test_write_may_be_missing_in_a_gap(check: Check) -> None:
         (gaps_are_those_of_the_faults, {"gaps": [GAP]}),
         (gaps_are_those_of_the_faults, {"lost_positions": 1}),
         (gaps_are_those_of_the_faults, {"gaps": [GAP | {"closed_at": None}], "lost_positions": 1}),
+        (webhook_was_told_of_deletions, {"told": []}),
+        (webhook_was_told_of_deletions, {"told": [2, 3]}),
     ],
 )
 async def test_wrong_history_fails(check: Check, fields: dict[str, Any]) -> None:

@@ -1,0 +1,78 @@
+"""The body of a scheduled report."""
+
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from docustore.analytics.query.saved.bodies import NAME_PATTERN
+from docustore.recurrence import OFF, parse_recurrence, parse_zone
+from docustore.users.email import EmailMalformedError, normalise_email
+from docustore.users.field_types import MAX_EMAIL_CHARS
+from docustore.webhooks.addresses import MAX_URL_CHARS, url_problem
+
+MAX_RECIPIENTS: Final = 20
+MAX_SCHEDULE_CHARS: Final = 100
+MAX_ZONE_CHARS: Final = 64
+
+
+class ReportFormat(StrEnum):
+    """How the rows are sent."""
+
+    CSV = "csv"
+    HTML = "html"
+
+
+def _refused(reason: str) -> PydanticCustomError:
+    return PydanticCustomError("not_in_language", "{reason}", {"reason": reason})
+
+
+def _url(given: str) -> str:
+    if (problem := url_problem(given)) is not None:
+        raise PydanticCustomError("webhook_url", "{reason}", {"reason": problem})
+    return given
+
+
+def _address(given: str) -> str:
+    try:
+        return normalise_email(given)
+    except EmailMalformedError as exc:
+        raise PydanticCustomError("email_malformed", "{reason}", {"reason": str(exc)}) from exc
+
+
+class ReportInput(BaseModel):
+    """Which saved query is answered when, and where its rows go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    query: str = Field(pattern=NAME_PATTERN, description="the name of a saved query")
+    schedule: str = Field(
+        max_length=MAX_SCHEDULE_CHARS,
+        description="`hourly`, `daily`, `weekly`, `monthly`, an interval such as `every 6h`, or a cron expression",
+    )
+    timezone: str = Field("UTC", max_length=MAX_ZONE_CHARS, description="the clock of a cron expression")
+    format: ReportFormat = Field(ReportFormat.CSV)
+    webhook_url: Annotated[str, Field(max_length=MAX_URL_CHARS), AfterValidator(_url)] | None = Field(
+        None, description="where signed messages are posted"
+    )
+    mail_to: list[Annotated[str, Field(max_length=MAX_EMAIL_CHARS), AfterValidator(_address)]] = Field(
+        [], max_length=MAX_RECIPIENTS, description="who gets it by mail; the operator sets the mail server"
+    )
+
+    @model_validator(mode="after")
+    def _has_one_destination(self) -> Self:
+        if (self.webhook_url is None) is not bool(self.mail_to):
+            raise _refused("give `webhook_url` or `mail_to`")
+        return self
+
+    @model_validator(mode="after")
+    def _recurs(self) -> Self:
+        try:
+            parse_zone(self.timezone)
+            rule = parse_recurrence(self.schedule, timezone=self.timezone)
+        except ValueError as exc:
+            raise _refused(f"`schedule`: {exc}") from exc
+        if rule is None:
+            raise _refused(f"`schedule`: a report that is {OFF!r} is paused instead")
+        return self
