@@ -82,6 +82,25 @@ async def test_held_run_is_approved_or_rejected(admin: Watched, store: Database)
     assert page.url.endswith(stored["approved_run_id"])
 
 
+async def test_quality_gate_stands_beside_its_limits(admin: Watched) -> None:
+    over = {
+        "rule": "last_name_present",
+        "severity": "warning",
+        "violated": 40,
+        "applicable": 100,
+        "max_percent": 5.0,
+    }
+    run = await a_run(
+        RunState.FAILED, error="held", quality={"gate:judged": 100, "/email missing": 3},
+        gate={"mode": "block", "judged": 100, "is_passed": False, "over": [over]},
+    )  # fmt: skip
+
+    page = await admin.open(f"runs/{run.id}")
+
+    await expect(page.get_by_role("row", name="last_name_present warning 40 100 5 %")).to_be_visible()
+    await expect(page.get_by_role("region", name="Records", exact=True)).not_to_contain_text("gate:")
+
+
 async def test_source_runs_dry_and_for_real(admin: Watched, service: Service) -> None:
     record = {"id": "1", "email": "grace@sources.example", "firstName": "Grace", "lastName": "Hopper"}
     (service.folder / "crm.ndjson").write_text(json.dumps(record) + "\n", "utf-8")

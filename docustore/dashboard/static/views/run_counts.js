@@ -6,7 +6,9 @@ import { bytes, duration, number, percent } from "../format.js";
 
 const OUTCOMES = ["inserted", "updated", "unchanged", "stale", "quarantined", "deactivated"];
 
-export function countsPart({ counts, quality, unread, new_fields: newFields, snapshot, verification, id }) {
+export function countsPart({ counts, quality: found, unread, new_fields: newFields, snapshot, verification, id }) {
+  // What the quality gate has counted stands beside its limits.
+  const quality = Object.fromEntries(Object.entries(found).filter(([reason]) => !reason.startsWith("gate:")));
   const stack = OUTCOMES.filter((name) => counts[name] > 0).map((name) => {
     const part = make("span", { class: `outcome-${name}` });
     part.style.width = `${(100 * counts[name]) / Math.max(1, counts.read)}%`;
