@@ -16,7 +16,7 @@ _METHODS: Final = frozenset({"get", "put", "post", "delete", "patch"})
 _ETAG: Final = "the present version of the user, for `If-Match`"
 # Headers of errors, by status. Those of success are declared with their routes.
 _ERROR_HEADERS: Final[Mapping[str, Mapping[str, str]]] = {
-    "304": {"ETag": "the version of the user"},
+    "304": {"ETag": "that of your copy"},
     "401": {"WWW-Authenticate": "the scheme of the keys: `Bearer`"},
     "412": {"ETag": _ETAG},
     "429": {"Retry-After": "seconds after which the same request may succeed"},
@@ -36,6 +36,10 @@ _FILE_TYPES: Final[Mapping[str, tuple[str, ...]]] = {
         "application/gzip",
     ),
 }
+# Reports that a request may also get as a table.
+_TABLES: Final = frozenset(
+    {"get_analytics_of_users", "list_account_ages", "list_cohorts", "list_registrations", "list_transitions"}
+)
 # A new document has no version yet: only a replacement needs If-Match.
 _CREATE_OR_REPLACE: Final = frozenset({"save_query", "save_report"})
 _OF_FILES: Final = ("content-length", "last-modified", "etag")
@@ -68,6 +72,8 @@ def _finish_operation(operation: Node) -> None:
     responses = operation["responses"]
     if types := _FILE_TYPES.get(operation.get("operationId", "")):
         _finish_file(responses["200"], types)
+    if operation.get("operationId") in _TABLES:
+        responses["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
     for parameter in operation.get("parameters", ()):
         is_precondition = "428" in responses and operation.get("operationId") not in _CREATE_OR_REPLACE
         _finish_parameter(parameter, is_precondition=is_precondition)

@@ -60,7 +60,10 @@ async def save(invocation: Invocation, *, name: str, file: IO[bytes], replace: b
             database, invocation.settings(), name, given, if_match=if_match, actor=actor(), now=now
         )
     view = report_view(report, None, now=now)
-    lines = [Text(f"Saved {name}; its next slot is {view.next_slot:%Y-%m-%d %H:%M} UTC.")]
+    upcoming = (
+        "it is paused" if view.next_slot is None else f"its next slot is {view.next_slot:%Y-%m-%d %H:%M} UTC"
+    )
+    lines = [Text(f"Saved {name}; {upcoming}.")]
     if secret is not None:
         lines += [Text("The secret that signs its messages is shown only now:"), Text(secret, no_wrap=True)]
     invocation.show({"report": msgspec.to_builtins(view), "secret": secret}, table=Group(*lines))

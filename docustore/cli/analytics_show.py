@@ -67,7 +67,7 @@ async def show(invocation: Invocation, *, report: str, exact: bool, as_csv: bool
     settings = invocation.settings()
     async with command_database(invocation) as database:
         source = source_of(database, is_exact=exact, timeout_ms=settings.query_timeout_ms)
-        asking = Asking(source=source, now=now_utc(), committed=await committed_seq(database))
+        asking = Asking(source=source, now=now_utc(), read_committed=committed_seq)
         found: Any = await _ASK[report](asking, _request(asked))
     if as_csv:
         click.echo(csv_of(found.table()), nl=False)

@@ -12,10 +12,9 @@ from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.etl.alert_outbox import enqueue_message
-from docustore.recurrence import parse_recurrence
 from docustore.reports.deliveries import DeliveryState, Sent, enter_slot, finish, take
 from docustore.reports.sending import send_report
-from docustore.reports.store import REPORTS, find_report
+from docustore.reports.store import REPORTS, find_report, recurrence_of
 
 log: Final = structlog.get_logger()
 # One call of the worker ends within its time, also if each destination hangs.
@@ -30,7 +29,7 @@ async def enter_slots(database: Database, *, now: datetime) -> int:
     """
     entered = 0
     async for report in database[REPORTS].find({"is_paused": False}):
-        rule = parse_recurrence(report["schedule"], timezone=report["timezone"])
+        rule = recurrence_of(report)
         slot = None if rule is None else rule.latest(now)
         if slot is None or slot < report["schedule_since"]:
             continue

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.analytics.query.saved.bodies import NAME, NAME_PATTERN
@@ -24,15 +25,29 @@ from docustore.errors import (
     SavedQueryChangedError,
     TooManySavedQueriesError,
 )
+from docustore.recurrence import Recurrence, parse_recurrence
 from docustore.reports.bodies import ReportInput
 from docustore.reports.deliveries import DELIVERIES, drop_due
 from docustore.users.preconditions import IfMatch
 from docustore.webhooks.service import require_allowed
 from docustore.webhooks.signature import new_secret
 
+log: Final = structlog.get_logger()
 REPORTS: Final = "analytics_reports"
 MAX_REPORTS: Final = 200
 T = TypeVar("T")
+
+
+def recurrence_of(report: Mapping[str, Any]) -> Recurrence | None:
+    """Return the rule of a report; None if it has no more slots.
+
+    A zone that was valid may be unknown to another version: such a report is logged and has no slots.
+    """
+    try:
+        return parse_recurrence(report["schedule"], timezone=report["timezone"])
+    except ValueError as exc:
+        log.error("report.schedule_unknown", report=report["_id"], reason=str(exc))  # noqa: TRY400  # no stack
+        return None
 
 
 async def find_report(database: Database, name: str, *, session: AsyncClientSession | None = None) -> Document:

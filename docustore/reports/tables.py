@@ -3,16 +3,15 @@
 Texts are harmless: a spreadsheet runs no cell as a formula (`docustore.exports.cells`), a browser no text as HTML.
 """
 
-import csv
-import io
 from collections.abc import Iterable
 from datetime import datetime
 from html import escape
 from typing import Final
 
+from docustore.analytics.cube.tables import Table
+from docustore.analytics.cube.tables import csv_of as table_as_csv
 from docustore.analytics.query.answers import Cell, QueryAnswer
 from docustore.analytics.query.columns import ColumnType
-from docustore.exports.cells import to_cell
 
 _NUMBERS: Final = frozenset({ColumnType.INTEGER, ColumnType.NUMBER})
 _STYLE: Final = (
@@ -24,11 +23,7 @@ _STYLE: Final = (
 
 def csv_of(answer: QueryAnswer) -> str:
     """Write the rows as CSV (RFC 4180) with a line of names; null is empty."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(column.name for column in answer.columns)
-    writer.writerows([_cell_text(cell) for cell in row] for row in answer.rows)
-    return text.getvalue()
+    return table_as_csv(Table(columns=[column.name for column in answer.columns], rows=answer.rows))
 
 
 def html_of(answer: QueryAnswer, *, title: str, slot: datetime) -> str:
@@ -50,12 +45,6 @@ def note_of(answer: QueryAnswer, *, slot: datetime) -> str:
     rows = f"the first {len(answer.rows)} rows" if answer.is_truncated else f"{len(answer.rows)} rows"
     exact = "" if answer.is_exact else ", not exact"
     return f"Report of {slot:%Y-%m-%d %H:%M} UTC: {rows}, {as_of}, by {answer.source}{exact}."
-
-
-def _cell_text(cell: Cell) -> str:
-    if cell is None:
-        return ""
-    return to_cell(cell) if isinstance(cell, str) else str(cell)
 
 
 def _html_cells(row: Iterable[Cell], types: Iterable[ColumnType]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from docustore.recurrence import parse_recurrence
+from docustore.reports.store import recurrence_of
 
 
 class ReportDeliveryView(msgspec.Struct, frozen=True):
@@ -25,7 +25,10 @@ class ReportDeliveryView(msgspec.Struct, frozen=True):
 
 
 class ReportView(msgspec.Struct, frozen=True):
-    """One report; `last` is the delivery of its latest slot."""
+    """One report; `last` is the delivery of its latest slot.
+
+    `next_slot` is null while the report is paused, and if its schedule is not known to this version.
+    """
 
     name: str
     query: str
@@ -56,7 +59,7 @@ class SavedReportView(msgspec.Struct, frozen=True):
 
 def report_view(report: Mapping[str, Any], last: Mapping[str, Any] | None, *, now: datetime) -> ReportView:
     """Make the answer of one report."""
-    rule = None if report["is_paused"] else parse_recurrence(report["schedule"], timezone=report["timezone"])
+    rule = None if report["is_paused"] else recurrence_of(report)
     names = (name for name in ReportView.__struct_fields__ if name not in {"name", "next_slot", "last"})
     return ReportView(
         name=report["_id"],

@@ -1,5 +1,7 @@
 """Ask for a report: the checks and defaults that routes and commands share."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,17 +16,18 @@ from docustore.analytics.cube.cohorts_report import (
     month_after,
 )
 from docustore.analytics.cube.exact import Exact
-from docustore.analytics.cube.freshness import Freshness, mart_freshness, pipeline_freshness
+from docustore.analytics.cube.freshness import Freshness, freshness_of, pipeline_freshness
 from docustore.analytics.cube.marts import Marts
 from docustore.analytics.cube.registrations_report import RegistrationsReport, registrations_report
-from docustore.analytics.cube.scope import Comparison, Scope, bounded_period, calendar_of
+from docustore.analytics.cube.scope import Comparison, Scope, bounded_period, calendar_of, checked_time
+from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.analytics.cube.slots import first_slot, start_of
 from docustore.analytics.cube.transitions import TRANSITIONS
 from docustore.analytics.cube.transitions_report import TransitionsReport, transitions_report
 from docustore.analytics.cube.users_report import UsersReport, users_report
 from docustore.analytics.dimensions import DIMENSIONS
-from docustore.clock import as_utc
 from docustore.database import Database
+from docustore.effect_states import load_effect_state
 from docustore.errors import FieldError, InvalidQueryError
 
 Source = Marts | Exact
@@ -48,18 +51,23 @@ class Request:
 class Asking:
     """Where answers come from, and when.
 
-    `committed` is the number of the last row of history.
+    `read_committed` reads the number of the last row of history.
     """
 
     source: Source
     now: datetime
-    committed: int
+    read_committed: Callable[[Database], Awaitable[int]]
 
     async def freshness(self) -> Freshness:
-        """Tell how old answers are."""
+        """Tell how old answers are; ask before the figures are read."""
         if isinstance(self.source, Exact):
             return pipeline_freshness(now=self.now)
-        return await mart_freshness(self.source.database, committed=self.committed, now=self.now)
+        database = self.source.database
+        # One after the other would double the time of most answers.
+        committed, state = await asyncio.gather(
+            self.read_committed(database), load_effect_state(database, USER_ANALYTICS)
+        )
+        return freshness_of(state, committed=committed, now=self.now)
 
 
 def source_of(database: Database, *, is_exact: bool, timeout_ms: int) -> Source:
@@ -81,7 +89,8 @@ async def ask_users(asking: Asking, request: Request) -> UsersReport:
     else:
         dimensions = len(DIMENSIONS) if request.dimension is None else 1
         scope = _scope(asking, request, _period(asking, request, lines=dimensions * (request.top + 2)))
-    return await users_report(asking.source, scope, await asking.freshness())
+    freshness = await asking.freshness()
+    return await users_report(asking.source, scope, freshness)
 
 
 async def ask_registrations(asking: Asking, request: Request) -> RegistrationsReport:
@@ -114,9 +123,11 @@ async def ask_cohorts(asking: Asking, request: Request) -> CohortsReport:
     Raises:
         InvalidQueryError: The request is invalid.
     """
-    until = asking.now if request.until is None else as_utc(request.until)
+    until = asking.now if request.until is None else checked_time(request.until, pointer="/to")
     default = month_after(f"{until.astimezone(UTC):%Y-%m}", months=1 - DEFAULT_MONTHS)
-    since = start_of(first_slot(default)) if request.since is None else as_utc(request.since)
+    since = start_of(first_slot(default))
+    if request.since is not None:
+        since = checked_time(request.since, pointer="/from")
     if since >= until:
         raise InvalidQueryError((FieldError(pointer="/from", code="empty", detail="must be before `to`"),))
     months = cohort_months(period_of(since, until))

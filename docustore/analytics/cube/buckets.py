@@ -174,6 +174,8 @@ def _hours(start: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     while True:
         yield moment
         own = _hour(moment, zone)
+        if _hour(moment + 3 * _SLOT, zone) == own:
+            moment += 3 * _SLOT
         while _hour(moment, zone) == own:
             moment += _SLOT
 

@@ -213,7 +213,7 @@ async def _asking(request: AuthorisedRequest, state: State, *, is_exact: bool) -
         # It costs as much as a query.
         await take(request, Policy.QUERY, request.auth.key_id)
     source = source_of(state.database, is_exact=is_exact, timeout_ms=state.settings.query_timeout_ms)
-    return Asking(source=source, now=now_utc(), committed=await state.read_committed(state.database))
+    return Asking(source=source, now=now_utc(), read_committed=state.read_committed)
 
 
 def _response(

@@ -4,9 +4,10 @@ The rules are those of the counters, stated for the server (`docustore.analytics
 are applied to the times themselves. Removed users are not in `users` any more: their kept shares are added.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from pymongo.errors import ExecutionTimeout
@@ -34,11 +35,12 @@ _DAY_MS: Final = 86_400_000
 class Exact:
     """The users of one database.
 
-    An aggregation that takes longer than `max_time_ms` is ended by the server.
+    All aggregations together take `max_time_ms` at most; then the server ends the last one.
     """
 
     database: Database
     max_time_ms: int
+    started: float = field(default_factory=time.monotonic)
 
     async def answer(self, question: CubeQuestion) -> CubeAnswer:
         """Answer a question.
@@ -171,10 +173,11 @@ class Exact:
         return await self._found(pipeline)
 
     async def _found(self, pipeline: Pipeline, *, collection: str = USERS) -> list[dict[str, Any]]:
+        left_ms = self.max_time_ms - int((time.monotonic() - self.started) * 1000)
+        if left_ms <= 0:
+            raise QueryTimedOutError(timeout_ms=self.max_time_ms)
         try:
-            cursor = await self.database[collection].aggregate(
-                pipeline, allowDiskUse=True, maxTimeMS=self.max_time_ms
-            )
+            cursor = await self.database[collection].aggregate(pipeline, allowDiskUse=True, maxTimeMS=left_ms)
             return await cursor.to_list()
         except ExecutionTimeout as exc:
             raise QueryTimedOutError(timeout_ms=self.max_time_ms) from exc

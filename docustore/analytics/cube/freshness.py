@@ -7,7 +7,7 @@ import msgspec
 
 from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.database import Database
-from docustore.effect_states import load_effect_state
+from docustore.effect_states import EffectState, load_effect_state
 
 
 class AnswerSource(StrEnum):
@@ -37,7 +37,11 @@ async def mart_freshness(database: Database, *, committed: int, now: datetime) -
     Args:
         committed: The number of the last row of history.
     """
-    state = await load_effect_state(database, USER_ANALYTICS)
+    return freshness_of(await load_effect_state(database, USER_ANALYTICS), committed=committed, now=now)
+
+
+def freshness_of(state: EffectState | None, *, committed: int, now: datetime) -> Freshness:
+    """Tell how fresh counters with this state are. Pure."""
     if state is None:
         return Freshness(source=AnswerSource.MART, state="absent", as_of=None, lag_s=0.0)
     lag_s = 0.0

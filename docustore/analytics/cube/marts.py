@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from docustore.analytics.cube.ages_report import AgeLine
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeMetric, CubeQuestion, with_rest
-from docustore.analytics.cube.cohorts_report import CohortCounts
+from docustore.analytics.cube.cohorts_report import CohortCounts, months_between
 from docustore.analytics.cube.counts import ALL_USERS, ENDED, SERIES, VALUES, Key
 from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot, month_of
 from docustore.analytics.cube.transitions import TRANSITION, TRANSITIONS, Transition
@@ -21,8 +21,8 @@ from docustore.users.profile import UserStatus
 
 # The parts of a document of a month: whole days suffice where all intervals begin and end at midnight UTC.
 _BY_DAY: Final = {CubeMetric.REGISTERED: "r", CubeMetric.PRESENT: "p"}
-# Ranges of `_id` in one read.
-_RANGES: Final = 20
+# Documents in one reply: more than any dimension has months.
+_MANY: Final = 10_000
 _AFTER_ALL_MONTHS: Final = "9999-99"
 _BY_SLOT: Final = {CubeMetric.REGISTERED: "rs", CubeMetric.PRESENT: "ps"}
 
@@ -68,7 +68,7 @@ class Marts:
         """Count the users that registered in each month, UTC."""
         active = (STATUS, UserStatus.ACTIVE.value)
         keys = [ALL_USERS, active]
-        found = await self._months(keys, months[0], months[-1], {"n": 1, "p": 1})
+        found = await self._months(keys, months, {"n": 1, "p": 1})
         ids = [{"d": ENDED, "v": month, "m": ""} for month in months]
         ended = {each["_id"]["v"]: each async for each in self.database[SERIES].find({"_id": {"$in": ids}})}
         by_month = {key: {each["_id"]["m"]: each for each in found[key]} for key in keys}
@@ -92,10 +92,10 @@ class Marts:
         dimension = question.dimension
         lines = [line for line in (answer.all_users, *answer.values) if line.value != OTHER]
         keys = [ALL_USERS if line.value is None else (dimension or "", line.value) for line in lines]
-        found = await self._months(keys, "", _AFTER_ALL_MONTHS, {"p": 1})
+        found = await asyncio.gather(*map(self._all_months, keys))
         return [
-            AgeLine(value=line.value, present=line.present[0], days=_days(found[key]))
-            for line, key in zip(lines, keys, strict=True)
+            AgeLine(value=line.value, present=line.present[0], days=_days(documents))
+            for line, documents in zip(lines, found, strict=True)
         ]
 
     async def _values(self, question: CubeQuestion) -> Sequence[str]:
@@ -124,22 +124,24 @@ class Marts:
     async def _series(self, keys: Sequence[Key], edges: Sequence[int]) -> dict[Key, list[Document]]:
         """Read the documents of all months between the first and the last edge."""
         projection = dict.fromkeys(_parts(edges).values(), 1)
-        return await self._months(keys, month_of(edges[0]), month_of(edges[-1] - 1), projection)
+        months = list(months_between(month_of(edges[0]), month_of(edges[-1] - 1)))
+        return await self._months(keys, months, projection)
 
     async def _months(
-        self, keys: Sequence[Key], first: str, last: str, projection: Mapping[str, int]
+        self, keys: Sequence[Key], months: Sequence[str], projection: Mapping[str, int]
     ) -> dict[Key, list[Document]]:
-        ranges = [
-            {"_id": {"$gte": {"d": own, "v": value, "m": first}, "$lte": {"d": own, "v": value, "m": last}}}
-            for own, value in keys
-        ]
+        """Read the documents of some keys and months, by exact ids."""
+        ids = [{"d": own, "v": value, "m": month} for own, value in keys for month in months]
         found: dict[Key, list[Document]] = defaultdict(list)
-        batches = [ranges[start : start + _RANGES] for start in range(0, len(ranges), _RANGES)]
-        reads = [self.database[SERIES].find({"$or": batch}, projection).to_list() for batch in batches]
-        for documents in await asyncio.gather(*reads):
-            for each in documents:
-                found[each["_id"]["d"], each["_id"]["v"]].append(each)
+        async for each in self.database[SERIES].find({"_id": {"$in": ids}}, projection, batch_size=len(ids)):
+            found[each["_id"]["d"], each["_id"]["v"]].append(each)
         return found
+
+    async def _all_months(self, key: Key) -> list[Document]:
+        """Read the present users of a key by day, of all times."""
+        own = {"d": key[0], "v": key[1]}
+        bounds = {"$gte": {**own, "m": ""}, "$lte": {**own, "m": _AFTER_ALL_MONTHS}}
+        return await self.database[SERIES].find({"_id": bounds}, {"p": 1}, batch_size=_MANY).to_list()
 
 
 def _totals_pipeline(questions: Sequence[CubeQuestion]) -> Pipeline:

@@ -25,6 +25,8 @@ from docustore.recurrence import parse_zone
 DEFAULT_DAYS: Final = 30
 # An answer reads one document per line and month: some milliseconds.
 MAX_DOCUMENTS: Final = 3000
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 2200
 
 
 class Comparison(StrEnum):
@@ -82,6 +84,19 @@ def calendar_of(time_zone: str, week_start: Weekday) -> Calendar:
         raise InvalidQueryError((FieldError(pointer="/time_zone", code="unknown", detail=detail),)) from exc
 
 
+def checked_time(time: datetime, *, pointer: str) -> datetime:
+    """Read a bound of a period.
+
+    Raises:
+        InvalidQueryError: It is in no year that users register in; calendars end not far beyond.
+    """
+    checked = as_utc(time)
+    if not FIRST_YEAR <= checked.year <= LAST_YEAR:
+        detail = f"must be in the years {FIRST_YEAR} to {LAST_YEAR}"
+        raise InvalidQueryError((FieldError(pointer=pointer, code="out_of_range", detail=detail),))
+    return checked
+
+
 def bounded_period(
     since: datetime | None, until: datetime | None, *, calendar: Calendar, now: datetime, lines: int
 ) -> Period:
@@ -93,12 +108,12 @@ def bounded_period(
     Raises:
         InvalidQueryError: It is empty, or too long for so many series.
     """
-    end = now if until is None else as_utc(until)
+    end = now if until is None else checked_time(until, pointer="/to")
     if since is None:
         first_day = end.astimezone(calendar.zone).date() - timedelta(days=DEFAULT_DAYS - 1)
         start = midnight(first_day, calendar.zone)
     else:
-        start = as_utc(since)
+        start = checked_time(since, pointer="/from")
     if start >= end:
         raise InvalidQueryError((FieldError(pointer="/from", code="empty", detail="must be before `to`"),))
     period = period_of(start, end)

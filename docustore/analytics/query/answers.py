@@ -14,7 +14,8 @@ from docustore.analytics.query.cost import Estimate
 from docustore.analytics.query.metrics import METRICS, Additivity
 from docustore.analytics.query.model import QueryInput
 
-Cell = str | int | float | None
+# Whole numbers stay whole; in JSON they are numbers too.
+Cell = str | float | None
 
 
 class Source(StrEnum):

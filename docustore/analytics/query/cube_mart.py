@@ -9,8 +9,8 @@ from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeMetric, C
 from docustore.analytics.cube.buckets import Bucket as Interval
 from docustore.analytics.cube.buckets import Period
 from docustore.analytics.cube.counts import SERIES
+from docustore.analytics.cube.freshness import mart_freshness
 from docustore.analytics.cube.marts import Marts
-from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot, slot_of
 from docustore.analytics.query.columns import BUCKET
 from docustore.analytics.query.cube_plan import (
@@ -26,12 +26,12 @@ from docustore.analytics.query.metrics import Sum
 from docustore.analytics.query.model import QueryInput
 from docustore.analytics.query.rollup import Rollup, RollupRow
 from docustore.database import Database
-from docustore.effect_states import load_effect_state
+from docustore.effect_states import BuildState
 
 # Values of one dimension that are read for one answer; with more of them, the aggregation answers.
 MAX_VALUES_READ: Final = 500
-# Bounds the documents that are read: each is a value in a month.
-MAX_CELLS: Final = 2_000_000
+# Each is a value in a month, and holds up to 3,000 counters.
+MAX_DOCUMENTS_READ: Final = 10_000
 _HISTORY: Final = "user_history"
 _LONGEST_MONTH: Final = 31 * SLOTS_A_DAY
 
@@ -45,14 +45,14 @@ async def cube_rollup(database: Database, query: QueryInput, *, now: datetime) -
         CubeRefusedError: They do not keep what it asks for, or do not hold every user yet.
     """
     plan = cube_plan(query)
-    state = await load_effect_state(database, USER_ANALYTICS)
-    if state is None or not state.is_live:
+    # First, so that the answer is not older than it says.
+    newest = await database[_HISTORY].find_one({}, {"_id": 1}, sort=[("_id", -1)])
+    committed = 0 if newest is None else int(newest["_id"])
+    fresh = await mart_freshness(database, committed=committed, now=now)
+    if fresh.state != BuildState.LIVE.value:
         raise CubeRefusedError("they do not hold every user yet: see `docustore changes effects`")
     rows = await _rows(database, query, plan)
-    newest = await database[_HISTORY].find_one({}, {"_id": 1}, sort=[("_id", -1)])
-    is_behind = newest is not None and newest["_id"] > state.seq and state.as_of is not None
-    lag_s = max((now - state.as_of).total_seconds(), 0.001) if is_behind and state.as_of else 0.0
-    return Rollup(rows=rows, as_of=state.as_of, lag_s=round(lag_s, 3))
+    return Rollup(rows=rows, as_of=fresh.as_of, lag_s=fresh.lag_s)
 
 
 async def _rows(database: Database, query: QueryInput, plan: CubePlan) -> list[RollupRow]:
@@ -66,8 +66,9 @@ async def _rows(database: Database, query: QueryInput, plan: CubePlan) -> list[R
     if not intervals:
         # No registration in the range.
         return _unknown(query, plan, totals, None)
-    if len(intervals) * max(len(totals.values), 1) > MAX_CELLS:
-        raise CubeRefusedError("the range has too many buckets for the number of values")
+    months = (intervals[-1].end - intervals[0].first) // _LONGEST_MONTH + 1
+    if months * max(len(totals.values), 1) > MAX_DOCUMENTS_READ:
+        raise CubeRefusedError("the range has too many months for the number of values")
     edges = (*(each.first for each in intervals), intervals[-1].end)
     answered = await marts.answer(_question(query, plan, edges=edges, totals=totals))
     starts = [bucket_start(each, query.time) for each in intervals]

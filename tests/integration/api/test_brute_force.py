@@ -35,6 +35,7 @@ async def limited(
             "password_writes_per_min": QUOTA,
             "searches_per_min": QUOTA,
             "exports_per_min": QUOTA,
+            "queries_per_min": QUOTA,
             "trusted_proxies": ("10.0.0.0/8",),
         }
     )
@@ -193,6 +194,16 @@ async def test_searches_are_limited_per_key(limited: Settings) -> None:
     assert [answer.status_code for answer in answers] == [200] * QUOTA + [429]
     assert answers[0].headers["ratelimit-policy"] == f'"search";q={QUOTA};w=60'
     assert other.status_code == 200
+
+
+async def test_questions_are_limited_per_key(limited: Settings) -> None:
+    key = (await create_key(name="q", scope=Scope.READ)).key
+    async with serving(limited) as client:
+        api = client(authorization=f"Bearer {key}")
+        answers = [await api.post("/analytics/query", json={"metrics": ["users"]}) for _ in range(QUOTA + 1)]
+
+    assert [answer.status_code for answer in answers] == [200] * QUOTA + [429]
+    assert answers[0].headers["ratelimit-policy"] == f'"query";q={QUOTA};w=60'
 
 
 async def test_exports_are_limited_per_key(limited: Settings) -> None:

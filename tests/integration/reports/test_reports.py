@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 from email.policy import default
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,13 +25,15 @@ from docustore.reports.bodies import ReportInput
 from docustore.reports.deliveries import DELIVERIES, LEASE, Sent, enter_slot, finish, take
 from docustore.reports.schedule import deliver_due, deliver_now, enter_slots
 from docustore.reports.store import find_report, save_report, set_paused
+from docustore.reports.views import report_view
 from tests.http_service import Answer
 from tests.listening import make_user
 from tests.receiving import receiver
+from workers.tasks import deliver_reports
 
 ADMIN = "cli:ada"
-CREATED = datetime(2026, 11, 26, 8, 10, tzinfo=UTC)
-SLOT = datetime(2026, 11, 26, 9, tzinfo=UTC)
+CREATED = datetime(2025, 11, 26, 8, 10, tzinfo=UTC)
+SLOT = datetime(2025, 11, 26, 9, tzinfo=UTC)
 QUERY = {"query": {"metrics": ["users"], "dimensions": ["role"]}}
 
 
@@ -95,7 +98,7 @@ async def test_webhook_gets_a_signed_message(
     [request] = service.requests
     message = Webhook(secret).verify(request.body, dict(request.headers))
     assert (message["type"], message["data"]["report"]) == ("report.delivered", "hours")
-    assert message["data"]["slot"] == "2026-11-26T09:00:00Z"
+    assert message["data"]["slot"] == "2025-11-26T09:00:00Z"
     assert message["data"]["media_type"] == f"text/{form}"
     assert expected in message["data"]["content"]
 
@@ -172,6 +175,30 @@ async def test_query_that_is_gone_is_the_error(database: Database, local: Settin
     found = await deliver_now(database, local, "hours", actor=ADMIN)
 
     assert (found["state"], found["error"]) == ("due", "no saved query roles")
+
+
+async def test_report_with_an_unknown_zone_stops_no_other(database: Database, local: Settings) -> None:
+    async with receiver() as service:
+        await hourly(database, local, webhook_url=service.url)
+        other = {**await find_report(database, "hours"), "_id": "a", "timezone": "Mars/Base", "schedule": "daily"}
+        await database["analytics_reports"].insert_one(other)
+
+        assert await enter_slots(database, now=SLOT) == 1
+
+    assert report_view(other, None, now=SLOT).next_slot is None
+
+
+async def test_worker_delivers(database: Database, local: Settings) -> None:
+    """The report began long ago, so its latest slot is due."""
+    async with receiver() as service:
+        await hourly(database, local, webhook_url=service.url)
+        worker: Any = {"settings": local, "database": database}
+
+        delivered = [await deliver_reports(worker) for _ in range(2)]
+
+    assert (delivered, len(service.requests)) == ([1, 0], 1)
+    # The module of the settings cannot be imported without servers.
+    assert "cron(deliver_reports, " in (Path(__file__).parents[3] / "workers" / "settings.py").read_text()
 
 
 async def test_runs_by_hand_are_deliveries_of_their_own(database: Database, local: Settings) -> None:

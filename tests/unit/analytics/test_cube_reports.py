@@ -1,6 +1,6 @@
 """Cohorts, ages, growth and tables from counts."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from docustore.analytics.cube.answers import (
     with_rest,
 )
 from docustore.analytics.cube.cohorts_report import CohortCounts, cohort_of, month_after, months_between
+from docustore.analytics.cube.freshness import freshness_of
 from docustore.analytics.cube.marts import summed
 from docustore.analytics.cube.parameters import DimensionName
 from docustore.analytics.cube.responses import prefers_csv
@@ -19,6 +20,9 @@ from docustore.analytics.cube.slots import first_slot
 from docustore.analytics.cube.tables import Table, csv_of
 from docustore.analytics.cube.views import growth_pct, share_pct
 from docustore.analytics.dimensions import DIMENSIONS
+from docustore.effect_states import BuildState, EffectState
+
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 def line(value: str | None, registered: int, present: int) -> CubeLine:
@@ -149,3 +153,19 @@ def test_cells_of_a_table() -> None:
 )
 def test_csv_by_header(accept: str | None, expected: bool) -> None:
     assert prefers_csv(accept) is expected
+
+
+@pytest.mark.parametrize(
+    ("seq", "as_of", "lag_s"),
+    [(7, NOON, 0.0), (6, NOON, 60.0), (6, NOON + timedelta(hours=1), 0.001), (6, None, 0.0)],
+)
+def test_lag_is_the_age_while_changes_wait(seq: int, as_of: datetime | None, lag_s: float) -> None:
+    state = EffectState(name="user_analytics", version=1, state=BuildState.LIVE, seq=seq, as_of=as_of)
+
+    fresh = freshness_of(state, committed=7, now=NOON + timedelta(minutes=1))
+
+    assert (fresh.state, fresh.as_of, fresh.lag_s) == ("live", as_of, lag_s)
+
+
+def test_counters_of_a_new_store_are_absent() -> None:
+    assert freshness_of(None, committed=0, now=NOON).state == "absent"

@@ -256,3 +256,8 @@ def test_export_names_the_types_of_its_formats() -> None:
     }
     assert {"Export-Id", "Content-Disposition"} <= answer["headers"].keys()
     assert not {"content-length", "etag"} & answer["headers"].keys()
+
+
+@pytest.mark.parametrize("name", ["get_analytics_of_users", "list_account_ages", "list_registrations"])
+def test_report_may_be_a_table(name: str) -> None:
+    assert OPERATIONS[name]["responses"]["200"]["content"].keys() == {"application/json", "text/csv"}

@@ -14,6 +14,7 @@ from docustore.analytics.query.cost import MAX_GROUPS
 from docustore.analytics.query.fields import FILTER_FIELDS, Operator
 from docustore.analytics.query.metrics import METRICS
 from docustore.analytics.query.model import MAX_ROWS, MAX_VALUES, QueryInput
+from docustore.reports.bodies import ReportInput
 
 PAGE = (Path(__file__).parents[4] / "docs" / "queries.md").read_text(encoding="utf-8")
 QUESTIONS = re.findall(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -24,6 +25,12 @@ def test_every_question_of_the_page_is_valid(text: str) -> None:
     query = QueryInput.model_validate(json.loads(text))
 
     require_allowed(compile_query(query, now=datetime(2026, 11, 1, tzinfo=UTC)).pipeline)
+
+
+def test_report_of_the_page_is_valid() -> None:
+    [text] = re.findall(r"^\$ cat report.json\n(.*?)^\$", PAGE, re.MULTILINE | re.DOTALL)
+
+    assert ReportInput.model_validate(json.loads(text)).query == "admins"
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
