@@ -13,12 +13,12 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import etl, exports, feed, listener, partitions, reading
+from benchmarks import etl, exports, feed, figures, listener, partitions, reading
 from benchmarks.row import BenchRow
 from benchmarks.suite import run_suite
 
 RESULT: Final = Path(__file__).with_name("latest.json")
-SUITES: Final = (etl, listener, partitions, feed, reading, exports)
+SUITES: Final = (etl, listener, partitions, feed, reading, figures, exports)
 
 
 def main() -> None:

@@ -14,12 +14,11 @@ from random import Random
 from statistics import median, quantiles
 from typing import Any, Final
 
+from benchmarks.derived import build_rate
 from benchmarks.population import SEED
 from benchmarks.reads import QUERIES, SCANS, queries_row, timings
 from benchmarks.row import BenchRow
-from docustore.changes.derived.claim import claim
 from docustore.changes.derived.derivation import Replacement
-from docustore.changes.derived.keeper import Keeper
 from docustore.changes.effects.search import UserSearchEffect
 from docustore.config import Settings
 from docustore.database import Database, Document
@@ -84,11 +83,7 @@ def parts_of_names(count: int, *, users: int) -> Iterator[str]:
 
 
 async def _build(database: Database, *, users: int) -> BenchRow:
-    started = time.perf_counter()
-    keeper = await _kept(database)
-    while keeper.state.build is not None:
-        await keeper.step()
-    rate = users / (time.perf_counter() - started)
+    rate = await build_rate(database, UserSearchEffect(Settings()), users=users)
     sample = await database["users"].find({}, dict.fromkeys(SEARCHED_FIELDS, 1)).limit(20_000).to_list()
     documents = [search_document(user) or {} for user in sample]
     started = time.perf_counter()
@@ -103,15 +98,6 @@ async def _build(database: Database, *, users: int) -> BenchRow:
         floor=round(floor),
         ratio_to_floor=rate / floor,
     )
-
-
-async def _kept(database: Database) -> Keeper:
-    """Take the effect as the only keeper; its session lives as long as the client."""
-    session = database.client.start_session()
-    taken = await claim(database, UserSearchEffect(Settings()), owner="bench", lease_s=3600)
-    assert taken is not None
-    held, state = taken
-    return Keeper(database=database, session=session, effect=UserSearchEffect(Settings()), held=held, state=state)
 
 
 async def _change(database: Database) -> float:

@@ -164,6 +164,7 @@ def _explanation(figures: RuleFigures, users: list[str]) -> RenderableType:
         ("not concerned", f"{figures['inapplicable']:,}"),
         ("owner", figures["owner"] or "none"),
         ("version", figures["version"]),
+        *(("note", note) for note in _notes(figures)),
         ("first users", "\n".join(users) or "none"),
     ]
     table = Table(show_header=False, box=None)

@@ -34,6 +34,7 @@ class IncidentKind(StrEnum):
     OVERDUE = "overdue"
     NO_RECORDS = "no_records"
     GATE_NOT_PASSED = "gate_not_passed"
+    VOLUME_UNUSUAL = "volume_unusual"
     OPLOG_SHORT = "oplog_short"
     LISTENER_STALLED = "listener_stalled"
     DESTINATION_FAILING = "destination_failing"

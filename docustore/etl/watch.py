@@ -12,6 +12,7 @@ from docustore.etl.guards.gate_result import GateResult
 from docustore.etl.incidents import SOURCE_KINDS, IncidentKind, close_incident, open_incident, open_incidents
 from docustore.etl.models import RUNS, RunState
 from docustore.etl.source_status import SourceStatus, last_success, source_statuses, successes_of
+from docustore.etl.volume import judged_volume
 from docustore.source_settings import SourceSettings
 
 FAILURES_PER_TICK: Final = 20
@@ -26,7 +27,8 @@ async def watch(
     """Open and close incidents.
 
     Kinds: a failed run, too many quarantined records, a run that waits for an approval, no success in time, no
-    records where there always were some, more violations than a quality gate that only warns accepts.
+    records where there always were some, an unusual number of records, more violations than a quality gate that
+    only warns accepts.
 
     Args:
         is_told: Someone receives alerts.
@@ -37,6 +39,7 @@ async def watch(
         await _note_overdue(database, status, now=now, is_told=is_told)
         await _note_emptiness(database, status.name, now=now, is_told=is_told)
         await _note_gate(database, status.name, now=now, is_told=is_told)
+        await _note_volume(database, status.name, now=now, is_told=is_told)
     by_name = {status.name: status for status in statuses}
     for incident in await open_incidents(database, SOURCE_KINDS):
         source = by_name.get(incident["source"])
@@ -104,6 +107,17 @@ async def _note_gate(database: Database, name: str, *, now: datetime, is_told: b
         await open_incident(database, IncidentKind.GATE_NOT_PASSED, name, at=now, is_told=is_told, **facts)
 
 
+async def _note_volume(database: Database, name: str, *, now: datetime, is_told: bool) -> None:
+    found = await judged_volume(database, name)
+    if found is None or not found.is_anomalous:
+        return
+    empty = await open_incidents(database, [IncidentKind.NO_RECORDS])
+    # One alert is enough.
+    if not any(incident["source"] == name for incident in empty):
+        facts = {"read": found.value, "usual": found.median}
+        await open_incident(database, IncidentKind.VOLUME_UNUSUAL, name, at=now, is_told=is_told, **facts)
+
+
 def is_suddenly_empty(reads: list[int]) -> bool:
     """Tell whether the last run had no records and the ones before it all had some.
 
@@ -122,6 +136,9 @@ async def _is_over(database: Database, incident: Mapping[str, Any], status: Sour
     if incident["kind"] == IncidentKind.GATE_NOT_PASSED:
         gate = (await last_success(database, status.name) or {}).get("gate")
         return gate is None or bool(gate["is_passed"])
+    if incident["kind"] == IncidentKind.VOLUME_UNUSUAL:
+        found = await judged_volume(database, status.name)
+        return found is not None and not found.is_anomalous
     if incident["kind"] != IncidentKind.NO_RECORDS:
         return True
     with_records = {

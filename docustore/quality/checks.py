@@ -105,7 +105,7 @@ async def last_check(database: Database) -> CheckView | None:
     # A comparison excludes null.
     finished = {"finished_at": {"$gte": datetime.fromtimestamp(0, UTC)}}
     found = await database[CHECKS].find_one(finished, sort=[("finished_at", -1)])
-    return None if found is None else _view(found, found["trigger"])  # type: ignore[arg-type]  # as it was stored
+    return None if found is None else check_view(found)
 
 
 def due_night(now: datetime, at: time) -> str | None:
@@ -160,6 +160,11 @@ _LEASED: Final[Document] = {"lease_expires_at": {"$add": ["$$NOW", LEASE_S * 100
 
 def _stored(found: Compared, trigger: CheckTrigger) -> Document:
     return {**found, "trigger": trigger.value, "duration_s": _duration_s(found)}
+
+
+def check_view(document: Document) -> CheckView:
+    """Parse a stored check that has finished."""
+    return _view(document, document["trigger"])  # type: ignore[arg-type]  # as it was stored
 
 
 def _view(found: Compared, trigger: str) -> CheckView:

@@ -1,20 +1,20 @@
 """The report of data quality, from the counters only."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from docustore.database import Database, Document
-from docustore.effect_states import BuildState, load_effect_state
-from docustore.quality.checks import CheckView, last_check
+from docustore.effect_states import BuildState
+from docustore.quality.checks import CheckView
 from docustore.quality.counts import users_before
 from docustore.quality.rules import Dimension, NotOlderThan, Rule, Severity
-from docustore.quality.stored import USER_QUALITY, last_hour, read_counts
+from docustore.quality.stored import USER_QUALITY
+from docustore.quality.stored_report import StoredReport, last_day, read_report
 from docustore.quality.verdict import RuleSet
 from docustore.quality.versions import Counted, Shown, shown_version
-from docustore.quality.waivers import Waiver, valid_waivers
+from docustore.quality.waivers import Waiver
 
 _WEIGHTS: Final = {Severity.ERROR: 3.0, Severity.WARNING: 2.0, Severity.INFO: 1.0}
 
@@ -131,13 +131,16 @@ async def quality_report(database: Database, rules: RuleSet, *, now: datetime) -
     Args:
         now: Naive time in UTC; the end of the ages that the rules of time look at.
     """
-    state = await load_effect_state(database, USER_QUALITY)
-    counted = await read_counts(database)
+    cutoffs = {
+        rules.ids[rule.name]: _cutoff(rule.check, now)
+        for rule in rules.rules
+        if isinstance(rule.check, NotOlderThan)
+    }
+    stored = await read_report(database, cutoffs, now=now.replace(tzinfo=UTC))
+    state, counted = stored.state, stored.counted
     # During the first build, the counters are those of the users so far.
     is_kept = state is not None and state.live_version is not None and state.state is not BuildState.FAILED
-    figures = [await _figures(database, rule, rules.ids[rule.name], counted, now, is_kept) for rule in rules.rules]
-    hour = await last_hour(database)
-    waivers = await valid_waivers(database, now=now.replace(tzinfo=UTC))
+    figures = [await _figures(database, rule, rules.ids[rule.name], stored, now, is_kept) for rule in rules.rules]
     return {
         "state": "absent" if state is None else state.state.value,
         "as_of": None if state is None else state.as_of,
@@ -145,9 +148,10 @@ async def quality_report(database: Database, rules: RuleSet, *, now: datetime) -
         "score": _score(figures),
         "dimensions": _by_dimension(figures),
         "rules": [
-            _with_waiver({**each, "anomaly": _anomaly(each, hour)}, waivers.get(each["name"])) for each in figures
+            _with_waiver({**each, "anomaly": _anomaly(each, stored.hour)}, stored.waivers.get(each["name"]))
+            for each in figures
         ],
-        "last_check": await last_check(database),
+        "last_check": stored.check,
     }
 
 
@@ -179,13 +183,14 @@ def _anomaly(figures: RuleFigures, hour: Document | None) -> AnomalyView | None:
 
 
 async def _figures(
-    database: Database, rule: Rule, rule_id: str, counted: Counted, now: datetime, is_kept: bool
+    database: Database, rule: Rule, rule_id: str, stored: StoredReport, now: datetime, is_kept: bool
 ) -> RuleFigures:
+    counted = stored.counted
     shown = shown_version(rule.name, rule_id, counted, is_clock=isinstance(rule.check, NotOlderThan))
     users, skipped, inapplicable = (shown.figures.get(name, 0) for name in ("users", "skipped", "inapplicable"))
     violated = shown.figures.get("violated", 0)
     if isinstance(rule.check, NotOlderThan):
-        violated = await _too_old(database, shown.rule_id, counted.days, now - timedelta(days=rule.check.days))
+        violated = await _too_old(database, shown.rule_id, stored, _cutoff(rule.check, now))
     applicable = users - skipped - inapplicable
     is_known = is_kept and shown.is_complete
     return {
@@ -232,14 +237,20 @@ def status_of(rule: Rule, *, violated: int, applicable: int, skipped: int, is_kn
     return RuleStatus.INCOMPLETE if skipped else RuleStatus.PASSED
 
 
-async def _too_old(database: Database, rule_id: str, days: Sequence[Mapping[str, Any]], cutoff: datetime) -> int:
+def _cutoff(check: NotOlderThan, now: datetime) -> datetime:
+    return now - timedelta(days=check.days)
+
+
+async def _too_old(database: Database, rule_id: str, stored: StoredReport, cutoff: datetime) -> int:
     """Count the users whose time is before the cut-off.
 
     Whole days come from the counters, the last day from the index.
     """
-    midnight = cutoff.replace(hour=0, minute=0, second=0, microsecond=0)
-    last_day = {"clocks": {"$elemMatch": {"rule": rule_id, "at": {"$gte": midnight, "$lt": cutoff}}}}
-    return users_before(days, rule_id, cutoff.date()) + await database[USER_QUALITY].count_documents(last_day)
+    of_last_day = stored.last_days.get(rule_id)
+    if of_last_day is None:
+        # An older version of the rule is shown.
+        of_last_day = await database[USER_QUALITY].count_documents(last_day(rule_id, cutoff))
+    return users_before(stored.counted.days, rule_id, cutoff.date()) + of_last_day
 
 
 def _by_dimension(figures: list[RuleFigures]) -> dict[str, float | None]:

@@ -112,11 +112,16 @@ async def _documents(database: Database, collection: str, at: Timestamp) -> Asyn
 
 async def read_counts(database: Database, session: AsyncClientSession | None = None) -> Counted:
     """Read all counters, present."""
-    documents = {each["_id"]: each async for each in database[COUNTS].find(session=session)}
+    return counted_of(await database[COUNTS].find(session=session).to_list())
+
+
+def counted_of(documents: Iterable[Document]) -> Counted:
+    """Sort the documents of `quality_counts`; any of them may be missing."""
+    by_id = {each["_id"]: each for each in documents}
     return Counted(
-        totals=documents.get(TOTALS_ID, {}),
-        days=[each for name, each in documents.items() if str(name).startswith(DAYS_PREFIX)],
-        kept=documents.get(KEPT_ID, {}),
+        totals=by_id.get(TOTALS_ID, {}),
+        days=[each for name, each in by_id.items() if str(name).startswith(DAYS_PREFIX)],
+        kept=by_id.get(KEPT_ID, {}),
     )
 
 
@@ -139,8 +144,3 @@ async def server_time(database: Database) -> datetime:
     """Read the server's clock: it is the same for all workers."""
     now: datetime = (await database.command("hello"))["localTime"]
     return now if now.tzinfo else now.replace(tzinfo=UTC)
-
-
-async def last_hour(database: Database) -> Document | None:
-    """Read the latest stored hour of the trend."""
-    return await database[REPORTS].find_one({"bucket": "hour"}, sort=[("at", -1)])

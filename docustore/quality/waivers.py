@@ -67,13 +67,9 @@ async def unwaive_rule(database: Database, rule: str, *, actor: str) -> None:
         await session.with_transaction(write)
 
 
-async def valid_waivers(database: Database, *, now: datetime) -> dict[str, Waiver]:
-    """Read the waivers that have not expired, by rule."""
-    found = database[WAIVERS].find({"until": {"$gt": now}})
-    return {
-        each["_id"]: {"until": each["until"], "reason": each["reason"], "by": each["by"], "at": each["at"]}
-        async for each in found
-    }
+def waiver_of(document: Document) -> Waiver:
+    """Parse a stored waiver."""
+    return {name: document[name] for name in ("until", "reason", "by", "at")}  # type: ignore[return-value]
 
 
 def _require_valid(until: datetime, reason: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ line, tell each incident once, and its end once.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -59,6 +59,24 @@ async def open_group(
             log.warning("quality.incident_opened", incident=kind, subjects=[each.subject for each in new])
 
         await _in_transaction(database, write)
+
+
+async def settled(
+    database: Database, incidents: Sequence[Document], *, at: datetime, after: timedelta
+) -> list[Document]:
+    """Note since when incidents are well; return those that are well for long enough.
+
+    Otherwise a rule beside its limit would be told again with each user that comes and goes.
+    """
+    new = {"_id": {"$in": [each["_id"] for each in incidents]}, "well_since": None}
+    await database[INCIDENTS].update_many(new, {"$set": {"well_since": at}})
+    return [each for each in incidents if (each.get("well_since") or at) <= at - after]
+
+
+async def unsettle(database: Database, kind: IncidentKind, subjects: Sequence[str]) -> None:
+    """Note that these incidents go on."""
+    query = {"kind": kind.value, "source": {"$in": list(subjects)}, "is_open": True}
+    await database[INCIDENTS].update_many({**query, "well_since": {"$ne": None}}, {"$set": {"well_since": None}})
 
 
 async def close_group(database: Database, incidents: Sequence[Document], *, at: datetime, is_told: bool) -> None:

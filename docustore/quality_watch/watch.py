@@ -6,7 +6,7 @@ that is not known says neither: its incident stays as it is. A waived rule has n
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from docustore.database import Database
@@ -15,7 +15,9 @@ from docustore.quality.checks import CheckView
 from docustore.quality.report import AnomalyView, RuleFigures, RuleStatus, quality_report
 from docustore.quality.stored import USER_QUALITY
 from docustore.quality.verdict import RuleSet
-from docustore.quality_watch.groups import Problem, close_group, open_group
+from docustore.quality_watch.groups import Problem, close_group, open_group, settled, unsettle
+
+SETTLE: Final = timedelta(minutes=10)
 
 _WELL: Final = frozenset({RuleStatus.PASSED, RuleStatus.INCOMPLETE, RuleStatus.WARNING})
 
@@ -33,12 +35,15 @@ class Finding:
     kept: frozenset[str]
 
 
-async def watch_quality(database: Database, rules: RuleSet, *, now: datetime, is_told: bool) -> None:
+async def watch_quality(
+    database: Database, rules: RuleSet, *, now: datetime, is_told: bool, settle: timedelta = SETTLE
+) -> None:
     """Open and close the incidents of the quality.
 
     Args:
         now: Aware.
         is_told: Someone receives alerts.
+        settle: A rule has recovered if it has not failed for so long.
     """
     report = await quality_report(database, rules, now=now.astimezone(UTC).replace(tzinfo=None))
     found = {
@@ -53,7 +58,11 @@ async def watch_quality(database: Database, rules: RuleSet, *, now: datetime, is
             for incident in await open_incidents(database, [kind])
             if incident["source"] not in finding.problems and incident["source"] not in finding.kept
         ]
-        recovered = [incident for incident in over if incident["source"] in finding.well]
+        await unsettle(database, kind, list(finding.problems))
+        well = [incident for incident in over if incident["source"] in finding.well]
+        # The other kinds change once an hour or a night.
+        after = settle if kind is IncidentKind.RULE_FAILED else timedelta(0)
+        recovered = await settled(database, well, at=now, after=after)
         await close_group(database, recovered, at=now, is_told=is_told)
         others = [incident for incident in over if incident["source"] not in finding.well]
         await close_group(database, others, at=now, is_told=False)

@@ -9,7 +9,7 @@ from tests.integration.api.test_access import is_public, routes, url_of
 # The export has the texts of the records.
 ADMIN_PREFIXES = ("/changes/", "/etl/quarantine/export", "/webhooks", "/audit", "/analytics/reports")
 # What a person decides for a source: it changes what all later runs do.
-DECISIONS = ("/pause", "/resume", "/release", "/approve", "/reject", "/backfill", "/watermark")
+DECISIONS = ("/pause", "/resume", "/release", "/approve", "/reject", "/backfill", "/watermark", "/waiver")
 OPEN_TO_READERS = {("GET", "/changes/status"), ("GET", "/changes/effects"), ("GET", "/changes/gaps")}
 # A question, whatever its method is.
 ASKED_BY_READERS = {("POST", "/analytics/query"), ("POST", "/analytics/queries/{name:str}/run")}
@@ -21,7 +21,7 @@ def needed(method: str, path: str) -> Scope:
         return Scope.ADMIN
     if (method, path) in ASKED_BY_READERS:
         return Scope.READ
-    if method not in SAFE and path.startswith("/etl/") and path.endswith(DECISIONS):
+    if method not in SAFE and path.startswith(("/etl/", "/quality/")) and path.endswith(DECISIONS):
         return Scope.ADMIN
     return Scope.READ if method in SAFE else Scope.WRITE
 

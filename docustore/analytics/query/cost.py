@@ -13,12 +13,15 @@ from typing import Any, Final
 import msgspec
 from pymongo.errors import ExecutionTimeout
 
+from docustore.analytics.cube.counts import VALUES
+from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.analytics.marts import KNOWN_STATUSES
 from docustore.analytics.query.compile import Compiled, multi_valued
 from docustore.analytics.query.model import Bucket, QueryInput
 from docustore.analytics.values import COMPLETING
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.effect_states import load_effect_state
 from docustore.errors import QueryTooExpensiveError
 from docustore.users.profile import Theme
 
@@ -27,7 +30,7 @@ USERS: Final = "users"
 MAX_GROUPS: Final = 200_000
 # To count the entries of an index up to the limit; an index that finds more is no help.
 COUNT_TIMEOUT_MS: Final = 500
-# Assumed values of an open set, and values that a user has in a dimension with many.
+# Assumed values of an open set while nothing counts them, and values of a user in a dimension with many.
 _OPEN_SET: Final = 1000
 _VALUES_PER_USER: Final = 4
 _CLOSED_SETS: Final = {
@@ -63,8 +66,8 @@ class QueryLimits:
 class Estimate(msgspec.Struct, frozen=True):
     """The cost of a query: documents to read, and groups to keep in memory.
 
-    Both are upper bounds; `groups` assumes how many values a dimension has. `uses_index` tells whether an index
-    finds the documents.
+    Both are upper bounds. `groups` is made of the values that dimensions have, and the buckets of the range.
+    `uses_index` tells whether an index finds the documents.
     """
 
     documents: int
@@ -78,7 +81,8 @@ async def estimate(database: Database, query: QueryInput, compiled: Compiled, *,
     documents, uses_index = total, False
     if compiled.match and await _uses_index(database, compiled.match):
         documents, uses_index = await _counted(database, compiled.match, total=total, limits=limits), True
-    return Estimate(documents=documents, groups=_groups(query, documents), uses_index=uses_index)
+    values = prod([await _number_of_values(database, name) for name in query.dimensions])
+    return Estimate(documents=documents, groups=_groups(query, documents, values=values), uses_index=uses_index)
 
 
 def require_affordable(found: Estimate, *, limits: QueryLimits) -> None:
@@ -126,8 +130,19 @@ async def _counted(database: Database, match: Mapping[str, Any], *, total: int, 
     return found
 
 
-def _groups(query: QueryInput, documents: int) -> int:
-    values = prod(_CLOSED_SETS.get(name, _OPEN_SET) for name in query.dimensions)
+async def _number_of_values(database: Database, dimension: str) -> int:
+    """Return how many values a dimension has, as the live counters know it."""
+    if dimension in _CLOSED_SETS:
+        return _CLOSED_SETS[dimension]
+    state = await load_effect_state(database, USER_ANALYTICS)
+    if state is None or not state.is_live:
+        return _OPEN_SET
+    of_dimension = {"_id.d": dimension, "registered": {"$gt": 0}}
+    counted: int = await database[VALUES].count_documents(of_dimension, limit=MAX_GROUPS + 1)
+    return max(counted, 1)
+
+
+def _groups(query: QueryInput, documents: int, *, values: int) -> int:
     members: int = documents * _VALUES_PER_USER ** len(multi_valued(query))
     return min(values * _buckets(query), members)
 

@@ -5,6 +5,8 @@ from typing import Final
 
 from docustore.cli.checks.finding import Finding, failed, ok, skipped
 from docustore.config import Settings
+from docustore.errors import ConfigurationError
+from docustore.etl.guards.gate import gate_of
 from docustore.etl.probe import probe_source
 from docustore.source_settings import SourceSettings
 
@@ -24,6 +26,10 @@ async def source_findings(settings: Settings) -> list[Finding]:
 
 
 async def _finding(name: str, source: SourceSettings, settings: Settings, turns: asyncio.Semaphore) -> Finding:
+    try:
+        gate_of(source.quality_gate, settings.quality_rules, source=name)
+    except ConfigurationError as exc:
+        return failed(f"source {name}", str(exc), next_step="correct the named setting")
     async with turns:
         steps = await probe_source(name, source, settings, timeout_s=TIMEOUT_S)
     last = steps[-1]

@@ -15,10 +15,11 @@ const GAP_BETWEEN_LABELS = 84;
  *   points: `{ label, value, before }`, in order; `value` may be null, `before` is that of the period before.
  *   kind: `bar` or `line`. A line may begin above zero (`from`); bars never do.
  */
-export function chart({ label, points, kind = "bar", format = number, from = 0, upTo = null, before = null }) {
+export function chart({ label, points, kind = "bar", format = number, from = 0, upTo = null, before = null, height = HEIGHT }) {
   const readout = make("p", { class: "readout", "aria-live": "polite" });
   const place = make("div", { class: "chart", tabindex: "0", role: "img", "aria-label": summaryOf(label, points, format) });
-  const state = { points, kind, format, from, upTo, chosen: null };
+  place.style.height = `${height}px`;
+  const state = { points, kind, format, from, upTo, height, chosen: null };
   const render = () => place.clientWidth && place.replaceChildren(drawn(place.clientWidth, state));
   const choose = (index) => {
     state.chosen = index === null ? null : Math.min(points.length - 1, Math.max(0, index));
@@ -37,11 +38,11 @@ export function chart({ label, points, kind = "bar", format = number, from = 0, 
   return make("figure", { class: "chart-figure" }, place, readout, numbersOf(label, points, format, before));
 }
 
-function drawn(width, { points, kind, format, from, upTo, chosen }) {
+function drawn(width, { points, kind, format, from, upTo, height, chosen }) {
   const values = points.flatMap((point) => [point.value ?? from, point.before ?? from]);
-  const steps = axisSteps(from, upTo ?? Math.max(from, ...values));
+  const steps = axisSteps(from, upTo ?? Math.max(from, ...values), height > 150 ? 4 : 2);
   const top = steps.at(-1);
-  const [innerWidth, innerHeight] = [width - EDGE.left - EDGE.right, HEIGHT - EDGE.top - EDGE.bottom];
+  const [innerWidth, innerHeight] = [width - EDGE.left - EDGE.right, height - EDGE.top - EDGE.bottom];
   const y = (value) => EDGE.top + innerHeight * (1 - (value - from) / Math.max(top - from, 1e-9));
   const slot = innerWidth / Math.max(1, points.length);
   const x = (index) => EDGE.left + slot * index;
@@ -51,10 +52,10 @@ function drawn(width, { points, kind, format, from, upTo, chosen }) {
   ]);
   const every = Math.max(1, Math.ceil(GAP_BETWEEN_LABELS / slot));
   const labels = points.flatMap((point, index) => index % every ? [] : [
-    draw("text", { x: x(index) + (slot > GAP_BETWEEN_LABELS ? slot / 2 : 0), y: HEIGHT - 6,
+    draw("text", { x: x(index) + (slot > GAP_BETWEEN_LABELS ? slot / 2 : 0), y: height - 6,
       "text-anchor": slot > GAP_BETWEEN_LABELS ? "middle" : "start" }, point.label)]);
   const marks = kind === "bar" ? bars(points, { x, y, slot, from, chosen }) : line(points, { x, y, slot, chosen });
-  return draw("svg", { width, height: HEIGHT, "aria-hidden": "true" }, lines, marks, labels);
+  return draw("svg", { width, height, "aria-hidden": "true" }, lines, marks, labels);
 }
 
 function bars(points, { x, y, slot, from, chosen }) {
@@ -83,8 +84,8 @@ function line(points, { x, y, slot, chosen }) {
 }
 
 /** Round steps of an axis: 1, 2 or 5 times a power of ten. */
-function axisSteps(from, to) {
-  const rough = Math.max((to - from) / 4, 1e-9);
+function axisSteps(from, to, wanted) {
+  const rough = Math.max((to - from) / wanted, 1e-9);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = Math.max([1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough), from === 0 ? 1 : 0);
   const count = Math.max(1, Math.ceil((to - from) / step - 1e-9));

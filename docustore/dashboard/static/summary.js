@@ -42,6 +42,12 @@ export async function keepSummaryFresh() {
   window.setTimeout(keepSummaryFresh, REFRESH_MS);
 }
 
+/** How the listener is, in two words; one that rests is not current, even if nothing waits for it. */
+export function listenerWords({ state, is_caught_up: isCaughtUp, lag_s: lag }) {
+  if (state !== "streaming" || lag === null) return state;
+  return isCaughtUp ? "caught up" : `${duration(lag)} behind`;
+}
+
 /** Why the figures that the listener keeps may be old; null if they are current. */
 export function delayOf(changes) {
   if (changes.state === "streaming") {

@@ -12,8 +12,10 @@ from typing import Final
 from docustore.errors import ConfigurationError
 from docustore.etl.guards.gate_result import GateBreach, GateResult
 from docustore.etl.transform import UserRecord
+from docustore.quality.declared import rule_set
 from docustore.quality.rules import Holds, Limit, Rule
 from docustore.quality.verdict import RuleSet
+from docustore.quality_settings import RuleSettings
 from docustore.source_options.quality_gate import GateLimit, QualityGate
 from docustore.users.fields import MAPPED
 
@@ -102,6 +104,21 @@ class Gate:
     def _limit_of(self, rule: Rule) -> GateLimit | None:
         limit: GateLimit | None = getattr(self._settings, rule.severity.value)
         return self._settings.rules.get(rule.name, limit)
+
+
+def gate_of(
+    settings: QualityGate,
+    quality_rules: Mapping[str, RuleSettings],
+    *,
+    source: str,
+    approved: Mapping[str, int] | None = None,
+) -> Gate | None:
+    """Make the gate of a source; None without limits.
+
+    Raises:
+        ConfigurationError: A limit names a rule that does not exist or cannot judge a record.
+    """
+    return Gate(settings, rule_set(quality_rules), source=source, approved=approved) if settings.is_set else None
 
 
 def can_judge_a_record(rule: Rule) -> bool:

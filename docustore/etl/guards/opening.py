@@ -9,7 +9,7 @@ from docustore.database import Database
 from docustore.etl.guards.brake import KINDS, Brake
 from docustore.etl.guards.diff import Diff
 from docustore.etl.guards.fields import FieldWatch
-from docustore.etl.guards.gate import Gate
+from docustore.etl.guards.gate import gate_of
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.known import count_known
 from docustore.etl.guards.sample import Sample
@@ -17,7 +17,6 @@ from docustore.etl.guards.seen import Seen
 from docustore.etl.mapping.settings import keys_read
 from docustore.etl.models import SOURCES, EtlRun
 from docustore.etl.window import moves_watermark
-from docustore.quality.declared import rule_set
 from docustore.quality_settings import RuleSettings
 from docustore.source_settings import SourceSettings
 
@@ -59,14 +58,14 @@ async def open_guards(
         ),
         sample=None if run.options.dry_run else Sample(sample_size, Random()),  # noqa: S311  # no secret
         diff=Diff() if run.options.dry_run else None,
-        gate=None if not settings.quality_gate.is_set else _gate(run, settings, quality_rules),
+        gate=gate_of(
+            settings.quality_gate,
+            quality_rules,
+            source=run.source,
+            approved=None if approval is None else approval.quality,
+        ),
         seen=Seen(database, run) if settings.deletes == "snapshot" and is_full_read and not is_by_hand else None,
     )
-
-
-def _gate(run: EtlRun, settings: SourceSettings, quality_rules: Mapping[str, RuleSettings]) -> Gate:
-    approved = {} if run.approval is None else run.approval.quality
-    return Gate(settings.quality_gate, rule_set(quality_rules), source=run.source, approved=approved)
 
 
 def _before(run: EtlRun, stored: Mapping[str, Any]) -> Counter[str]:

@@ -127,6 +127,34 @@ async def test_query_above_the_limit_is_refused_before_it_runs(database: Databas
     assert "50 documents" in (explained.explanation.refused or "")
 
 
+async def test_groups_are_bounded_by_the_values_that_there_are(database: Database, settings: Settings) -> None:
+    """Unknown dimensions would have a thousand values each: too many for two of them."""
+    users = [random_user(random.Random(number), number) for number in range(30)]
+    await add(database, [{**user, "roles": ["a", "b"], "tags": ["c"]} for user in users])
+    two = {"dimensions": ["role", "tag"], "exact": True, "explain": True}
+
+    before = await asked(database, **two)
+    async with keeping(database, settings):
+        await until_current(database)
+        known = await asked(database, **two)
+
+    assert before.explanation is not None
+    assert known.explanation is not None
+    assert before.explanation.estimate.groups == 30 * 16
+    # Each dimension also has the sum of its values.
+    assert known.explanation.estimate.groups == 3 * 2
+
+
+async def test_query_out_of_memory_says_what_helps(plain: Database) -> None:
+    """One user may have two hundred values in each of three dimensions: eight million groups."""
+    labels = [f"{number:0100}" for number in range(200)]
+    identities = [{"key": f"{label}:1"} for label in labels]
+    await plain["users"].insert_one({"roles": labels, "tags": labels, "identities": identities})
+
+    with pytest.raises(QueryTooExpensiveError, match="100 MB of memory"):
+        await asked(plain, dimensions=["role", "tag", "source"])
+
+
 async def test_index_bounds_the_estimate(database: Database) -> None:
     await add(database, [random_user(random.Random(number), number) for number in range(50)])
     few = QueryLimits(max_documents=20, timeout_ms=60_000)

@@ -19,6 +19,7 @@ from docustore.quality_settings import RuleSettings
 from docustore.quality_watch.watch import watch_quality
 from tests.integration.changes.test_quality import keeping, until_current, user
 from tests.integration.changes.test_quality_trend import stored_hour
+from workers.tasks import keep_quality
 
 OWNERS = {
     "first_name_present": RuleSettings(owner="crm team"),  # type: ignore[call-arg]
@@ -46,11 +47,17 @@ async def judge(database: Database, settings: Settings, fields: dict[str, Any]) 
 
 
 async def watched(
-    database: Database, *, rules: RuleSet = RULES, after: timedelta = timedelta(), is_told: bool = True
+    database: Database,
+    *,
+    rules: RuleSet = RULES,
+    after: timedelta = timedelta(),
+    is_told: bool = True,
+    settle: timedelta = timedelta(),
 ) -> list[dict[str, Any]]:
     """Let three workers look at the same time, and return the messages so far."""
     now = datetime.now(UTC) + after
-    await asyncio.gather(*(watch_quality(database, rules, now=now, is_told=is_told) for _ in range(3)))
+    looks = (watch_quality(database, rules, now=now, is_told=is_told, settle=settle) for _ in range(3))
+    await asyncio.gather(*looks)
     return [each["body"] async for each in database["alert_messages"].find({}, sort=[("at", 1), ("_id", 1)])]
 
 
@@ -83,6 +90,31 @@ async def test_failing_rules_are_told_once_for_each_owner_and_recover_once(
     assert "4 of 4 users violate it (100 %)" in message["details"]
     assert over == [sorted([*RECOVERED, *FAILED])] * 2
     assert again == sorted([*RECOVERED, *FAILED, *FAILED])
+
+
+async def test_rule_beside_its_limit_is_told_once(database: Database, settings: Settings) -> None:
+    """It fails and passes with each user; it has recovered when it was well for ten minutes."""
+    events = []
+    for minutes, fields in ((0, BROKEN), (1, GOOD), (9, GOOD), (10, BROKEN), (12, GOOD), (21, GOOD), (23, GOOD)):
+        await judge(database, settings, fields)
+        messages = await watched(database, after=timedelta(minutes=minutes), settle=timedelta(minutes=10))
+        events.append([event for event, owner, _ in told(messages) if owner == "idp team"])
+
+    alert, recovery = "quality.rule_failed", "quality.recovered"
+    assert events == [[alert]] * 6 + [[recovery, alert]]
+
+
+async def test_worker_stores_the_hour_and_tells_once(database: Database, settings: Settings) -> None:
+    await judge(database, settings, {**GOOD, **NO_PLACE})
+    own = settings.model_copy(update={"quality_rules": OWNERS, "alert_urls": ("http://127.0.0.1:1/hook",)})
+    context: Any = {"settings": own, "database": database}
+
+    stored = [await keep_quality(context) for _ in range(3)]
+
+    hours = await database[REPORTS].count_documents({"bucket": "hour"})
+    # A new hour may begin between two calls.
+    assert sum(stored) == hours <= 2
+    assert await database["alert_messages"].count_documents({"event": "quality.rule_failed"}) == 1
 
 
 async def test_rule_that_joins_later_is_told_alone(database: Database, settings: Settings) -> None:

@@ -2,13 +2,20 @@
 
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from docustore.cli.checks.finding import FindingStatus
+from docustore.cli.checks.sources import source_findings
+from docustore.config import Settings
 from docustore.errors import ConfigurationError
-from docustore.etl.guards.gate import JUDGED, Gate
+from docustore.etl.batch import BatchResult
+from docustore.etl.guards.gate import JUDGED, Gate, gate_of
 from docustore.etl.guards.gate_result import GateBreach
+from docustore.etl.models import Checkpoint
+from docustore.etl.pages import Progress, ReadPage
 from docustore.etl.transform import UserRecord
 from docustore.quality.declared import rule_set
 from docustore.source_options.quality_gate import GateMode, QualityGate
@@ -147,6 +154,36 @@ def test_rule_that_needs_more_than_the_record_is_refused(name: str) -> None:
 def test_gate_without_limits_is_not_set() -> None:
     assert not QualityGate(mode=GateMode.BLOCK).is_set
     assert QualityGate(info={"count": 0}).is_set
+
+
+def test_gate_of_a_source() -> None:
+    assert gate_of(QualityGate(), {}, source="crm") is None
+    assert gate_of(QualityGate(info={"count": 0}), {}, source="crm") is not None
+
+
+async def test_doctor_names_a_rule_that_cannot_judge_a_record(tmp_path: Path) -> None:
+    """Before a run fails by it."""
+    (tmp_path / "a.ndjson").write_text('{"id": 1, "email": "a@example.org"}')
+    gate = {"rules": {"mailbox_unique": {"count": 0}}}
+    source = {"kind": "file", "url": str(tmp_path / "a.ndjson"), "quality_gate": gate}
+
+    [finding] = await source_findings(Settings(sources={"crm": source}))  # type: ignore[dict-item]
+
+    assert (finding.status, "mailbox_unique" in finding.seen) == (FindingStatus.FAILED, True)
+
+
+def test_counts_of_a_resumed_run_go_on_from_its_checkpoint() -> None:
+    """Each record of a run is judged once, also after a crash."""
+    tested = gate(rules={"last_name_present": {"count": 1}})
+    page = ReadPage(resume="2", stamp=datetime(2026, 1, 1, tzinfo=UTC), read=1)
+    first = Progress(Checkpoint())
+    first.advance(page, BatchResult(judged=tested.judge([BAD])))
+
+    resumed = Progress(first.checkpoint)
+    resumed.advance(page, BatchResult(judged=tested.judge([BAD])))
+
+    assert resumed.checkpoint.quality == {JUDGED: 2, "gate:violated:last_name_present": 2}
+    assert not tested.result(resumed.checkpoint.quality).is_passed
 
 
 def test_limit_needs_a_number() -> None:

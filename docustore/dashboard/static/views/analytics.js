@@ -1,35 +1,49 @@
-/** Users in figures: registrations, statuses, account age. */
+/** Users in figures: registrations by time and value, shares, cohorts, ages. */
 
-import { chart, shareBars } from "../charts.js";
-import { link, make, replaceParts } from "../dom.js";
-import { number, percent } from "../format.js";
-import { panel } from "../panels.js";
+import { make, replaceParts } from "../dom.js";
+import { now } from "../format.js";
 import { empty } from "../states.js";
 import { followSummary } from "../summary.js";
-import { trendPoints, trendTitle } from "./trend.js";
+import { agesPanel, cohortsPanel, transitionsPanel } from "./cohorts.js";
+import { DIMENSIONS, distributionsPanel } from "./distributions.js";
+import { PERIODS, periodOf } from "./period.js";
+import { registrationsPanel } from "./registrations.js";
 
 export function analyticsView(page) {
+  const value = (name, fallback) => page.query.get(name) ?? fallback;
+  const select = (name, label, texts, chosen) => make("label", { class: "filter" }, label,
+    make("select", { name }, Object.entries(texts).map(([each, text]) =>
+      make("option", { value: each, selected: each === chosen }, text))));
+  const form = make("form", { class: "filters" },
+    select("period", "Period", PERIODS, value("period", "auto")),
+    select("dimension", "Registrations by", { "": "all users", ...DIMENSIONS }, value("dimension", "")),
+    select("compare", "Beside", { "": "nothing", previous: "the period before" }, value("compare", "")));
   const body = make("div", { class: "grid" });
-  page.show({ title: "Analytics" }, body);
-  let shown = null;
-  followSummary(page, ({ users, trend }) => {
-    const text = JSON.stringify([users.total_users, users.status_distribution, trend]);
-    if (text === shown) return;
-    shown = text;
-    replaceParts(body, parts(users, trend));
-  });
-}
+  page.show({ title: "Analytics" }, form, body);
+  let panels = null;
+  let trend = null;
 
-function parts(users, trend) {
-  if (!users.total_users) return make("div", { class: "span-12" }, empty("No users yet", "The figures begin with the first user."));
-  const statuses = Object.entries(users.status_distribution);
-  return [
-    panel({ title: "Registrations", cls: "span-12" }, trend.bars.length ? [
-      make("p", { class: "note" }, trendTitle(trend)), chart({ label: "Registrations", points: trendPoints(trend) })]
-      : empty("No registrations", "No user has a known time of registration.")),
-    panel({ title: "By status", cls: "span-8" }, shareBars(statuses.map(([status, count]) => ({
-      name: link(status, `users?status=${status}`), value: count, note: percent(count / users.total_users) })))),
-    panel({ title: "Average account age", cls: "span-4" },
-      make("p", { class: "figure small" }, number(Math.round(users.average_account_age_days)), make("small", {}, " days"))),
-  ];
+  /** What the panels ask for: read at each request, so that a choice only needs a refresh. */
+  function asked() {
+    const { period, dimension, compare } = Object.fromEntries(new FormData(form));
+    return { ...periodOf(period, trend, now()), dimension, compare };
+  }
+
+  followSummary(page, ({ users, trend: found }) => {
+    trend = found;
+    if (panels) return;
+    if (!users.total_users || !trend.bars.length) {
+      replaceParts(body, make("div", { class: "panel span-12" },
+        empty("No users yet", "The figures begin with the first user whose registration is known.")));
+      return;
+    }
+    panels = [registrationsPanel(page, asked), transitionsPanel(page, asked), agesPanel(page), cohortsPanel(page),
+      distributionsPanel(page)];
+    replaceParts(body, panels.map(({ element }) => element));
+  });
+  form.addEventListener("change", () => {
+    const values = Object.fromEntries(new FormData(form));
+    page.setQuery({ ...values, period: values.period === "auto" ? "" : values.period });
+    for (const panel of panels ?? []) panel.refresh();
+  });
 }

@@ -7,6 +7,7 @@ import { duration, number, since } from "../format.js";
 import { livePanel, panel } from "../panels.js";
 import { can } from "../session.js";
 import { longText, notice } from "../states.js";
+import { listenerWords } from "../summary.js";
 import { table } from "../tables.js";
 import { deadLettersPanel } from "./dead_letters.js";
 import { effectsPanel } from "./effects.js";
@@ -39,8 +40,7 @@ function statusPart(status) {
   return [
     status.warnings.map((text) => notice("stale", text)),
     error && [make("p", { class: "label" }, `What stopped it, `, since(error.at), `: ${error.error}`), longText(error.message)],
-    make("p", { class: "figure small", id: "listener-state" }, status.is_caught_up ? "caught up"
-      : status.lag_s === null ? status.state : `${duration(status.lag_s)} behind`),
+    make("p", { class: "figure small", id: "listener-state" }, listenerWords(status)),
     facts([
       ["State", badge(status.state)],
       ["Lag", duration(status.lag_s)],

@@ -2,10 +2,10 @@
 
 import { chart, shareBars } from "../charts.js";
 import { badge, facts, link, make, replaceParts } from "../dom.js";
-import { duration, number, percent, since } from "../format.js";
+import { number, percent, since } from "../format.js";
 import { panel } from "../panels.js";
 import { empty } from "../states.js";
-import { delayOf, followSummary } from "../summary.js";
+import { delayOf, followSummary, listenerWords } from "../summary.js";
 import { runsTable } from "./runs_table.js";
 import { trendPoints, trendTitle } from "./trend.js";
 
@@ -55,10 +55,8 @@ function usersPart({ total_users: total, status_distribution: shares }) {
 }
 
 function listenerPart(changes) {
-  const figure = changes.is_caught_up ? "caught up"
-    : changes.lag_s === null ? changes.state : `${duration(changes.lag_s)} behind`;
   return [
-    make("p", { class: "figure small", id: "lag" }, figure),
+    make("p", { class: "figure small", id: "lag" }, listenerWords(changes)),
     facts([
       ["State", badge(changes.state)],
       ["Changes applied", number(changes.applied)],

@@ -3,24 +3,29 @@
 import { get, post } from "../api.js";
 import { shareBars } from "../charts.js";
 import { actionButton } from "../dialog.js";
-import { badge, link, make } from "../dom.js";
-import { moment, number, plural } from "../format.js";
+import { badge, link, make, replaceParts } from "../dom.js";
+import { moment, number, plural, since } from "../format.js";
 import { livePanel, panel } from "../panels.js";
 import { empty, notice } from "../states.js";
 import { table } from "../tables.js";
+import { trendPanel } from "./quality_trend.js";
 
 const REFRESH_MS = 5000;
-const ORDER = ["failed", "unknown", "warning", "incomplete", "passed"];
+const ORDER = ["failed", "unknown", "warning", "incomplete", "waived", "passed"];
 
 export function qualityView(page) {
+  const rules = make("div", {});
   const report = livePanel(page, {
     title: "Report",
     cls: "bare",
     every: REFRESH_MS,
     load: (signal) => get("/quality/report", { signal }),
-    show: reportPart,
+    show: (found) => {
+      replaceParts(rules, found.users ? panel({ title: "Rules" }, rulesTable(found.rules)) : []);
+      return reportPart(found);
+    },
   });
-  page.show({ title: "Quality", actions: [checkButton(report)].filter(Boolean) }, report.element);
+  page.show({ title: "Quality", actions: [checkButton(report)].filter(Boolean) }, report.element, trendPanel(page).element, rules);
 }
 
 function checkButton(report) {
@@ -28,15 +33,16 @@ function checkButton(report) {
     label: "Check all users",
     ask: { title: "Judge all users again?", text: "It reads every user and says whether the kept figures are right. With many users it takes minutes." },
     run: async () => {
-      const { differences } = await post("/quality/run");
+      const { differences, problem } = await post("/quality/run");
       await report.refresh();
+      if (!differences) return `Not compared: ${problem}`;
       return differences.length ? `Differences: ${differences.join("; ")}. Rebuild the effect user_quality.` : "The kept figures are right.";
     },
   });
 }
 
 function reportPart(report) {
-  const { rules, dimensions } = report;
+  const { rules, dimensions, last_check: check } = report;
   if (!report.users) return empty("No users yet", "The report begins with the first user.");
   const failed = rules.filter(({ status }) => status === "failed").length;
   const warned = rules.filter(({ status }) => status === "warning").length;
@@ -45,10 +51,15 @@ function reportPart(report) {
     panel({ title: "Score", cls: "span-4" },
       make("p", { class: "figure", id: "score" }, scoreText(report.score), make("small", {}, " of 100")),
       make("p", { class: "note" }, `${number(report.users)} users, `, "as of ", moment(report.as_of)),
-      make("p", {}, `${plural(failed, "rule")} failed, ${warned} with a warning, of ${rules.length}.`)),
+      make("p", {}, `${plural(failed, "rule")} failed, ${warned} with a warning, of ${rules.length}.`),
+      check && make("p", { class: check.differences?.length ? "cause" : "note" }, `Last full check ${checkText(check)}, `, since(check.at))),
     panel({ title: "Dimensions", cls: "span-8" },
-      shareBars(Object.entries(dimensions).map(([name, value]) => ({ name, value })), { of: 100, format: scoreText })),
-    panel({ title: "Rules", cls: "span-12" }, rulesTable(rules)));
+      shareBars(Object.entries(dimensions).map(([name, value]) => ({ name, value })), { of: 100, format: scoreText })));
+}
+
+function checkText({ differences, problem }) {
+  if (!differences) return `could not compare: ${problem}`;
+  return differences.length ? `found differences: ${differences.join("; ")}` : "found no difference";
 }
 
 export function scoreText(score) {

@@ -1,11 +1,13 @@
 /** One rule of quality: its figures, its remedy, and the users that violate it. */
 
-import { get, query } from "../api.js";
-import { badge, facts, withCode } from "../dom.js";
-import { number } from "../format.js";
+import { ask, get, query } from "../api.js";
+import { actionButton } from "../dialog.js";
+import { badge, facts, replaceParts, withCode } from "../dom.js";
+import { moment, number } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
 import { moreButton } from "../tables.js";
+import { trendPanel } from "./quality_trend.js";
 import { usersTable } from "./users.js";
 
 const PAGE = 25;
@@ -24,6 +26,7 @@ export function ruleView(page, name) {
     show: (rule) => {
       if (!rule) return empty("No such rule", "It may have been removed from the settings.");
       page.rename(rule.title);
+      replaceParts(page.actions, waiverButton(rule, figures));
       return rulePart(rule);
     },
   });
@@ -44,12 +47,14 @@ export function ruleView(page, name) {
       ? [usersTable(items), moreButton(hasMore, () => { limit += PAGE; users.refresh(); })]
       : empty("No user violates it", "The list follows changes within about a second.")),
   });
-  page.root.append(figures.element, users.element);
+  page.root.append(figures.element, trendPanel(page, { rule: name }).element, users.element);
 }
 
 function rulePart(rule) {
   return facts([
     ["Result", badge(rule.status)],
+    rule.waiver && ["Waived", [`by ${rule.waiver.by} until `, moment(rule.waiver.until), `: ${rule.waiver.reason} Without it: ${rule.waiver.status}.`]],
+    rule.anomaly?.is_anomalous && ["Unusual", `${rule.anomaly.value} % now, ${rule.anomaly.median} % at this hour of other weeks`],
     ["What to do", withCode(rule.remedy)],
     rule.owner && ["Owner", rule.owner],
     ["Dimension", rule.dimension],
@@ -61,6 +66,35 @@ function rulePart(rule) {
     ["Fails above", limitText(rule.fail)],
     ["Name and version", `${rule.name}, ${rule.version}`],
   ]);
+}
+
+function waiverButton(rule, figures) {
+  const path = `/quality/rules/${encodeURIComponent(rule.name)}/waiver`;
+  if (rule.waiver) {
+    return actionButton({
+      label: "End the waiver",
+      needs: "admin",
+      run: async () => {
+        await ask(path, { method: "DELETE" });
+        await figures.refresh();
+        return "The rule counts again.";
+      },
+    });
+  }
+  return actionButton({
+    label: "Waive",
+    needs: "admin",
+    ask: {
+      title: "Accept the violations for some time?",
+      text: "The rule is reported as waived until then, and alerts nobody. Its figures go on.",
+      fields: [{ name: "until", label: "Until the end of", type: "date" }, { name: "reason", label: "Reason, for the next person" }],
+    },
+    run: async ({ until, reason }) => {
+      await ask(path, { method: "PUT", body: { until: `${until}T23:59:59Z`, reason } });
+      await figures.refresh();
+      return `Waived until ${until}.`;
+    },
+  });
 }
 
 function limitText({ count, percent }) {

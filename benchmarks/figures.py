@@ -1,0 +1,114 @@
+"""Benchmark of the figures that the listener keeps: analytics and quality.
+
+Each is measured in stores of several sizes: the time of an answer must not grow with the store. Floor: one find by
+id of a user. Peer: the aggregation over all users that gives the same answer.
+"""
+
+import os
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from statistics import median
+from typing import Any, Final
+from uuid import uuid4
+
+from benchmarks.derived import build_rate
+from benchmarks.population import populate
+from benchmarks.reads import QUERIES, SCANS, queries_row, timings
+from benchmarks.row import BenchRow
+from docustore.analytics.cube.ask import Asking, Request, Source, ask_registrations, ask_users
+from docustore.analytics.cube.buckets import BucketUnit
+from docustore.analytics.cube.exact import Exact
+from docustore.analytics.cube.marts import Marts
+from docustore.changes.effects.analytics import UserAnalyticsEffect
+from docustore.changes.effects.quality import UserQualityEffect
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.document_models import open_database
+from docustore.quality.declared import rule_set
+from docustore.quality.report import quality_report
+from indexes.apply import apply_indexes
+
+# For other sizes: `BENCH_SIZES=10000,100000,1000000`. The effects are built for each size. For a million users
+# that takes many minutes.
+SIZES_VARIABLE: Final = "BENCH_SIZES"
+DEFAULT_SIZES: Final = "10000,100000"
+SCAN_TIMEOUT_MS: Final = 600_000
+Query = Callable[[str], Awaitable[None]]
+_NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_BY_LOCATION: Final = Request(dimension="location")
+_BY_MONTH: Final = Request(since=_NOW - timedelta(days=365), until=_NOW, unit=BucketUnit.MONTH, dimension="status")
+
+
+async def run(settings: Settings) -> list[BenchRow]:
+    """Measure each size in a database of its own, and drop it."""
+    rows = []
+    for size in map(int, os.environ.get(SIZES_VARIABLE, DEFAULT_SIZES).split(",")):
+        own = settings.model_copy(update={"mongodb_database": f"bench_{uuid4().hex[:12]}"})
+        async with open_database(own, app_name="docustore-bench") as database:
+            await apply_indexes(database)
+            try:
+                await populate(database, users=size)
+                rows += await _measure(database, own, users=size)
+            finally:
+                await database.client.drop_database(database.name)
+    return rows
+
+
+async def _measure(database: Database, settings: Settings, *, users: int) -> list[BenchRow]:
+    rates = {
+        effect.name: await build_rate(database, effect(settings), users=users)
+        for effect in (UserAnalyticsEffect, UserQualityEffect)
+    }
+    user = await database["users"].find_one({}, {"_id": 1})
+    assert user is not None
+    rules = rule_set(settings.quality_rules)
+
+    async def find_one(_: str) -> None:
+        await database["users"].find_one({"_id": user["_id"]})
+
+    async def ask(question: Any, request: Request, source: Source, _: str) -> None:
+        await question(Asking(source=source, now=_NOW, committed=0), request)
+
+    async def report(_: str) -> None:
+        await quality_report(database, rules, now=_NOW.replace(tzinfo=None))
+
+    async def judge_all(_: str) -> None:
+        await (await database["users"].aggregate(_quality_pipeline())).to_list()
+
+    marts, exact = Marts(database=database), Exact(database=database, max_time_ms=SCAN_TIMEOUT_MS)
+    pairs: dict[str, tuple[Query, Query]] = {
+        "users by location": (
+            partial(ask, ask_users, _BY_LOCATION, marts),
+            partial(ask, ask_users, _BY_LOCATION, exact),
+        ),
+        "registrations by month and status": (
+            partial(ask, ask_registrations, _BY_MONTH, marts),
+            partial(ask, ask_registrations, _BY_MONTH, exact),
+        ),
+        "report of quality": (report, judge_all),
+    }
+    texts = [""] * QUERIES
+    floor_s = median(await timings(find_one, texts))
+    rows = []
+    for name, (kept, scanned) in pairs.items():
+        value_s, peer_s = median(await timings(kept, texts)), median(await timings(scanned, texts[:SCANS]))
+        rows.append(queries_row(f"{name}, {users:,} users", value_s, floor_s=floor_s, peer_s=peer_s))
+    rows += [
+        BenchRow(name=f"{name}, build for {users:,} users", value=round(rate), unit="users/s")
+        for name, rate in rates.items()
+    ]
+    return rows
+
+
+def _quality_pipeline() -> list[dict[str, Any]]:
+    """Count the violations of five rules of one user each: less than the report says."""
+    conditions = {
+        "first_name": {"$in": [{"$ifNull": ["$first_name", ""]}, ["", None]]},
+        "last_name": {"$in": [{"$ifNull": ["$last_name", ""]}, ["", None]]},
+        "status": {"$not": [{"$in": ["$status", ["active", "inactive", "suspended"]]}]},
+        "email": {"$not": [{"$regexMatch": {"input": "$email", "regex": "^[^@ ]+@[^@ ]+$"}}]},
+        "updated": {"$lt": ["$updated_at", _NOW - timedelta(days=365)]},
+    }
+    counts = {name: {"$sum": {"$cond": [condition, 1, 0]}} for name, condition in conditions.items()}
+    return [{"$match": {"deleted_at": None}}, {"$group": {"_id": None, **counts}}]
