@@ -69,6 +69,7 @@ class Watched:
         """Open a view, also if it is open already."""
         await self.page.goto("about:blank")
         await self.page.goto(f"{self.url}/#/{view}")
+        await expect(self.page.locator("#content h1")).to_be_visible()
         return self.page
 
     async def confirm(self, label: str) -> None:

@@ -7,12 +7,14 @@ import { table } from "./tables.js";
 const HEIGHT = 220;
 const EDGE = { left: 46, right: 4, top: 10, bottom: 24 };
 const GAP_BETWEEN_LABELS = 84;
+const LABEL_WIDTH = 52;
 
 /**
  * Draw values over a common axis.
  *
  * Args:
- *   points: `{ label, value, before }`, in order; `value` may be null, `before` is that of the period before.
+ *   points: `{ label, value, before, tick }`, in order; `value` may be null, `before` is that of the period before,
+ *     `tick` is the text at the axis if it is not the label.
  *   kind: `bar` or `line`. A line may begin above zero (`from`); bars never do.
  */
 export function chart({ label, points, kind = "bar", format = number, from = 0, upTo = null, before = null, height = HEIGHT }) {
@@ -51,9 +53,12 @@ function drawn(width, { points, kind, format, from, upTo, height, chosen }) {
     draw("text", { x: EDGE.left - 8, y: y(value) + 4, "text-anchor": "end" }, format(value)),
   ]);
   const every = Math.max(1, Math.ceil(GAP_BETWEEN_LABELS / slot));
-  const labels = points.flatMap((point, index) => index % every ? [] : [
-    draw("text", { x: x(index) + (slot > GAP_BETWEEN_LABELS ? slot / 2 : 0), y: height - 6,
-      "text-anchor": slot > GAP_BETWEEN_LABELS ? "middle" : "start" }, point.label)]);
+  const isWide = slot > GAP_BETWEEN_LABELS;
+  const labels = points.flatMap((point, index) => {
+    // A label that the edge would cut is left out; the readout and the table have it.
+    if (index % every || (!isWide && index > 0 && width - x(index) < LABEL_WIDTH)) return [];
+    return [draw("text", { x: x(index) + (isWide ? slot / 2 : 0), y: height - 6, "text-anchor": isWide ? "middle" : "start" }, point.tick ?? point.label)];
+  });
   const marks = kind === "bar" ? bars(points, { x, y, slot, from, chosen }) : line(points, { x, y, slot, chosen });
   return draw("svg", { width, height, "aria-hidden": "true" }, lines, marks, labels);
 }

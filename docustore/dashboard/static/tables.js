@@ -6,20 +6,21 @@ import { make } from "./dom.js";
  * Make a table.
  *
  * A column is `{ title, cell, cls }`; `cell` gets a row and returns texts and elements. The first column is the
- * header of its row.
+ * header of its row. With `isStacked` a narrow window shows the cells of a row below each other; the roles are given,
+ * because other styles take them from a table.
  */
-export function table(label, columns, rows, { caption = true } = {}) {
+export function table(label, columns, rows, { isStacked = false } = {}) {
   return make("div", { class: "scroll", role: "region", "aria-label": label, tabindex: "0" },
-    make("table", {},
-      caption && make("caption", { class: "visually-hidden" }, label),
-      make("thead", {}, make("tr", {}, columns.map(({ title, cls }) =>
-        make("th", { scope: "col", class: cls }, title)))),
-      make("tbody", {}, rows.map((row) => tableRow(columns, row)))));
+    make("table", { class: isStacked ? "stacked" : null, role: "table", "aria-label": label },
+      make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, columns.map(({ title, cls }) =>
+        make("th", { scope: "col", role: "columnheader", class: cls }, title)))),
+      make("tbody", { role: "rowgroup" }, rows.map((row) => tableRow(columns, row)))));
 }
 
-export function tableRow(columns, row) {
-  return make("tr", {}, columns.map(({ cell, cls }, index) =>
-    make(index === 0 ? "th" : "td", { scope: index === 0 ? "row" : null, class: cls }, cell(row))));
+function tableRow(columns, row) {
+  return make("tr", { role: "row" }, columns.map(({ cell, cls }, index) => (index === 0
+    ? make("th", { scope: "row", role: "rowheader", class: cls }, cell(row))
+    : make("td", { role: "cell", class: cls }, cell(row)))));
 }
 
 /** A list that grows by pages: `{ items, next_cursor }`. */

@@ -23,7 +23,7 @@ export function transitionsPanel(page, asked) {
     show: ({ current, previous, growth_pct: growth }) => (current.changes ? [
       make("p", { class: "note" }, `${number(current.changes)} in this period${previous ? `, ${number(previous.changes)} in the period before` : ""}${
         growth === null ? "" : ` (${growth > 0 ? "+" : ""}${growth} %)`}.`),
-      shareBars(current.series.filter(({ changes }) => changes > 0).map(({ from, to, changes }) => ({ name: `${from} → ${to}`, value: changes }))),
+      shareBars(current.series.filter(({ changes }) => changes > 0).sort((a, b) => b.changes - a.changes).map(({ from, to, changes }) => ({ name: `${from} → ${to}`, value: changes }))),
     ] : empty("No changes of status", "None in this period.")),
   });
 }

@@ -11,7 +11,7 @@ const REFRESH_MS = 15_000;
 
 export const DIMENSIONS = {
   status: "status", source: "source", location: "location", language: "language", theme: "theme", role: "role", tag: "tag",
-  completeness: "completeness of the profile", email_domain: "domain of the e-mail",
+  completeness: "filled parts of the profile", email_domain: "domain of the e-mail",
 };
 // The list of users has a filter for these.
 const LISTED = new Set(["status", "role", "tag", "location"]);

@@ -46,7 +46,7 @@ function recordsTable(items, refresh) {
     { title: "Why", cls: "text", cell: (each) => reasonsPart(each.errors) },
     { title: "Seen", cls: "wide", cell: (each) => [since(each.last_seen_at), each.seen > 1 && make("small", {}, plural(each.seen, "time"))] },
     { title: "", cls: "row-actions", cell: (each) => recordButtons(each, refresh) },
-  ], items);
+  ], items, { isStacked: true });
 }
 
 export function reasonsPart(errors) {

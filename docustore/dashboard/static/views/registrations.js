@@ -59,6 +59,7 @@ function seriesChart(label, series, before, { buckets }, bucket, options = {}) {
     label,
     before: before ? "the period before" : null,
     points: buckets.map(({ start, is_partial: isPartial }, index) => ({
+      tick: stepLabel(start, unit),
       label: `${stepLabel(start, unit)}${isPartial && index === buckets.length - 1 ? " so far" : ""}`,
       value: series.registered[index],
       before: before ? before.registered[index] ?? 0 : undefined,

@@ -118,5 +118,5 @@ export function usersTable(users) {
     { title: "Roles", cls: "wide", cell: (user) => user.roles.join(", ") || "–" },
     { title: "Location", cls: "wide", cell: (user) => user.profile.location ?? "–" },
     { title: "Registered", cls: "wide", cell: (user) => day(user.created_at) },
-  ], users);
+  ], users, { isStacked: true });
 }

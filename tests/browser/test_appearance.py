@@ -1,0 +1,161 @@
+"""Every view at each width, in both themes, by keyboard, and for a key that may only read."""
+
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import expect
+
+from docustore.clock import now_utc
+from docustore.database import Database
+from docustore.etl.models import EtlRun, QuarantinedRecord, RunState, RunTrigger
+from docustore.security.models import Scope
+from tests.browser.conftest import Watched, make_user, sign_in
+
+pytestmark = pytest.mark.browser
+VIEWS = ["", "users", "analytics", "quality", "quality/email_valid", "sources", "runs", "quarantine", "changes"]
+# The contrast of each visible text with its ground, by WCAG 2.2. The page's grounds are plain colours.
+CONTRAST = """() => {
+  const light = (text) => {
+    const parts = text.match(/[\\d.]+/g).map(Number);
+    const [r, g, b] = parts.slice(0, 3).map((part) => (text.startsWith("color(") ? part : part / 255))
+      .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    return { value: 0.2126 * r + 0.7152 * g + 0.0722 * b, alpha: parts[3] ?? 1 };
+  };
+  const ground = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const found = light(getComputedStyle(each).backgroundColor);
+      if (found.alpha === 1) return found.value;
+    }
+    return 1;
+  };
+  const weak = [];
+  for (const element of document.querySelectorAll("body *")) {
+    const hasText = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+    const isHidden = !element.checkVisibility({ visibilityProperty: true });
+    if (!hasText || isHidden || element.closest("svg, option, :disabled")) continue;
+    const [a, b] = [light(getComputedStyle(element).color).value, ground(element)].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < 4.5) weak.push(`${element.className} "${element.textContent.slice(0, 30)}" ${contrast}`);
+  }
+  return weak;
+}"""
+
+
+async def example(store: Database) -> list[str]:
+    """Make a user, a failed run and a quarantined record; return all views."""
+    user_id = await make_user(
+        store,
+        f"{uuid4().hex}-{'long-' * 4}name@appearance.example",
+        first_name="Ann",
+        last_name="x" * 60,
+        profile={"bio": "b" * 300},
+    )
+    now = now_utc()
+    run = EtlRun(
+        source="hr", trigger=RunTrigger.API, state=RunState.FAILED, created_at=now, started_at=now,
+        finished_at=now, error="e" * 200,
+    )  # fmt: skip
+    await run.insert()
+    record = QuarantinedRecord(
+        source="crm", fingerprint=user_id, run_id=str(run.id), identity_key=f"crm:{user_id}", position="1",
+        raw="{}", raw_bytes=2, errors=[{"pointer": "/email", "code": "missing", "detail": "d" * 200}],
+        first_seen_at=now, last_seen_at=now,
+    )  # fmt: skip
+    await record.insert()
+    return [*VIEWS, f"users/{user_id}", f"runs/{run.id}", f"quarantine/{record.id}"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+async def test_views_fit_the_window_and_can_be_read(
+    admin: Watched, store: Database, width: int, scheme: str
+) -> None:
+    views = await example(store)
+    await admin.page.set_viewport_size({"width": width, "height": 800})
+    await admin.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    found = []
+
+    for view in views:
+        page = await admin.open(view)
+        await expect(page.locator("#content [aria-busy=true]")).to_have_count(0)
+        actual = await page.evaluate("document.documentElement.scrollWidth")
+        found += [f"{view}: {actual} wide"] * (actual > width)
+        found += [f"{view}: {weak}" for weak in await page.evaluate(CONTRAST)]
+        assert await page.locator("main h1").count() == 1, view
+
+    assert found == []
+
+
+async def test_reader_sees_no_button_that_would_be_refused(anonymous: Watched, store: Database) -> None:
+    views = await example(store)
+    await sign_in(anonymous, Scope.READ)
+    labels = set()
+
+    for view in views:
+        page = await anonymous.open(view)
+        await expect(page.locator("#content [aria-busy=true]")).to_have_count(0)
+        labels |= set(await page.locator("main button").all_inner_texts())
+
+    assert labels <= {"Show more", "Export"}
+    assert anonymous.problems == []
+
+
+async def test_theme_is_switched_and_remembered(admin: Watched) -> None:
+    page = await admin.open("")
+    await page.emulate_media(color_scheme="light")
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = await page.evaluate(ground)
+
+    await page.get_by_role("button", name="Dark theme").click()
+    dark = await page.evaluate(ground)
+    await page.reload()
+
+    assert light != dark == await page.evaluate(ground)
+    await expect(page.get_by_role("button", name="Light theme")).to_be_visible()
+
+
+async def test_keyboard_reaches_the_content(admin: Watched) -> None:
+    """The first stop skips the views; a view that opens has the focus on its title."""
+    page = await admin.open("users")
+    await expect(page.locator("h1")).to_have_text("Users")
+
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".skip")).to_be_focused()
+    outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#content")).to_be_focused()
+    await page.keyboard.press("Tab")
+    await expect(page.locator("#q")).to_be_focused()
+    await page.get_by_role("link", name="Changes").focus()
+    await page.keyboard.press("Enter")
+
+    await expect(page.locator("h1")).to_be_focused()
+    await expect(page.locator("h1")).to_have_text("Changes")
+    assert outline == "solid"
+
+
+async def test_focus_survives_new_figures(admin: Watched, store: Database) -> None:
+    """A view that follows the store must not take the focus away from who works on it."""
+    page = await admin.open("")
+    link = page.get_by_role("link", name="active", exact=True)
+    await link.focus()
+    before = await page.locator("#total").inner_text()
+
+    await make_user(store, "focus@example.org")
+
+    await expect(page.locator("#total")).not_to_have_text(before)
+    await expect(link).to_be_focused()
+
+
+async def test_silent_server_is_said(admin: Watched) -> None:
+    """What was loaded stays, with its age."""
+    page = await admin.open("")
+    total = await page.locator("#total").inner_text()
+
+    await page.context.set_offline(offline=True)
+    await expect(page.locator("#notices")).to_contain_text("The server does not answer")
+    await expect(page.locator("#freshness")).to_have_text("no answer; retrying")
+    await expect(page.locator("#total")).to_have_text(total)
+    await page.context.set_offline(offline=False)
+
+    await expect(page.locator("#notices")).to_be_empty()
+    admin.problems.clear()
