@@ -20,6 +20,7 @@ from docustore.analytics.cube.ask import Asking, Request, Source, ask_registrati
 from docustore.analytics.cube.buckets import BucketUnit
 from docustore.analytics.cube.exact import Exact
 from docustore.analytics.cube.marts import Marts
+from docustore.changes.committed import committed_seq
 from docustore.changes.effects.analytics import UserAnalyticsEffect
 from docustore.changes.effects.quality import UserQualityEffect
 from docustore.config import Settings
@@ -67,8 +68,8 @@ async def _measure(database: Database, settings: Settings, *, users: int) -> lis
     async def find_one(_: str) -> None:
         await database["users"].find_one({"_id": user["_id"]})
 
-    async def ask(question: Any, request: Request, source: Source, _: str) -> None:
-        await question(Asking(source=source, now=_NOW, committed=0), request)
+    async def ask(question: Any, request: Request, source: Callable[[], Source], _: str) -> None:
+        await question(Asking(source=source(), now=_NOW, read_committed=committed_seq), request)
 
     async def report(_: str) -> None:
         await quality_report(database, rules, now=_NOW.replace(tzinfo=None))
@@ -76,7 +77,9 @@ async def _measure(database: Database, settings: Settings, *, users: int) -> lis
     async def judge_all(_: str) -> None:
         await (await database["users"].aggregate(_quality_pipeline())).to_list()
 
-    marts, exact = Marts(database=database), Exact(database=database, max_time_ms=SCAN_TIMEOUT_MS)
+    # A new one for each question: all scans of one share its time.
+    marts = partial(Marts, database=database)
+    exact = partial(Exact, database=database, max_time_ms=SCAN_TIMEOUT_MS)
     pairs: dict[str, tuple[Query, Query]] = {
         "users by location": (
             partial(ask, ask_users, _BY_LOCATION, marts),

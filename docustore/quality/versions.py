@@ -91,7 +91,7 @@ def kept_copy(counted: Counted, *, configuration: str, at: datetime) -> dict[str
         rule_id.partition("@")[0]: {
             "id": rule_id,
             "at": at,
-            "users": figures.get("users", 0),
+            "users": figures["users"],
             **{name: figures.get(name, 0) for name in COUNTED},
         }
         for rule_id, figures in counted.rules.items()

@@ -14,7 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.analytics.cube.counts import SERIES, VALUES, CubeCounts, Increments
 from docustore.analytics.cube.share import SHARE_FIELDS, USER_ANALYTICS, gone_share, share_of, share_of_gone
-from docustore.analytics.cube.stored import counters_at, recounted_at
+from docustore.analytics.cube.stored import wrong_counters
 from docustore.analytics.cube.transitions import (
     ROW_FILTER,
     ROW_PROJECTION,
@@ -84,14 +84,10 @@ class UserAnalyticsEffect(HistoricEffect):
             concern = {"level": "snapshot", "atClusterTime": at}
             reply = await database.command({**find, "readConcern": concern}, session=session)
         [state] = reply["cursor"]["firstBatch"]
-        counted = await counters_at(database, at)
-        recounted = await recounted_at(database, at, seq=state["seq"])
-        wrong = sorted(
-            name for name in counted.keys() | recounted if counted.get(name, 0) != recounted.get(name, 0)
-        )
+        wrong = await wrong_counters(database, at, seq=state["seq"])
         return [
-            f"analytics counts {counted.get(name, 0)} for {_shown(name)}, the users say {recounted.get(name, 0)}"
-            for name in wrong[:_SHOWN_DIFFERENCES]
+            f"analytics counts {counted} for {_shown(name)}, the users say {right}"
+            for name, (counted, right) in list(wrong.items())[:_SHOWN_DIFFERENCES]
         ]
 
 

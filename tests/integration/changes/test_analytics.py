@@ -211,7 +211,7 @@ async def assert_equal_to_pipeline(database: Database) -> None:
 
 
 def exact(database: Database) -> Exact:
-    return Exact(database=database, max_time_ms=60_000)
+    return Exact(database=database, max_time_ms=600_000)
 
 
 def questions() -> Iterator[CubeQuestion]:

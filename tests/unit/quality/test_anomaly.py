@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from docustore.quality.anomaly import (
-    LEAST_HISTORY,
+    PERCENT_FLOORS,
     WEEKS,
     Direction,
     Floors,
@@ -23,7 +23,7 @@ def judged(
     history: list[float],
     *,
     direction: Direction = Direction.WORSE,
-    floors: Floors = Floors(absolute=0.5, relative=0.1),  # noqa: B008  # frozen
+    floors: Floors = PERCENT_FLOORS,
 ) -> Judgement:
     found = judge(value, history, direction=direction, floors=floors)
     assert found is not None
@@ -51,7 +51,7 @@ def test_hours_before_are_the_same_hour_of_the_week_without_the_hour_itself() ->
 
     hours = hours_before(at)
 
-    assert len(hours) == WEEKS
+    assert len(hours) == 8
     assert at not in hours
     assert {(each.weekday(), each.hour) for each in hours} == {(at.weekday(), at.hour)}
     assert hours[0] == at - timedelta(days=7)
@@ -83,15 +83,15 @@ def test_value_does_not_judge_itself() -> None:
     assert not judged(90.0, [90.0] * 5).is_anomalous
 
 
-@pytest.mark.parametrize("number", range(LEAST_HISTORY))
+@pytest.mark.parametrize("number", range(4))
 def test_too_little_history_says_nothing(number: int) -> None:
     assert judge(99.0, [0.0] * number, direction=Direction.WORSE) is None
 
 
 def test_least_history_is_enough() -> None:
-    found = judged(99.0, [0.0] * LEAST_HISTORY)
+    found = judged(99.0, [0.0] * 4)
 
-    assert (found.is_anomalous, found.history) == (True, LEAST_HISTORY)
+    assert (found.is_anomalous, found.history) == (True, 4)
 
 
 @pytest.mark.parametrize(
