@@ -1,10 +1,12 @@
 """The listener: how current it is, and its levers; and the quality that it keeps."""
 
 import pytest
+from bson import ObjectId
 from playwright.async_api import expect
 
 from docustore.database import Database
 from tests.browser.conftest import Watched, make_user
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 LETTER = {
@@ -75,6 +77,7 @@ async def test_effects_are_listed_and_rebuilt(admin: Watched) -> None:
 
 async def test_rule_leads_to_its_users(admin: Watched, store: Database) -> None:
     user_id = await make_user(store, "nameless@example.org", first_name="Nameless")
+    await until(lambda: store["user_quality"].find_one({"_id": ObjectId(user_id)}))
     page = await admin.open("quality")
     await expect(page.locator("#score")).to_contain_text("of 100")
     await expect(page.get_by_role("region", name="Dimensions")).to_contain_text("completeness")
@@ -84,8 +87,10 @@ async def test_rule_leads_to_its_users(admin: Watched, store: Database) -> None:
     await expect(page.locator("h1")).to_have_text("The last name is given.")
     await expect(page.get_by_role("region", name="Rule", exact=True)).to_contain_text("Correct the record")
     users = page.get_by_role("table", name="Users")
+    await expect(users).to_be_visible()
     while await users.locator(f'a[href="#/users/{user_id}"]').count() == 0:
         await page.get_by_role("button", name="Show more").click()
+        await expect(page.locator("button.more:disabled")).to_have_count(0)
     await users.locator(f'a[href="#/users/{user_id}"]').click()
     await expect(page.locator("h1")).to_have_text("Nameless")
 

@@ -32,6 +32,7 @@ export function ruleView(page, name) {
   });
   const users = livePanel(page, {
     title: "Users that violate it",
+    every: REFRESH_MS,
     load: async (signal) => {
       const items = [];
       let cursor = null;
