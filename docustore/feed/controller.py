@@ -30,7 +30,14 @@ MAX_LIMIT: Final = 10_000
 DEFAULT_LIMIT: Final = 1000
 
 After = Annotated[
-    int | None, QueryParameter(ge=0, le=LARGEST_ID, description="the id of your last change; absent = start now")
+    int | None,
+    QueryParameter(
+        ge=0,
+        le=LARGEST_ID,
+        # The framework leaves a minimum of 0 out of the description of an optional number.
+        schema_extra={"minimum": 0},
+        description="the id of your last change; absent = start now",
+    ),
 ]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="of NDJSON: maximum number of changes")]
 WaitS = Annotated[

@@ -47,5 +47,5 @@ class ProfileController(Controller):
         is exact.
         """
         return await profile_users(
-            state.database, Scope(fields=tuple(fields.split(",")) if fields else (), sample=sample)
+            state.database, Scope(fields=tuple(fields.split(",")) if fields is not None else (), sample=sample)
         )

@@ -181,6 +181,6 @@ def chosen(names: Sequence[str]) -> tuple[ProfiledField, ...]:
     """
     known = {field.name for field in PROFILED}
     if unknown := sorted(set(names) - known):
-        detail = f"there is no field {unknown[0]}; choose from {', '.join(sorted(known))}"
+        detail = f"there is no field `{unknown[0]}`; choose from {', '.join(sorted(known))}"
         raise InvalidQueryError((FieldError(pointer="/fields", code="unknown_field", detail=detail),))
     return tuple(field for field in PROFILED if not names or field.name in names)

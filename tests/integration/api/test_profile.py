@@ -1,5 +1,7 @@
 """The route of profiles."""
 
+import pytest
+
 from tests.integration.api.conftest import Client
 
 
@@ -17,8 +19,9 @@ async def test_profile_of_some_fields(api: Client) -> None:
     assert profile["fields"][0]["patterns"] == [{"pattern": "Aa+", "count": 3}]
 
 
-async def test_unknown_field_is_named(api: Client) -> None:
-    response = await api.get("/quality/profile", params={"fields": "first_name,password_hash"})
+@pytest.mark.parametrize("fields", ["first_name,password_hash", "", "first_name,"])
+async def test_unknown_field_is_named(api: Client, fields: str) -> None:
+    response = await api.get("/quality/profile", params={"fields": fields})
 
     assert response.status_code == 400
     assert response.json()["errors"][0]["pointer"] == "/fields"

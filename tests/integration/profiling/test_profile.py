@@ -134,7 +134,7 @@ async def test_an_empty_store_has_a_profile(database: Database) -> None:
 
 
 async def test_unknown_fields_and_long_profiles_are_refused(database: Database) -> None:
-    with pytest.raises(InvalidQueryError, match="there is no field password_hash"):
+    with pytest.raises(InvalidQueryError, match="there is no field `password_hash`"):
         await profile_users(database, Scope(fields=("password_hash",)))
     await database.users.insert_many([{"email": f"user{n}@example.org"} for n in range(1000)])
     with pytest.raises(InvalidQueryError, match="smaller sample"):
