@@ -108,7 +108,7 @@ async def _profile(reader: _Reader, field: ProfiledField, shape: Document, numbe
         "field": field.name,
         "kind": field.kind,
         "missing": missing,
-        "null": null,
+        "nulls": null,
         "empty": empty,
         "other_type": shape["users"] - missing - null - fitting,
         "filled": fitting - empty,

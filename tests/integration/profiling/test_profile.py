@@ -45,7 +45,7 @@ async def test_every_user_is_counted_once(database: Database) -> None:
 
     name = by_name(found)["first_name"]
     assert (found["users"], found["is_sample"]) == (7, False)
-    figures = [name[key] for key in ("filled", "empty", "null", "other_type", "missing")]  # type: ignore[literal-required]
+    figures = [name[key] for key in ("filled", "empty", "nulls", "other_type", "missing")]  # type: ignore[literal-required]
     assert figures == [2, 1, 1, 2, 1]
     assert name["filled_pct"] == pytest.approx(28.57)
     assert name["distinct"] == {"count": 1, "method": "exact", "error_pct": 0.0}

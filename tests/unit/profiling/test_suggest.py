@@ -21,7 +21,7 @@ def field(name: str, **changed: Any) -> FieldProfile:
         field=name,
         kind=Kind.TEXT,
         missing=0,
-        null=0,
+        nulls=0,
         empty=0,
         other_type=0,
         filled=1000,
