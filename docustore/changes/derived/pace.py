@@ -10,6 +10,9 @@ LONGEST_WAIT_S: Final = 5.0
 REST_WHILE_DRAINING: Final = 3.0
 # A build takes half of the time at most: requests and the listener have the other half.
 REST_WHILE_BUILDING: Final = 1.0
+# A step costs several round trips and a commit, however few rows it has. At a steady load of writes, longer rests
+# mean fewer and larger steps, which leaves time for the listener.
+REST_WHILE_FOLLOWING: Final = 6.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,8 +37,14 @@ class Pace:
         """Tell whether the listener has begun to drain a moment ago."""
         return self.draining_since is not None and now - self.draining_since < LONGEST_WAIT_S
 
-    def rest_s(self, *, worked_s: float, is_building: bool) -> float:
-        """Return how long to rest after a step."""
+    def rest_s(self, *, worked_s: float, is_building: bool, is_behind: bool = False) -> float:
+        """Return how long to rest after a step.
+
+        Args:
+            is_behind: The step had as many rows as a step may have, so more are waiting.
+        """
         if self.draining_since is not None:
             return REST_WHILE_DRAINING * worked_s
-        return REST_WHILE_BUILDING * worked_s if is_building else 0.0
+        if is_building:
+            return REST_WHILE_BUILDING * worked_s
+        return 0.0 if is_behind else REST_WHILE_FOLLOWING * worked_s

@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 from docustore.changes.committed import committed_seq
 from docustore.changes.derived.claim import Claim, claim, release, renew
 from docustore.changes.derived.derivation import Derivations, DerivedEffect
-from docustore.changes.derived.keeper import Keeper
+from docustore.changes.derived.keeper import ROWS_A_STEP, Keeper
 from docustore.changes.derived.pace import Pace
 from docustore.changes.lease import owner_name, pause
 from docustore.config import Settings
@@ -41,7 +41,10 @@ async def derived_effects(
 
     When stopped, a step is finished and the effects are given back. A block that fails ends them at once.
     """
-    tasks = [asyncio.create_task(_keep_forever(database, effect, settings, stop=stop)) for effect in effects]
+    turn = asyncio.Lock()
+    tasks = [
+        asyncio.create_task(_keep_forever(database, effect, settings, turn=turn, stop=stop)) for effect in effects
+    ]
     try:
         yield
     finally:
@@ -52,12 +55,12 @@ async def derived_effects(
 
 
 async def _keep_forever(
-    database: Database, effect: type[DerivedEffect], settings: Settings, *, stop: asyncio.Event
+    database: Database, effect: type[DerivedEffect], settings: Settings, *, turn: asyncio.Lock, stop: asyncio.Event
 ) -> None:
     owner = owner_name()
     while not stop.is_set():
         try:
-            if not await _keep(database, effect(settings), settings, owner=owner, stop=stop):
+            if not await _keep(database, effect(settings), settings, owner=owner, turn=turn, stop=stop):
                 await pause(STANDBY_POLL_S, stop)
         except ListenerFencedError as exc:
             log.info("effect.taken_over", effect=effect.name, reason=str(exc))
@@ -67,7 +70,13 @@ async def _keep_forever(
 
 
 async def _keep(
-    database: Database, effect: DerivedEffect, settings: Settings, *, owner: str, stop: asyncio.Event
+    database: Database,
+    effect: DerivedEffect,
+    settings: Settings,
+    *,
+    owner: str,
+    turn: asyncio.Lock,
+    stop: asyncio.Event,
 ) -> bool:
     async with database.client.start_session() as session:
         taken = await claim(
@@ -79,7 +88,7 @@ async def _keep(
         keeper = Keeper(database=database, session=session, effect=effect, held=held, state=state)
         log.info("effect.taken", effect=effect.name, state=state.state.value, seq=state.seq)
         try:
-            await _work(keeper, stop)
+            await _work(keeper, turn, stop)
         except (ListenerFencedError, PyMongoError):
             raise
         except Exception as exc:
@@ -90,19 +99,33 @@ async def _keep(
         return True
 
 
-async def _work(keeper: Keeper, stop: asyncio.Event) -> None:
+async def _work(keeper: Keeper, turn: asyncio.Lock, stop: asyncio.Event) -> None:
     pace, renewed_at = Pace(), time.monotonic()
     while not stop.is_set():
-        started = time.monotonic()
+        started, seq = time.monotonic(), keeper.state.seq
         pace.note(await committed_seq(keeper.database), now=started)
-        if pace.must_wait(now=started) or not await keeper.step():
+        worked_s = None if pace.must_wait(now=started) else await _step(keeper, turn)
+        if worked_s is None:
             if started - renewed_at > keeper.held.lease_ms / 3000:
                 await renew(keeper.database, keeper.held)
                 renewed_at = started
             await pause(POLL_S, stop)
-        else:
-            worked_s = time.monotonic() - started
-            await pause(pace.rest_s(worked_s=worked_s, is_building=keeper.state.build is not None), stop)
+            continue
+        is_behind = keeper.state.seq - seq >= ROWS_A_STEP
+        is_building = keeper.state.build is not None
+        await pause(pace.rest_s(worked_s=worked_s, is_building=is_building, is_behind=is_behind), stop)
+
+
+async def _step(keeper: Keeper, turn: asyncio.Lock) -> float | None:
+    """Make one step in the turn of this effect.
+
+    Return its seconds, None if there was nothing to do.
+
+    The effects of a process take turns: the steps of all at once would delay the listener for longer.
+    """
+    async with turn:
+        started = time.monotonic()
+        return time.monotonic() - started if await keeper.step() else None
 
 
 async def _note_failure(database: Database, held: Claim, error: Exception) -> None:

@@ -15,11 +15,13 @@ def watched(*rates: float) -> Pace:
     return pace
 
 
-def test_steady_writes_are_followed_at_once() -> None:
+@pytest.mark.parametrize(("is_behind", "rest_s"), [(False, 6.0), (True, 0.0)])
+def test_steady_writes_are_followed_in_few_steps(is_behind: bool, rest_s: float) -> None:
+    """An effect rests between small steps, and never while more rows wait than one step takes."""
     pace = watched(500, 500, DRAINING_ROWS_PER_S)
 
     assert not pace.must_wait(now=3.0)
-    assert pace.rest_s(worked_s=1.0, is_building=False) == 0.0
+    assert pace.rest_s(worked_s=1.0, is_building=False, is_behind=is_behind) == rest_s
 
 
 def test_drain_goes_first() -> None:
@@ -41,6 +43,5 @@ def test_end_of_a_drain_ends_the_wait() -> None:
     assert not watched(20_000, 0).must_wait(now=2.0)
 
 
-@pytest.mark.parametrize(("is_building", "rest_s"), [(True, 0.5), (False, 0.0)])
-def test_build_leaves_half_of_the_time(is_building: bool, rest_s: float) -> None:
-    assert watched(500).rest_s(worked_s=0.5, is_building=is_building) == rest_s
+def test_build_leaves_half_of_the_time() -> None:
+    assert watched(500).rest_s(worked_s=0.5, is_building=True) == 0.5
