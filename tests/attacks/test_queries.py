@@ -1,4 +1,7 @@
-"""Hostile questions: operators, fields and expressions of the database, and bodies without end."""
+"""Hostile questions.
+
+Operators, fields and expressions of the database, and bodies without end.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""One service and one Chromium for all tests of the page; each test has a browser session of its own.
+"""One service and one Chromium for all tests of the page.
+
+Each test has a browser session of its own.
 
 API, worker and listener run as in production. To start them takes longer than most tests, so the tests share one
 store: each test makes users, runs and records of its own and looks only at these.
@@ -187,7 +189,10 @@ async def anonymous(context: BrowserContext, service: Service) -> Watched:
 
 @pytest.fixture(scope="session")
 async def admin_session(chromium: Browser, service: Service) -> Any:
-    """The cookie of one session with every right, for all tests: signing in takes seconds."""
+    """The cookie of one session with every right.
+
+    For all tests: signing in takes seconds.
+    """
     await bind_models(service.database)
     context = await chromium.new_context()
     page = await context.new_page()
@@ -200,7 +205,10 @@ async def admin_session(chromium: Browser, service: Service) -> Any:
 
 @pytest.fixture
 async def admin(anonymous: Watched, store: Database, admin_session: Any) -> AsyncIterator[Watched]:
-    """A browser that is signed in with every right; at the end nothing may have gone wrong."""
+    """A browser that is signed in with every right.
+
+    At the end nothing may have gone wrong.
+    """
     await anonymous.page.context.add_cookies(admin_session)
     yield anonymous
     assert anonymous.problems == []

@@ -1,4 +1,7 @@
-"""The analytics: charts by period and value, comparison, export; and the trend of quality."""
+"""The views of analytics and of the trend of quality.
+
+Charts by period and value, comparison, export.
+"""
 
 import csv
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,7 @@
-"""Every view at each width, in both themes, by keyboard, and for a key that may only read."""
+"""The views are usable at each width, in both themes and by keyboard.
+
+A key that may only read sees no refused buttons.
+"""
 
 from uuid import uuid4
 

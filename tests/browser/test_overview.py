@@ -38,7 +38,7 @@ async def test_sign_in_and_out(anonymous: Watched, store: Database) -> None:  # 
 
 
 async def test_lost_session_leads_back_to_its_view(anonymous: Watched, store: Database) -> None:
-    """The page leaves for the login, and the login comes back to the view that was open."""
+    """The page goes to the login and back to its view."""
     user_id, page = await make_user(store, "lost-session@example.org"), anonymous.page
     await sign_in(anonymous, Scope.READ)
     await anonymous.open(f"users/{user_id}")
@@ -85,7 +85,7 @@ async def test_figures_follow_the_store(admin: Watched, store: Database) -> None
 
 
 async def test_chart_shows_old_registrations(admin: Watched, store: Database) -> None:
-    """Its range is that of the data: an empty chart of the last days would say nothing."""
+    """The range of the chart is that of the data."""
     page = await admin.open("")
     trend = page.get_by_role("region", name="Registrations", exact=True)
 

@@ -131,7 +131,7 @@ async def test_export_has_the_filters_of_the_list(admin: Watched, store: Databas
 
 
 async def test_no_text_of_strangers_runs(admin: Watched, store: Database) -> None:
-    """Names, reasons and errors are texts in every view; a script in them is shown and does not run."""
+    """A script in a name, reason or error is shown and does not run."""
     user_id = await make_user(
         store, "script@example.org", first_name=SCRIPT, last_name="x", roles=["r"], profile={"location": SCRIPT}
     )

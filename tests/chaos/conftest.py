@@ -8,6 +8,6 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
-    """Collect what the driver leaks of cut connections while a test still expects its warnings."""
+    """Collect what the driver leaks while a test expects its warnings."""
     yield
     gc.collect()

@@ -109,7 +109,7 @@ async def effects_agree_with_users(outcome: Outcome) -> None:
 
 
 async def derived_effects_agree_with_users(outcome: Outcome) -> None:
-    """Search, quality and every other derived effect hold the last change, and are what a new build would make."""
+    """Every derived effect is what a new build would make, with the last change."""
     last = len(outcome.rows)
     for derived in DERIVED:
         effect = derived(outcome.settings)

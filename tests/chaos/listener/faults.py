@@ -44,7 +44,7 @@ CUTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListenerFaults:
-    """Two listeners, a worker, three members and a Valkey, and what can happen to them."""
+    """The servers and processes of a run, and what can happen to them."""
 
     database: Database
     listeners: Sequence[KeptRunning]
