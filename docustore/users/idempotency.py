@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedError, InvalidQueryError
 from docustore.security.passwords import is_password
+from docustore.users.bounded import bounded_write
 from docustore.users.cause import Cause
 from docustore.users.schemas import UserInput
 from docustore.users.sent_request import SentRequest
@@ -79,6 +80,7 @@ async def create_user_once(
         IdempotencyKeyReusedError: The key was used with a different request.
         EmailTakenError: Another user has the address. The key remains unused.
         UserGoneError: The user that was created with the key is deleted.
+        WriteHeldUpError: A request with the same key or e-mail address has not ended.
     """
     if not _KEY.fullmatch(key):
         raise InvalidQueryError((_MALFORMED,))
@@ -118,4 +120,5 @@ async def _insert_both(row: dict[str, Any], user: dict[str, Any]) -> None:
         await users().insert_one(user, session=session)
 
     async with users().database.client.start_session() as session:
-        await session.with_transaction(insert)
+        with bounded_write():
+            await session.with_transaction(insert)
