@@ -17,7 +17,7 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
 from docustore.etl.lineage import Dataset, ended, started
 from docustore.etl.lineage_event import LineageType
@@ -164,8 +164,7 @@ async def commit(database: Database, claim: Claim, checkpoint: Checkpoint, resul
             facts=result.run_facts,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(finish_and_advance)
+    await in_transaction(database, finish_and_advance)
 
 
 async def _is_watermark_kept(database: Database, claim: Claim, session: AsyncClientSession) -> bool:

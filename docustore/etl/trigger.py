@@ -5,7 +5,7 @@ from datetime import datetime
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from docustore.database import Database
+from docustore.database import Database, in_transaction
 from docustore.errors import SourceBusyError
 from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
 
@@ -52,6 +52,4 @@ async def trigger_run(database: Database, source: str, *, options: RunOptions, n
         await run.insert(session=session)
         return run
 
-    async with database.client.start_session() as session:
-        run: EtlRun = await session.with_transaction(find_or_create)
-        return run
+    return await in_transaction(database, find_or_create)

@@ -17,6 +17,7 @@ from beanie import Document, PydanticObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
+from docustore.database import in_transaction
 from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedError, InvalidQueryError
 from docustore.security.passwords import is_password
 from docustore.users.cause import Cause
@@ -117,5 +118,4 @@ async def _insert_both(row: dict[str, Any], user: dict[str, Any]) -> None:
         await IdempotencyKey.get_pymongo_collection().insert_one(row, session=session)
         await users().insert_one(user, session=session)
 
-    async with users().database.client.start_session() as session:
-        await session.with_transaction(insert)
+    await in_transaction(users().database, insert)

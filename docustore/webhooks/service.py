@@ -18,13 +18,12 @@ from docustore.audit.log import record
 from docustore.changes.subscriptions import DESTINATIONS, row_id
 from docustore.clock import now_utc
 from docustore.config import Settings
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import FieldError, InvalidInputError, NotFoundError
 from docustore.outbox.destinations import (
     DestinationKind,
     first_kept_number,
     fresh_destination,
-    in_transaction,
     insert_destination,
     remove_rows,
     request_fill,

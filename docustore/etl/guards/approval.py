@@ -12,7 +12,7 @@ from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database
+from docustore.database import Database, in_transaction
 from docustore.errors import RunError
 from docustore.etl.guards.hold import Approval
 from docustore.etl.ledger import get_run
@@ -86,8 +86,7 @@ async def approve_run(
             session=session,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(create)
+    await in_transaction(database, create)
     return run
 
 

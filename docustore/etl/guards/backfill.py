@@ -9,7 +9,7 @@ from datetime import datetime
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database
+from docustore.database import Database, in_transaction
 from docustore.errors import FieldError, InvalidInputError, SourceBusyError
 from docustore.etl.models import BACKFILL, RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
 
@@ -67,6 +67,4 @@ async def create_backfill(
         )
         return run
 
-    async with database.client.start_session() as session:
-        created: EtlRun = await session.with_transaction(find_or_create)
-        return created
+    return await in_transaction(database, find_or_create)

@@ -6,7 +6,7 @@ from typing import Final
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database
+from docustore.database import Database, in_transaction
 from docustore.errors import FieldError, InvalidInputError, SourceBusyError
 from docustore.etl.models import RUNS, SOURCES, RunState
 
@@ -59,5 +59,4 @@ async def set_watermark(
             session=session,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(change)
+    await in_transaction(database, change)
