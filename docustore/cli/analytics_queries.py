@@ -68,9 +68,8 @@ async def save_(invocation: Invocation, *, name: str, file: IO[bytes], descripti
     except ValidationError as exc:
         raise InvalidInputError(field_errors(exc.errors())) from exc
     async with command_database(invocation) as database:
-        saved, _ = await save(
-            database, name, given, writer=_writer(), if_match="*" if replace else None, now=now_utc()
-        )
+        if_match = "*" if replace else None
+        saved = await save(database, name, given, writer=_writer(), if_match=if_match, now=now_utc())
     view = saved_query_view(saved)
     invocation.show(msgspec.to_builtins(view), table=Text(f"Saved {name}, version {view.version}."))
 

@@ -4,13 +4,19 @@ import re
 from datetime import datetime
 from typing import Annotated, Final
 
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import HeaderParameter, ParameterKwarg, PathParameter, QueryParameter
 
 from docustore.users.idempotency import KEY_PATTERN
 from docustore.users.listing import MAX_LIMIT, Counting, UserSort
 from docustore.users.preconditions import IF_MATCH_PATTERN
 from docustore.users.profile import UserStatus
 from docustore.users.search_filter import MAX_OFFSET, MAX_QUERY_CHARS, QUERY_PATTERN
+
+
+def if_match_parameter(description: str) -> ParameterKwarg:
+    """Declare the header `If-Match` of a route that writes a document with a version."""
+    return HeaderParameter(name="If-Match", schema_extra={"pattern": IF_MATCH_PATTERN}, description=description)
+
 
 UserId = Annotated[str, PathParameter(description="the user's `id`")]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of users on one page")]
@@ -53,12 +59,7 @@ Offset = Annotated[
     int, QueryParameter(ge=0, le=MAX_OFFSET, description="users to skip; use `cursor` to go deeper")
 ]
 IfMatchHeader = Annotated[
-    str | None,
-    HeaderParameter(
-        name="If-Match",
-        schema_extra={"pattern": IF_MATCH_PATTERN},
-        description="the `ETag` of the version to change, or `*` for any version",
-    ),
+    str | None, if_match_parameter("the `ETag` of the version to change, or `*` for any version")
 ]
 IfNoneMatchHeader = Annotated[
     str | None,

@@ -30,12 +30,15 @@ def _fields(given: list[str]) -> list[str]:
     return list(dict.fromkeys(given))
 
 
+WebhookUrl = Annotated[str, Field(max_length=MAX_URL_CHARS), AfterValidator(_url)]
+
+
 class WebhookUpdateInput(BaseModel):
     """Address and filter of a webhook; an empty filter wants everything."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    url: Annotated[str, Field(max_length=MAX_URL_CHARS), AfterValidator(_url)] = Field(
+    url: WebhookUrl = Field(
         description="where events are posted; https, unless its network is allowed by the settings"
     )
     description: str = Field("", max_length=MAX_DESCRIPTION_CHARS)

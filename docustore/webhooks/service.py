@@ -37,10 +37,8 @@ from docustore.webhooks.addresses import AddressRefusedError, targets_of
 from docustore.webhooks.bodies import WebhookInput, WebhookUpdateInput
 from docustore.webhooks.sender import webhook_client
 from docustore.webhooks.signature import new_secret
-from docustore.webhooks.store import WEBHOOKS, destination_of, find_webhook
+from docustore.webhooks.store import WEBHOOKS, destination_of, find_webhook, stored_secret
 
-# The newest secret and the one before.
-MAX_SECRETS: Final = 2
 # A client waits for the answer; the check is repeated at each delivery.
 RESOLVE_TIMEOUT_S: Final = 3.0
 
@@ -73,7 +71,7 @@ async def create_webhook(
         "_id": webhook_id,
         "url": given.url,
         "description": given.description,
-        "secrets": [{"secret": secret, "expires_at": None}],
+        "secrets": [stored_secret(secret)],
         "created_at": now_utc(),
         "created_by": actor,
     }
@@ -154,8 +152,8 @@ async def rotate_secret(
 
     async def rotate(session: AsyncClientSession) -> None:
         before = await find_webhook(database, webhook_id, session=session)
-        old = {"secret": before["secrets"][0]["secret"], "expires_at": now + overlap}
-        kept = [{"secret": secret, "expires_at": None}, old][:MAX_SECRETS]
+        old = stored_secret(before["secrets"][0]["secret"], expires_at=now + overlap)
+        kept = [stored_secret(secret), old]
         await database[WEBHOOKS].update_one({"_id": webhook_id}, {"$set": {"secrets": kept}}, session=session)
         after = {"old_secret_ends_at": now + overlap}
         await _record(database, "webhook.rotate", webhook_id, actor=actor, after=after, session=session)

@@ -1,14 +1,11 @@
-"""The body of a saved query, and the form of its name."""
+"""The body of a saved query."""
 
-import re
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from docustore.analytics.query.model import QueryInput
 
-NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-NAME: Final = re.compile(NAME_PATTERN.removesuffix("$"))
 MAX_DESCRIPTION_CHARS: Final = 500
 
 
