@@ -1,11 +1,22 @@
-"""Types of members of request bodies. Pure."""
+"""The base of request bodies, and types of their members. Pure."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from docustore.clock import as_utc, time_form_error
+
+MAX_REASON_CHARS: Final = 500
+
+
+class RequestBody(BaseModel):
+    """A body of JSON.
+
+    Unknown members are refused. Errors do not quote what was sent: it may be personal data.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 def _time(given: object) -> object:
@@ -39,3 +50,5 @@ NaturalNumber = Annotated[int, Field(ge=0), BeforeValidator(_whole_number)]
 PositiveNumber = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
 # A time in RFC 3339 with a zone, as UTC.
 RequestTime = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)]
+# What a person says about a decision.
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARS, description="why, for the next person")]

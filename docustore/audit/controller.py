@@ -10,8 +10,7 @@ from litestar.params import QueryParameter
 from docustore.api.problem_details import problems
 from docustore.audit.entries import DEFAULT_LIMIT, MAX_LIMIT, AuditPage, AuditQuery, list_entries
 from docustore.clock import as_utc
-from docustore.security.authentication import needs
-from docustore.security.models import Scope
+from docustore.security.authentication import ADMIN
 
 Actor = Annotated[
     str | None, QueryParameter(description="only actions of `api:<key id>` or `cli:<account>`, exactly")
@@ -36,7 +35,7 @@ class AuditController(Controller):
 
     @get(
         "/",
-        opt=needs(Scope.ADMIN),
+        opt=ADMIN,
         responses=problems(),
         operation_id="list_audit_entries",
         summary="List what people did",

@@ -6,9 +6,9 @@ from litestar import Controller, Response, get, post
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from docustore.api.body_types import Flag
+from docustore.api.body_types import Flag, RequestBody
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
@@ -39,10 +39,8 @@ STREAM_HEADERS = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-cache", "X-Ac
 RUN_LOCATION = ResponseHeader(name="Location", description="the run's path", documentation_only=True)
 
 
-class TriggerInput(BaseModel):
+class TriggerInput(RequestBody):
     """The source to read, and the options of the run."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     source: str = Field(description="a source's name in the settings")
     full: Flag = Field(False, description="read everything, not only what changed since the last run")

@@ -19,7 +19,7 @@ from docustore.etl.queries import QuarantineQuery, find_quarantined, list_quaran
 from docustore.etl.replay import Replayer, replay
 from docustore.etl.replay_report import ReplayedRecord, ReplayReport
 from docustore.etl.selection import Selection
-from docustore.security.authentication import AuthorisedRequest, limited, needs
+from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
 from docustore.security.models import Scope
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
@@ -62,7 +62,7 @@ class QuarantineController(Controller):
 
     @get(
         "/export",
-        opt={**needs(Scope.ADMIN), **limited(Policy.EXPORT)},
+        opt={**ADMIN, **limited(Policy.EXPORT)},
         responses=problems(),
         response_headers=RATE_LIMIT_HEADERS,
         media_type=NDJSON,

@@ -5,27 +5,26 @@ from typing import Annotated
 from litestar import Controller, get, post
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from docustore.api.body_types import MAX_REASON_CHARS, RequestBody
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.etl.pause import pause_source, release_source, resume_source
 from docustore.etl.run_record import RunRecord, shown_run
 from docustore.etl.schedule import known_source
 from docustore.etl.source_status import SourceStatus, source_statuses
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
+from docustore.security.authentication import ADMIN, AuthorisedRequest
 
 Name = Annotated[str, PathParameter(description="the source's name in the settings")]
-ADMIN = needs(Scope.ADMIN)
 
 
-class PauseInput(BaseModel):
+class PauseInput(RequestBody):
     """Why the source is paused."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    reason: str | None = Field(None, max_length=500, description="shown with the source while it is paused")
+    reason: str | None = Field(
+        None, max_length=MAX_REASON_CHARS, description="shown with the source while it is paused"
+    )
 
 
 class SourcesController(Controller):

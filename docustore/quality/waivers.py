@@ -16,7 +16,6 @@ from docustore.errors import FieldError, InvalidInputError, NotFoundError
 WAIVERS: Final = "quality_waivers"
 # A waiver without an end would be a rule that is turned off.
 LONGEST: Final = timedelta(days=366)
-MAX_REASON_CHARS: Final = 500
 
 
 class Waiver(TypedDict):

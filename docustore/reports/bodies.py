@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from docustore.analytics.named_documents import NAME_PATTERN
+from docustore.api.body_types import RequestBody
 from docustore.recurrence import OFF, parse_recurrence, parse_zone
 from docustore.users.email import EmailMalformedError, normalise_email
 from docustore.users.field_types import MAX_EMAIL_CHARS
@@ -35,10 +36,10 @@ def _address(given: str) -> str:
         raise PydanticCustomError("email_malformed", "{reason}", {"reason": str(exc)}) from exc
 
 
-class ReportInput(BaseModel):
+class ReportInput(RequestBody):
     """Which saved query is answered when, and where its rows go."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True)
 
     query: str = Field(pattern=NAME_PATTERN, description="the name of a saved query")
     schedule: str = Field(

@@ -26,13 +26,11 @@ from docustore.reports.views import (
     report_delivery_view,
     report_view,
 )
-from docustore.security.authentication import AuthorisedRequest, limited, needs
-from docustore.security.models import Scope
+from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.query_parameters import if_match_parameter
 
-ADMIN = needs(Scope.ADMIN)
 Name = Annotated[str, PathParameter(description="the `name` of the report")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="deliveries at most")]
 IfMatchHeader = Annotated[

@@ -39,6 +39,9 @@ def needs(scope: Scope) -> dict[str, Any]:
     return {"scope": scope}
 
 
+ADMIN: Final = needs(Scope.ADMIN)
+
+
 def limited(policy: Policy) -> dict[str, Any]:
     """Return the `opt` of a handler that takes one request of each caller's quota."""
     return {_LIMIT: policy}

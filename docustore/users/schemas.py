@@ -5,7 +5,6 @@ from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
@@ -14,7 +13,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from docustore.api.body_types import Flag, RequestTime, WholeNumber
+from docustore.api.body_types import Flag, RequestBody, RequestTime, WholeNumber
 from docustore.api.field_errors import field_errors
 from docustore.errors import InvalidInputError
 from docustore.users.email import EmailMalformedError, normalise_email
@@ -61,10 +60,8 @@ class UserInput(WritableFields):
         return {**self.model_dump(mode="json", include=set(WRITABLE)), "created_at": created_at}
 
 
-class BulkStatusInput(BaseModel):
+class BulkStatusInput(RequestBody):
     """An order to move users from one status to another."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     current_status: UserStatus
     new_status: UserStatus

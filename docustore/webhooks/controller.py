@@ -10,8 +10,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from docustore.api.problem_details import problems
 from docustore.outbox.listing import DeliveryPage, delivery_page
 from docustore.outbox.rows import RowState
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
+from docustore.security.authentication import ADMIN, AuthorisedRequest
 from docustore.webhooks import service
 from docustore.webhooks.bodies import EnableInput, ReplayRangeInput, RotateInput, WebhookInput, WebhookUpdateInput
 from docustore.webhooks.store import destination_of, find_webhook
@@ -32,7 +31,6 @@ Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one 
 Cursor = Annotated[
     str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
 ]
-ADMIN = needs(Scope.ADMIN)
 LOCATION = ResponseHeader(name="Location", description="the path of the new webhook", documentation_only=True)
 
 

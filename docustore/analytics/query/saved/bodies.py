@@ -2,17 +2,18 @@
 
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from docustore.analytics.query.model import QueryInput
+from docustore.api.body_types import RequestBody
 
 MAX_DESCRIPTION_CHARS: Final = 500
 
 
-class SavedQueryInput(BaseModel):
+class SavedQueryInput(RequestBody):
     """A question to save."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True)
 
     query: QueryInput
     description: Annotated[str, Field(max_length=MAX_DESCRIPTION_CHARS)] = Field("", description="what it is for")
