@@ -8,7 +8,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from docustore.audit.entries import DEFAULT_LIMIT, MAX_LIMIT, AuditPage, AuditQuery, list_entries
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from docustore.audit.entries import AuditPage, AuditQuery, list_entries
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
 from docustore.cli.utc_time import UtcTime

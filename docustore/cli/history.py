@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from docustore.audit.log import record
 from docustore.changes.horizon import read_horizon
 from docustore.cli.actor import actor
@@ -17,7 +18,7 @@ from docustore.clock import now_utc
 from docustore.history.compaction import CompactionResult, Order, compact
 from docustore.history.compaction_status import HistoryStatus, history_status
 from docustore.history.models import HISTORY
-from docustore.history.user_history import MAX_LIMIT, HistoryOrder, HistoryPage, HistoryQuery, list_history
+from docustore.history.user_history import HistoryOrder, HistoryPage, HistoryQuery, list_history
 
 
 @click.group("history", epilog="Example: docustore history show 6b036b42dddea18c01e9b78e")
@@ -28,7 +29,7 @@ def history() -> None:
 @command("show", example="docustore history show 6b036b42dddea18c01e9b78e --order asc")
 @click.argument("user_id", metavar="USER")
 @click.option("--order", type=click.Choice([order.value for order in HistoryOrder]), default="desc")
-@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=DEFAULT_LIMIT, show_default=True)
 @click.option("--cursor", help="The `next_cursor` of the previous page, with the same order.")
 async def show(invocation: Invocation, *, user_id: str, order: str, limit: int, cursor: str | None) -> None:
     """List the changes of USER, newest first: who changed what, and when."""

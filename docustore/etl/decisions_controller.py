@@ -1,20 +1,17 @@
 """Routes of what a person decides about one run: cancel and reject."""
 
-from typing import Annotated
-
 from litestar import Controller, post
 from litestar.datastructures import State
-from litestar.params import JSONBody, PathParameter
+from litestar.params import JSONBody
 
 from docustore.api.body_types import Reason, RequestBody
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.etl.cancel import cancel_run
 from docustore.etl.guards.rejection import reject_run
+from docustore.etl.route_parameters import RunId
 from docustore.etl.run_record import RunRecord, shown_run
 from docustore.security.authentication import ADMIN, AuthorisedRequest
-
-RunId = Annotated[str, PathParameter(description="the `id` of the run")]
 
 
 class RejectInput(RequestBody):

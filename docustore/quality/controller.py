@@ -10,7 +10,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from pydantic import Field
 
 from docustore.api.body_types import Reason, RequestBody, RequestTime
-from docustore.api.pagination import Position, decode_cursor, encode_cursor
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Position, decode_cursor, encode_cursor
 from docustore.api.problem_details import problems
 from docustore.clock import as_utc, now_utc
 from docustore.errors import NotFoundError
@@ -27,9 +27,8 @@ from docustore.users.lookup import find_many
 from docustore.users.stored import user_key
 from docustore.users.views import UserView, user_view
 
-DEFAULT_LIMIT = 20
 RuleName = Annotated[str, PathParameter(description="the `name` of the rule")]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="maximum number of users on one page")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of users on one page")]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
 From = Annotated[
     datetime | None, QueryParameter(name="from", description="begin; by default seven days of hours or 90 days")

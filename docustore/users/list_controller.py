@@ -9,13 +9,14 @@ from litestar import Controller, Response, get, post
 from litestar.datastructures import State
 from litestar.params import JSONBody
 
+from docustore.api.pagination import DEFAULT_LIMIT
 from docustore.api.problem_details import problems
 from docustore.clock import as_utc, now_utc
 from docustore.security.authentication import AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.idempotency import create_user_once
-from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users
+from docustore.users.listing import ListQuery, UserFilter, UserSort, count_users, list_users
 from docustore.users.password_limit import limit_password_write
 from docustore.users.past import PastUsers, as_of_state
 from docustore.users.query_parameters import (

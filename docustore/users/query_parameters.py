@@ -6,8 +6,9 @@ from typing import Annotated, Final
 
 from litestar.params import HeaderParameter, ParameterKwarg, PathParameter, QueryParameter
 
+from docustore.api.pagination import MAX_LIMIT
 from docustore.users.idempotency import KEY_PATTERN
-from docustore.users.listing import MAX_LIMIT, Counting, UserSort
+from docustore.users.listing import Counting, UserSort
 from docustore.users.preconditions import IF_MATCH_PATTERN
 from docustore.users.profile import UserStatus
 from docustore.users.search_filter import MAX_OFFSET, MAX_QUERY_CHARS, QUERY_PATTERN

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from docustore.api.pagination import Position, decode_cursor
+from docustore.api.pagination import DEFAULT_LIMIT, Position, decode_cursor
 from docustore.database import Database
 from docustore.effect_states import BuildState, load_effect_state
-from docustore.users.listing import DEFAULT_LIMIT, Filter, UserSort, after, page_of
+from docustore.users.listing import Filter, UserSort, after, page_of
 from docustore.users.profile import UserStatus
 from docustore.users.search_filter import search_filter
 from docustore.users.search_index import USER_SEARCH, index_filter

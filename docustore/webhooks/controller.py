@@ -7,6 +7,8 @@ from litestar import Controller, Response, delete, get, post, put
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
+from docustore.api.page_parameters import Cursor, Limit
+from docustore.api.pagination import DEFAULT_LIMIT
 from docustore.api.problem_details import problems
 from docustore.outbox.listing import DeliveryPage, delivery_page
 from docustore.outbox.rows import RowState
@@ -27,10 +29,6 @@ from docustore.webhooks.views import (
 Id = Annotated[str, PathParameter(description="the `id` of the webhook")]
 Number = Annotated[int, PathParameter(description="the `number` of the event", ge=1)]
 DeliveryState = Annotated[RowState | None, QueryParameter(name="state", description="all states if absent")]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
-Cursor = Annotated[
-    str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
-]
 LOCATION = ResponseHeader(name="Location", description="the path of the new webhook", documentation_only=True)
 
 
@@ -188,7 +186,7 @@ class WebhooksController(Controller):
         state: State,
         webhook_id: Id,
         delivery_state: DeliveryState = None,
-        limit: Limit = 20,
+        limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> DeliveryPage:
         """List the deliveries of a webhook, latest first.

@@ -1,11 +1,10 @@
 """Routes of what keeps a run from doing harm."""
 
 from datetime import datetime
-from typing import Annotated
 
 from litestar import Controller, Response, get, post, put
-from litestar.datastructures import ResponseHeader, State
-from litestar.params import JSONBody, PathParameter
+from litestar.datastructures import State
+from litestar.params import JSONBody
 from pydantic import BaseModel, Field
 
 from docustore.api.body_types import Flag, RequestBody, RequestTime
@@ -19,14 +18,11 @@ from docustore.etl.guards.diffs import find_diff
 from docustore.etl.guards.watermark import read_watermark, set_watermark
 from docustore.etl.ledger import get_run
 from docustore.etl.models import EtlRun, RunOptions, RunTrigger
+from docustore.etl.route_parameters import RUN_LOCATION, RunId, SourceName
 from docustore.etl.run_record import RunRecord, shown_run
 from docustore.etl.schedule import known_source
 from docustore.queue import Queue, enqueue_run
 from docustore.security.authentication import ADMIN, AuthorisedRequest
-
-RunId = Annotated[str, PathParameter(description="the `id` of the run")]
-SourceName = Annotated[str, PathParameter(description="the source's name in the settings")]
-LOCATION = ResponseHeader(name="Location", description="the run's path", documentation_only=True)
 
 
 class BackfillInput(RequestBody):
@@ -64,7 +60,7 @@ class EtlGuardsController(Controller):
         status_code=202,
         opt=ADMIN,
         responses=problems(404, 409),
-        response_headers=[LOCATION],
+        response_headers=[RUN_LOCATION],
         operation_id="approve_run",
         summary="Approve a held run",
     )
@@ -100,7 +96,7 @@ class EtlGuardsController(Controller):
         status_code=202,
         opt=ADMIN,
         responses=problems(404, 409, 413, 415, 422),
-        response_headers=[LOCATION],
+        response_headers=[RUN_LOCATION],
         operation_id="backfill_source",
         summary="Read a window again",
     )
