@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -23,6 +23,10 @@ T = TypeVar("T")
 # Longer than an election (10-12 s with the server's defaults), short enough for a waiting caller.
 SERVER_SELECTION_TIMEOUT_MS: Final = 15_000
 AWARE: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True)
+# For what any client writes: a date beyond the year 9999 or broken UTF-8 must not end a reading.
+ANY_CLIENT: Final[CodecOptions[Document]] = AWARE.with_options(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+)
 
 
 @asynccontextmanager

@@ -3,15 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.timestamp import Timestamp
 
-from docustore.database import Database, Document
-
-# Any client writes users: a date beyond the year 9999 or broken UTF-8 must not end a reading.
-_CODEC: CodecOptions[Document] = CodecOptions(
-    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-)
+from docustore.database import ANY_CLIENT, Database, Document
 
 
 async def aggregate_at(
@@ -44,11 +38,11 @@ async def aggregate_at(
                 **limits,
             },
             session=session,
-            codec_options=_CODEC,
+            codec_options=ANY_CLIENT,
         )
         found: list[Document] = reply["cursor"]["firstBatch"]
         while cursor_id := reply["cursor"]["id"]:
             more = {"getMore": cursor_id, "collection": collection}
-            reply = await database.command(more, session=session, codec_options=_CODEC)
+            reply = await database.command(more, session=session, codec_options=ANY_CLIENT)
             found += reply["cursor"]["nextBatch"]
     return found

@@ -23,6 +23,7 @@ from docustore.exports.export import Export, begin_export
 from docustore.exports.formats import ExportFormat, FileForm
 from docustore.exports.order import ExportOrder
 from docustore.users.listing import Counting, UserFilter, count_users
+from docustore.users.stored import USERS
 
 STDOUT: Final = "-"
 PART_SUFFIX: Final = ".part"
@@ -99,7 +100,7 @@ def _form(format_: str | None, output: str, *, is_gzip: bool) -> FileForm:
 
 async def _count(database: Database, order: ExportOrder) -> int:
     if order.is_full or order.which == UserFilter():
-        return await database["users"].estimated_document_count()
+        return await database[USERS].estimated_document_count()
     return await count_users(order.which, counting=Counting.EXACT)
 
 

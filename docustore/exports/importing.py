@@ -36,8 +36,8 @@ from docustore.exports.report import ImportReport
 from docustore.exports.rows import Row, RowFile
 from docustore.migrations.registry import MIGRATIONS
 from docustore.transient import is_transient, unavailability
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 BATCH_ROWS: Final = 1000
 # A lost race is decided anew with the present user; other writers win a few times at most.
 ROUNDS: Final = 5

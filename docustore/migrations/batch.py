@@ -21,8 +21,8 @@ from docustore.migrations.lease import MigrationLease
 from docustore.migrations.ledger import LISTED_CONFLICTS, SCHEMA_MIGRATIONS, Conflict
 from docustore.migrations.migration import ConflictError, Direction, Migration, RawDocument
 from docustore.migrations.rewrite import guard, projection, update_of
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 _SNAPSHOT: Final = ReadConcern("snapshot")
 _MAJORITY: Final = WriteConcern("majority")
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml

@@ -24,8 +24,8 @@ from docustore.users.cause import Cause
 from docustore.users.schemas import UserInput
 from docustore.users.sent_request import SentRequest
 from docustore.users.service import prepared_user
-from docustore.users.store import RawUser, found_user, users
-from docustore.users.stored import FOR_RESPONSE
+from docustore.users.store import found_user, users
+from docustore.users.stored import FOR_RESPONSE, RawUser
 
 IDEMPOTENCY_KEYS: Final = "idempotency_keys"
 KEPT: Final = timedelta(hours=24)

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from docustore.api.pagination import DEFAULT_LIMIT, Position, cut_page, decode_cursor
 from docustore.users.profile import UserStatus
-from docustore.users.store import RawUser, users
-from docustore.users.stored import FOR_RESPONSE, user_key
+from docustore.users.store import users
+from docustore.users.stored import FOR_RESPONSE, RawUser, user_key
 
 # An estimate with filters stops counting here; 10,001 means "more than ten thousand".
 ESTIMATE_CAP: Final = 10_001

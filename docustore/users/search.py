@@ -20,8 +20,8 @@ from docustore.users.profile import UserStatus
 from docustore.users.search_filter import search_filter
 from docustore.users.search_index import USER_SEARCH, index_filter
 from docustore.users.search_words import Part, matches, query_parts, user_words
-from docustore.users.store import RawUser, users
-from docustore.users.stored import FOR_RESPONSE
+from docustore.users.store import users
+from docustore.users.stored import FOR_RESPONSE, RawUser
 
 # To count all matches of a common prefix would cost more than to find the page.
 TOTAL_CAP: Final = 1001
