@@ -23,7 +23,7 @@ from pydantic_settings import (
 from docustore.errors import ConfigurationError
 from docustore.quality_settings import RuleSettings, require_rule_names, time_of_check
 from docustore.source_order import require_possible_order
-from docustore.source_settings import SOURCE_NAME, SourceSettings
+from docustore.source_settings import SourceSettings, is_source_name
 
 CONFIG_FILE_VARIABLE: Final = "DOCUSTORE_CONFIG"
 DEFAULT_CONFIG_FILE: Final = "docustore.toml"
@@ -223,7 +223,7 @@ class Settings(BaseSettings):
     @classmethod
     def _source_names_are_valid(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
         for name in sources:
-            if not SOURCE_NAME.fullmatch(name) or name == "local":
+            if not is_source_name(name):
                 msg = (
                     f"source name {name!r}: use a-z, 0-9, - and _; `local` is reserved for writes through the API"
                 )

@@ -1,13 +1,17 @@
 """The base of request bodies, and types of their members. Pure."""
 
-from typing import Annotated, Final
+from collections.abc import Sequence
+from typing import Annotated, Final, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from docustore.api.field_errors import field_errors
 from docustore.clock import as_utc, time_form_error
+from docustore.errors import InvalidInputError
 
 MAX_REASON_CHARS: Final = 500
+Body = TypeVar("Body", bound=BaseModel)
 
 
 class RequestBody(BaseModel):
@@ -17,6 +21,21 @@ class RequestBody(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+def parsed(model: type[Body], given: object, *, prefix: Sequence[str] = ()) -> Body:
+    """Validate a body, or a part of one.
+
+    Args:
+        prefix: The path of the part in the whole body.
+
+    Raises:
+        InvalidInputError: At least one member is invalid; the error lists every invalid member.
+    """
+    try:
+        return model.model_validate(given)
+    except ValidationError as exc:
+        raise InvalidInputError(field_errors(exc.errors(), prefix=prefix)) from exc
 
 
 def _time(given: object) -> object:

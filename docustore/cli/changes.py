@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.audit.log import record
@@ -24,6 +23,7 @@ from docustore.cli.changes_follow import follow
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
+from docustore.cli.tables import facts_table, list_table
 from docustore.database import Database
 
 RFC_3339: Final = ["%Y-%m-%dT%H:%M:%S%z"]
@@ -160,9 +160,8 @@ async def _show_status(invocation: Invocation, database: Database) -> None:
 
 
 def _status_table(found: ChangeStatus) -> RenderableType:
-    table = Table(show_header=False, box=None)
     lag = "unknown" if found.lag_s is None else "none" if found.is_caught_up else f"{found.lag_s:.1f} s"
-    rows = {
+    facts = {
         "state": found.state.value,
         "listener": found.owner or "none holds the lease",
         "changes applied": f"{found.applied:,}",
@@ -172,17 +171,15 @@ def _status_table(found: ChangeStatus) -> RenderableType:
         "open dead letters": str(found.dead_letters),
         "approximate rows": str(found.approximate_rows),
     }
-    for name, value in rows.items():
-        table.add_row(name, value)
     notes = [Text(f"Warning: {sentence}", style="yellow") for sentence in found.warnings]
     if found.last_error is not None:
         notes.append(Text(f"Last error: {found.last_error.message}", style="red"))
     parts = [_partitions_table(found.partitions)] if len(found.partitions) > 1 else []
-    return Group(table, *parts, *notes)
+    return Group(facts_table(facts), *parts, *notes)
 
 
 def _partitions_table(parts: list[PartitionStatus]) -> RenderableType:
-    table = Table("partition", "state", "lag", "listener", box=None, header_style="bold")
+    table = list_table("partition", "state", "lag", "listener")
     for part in parts:
         lag = "unknown" if part.lag_s is None else f"{part.lag_s:.1f} s"
         table.add_row(str(part.partition), part.state.value, lag, part.owner or "none holds the lease")
@@ -208,7 +205,7 @@ def _repair(found: Verification) -> str:
 def _letters_table(letters: list[DeadLetterView]) -> RenderableType:
     if not letters:
         return Text("No dead letters.")
-    table = Table("id", "user", "change", "state", "reason", box=None, header_style="bold")
+    table = list_table("id", "user", "change", "state", "reason")
     for letter in letters:
         table.add_row(letter.id, letter.user_id, letter.operation, letter.state.value, letter.reason or "")
     return table

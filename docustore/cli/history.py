@@ -14,6 +14,7 @@ from docustore.changes.horizon import read_horizon
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import facts_table, list_table
 from docustore.clock import now_utc
 from docustore.history.compaction import CompactionResult, Order, compact
 from docustore.history.compaction_status import HistoryStatus, history_status
@@ -81,7 +82,7 @@ for part in (show, status, compact_):
 
 
 def _page(page: HistoryPage) -> Group:
-    table = Table("number", "at", "change", "by", "fields", "version", box=None, header_style="bold")
+    table = list_table("number", "at", "change", "by", "fields", "version")
     for entry in page.items:
         table.add_row(
             str(entry.number),
@@ -96,8 +97,7 @@ def _page(page: HistoryPage) -> Group:
 
 
 def _status(found: HistoryStatus) -> Table:
-    table = Table(show_header=False, box=None)
-    rows = {
+    facts = {
         "changes": f"{found.rows:,}",
         "oldest": "none" if found.oldest_at is None else f"{found.oldest_at:%Y-%m-%d %H:%M:%S} UTC",
         "bytes per change": f"{found.bytes_per_row:,}",
@@ -105,9 +105,7 @@ def _status(found: HistoryStatus) -> Table:
         "compacted": f"{found.compacted:,}, {found.saved_bytes / 1e6:,.1f} MB saved before compression",
         "to compact": "no limit is set" if found.waiting is None else f"up to {found.waiting:,} changes",
     }
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return table
+    return facts_table(facts)
 
 
 def _compaction(done: CompactionResult, *, is_dry_run: bool) -> Text:

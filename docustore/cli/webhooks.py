@@ -17,6 +17,7 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.outbox_tables import delivery_table
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.config import configuration_error
 from docustore.outbox.listing import delivery_page
 from docustore.outbox.rows import RowState
@@ -192,9 +193,7 @@ def _whole_line(secret: str) -> Text:
 
 
 def _table(found: Sequence[WebhookView]) -> Table:
-    table = Table(
-        "id", "url", "state", "pending", "delivered", "failed", "last error", box=None, header_style="bold"
-    )
+    table = list_table("id", "url", "state", "pending", "delivered", "failed", "last error")
     for each in found:
         state = "enabled" if each.is_enabled else f"disabled ({each.disabled.reason if each.disabled else ''})"
         counts = (str(each.pending), str(each.delivered), str(each.failed))

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import ValidationError
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.analytics.named_documents import NamedDocuments
 from docustore.analytics.query.model import QueryInput
 from docustore.analytics.query.saved.bodies import SavedQueryInput
-from docustore.api.field_errors import field_errors
+from docustore.api.body_types import parsed
 from docustore.database import Database, Document
 from docustore.errors import FieldError, ForbiddenError, InvalidInputError
 from docustore.security.models import Scope
@@ -117,10 +116,7 @@ def stored_query(saved: Document) -> QueryInput:
     Raises:
         InvalidInputError: It does not fit the language of this version; the errors name its members.
     """
-    try:
-        return QueryInput.model_validate(saved["query"])
-    except ValidationError as exc:
-        raise InvalidInputError(field_errors(exc.errors(), prefix=("query",))) from exc
+    return parsed(QueryInput, saved["query"], prefix=("query",))
 
 
 def problems_of(saved: Document) -> tuple[FieldError, ...]:
