@@ -12,7 +12,8 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.etl_source import require_source_name
 from docustore.cli.failures import DONE
 from docustore.cli.output import print_json
-from docustore.config import Settings, config_file
+from docustore.config import Settings
+from docustore.config_file import config_file
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.proposal.columns import columns_of
 from docustore.etl.proposal.guess import propose

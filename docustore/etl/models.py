@@ -169,6 +169,11 @@ class EtlRun(Document):
     verification: Verification | None = None
     gate: GateResult | None = None
 
+    @property
+    def progress_so_far(self) -> "EtlRun | Checkpoint":
+        """The holder of the present `counts` and `quality`: the run once it is finished."""
+        return self if self.finished_at is not None else self.checkpoint
+
     class Settings:
         """Beanie's own settings."""
 
