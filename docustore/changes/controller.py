@@ -11,14 +11,13 @@ from pydantic import Field
 
 from docustore.api.body_types import Flag, RequestBody, RequestTime
 from docustore.api.problem_details import problems
-from docustore.audit.log import record
 from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
-from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState
+from docustore.changes.position import ListenerState
 from docustore.changes.status import change_status
-from docustore.changes.verify import start_repair, verify
+from docustore.changes.verify import verify_and_repair
 from docustore.security.authentication import ADMIN, AuthorisedRequest
 
 LetterId = Annotated[str, PathParameter(description="the `id` of the dead letter")]
@@ -201,22 +200,15 @@ class ChangesController(Controller):
 
         With `repair`, start a snapshot if history or marts differ, and rebuild what is derived from history.
         """
-        found = await verify(
+        found, is_repaired = await verify_and_repair(
             state.database,
             EFFECTS,
-            [effect(state.settings) for effect in DERIVED],
+            DERIVED,
+            state.settings,
+            repair=data.repair,
+            actor=request.auth.actor,
             timeout_s=VERIFY_TIMEOUT_S,
         )
-        is_repaired = data.repair and bool(found.differences)
-        await record(
-            state.database,
-            actor=request.auth.actor,
-            action="changes.verify",
-            target=f"{POSITIONS}/{POSITION_ID}",
-            after={"differences": len(found.differences), "repaired": is_repaired},
-        )
-        if is_repaired:
-            await start_repair(state.database, found, EFFECTS, DERIVED, actor=request.auth.actor)
         return VerificationView(
             differences=found.differences,
             users=found.users,

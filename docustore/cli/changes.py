@@ -8,15 +8,13 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from docustore.audit.log import record
 from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
 from docustore.changes.partition_status import PartitionStatus
-from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import ChangeStatus, change_status
-from docustore.changes.verify import Verification, start_repair, verify
+from docustore.changes.verify import Verification, verify_and_repair
 from docustore.cli.actor import actor
 from docustore.cli.changes_effects import effects, rebuild
 from docustore.cli.changes_follow import follow
@@ -101,17 +99,9 @@ async def verify_(invocation: Invocation, *, repair: bool) -> int:
     """Compare all effects with every user: exit 0 equal, 1 different."""
     settings = invocation.settings()
     async with command_database(invocation) as database:
-        found = await verify(database, EFFECTS, [effect(settings) for effect in DERIVED])
-        is_repaired = repair and bool(found.differences)
-        await record(
-            database,
-            actor=actor(),
-            action="changes.verify",
-            target=f"{POSITIONS}/{POSITION_ID}",
-            after={"differences": len(found.differences), "repaired": is_repaired},
+        found, is_repaired = await verify_and_repair(
+            database, EFFECTS, DERIVED, settings, repair=repair, actor=actor()
         )
-        if is_repaired:
-            await start_repair(database, found, EFFECTS, DERIVED, actor=actor())
     document = {
         "differences": found.differences,
         "users": found.users,

@@ -90,11 +90,9 @@ async def test(invocation: Invocation, *, webhook_id: str) -> int:
     """Post a test message now: exit 0 the endpoint took it, 1 it did not."""
     async with command_database(invocation) as database:
         result = await service.send_test_message(database, invocation.settings(), webhook_id, actor=actor())
-    outcome = result.outcome
-    document = {"status": outcome.status, "error": outcome.error, "duration_s": round(result.duration_s, 3)}
-    sentence = outcome.error or f"status {outcome.status} after {result.duration_s:.3f} s"
-    invocation.show(document, table=Text(sentence))
-    return DONE if outcome.error is None else FAILED
+    sentence = result.error or f"status {result.status} after {result.duration_s:.3f} s"
+    invocation.show(msgspec.to_builtins(result), table=Text(sentence))
+    return DONE if result.error is None else FAILED
 
 
 @command("rotate", example="docustore webhooks rotate 5f2c9a41d0be --overlap-hours 48")

@@ -22,6 +22,8 @@ from docustore.outbox.rows import rows_of
 
 T = TypeVar("T")
 OPERATOR: Final = "operator"
+# The actor of what docustore does by itself.
+WORKER: Final = "worker"
 # Rows of a removed destination that are deleted in one command.
 _REMOVED_ROWS: Final = 10_000
 _FILTER: Final = ("operations", "fields", "statuses")

@@ -6,7 +6,6 @@ Every action is in the audit log.
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, Final
@@ -31,24 +30,16 @@ from docustore.outbox.destinations import (
     settled,
 )
 from docustore.outbox.rows import requeue
-from docustore.outbox.sending import Outcome
 from docustore.security.client_address import networks
 from docustore.webhooks.addresses import AddressRefusedError, targets_of
 from docustore.webhooks.bodies import WebhookInput, WebhookUpdateInput
 from docustore.webhooks.sender import webhook_client
 from docustore.webhooks.signature import new_secret
 from docustore.webhooks.store import WEBHOOKS, destination_of, find_webhook, stored_secret
+from docustore.webhooks.views import TestView
 
 # A client waits for the answer; the check is repeated at each delivery.
 RESOLVE_TIMEOUT_S: Final = 3.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerToTest:
-    """The answer to a test message."""
-
-    outcome: Outcome
-    duration_s: float
 
 
 async def create_webhook(
@@ -201,10 +192,8 @@ async def replay_range(
     return await request_fill(database, destination_of(webhook_id), since=since, until=until, actor=actor)
 
 
-async def send_test_message(
-    database: Database, settings: Settings, webhook_id: str, *, actor: str
-) -> AnswerToTest:
-    """Send a test message now, also to a disabled webhook.
+async def send_test_message(database: Database, settings: Settings, webhook_id: str, *, actor: str) -> TestView:
+    """Send a test message now, also to a disabled webhook; return the answer.
 
     Raises:
         NotFoundError: There is no such webhook.
@@ -218,7 +207,7 @@ async def send_test_message(
     duration_s = perf_counter() - started
     after = {"status": outcome.status, "error": outcome.error}
     await _record(database, "webhook.test", webhook_id, actor=actor, after=after)
-    return AnswerToTest(outcome=outcome, duration_s=duration_s)
+    return TestView(status=outcome.status, error=outcome.error, duration_s=round(duration_s, 3))
 
 
 async def require_allowed(url: str, settings: Settings, *, pointer: str = "/url") -> None:

@@ -209,7 +209,7 @@ async def test_redirect_is_not_followed(database: Database, local: Settings) -> 
             webhook_id = await one_event(database, local, service)
             result = await send_test_message(database, local, webhook_id, actor="cli:ada")
 
-    assert result.outcome.error == "status 302: redirects are not followed"
+    assert result.error == "status 302: redirects are not followed"
     assert secret_server.requests == []
 
 
@@ -221,7 +221,7 @@ async def test_private_address_is_refused(database: Database, settings: Settings
         webhook_id, _ = await webhook(database, local, service.url)
         result = await send_test_message(database, settings, webhook_id, actor="cli:ada")
 
-    assert "no public address" in str(result.outcome.error)
+    assert "no public address" in str(result.error)
     assert service.requests == []
 
 
