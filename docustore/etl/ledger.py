@@ -25,7 +25,7 @@ from docustore.etl.memory import MEMORIES
 from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, RunState, Window
 from docustore.etl.run_fields import claimed_fields, closed_fields, finished_fields, lease_end
 
-_OPEN: Final = [RunState.DUE, RunState.RUNNING]
+_OPEN: Final = [state for state in RunState if state.is_open]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,11 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the state can still change."""
+        return self in {RunState.DUE, RunState.RUNNING}
+
 
 class RunTrigger(StrEnum):
     """What started a run."""

@@ -38,7 +38,7 @@ async def reject_run(database: Database, run_id: str, *, reason: str, actor: str
             database,
             actor=actor,
             action="etl.reject_run",
-            target=f"etl_runs/{run_id}",
+            target=f"{RUNS}/{run_id}",
             before=None if held.hold is None else held.hold.model_dump(),
             after={"reason": reason},
             session=session,
