@@ -6,6 +6,7 @@
     │   ├── QueueUnavailableError      Valkey does not answer
     │   ├── SourceUnavailableError     an upstream system does not answer, or asks to retry later
     │   ├── UserBusyError              other writers keep changing the user
+    │   ├── WriteHeldUpError           another request with the same address or key has not ended
     │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
     │   ├── CompactionBusyError        another process compacts history
@@ -121,6 +122,17 @@ class UserBusyError(RetryableError):
             f"other writers keep changing user {user_id}; send the request again", retry_after=timedelta(seconds=1)
         )
         self.user_id = user_id
+
+
+class WriteHeldUpError(RetryableError):
+    """A write did not end within its time limit."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the write did not end in time; another request with the same e-mail address or Idempotency-Key may "
+            "hold it up; send the request again",
+            retry_after=timedelta(seconds=5),
+        )
 
 
 class PasswordsBusyError(RetryableError):

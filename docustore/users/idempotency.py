@@ -20,6 +20,7 @@ from pymongo.errors import DuplicateKeyError
 from docustore.database import in_transaction
 from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedError, InvalidQueryError
 from docustore.security.passwords import is_password
+from docustore.users.bounded import bounded_write
 from docustore.users.cause import Cause
 from docustore.users.schemas import UserInput
 from docustore.users.sent_request import SentRequest
@@ -80,6 +81,7 @@ async def create_user_once(
         IdempotencyKeyReusedError: The key was used with a different request.
         EmailTakenError: Another user has the address. The key remains unused.
         UserGoneError: The user that was created with the key is deleted.
+        WriteHeldUpError: A request with the same key or e-mail address has not ended.
     """
     if not _KEY.fullmatch(key):
         raise InvalidQueryError((_MALFORMED,))
@@ -118,4 +120,5 @@ async def _insert_both(row: dict[str, Any], user: dict[str, Any]) -> None:
         await IdempotencyKey.get_pymongo_collection().insert_one(row, session=session)
         await users().insert_one(user, session=session)
 
-    await in_transaction(users().database, insert)
+    with bounded_write():
+        await in_transaction(users().database, insert)
