@@ -14,11 +14,10 @@ from litestar.params import PathParameter
 from docustore.api.problem_details import (
     CLIENT_CLOSED_REQUEST,
     FRAMEWORK_PROBLEMS,
-    name_of,
     problems,
     status_of,
-    title_of,
 )
+from docustore.api.problem_names import name_of, title_of
 from docustore.errors import DocustoreError, NotFoundError
 from docustore.security.authentication import PUBLIC
 

@@ -17,6 +17,7 @@ from beanie import Document, PydanticObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
+from docustore.database import in_transaction
 from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedError, InvalidQueryError
 from docustore.security.passwords import is_password
 from docustore.users.bounded import bounded_write
@@ -24,8 +25,8 @@ from docustore.users.cause import Cause
 from docustore.users.schemas import UserInput
 from docustore.users.sent_request import SentRequest
 from docustore.users.service import prepared_user
-from docustore.users.store import RawUser, found_user, users
-from docustore.users.stored import FOR_RESPONSE
+from docustore.users.store import found_user, users
+from docustore.users.stored import FOR_RESPONSE, RawUser
 
 IDEMPOTENCY_KEYS: Final = "idempotency_keys"
 KEPT: Final = timedelta(hours=24)
@@ -119,6 +120,5 @@ async def _insert_both(row: dict[str, Any], user: dict[str, Any]) -> None:
         await IdempotencyKey.get_pymongo_collection().insert_one(row, session=session)
         await users().insert_one(user, session=session)
 
-    async with users().database.client.start_session() as session:
-        with bounded_write():
-            await session.with_transaction(insert)
+    with bounded_write():
+        await in_transaction(users().database, insert)

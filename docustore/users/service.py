@@ -21,8 +21,8 @@ from docustore.users.models import User
 from docustore.users.new_password import NewPassword
 from docustore.users.preconditions import IfMatch
 from docustore.users.schemas import UserInput, parse_user
-from docustore.users.store import RawUser, found_user, users
-from docustore.users.stored import WITHOUT_PASSWORD, completed, user_key
+from docustore.users.store import found_user, users
+from docustore.users.stored import WITHOUT_PASSWORD, RawUser, completed, user_key
 from docustore.users.writes import Fields, changed_fields, guarded, loaded, new_user, stamped
 
 # Another write, such as the ETL's, may come first. A write that accepts any version is then retried for this time.

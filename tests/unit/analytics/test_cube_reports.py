@@ -8,7 +8,6 @@ from docustore.analytics.cube.ages_report import AgeLine, ages_of
 from docustore.analytics.cube.answers import (
     CubeLine,
     CubeQuestion,
-    can_answer,
     with_rest,
 )
 from docustore.analytics.cube.cohorts_report import CohortCounts, cohort_of, month_after, months_between
@@ -99,25 +98,6 @@ def test_no_rest_is_no_line() -> None:
     )
 
     assert answer.values == [line("Delft", 5, 4)]
-
-
-@pytest.mark.parametrize(
-    ("metrics", "dimensions", "filters", "expected"),
-    [
-        (["present"], [], {}, True),
-        (["present", "registered"], ["tag"], {}, True),
-        (["present"], ["tag"], {"tag": ["a"]}, True),
-        (["present"], [], {"location": ["Delft"]}, True),
-        (["present"], ["tag"], {"location": ["Delft"]}, False),
-        (["present"], ["tag", "location"], {}, False),
-        (["present"], ["first_name"], {}, False),
-        (["median_age"], [], {}, False),
-    ],
-)
-def test_counters_know_what_they_can_answer(
-    metrics: list[str], dimensions: list[str], filters: dict[str, list[str]], expected: bool
-) -> None:
-    assert can_answer(metrics=metrics, dimensions=dimensions, filters=filters) is expected
 
 
 def test_days_and_slots_are_summed_by_interval() -> None:
