@@ -1,12 +1,12 @@
 """The rules of a service: the built-in ones and those of its settings. Pure."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from docustore.errors import ConfigurationError
+from docustore.linear_expression import LinearExpression
 from docustore.quality.anomaly import Direction
 from docustore.quality.builtin import BUILTIN
 from docustore.quality.rules import (
@@ -23,12 +23,16 @@ from docustore.quality.rules import (
 )
 from docustore.quality.verdict import RuleSet
 from docustore.quality_settings import LimitSettings, RuleKind, RuleSettings
-from docustore.users.fields import leaf
+from docustore.users.fields import FIELDS, leaf
 from docustore.users.search_terms import fold
 
 # What the rules of settings may read: everything that a client of the API may see.
 HIDDEN: Final = frozenset({"password_hash", "identities", "search_terms"})
-MAX_MATCHED_CHARS: Final = 10_000
+READABLE: Final = (*(field.name for field in FIELDS), "updated_at", "version")
+# A field and what holds it: `profile` too.
+_READABLE: Final = frozenset(
+    ".".join(parts[:end]) for name in READABLE if (parts := name.split(".")) for end in range(1, len(parts) + 1)
+)
 Word = TypeVar("Word", Dimension, Severity, Direction)
 _DIMENSIONS: Final = {
     RuleKind.REQUIRED: Dimension.COMPLETENESS,
@@ -70,9 +74,8 @@ def _changed(rule: Rule, own: RuleSettings) -> Rule:
 
 def _declared(name: str, own: RuleSettings, kind: RuleKind) -> Rule:
     path = tuple(own.field.split("."))
-    for read in (path, *(tuple(field.split(".")) for field in own.when)):
-        if read[0] in HIDDEN:
-            raise _error(name, f"rules cannot read the field {read[0]}")
+    for read in (own.field, *own.when):
+        _require_readable(name, read)
     rule = Rule(
         name=name,
         title=f"{own.field}: {kind.value.replace('_', ' ')}.",
@@ -87,16 +90,24 @@ def _declared(name: str, own: RuleSettings, kind: RuleKind) -> Rule:
     return _with_texts(rule, own)
 
 
+def _require_readable(name: str, field: str) -> None:
+    if (first := field.partition(".")[0]) in HIDDEN:
+        raise _error(name, f"rules cannot read the field {first}")
+    # A misspelt field is missing in every user: the rule would concern none of them, and pass.
+    if field not in _READABLE:
+        raise _error(name, f"users have no field {field!r}; use one of {', '.join(READABLE)}")
+
+
 def _check(own: RuleSettings, kind: RuleKind, path: tuple[str, ...]) -> Check:
     match kind:
         case RuleKind.REQUIRED:
             return Holds(test=lambda user: _is_given(leaf(user, path)))
         case RuleKind.PATTERN:
-            expression = re.compile(own.pattern or "")
-            return Holds(test=lambda user: _matches(expression, leaf(user, path)))
+            expression = LinearExpression(own.pattern or "")
+            return Holds(test=lambda user: _each(leaf(user, path), expression.matches))
         case RuleKind.ONE_OF:
             allowed = frozenset(own.values or ())
-            return Holds(test=lambda user: leaf(user, path) in allowed)
+            return Holds(test=lambda user: _each(leaf(user, path), allowed.__contains__))
         case RuleKind.MAX_AGE:
             return NotOlderThan(clock=_clock(path), days=own.days or 1)
         case RuleKind.UNIQUE:
@@ -136,8 +147,10 @@ def _is_given(value: Any) -> bool:
     return value is not None and value != []
 
 
-def _matches(expression: re.Pattern[str], value: Any) -> bool:
-    return isinstance(value, str) and expression.fullmatch(value[:MAX_MATCHED_CHARS]) is not None
+def _each(value: Any, holds: Callable[[str], bool]) -> bool:
+    """Test a text, or each element of a list; any other value does not hold."""
+    values = value if isinstance(value, list) else [value]
+    return all(isinstance(each, str) and holds(each) for each in values)
 
 
 def _clock(path: tuple[str, ...]) -> Callable[[User], datetime | None]:
