@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -20,7 +20,11 @@ Client = AsyncMongoClient[Document]
 
 # Longer than an election (10-12 s with the server's defaults), short enough for a waiting caller.
 SERVER_SELECTION_TIMEOUT_MS: Final = 15_000
-AWARE: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True)
+# Any client writes users. A time beyond the year 9999 is read as the last moment of the calendar, broken UTF-8
+# with replacement characters: one such user must not end the answer with all the others.
+AWARE: Final[CodecOptions[Document]] = CodecOptions(
+    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_CLAMP, unicode_decode_error_handler="replace"
+)
 
 
 @asynccontextmanager
@@ -40,7 +44,9 @@ async def connect(settings: Settings, *, app_name: str) -> AsyncIterator[Databas
     client: Client = AsyncMongoClient(
         settings.mongodb_url,
         appname=app_name,
-        tz_aware=True,
+        tz_aware=AWARE.tz_aware,
+        datetime_conversion=AWARE.datetime_conversion,
+        unicode_decode_error_handler=AWARE.unicode_decode_error_handler,
         w="majority",
         readConcernLevel="majority",
         serverSelectionTimeoutMS=SERVER_SELECTION_TIMEOUT_MS,
