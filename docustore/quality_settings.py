@@ -51,7 +51,7 @@ class RuleSettings(BaseModel):
     kind: RuleKind | None = None
     field: str = ""
     pattern: str | None = None
-    values: tuple[str, ...] | None = None
+    values: tuple[str, ...] | None = Field(None, min_length=1)
     days: int | None = Field(None, ge=1, le=36_500)
     # The rule applies only to users whose fields have one of these values.
     when: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)

@@ -9,6 +9,7 @@ from docustore.errors import ConfigurationError
 from docustore.linear_expression import LinearExpression
 from docustore.quality.anomaly import Direction
 from docustore.quality.builtin import BUILTIN
+from docustore.quality.rule_fields import field_problem
 from docustore.quality.rules import (
     Applies,
     Check,
@@ -23,16 +24,9 @@ from docustore.quality.rules import (
 )
 from docustore.quality.verdict import RuleSet
 from docustore.quality_settings import LimitSettings, RuleKind, RuleSettings
-from docustore.users.fields import FIELDS, leaf
+from docustore.users.fields import leaf
 from docustore.users.search_terms import fold
 
-# What the rules of settings may read: everything that a client of the API may see.
-HIDDEN: Final = frozenset({"password_hash", "identities", "search_terms"})
-READABLE: Final = (*(field.name for field in FIELDS), "updated_at", "version")
-# A field and what holds it: `profile` too.
-_READABLE: Final = frozenset(
-    ".".join(parts[:end]) for name in READABLE if (parts := name.split(".")) for end in range(1, len(parts) + 1)
-)
 Word = TypeVar("Word", Dimension, Severity, Direction)
 _DIMENSIONS: Final = {
     RuleKind.REQUIRED: Dimension.COMPLETENESS,
@@ -74,8 +68,8 @@ def _changed(rule: Rule, own: RuleSettings) -> Rule:
 
 def _declared(name: str, own: RuleSettings, kind: RuleKind) -> Rule:
     path = tuple(own.field.split("."))
-    for read in (own.field, *own.when):
-        _require_readable(name, read)
+    if (problem := field_problem(kind, own.field, conditions=own.when)) is not None:
+        raise _error(name, problem)
     rule = Rule(
         name=name,
         title=f"{own.field}: {kind.value.replace('_', ' ')}.",
@@ -88,14 +82,6 @@ def _declared(name: str, own: RuleSettings, kind: RuleKind) -> Rule:
         parameters=own.model_dump_json(include={"kind", "field", "pattern", "values", "when"}),
     )
     return _with_texts(rule, own)
-
-
-def _require_readable(name: str, field: str) -> None:
-    if (first := field.partition(".")[0]) in HIDDEN:
-        raise _error(name, f"rules cannot read the field {first}")
-    # A misspelt field is missing in every user: the rule would concern none of them, and pass.
-    if field not in _READABLE:
-        raise _error(name, f"users have no field {field!r}; use one of {', '.join(READABLE)}")
 
 
 def _check(own: RuleSettings, kind: RuleKind, path: tuple[str, ...]) -> Check:
