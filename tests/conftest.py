@@ -14,7 +14,7 @@ import pytest
 
 from docustore.config import Settings
 from docustore.database import Database, connect
-from docustore.document_models import bind_models
+from docustore.document_models import DOCUMENT_MODELS, bind_models
 from docustore.embedded.servers import embedded_servers
 from docustore.queue import Queue, open_queue
 from tests.database_pool import DatabasePool
@@ -77,26 +77,11 @@ async def database_pool(servers: Servers) -> AsyncIterator[DatabasePool]:
 
 
 @pytest.fixture(scope="session")
-async def queue(servers: Servers) -> AsyncIterator[Queue]:
-    async with open_queue(Settings(mongodb_url=servers.mongodb_url, redis_url=servers.redis_url)) as queue:
-        yield queue
-
-
-@pytest.fixture
-async def settings(
-    request: pytest.FixtureRequest, servers: Servers, database_pool: DatabasePool, tmp_path: Path
-) -> AsyncIterator[Settings]:
-    """Settings with a database that no other test uses at the same time.
-
-    Without the fixture `database`, the database does not exist.
-    """
-    is_prepared = "database" in request.fixturenames
-    name = await database_pool.take() if is_prepared else database_pool.new()
-    yield Settings(
+def session_settings(servers: Servers) -> Settings:
+    """What the settings of all tests have in common."""
+    return Settings(
         mongodb_url=servers.mongodb_url,
         redis_url=servers.redis_url,
-        mongodb_database=name,
-        data_dir=tmp_path,
         # All tests share one client address and one Valkey. Tests of limits turn them on.
         auth_failures_per_min=0,
         password_writes_per_min=0,
@@ -104,16 +89,43 @@ async def settings(
         exports_per_min=0,
         queries_per_min=0,
     )
+
+
+@pytest.fixture(scope="session")
+async def queue(session_settings: Settings) -> AsyncIterator[Queue]:
+    async with open_queue(session_settings) as queue:
+        yield queue
+
+
+@pytest.fixture
+async def settings(
+    request: pytest.FixtureRequest, session_settings: Settings, database_pool: DatabasePool, tmp_path: Path
+) -> AsyncIterator[Settings]:
+    """Settings with a database that no other test uses at the same time.
+
+    Without the fixture `database`, the database does not exist.
+    """
+    is_prepared = "database" in request.fixturenames
+    name = await database_pool.take() if is_prepared else database_pool.new()
+    yield session_settings.model_copy(update={"mongodb_database": name, "data_dir": tmp_path})
     if is_prepared:
         database_pool.give_back(name)
     else:
         await database_pool.drop(name)
 
 
+@pytest.fixture(scope="session")
+async def bound_models(database_pool: DatabasePool) -> None:
+    """Make the models once; a test only moves them to its database."""
+    await bind_models(database_pool.client.get_database(database_pool.new()))
+
+
 @pytest.fixture
-async def database(settings: Settings, database_pool: DatabasePool) -> Database:
+def database(settings: Settings, database_pool: DatabasePool, bound_models: None) -> Database:
     """An empty database with the declared indexes, with the models bound to it."""
     # The client of the session: every new one would compute the keys of the password, for 20 ms.
     empty = database_pool.client.get_database(settings.mongodb_database)
-    await bind_models(empty)
+    for model in DOCUMENT_MODELS:
+        model.set_database(empty)
+        model.set_collection(empty[str(model.get_collection_name())])
     return empty

@@ -81,7 +81,9 @@ async def anonymous(
 
 @pytest.fixture
 async def keys(anonymous: Client) -> dict[Scope, str]:
-    return {scope: (await create_key(name=scope.value, scope=scope)).key for scope in Scope}
+    # At once, so that they wait for the majority together.
+    made = await asyncio.gather(*(create_key(name=scope.value, scope=scope) for scope in Scope))
+    return {new.record.scope: new.key for new in made}
 
 
 @pytest.fixture
