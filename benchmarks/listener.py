@@ -138,7 +138,10 @@ def _stream_start(position: Document) -> Document:
 
 
 async def _apply_backlog(database: Database, settings: Settings, start: State) -> float:
-    """Measure from the first applied change to the last one: the start of the process does not count."""
+    """Measure from the first applied change to the last one.
+
+    The start of the process does not count.
+    """
     await _reset_listener(database, start)
     async with listener_process(settings):
         first, started = await _until_seq(database, 1)

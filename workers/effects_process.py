@@ -36,7 +36,10 @@ _BEGIN: Final = b"b"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectsProcess:
-    """A running process: its id, the pipe that keeps it running, and the pipe that ends with it."""
+    """A running process.
+
+    `orders` is the pipe that keeps it running; `ended` is the pipe that ends with it.
+    """
 
     pid: int
     orders: int
@@ -44,7 +47,7 @@ class EffectsProcess:
 
 
 def fork_effects(settings: Settings) -> EffectsProcess | None:
-    """Start the process; None where a fork is not safe, and the listener keeps the effects itself.
+    """Start the process; None where a fork is not safe.
 
     It waits for `effects_beside`. Call it before the first thread, event loop and connection of this process.
     """
@@ -67,7 +70,9 @@ def fork_effects(settings: Settings) -> EffectsProcess | None:
 async def effects_beside(
     database: Database, settings: Settings, process: EffectsProcess | None, *, stop: asyncio.Event
 ) -> AsyncIterator[None]:
-    """Keep the derived effects during the block: in the process, or here if there is none.
+    """Keep the derived effects during the block.
+
+    They are kept in the process, or here if there is none.
 
     Args:
         stop: Set before the block ends, unless the block fails.
