@@ -13,6 +13,8 @@ from docustore.cli.failures import DONE
 from docustore.cli.store import command_database
 from docustore.etl.guards.diff import FieldChange, RunDiff, UserChange
 from docustore.etl.guards.diffs import find_diff
+from docustore.etl.models import EtlRun
+from docustore.etl.run_record import run_record
 
 SHOWN_USERS: Final = 10
 
@@ -25,6 +27,12 @@ async def diff(invocation: Invocation, *, run_id: str) -> int:
         found = await find_diff(database, run_id)
     invocation.show(found, table=diff_table(found))
     return DONE
+
+
+def show_run(invocation: Invocation, run: EtlRun, found: RunDiff | None, *, table: RenderableType) -> None:
+    """Print a run, and what it would change if it was a dry run."""
+    document = run_record(run) | ({"diff": found} if found is not None else {})
+    invocation.show(document, table=Group(table, *([diff_table(found)] if found is not None else [])))
 
 
 def diff_table(found: RunDiff) -> RenderableType:

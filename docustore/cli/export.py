@@ -9,21 +9,22 @@ from typing import Any, BinaryIO, Final
 
 import click
 import msgspec
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.export_filter import user_filter
 from docustore.cli.export_warehouse import warehouse
 from docustore.cli.output import notices
+from docustore.cli.progress import progress_bar
 from docustore.cli.store import command_database
+from docustore.cli.tables import facts_table
 from docustore.database import Database
 from docustore.errors import ConfigurationError
 from docustore.exports.export import Export, begin_export
 from docustore.exports.formats import ExportFormat, FileForm
 from docustore.exports.order import ExportOrder
 from docustore.users.listing import Counting, UserFilter, count_users
+from docustore.users.stored import USERS
 
 STDOUT: Final = "-"
 PART_SUFFIX: Final = ".part"
@@ -71,10 +72,11 @@ async def export_users(
     with _opened(output, is_private=is_full) as stream:
         async with command_database(invocation) as database:
             export = await begin_export(database, order, actor=actor())
-            with _bar(await _count(database, order), is_shown=not invocation.as_json) as bar:
+            total = await _count(database, order)
+            with progress_bar("exporting", total=total, is_shown=not invocation.as_json) as update:
                 async for chunk in export.chunks():
                     stream.write(chunk)
-                    bar.update(bar.task_ids[0], completed=export.tally.rows)
+                    update(completed=export.tally.rows)
     _show(invocation, export, output)
 
 
@@ -98,7 +100,7 @@ def _form(format_: str | None, output: str, *, is_gzip: bool) -> FileForm:
 
 async def _count(database: Database, order: ExportOrder) -> int:
     if order.is_full or order.which == UserFilter():
-        return await database["users"].estimated_document_count()
+        return await database[USERS].estimated_document_count()
     return await count_users(order.which, counting=Counting.EXACT)
 
 
@@ -136,14 +138,6 @@ def _descriptor(part: Path, output: str, *, mode: int) -> int:
         raise ConfigurationError(setting="--output", problem=problem) from exc
 
 
-@contextmanager
-def _bar(total: int, *, is_shown: bool) -> Iterator[Progress]:
-    columns = (TextColumn("exporting"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notices(), transient=True, disable=not is_shown) as bar:
-        bar.add_task("", total=total)
-        yield bar
-
-
 def _show(invocation: Invocation, export: Export, output: str) -> None:
     document: dict[str, Any] = {
         "id": str(export.id),
@@ -154,10 +148,10 @@ def _show(invocation: Invocation, export: Export, output: str) -> None:
         "as_of": export.moment.as_of,
         **export.order.as_document(),
     }
-    table = Table(show_header=False, box=None)
-    for name in ("file", "rows", "bytes", "sha256", "as_of"):
-        value = document[name]
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    shown = {name: document[name] for name in ("file", "rows", "bytes", "sha256", "as_of")}
+    table = facts_table(
+        {name: f"{value:,}" if isinstance(value, int) else str(value) for name, value in shown.items()}
+    )
     if output == STDOUT:
         notices().print(table)
         return

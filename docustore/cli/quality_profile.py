@@ -7,12 +7,12 @@ from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import CommandBody, Invocation, command
 from docustore.cli.output import print_json
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.etl.proposal.toml_text import toml_line
 from docustore.profiling.model import FieldProfile, UsersProfile
 from docustore.profiling.profile import DEFAULT_SAMPLE, Scope, profile_users
@@ -81,9 +81,7 @@ async def _read(invocation: Invocation, *, whole: bool, sample: int, fields: tup
 
 
 def _profile(found: UsersProfile) -> RenderableType:
-    fields = Table(
-        "field", "filled %", "distinct", "length", "frequent", "patterns", box=None, header_style="bold"
-    )
+    fields = list_table("field", "filled %", "distinct", "length", "frequent", "patterns")
     for field in found["fields"]:
         fields.add_row(
             field["field"],

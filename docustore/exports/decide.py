@@ -4,7 +4,7 @@ A row counts only over an older user: its `updated_at` is later than the user's,
 changes nothing, and an old file undoes no newer change.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -19,10 +19,9 @@ from docustore.exports.imported import ImportedUser, StoredUser
 from docustore.users.cause import Cause
 from docustore.users.fields import WRITABLE, completed_fields
 from docustore.users.rules import UserRules
-from docustore.users.stored import completed
+from docustore.users.stored import RawUser, completed
 from docustore.users.writes import changed_fields, guarded, loaded, new_user, stamped
 
-RawUser = Mapping[str, Any]
 Document = dict[str, Any]
 # They differ after every write, also if the user is the same.
 _STAMPS: Final = frozenset({"version", "updated_at", "updated_by", *NOT_RESTORED})

@@ -25,8 +25,8 @@ from docustore.analytics.values import OTHER
 from docustore.database import Database
 from docustore.errors import QueryTimedOutError
 from docustore.users.profile import UserStatus
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 _ALL: Final = "all"
 _DAY_MS: Final = 86_400_000
 

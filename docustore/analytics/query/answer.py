@@ -20,7 +20,7 @@ from docustore.analytics.query.answers import (
 )
 from docustore.analytics.query.columns import BUCKET
 from docustore.analytics.query.compile import METRIC_PREFIX, Compiled, compile_query, is_of_fields
-from docustore.analytics.query.cost import USERS, QueryLimits, estimate, require_affordable
+from docustore.analytics.query.cost import QueryLimits, estimate, require_affordable
 from docustore.analytics.query.cube_plan import counts_deleted, is_aligned
 from docustore.analytics.query.filters import computed_name
 from docustore.analytics.query.mart import MartAnswer, ask_marts
@@ -29,6 +29,7 @@ from docustore.analytics.query.model import QueryInput
 from docustore.analytics.query.rollup import Rollup, rows_of
 from docustore.database import Database
 from docustore.errors import FieldError, InvalidInputError, QueryTimedOutError, QueryTooExpensiveError
+from docustore.users.stored import USERS
 
 # Server codes: a group or a sort needs more than 100 MB, and may not use the disk.
 _OUT_OF_MEMORY: Final = frozenset({146, 292, 16819, 16945})
