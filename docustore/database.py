@@ -22,10 +22,14 @@ T = TypeVar("T")
 
 # Longer than an election (10-12 s with the server's defaults), short enough for a waiting caller.
 SERVER_SELECTION_TIMEOUT_MS: Final = 15_000
-AWARE: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True)
-# For what any client writes: a date beyond the year 9999 or broken UTF-8 must not end a reading.
+# Any client writes users. A time beyond the year 9999 is read as the last moment of the calendar, broken UTF-8
+# with replacement characters: one such user must not end the answer with all the others.
+AWARE: Final[CodecOptions[Document]] = CodecOptions(
+    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_CLAMP, unicode_decode_error_handler="replace"
+)
+# For history, which keeps such a time as it is.
 ANY_CLIENT: Final[CodecOptions[Document]] = AWARE.with_options(
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
 
 
@@ -46,7 +50,9 @@ async def connect(settings: Settings, *, app_name: str) -> AsyncIterator[Databas
     client: Client = AsyncMongoClient(
         settings.mongodb_url,
         appname=app_name,
-        tz_aware=True,
+        tz_aware=AWARE.tz_aware,
+        datetime_conversion=AWARE.datetime_conversion,
+        unicode_decode_error_handler=AWARE.unicode_decode_error_handler,
         w="majority",
         readConcernLevel="majority",
         serverSelectionTimeoutMS=SERVER_SELECTION_TIMEOUT_MS,

@@ -540,10 +540,12 @@ class QueryTooExpensiveError(QueryError):
 class QueryTimedOutError(QueryError):
     """The server has stopped an analytics query."""
 
-    def __init__(self, *, timeout_ms: int) -> None:
+    def __init__(self, *, timeout_ms: int, next_step: str | None = None) -> None:
+        step = next_step or (
+            "give `time.since` and `time.until`, filter by status, role, tag or location, or use fewer dimensions"
+        )
         super().__init__(
-            f"the query did not end within DOCUSTORE_QUERY_TIMEOUT_MS ({timeout_ms}) and was stopped: give "
-            "`time.since` and `time.until`, filter by status, role, tag or location, or use fewer dimensions"
+            f"the query did not end within DOCUSTORE_QUERY_TIMEOUT_MS ({timeout_ms}) and was stopped: {step}"
         )
         self.timeout_ms = timeout_ms
 

@@ -19,6 +19,7 @@ from docustore.cli.progress import progress_bar
 from docustore.cli.store import command_database
 from docustore.cli.tables import facts_table
 from docustore.database import Database
+from docustore.errors import ConfigurationError
 from docustore.exports.export import Export, begin_export
 from docustore.exports.formats import ExportFormat, FileForm
 from docustore.exports.order import ExportOrder
@@ -67,16 +68,15 @@ async def export_users(
     if output == STDOUT and invocation.as_json:
         raise click.UsageError("--json prints the result on stdout: name a file with -o")
     order = ExportOrder(which=user_filter(filters), form=_form(format_, output, is_gzip=is_gzip), is_full=is_full)
-    async with command_database(invocation) as database:
-        export = await begin_export(database, order, actor=actor())
-        total = await _count(database, order)
-        with (
-            _opened(output, is_private=is_full) as stream,
-            progress_bar("exporting", total=total, is_shown=not invocation.as_json) as update,
-        ):
-            async for chunk in export.chunks():
-                stream.write(chunk)
-                update(completed=export.tally.rows)
+    # The file first: an export that has no place for its users is not begun.
+    with _opened(output, is_private=is_full) as stream:
+        async with command_database(invocation) as database:
+            export = await begin_export(database, order, actor=actor())
+            total = await _count(database, order)
+            with progress_bar("exporting", total=total, is_shown=not invocation.as_json) as update:
+                async for chunk in export.chunks():
+                    stream.write(chunk)
+                    update(completed=export.tally.rows)
     _show(invocation, export, output)
 
 
@@ -106,15 +106,18 @@ async def _count(database: Database, order: ExportOrder) -> int:
 
 @contextmanager
 def _opened(output: str, *, is_private: bool) -> Iterator[BinaryIO]:
-    """Open the file of an export: a name for it exists only once it is complete."""
+    """Open the file of an export: a name for it exists only once it is complete.
+
+    Raises:
+        ConfigurationError: No file can be written there.
+    """
     if output == STDOUT:
         yield sys.stdout.buffer
         sys.stdout.flush()
         return
     part = Path(f"{output}{PART_SUFFIX}")
-    mode = PRIVATE if is_private else PUBLIC
+    descriptor = _descriptor(part, output, mode=PRIVATE if is_private else PUBLIC)
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
@@ -123,6 +126,16 @@ def _opened(output: str, *, is_private: bool) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _descriptor(part: Path, output: str, *, mode: int) -> int:
+    if Path(output).is_dir():
+        raise ConfigurationError(setting="--output", problem=f"{output} is a folder; name a file in it")
+    try:
+        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    except OSError as exc:
+        problem = f"cannot write {output}: {exc.strerror or exc}"
+        raise ConfigurationError(setting="--output", problem=problem) from exc
 
 
 def _show(invocation: Invocation, export: Export, output: str) -> None:

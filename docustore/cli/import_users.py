@@ -55,6 +55,7 @@ async def import_command(  # one parameter per option
 
     A second import changes nothing. A row that is older than its user in the store does not count.
     """
+    _require_other_file(file, rejects_path)
     named = FileForm.of_name(file.name)
     form = ExportFormat(format_) if format_ else named.format if named else None
     rows = RowFile(file, form)
@@ -73,6 +74,11 @@ async def import_command(  # one parameter per option
             report = await import_users(order, target=file.name)
     invocation.show({"file": str(file), **report.as_document()}, table=_table(report, rejects_path))
     return FAILED if report.rejected else DONE
+
+
+def _require_other_file(file: Path, rejects_path: Path | None) -> None:
+    if rejects_path is not None and rejects_path.exists() and rejects_path.samefile(file):
+        raise click.UsageError("--rejects would overwrite FILE: name another file")
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from docustore.exports.decide import (
     Rules,
     Update,
     decide,
+    id_key,
 )
 from docustore.exports.imported import Checked, ImportedUser, Reject, StoredUser, checked
 from docustore.exports.report import ImportReport
@@ -88,7 +89,7 @@ class Import:
                     self._reject(row)
                     continue
                 # Two rows of one user are decided one after the other.
-                own = {key for key in (row.user_id, row.email) if key is not None}
+                own = {id_key(row.user_id), row.email} - {None, id_key(None)}
                 if own & keys:
                     await self._store(valid)
                     valid, keys = [], set()

@@ -44,7 +44,12 @@ def _email_is_valid(user: User) -> bool:
 
 
 def _status_is_known(user: User) -> bool:
-    return user.get("status") in _STATUSES
+    return _is_one_of(user.get("status"), _STATUSES)
+
+
+def _is_one_of(value: Any, words: frozenset[str]) -> bool:
+    # Another client may store a list, which no set can hold.
+    return isinstance(value, str) and value in words
 
 
 def _has_upstream(user: User) -> bool:
@@ -71,7 +76,7 @@ def _preferences_are_complete(user: User) -> bool:
         return False
     return (
         isinstance(preferences.get("notifications"), bool)
-        and preferences.get("theme") in _THEMES
+        and _is_one_of(preferences.get("theme"), _THEMES)
         and _is_text(preferences.get("language"))
     )
 
@@ -91,13 +96,19 @@ def _avatar_is_address(user: User) -> bool:
 
 def _is_of_the_model(user: User) -> bool:
     return (
-        isinstance(user.get("version"), int)
+        isinstance(version := user.get("version"), int)
+        and not isinstance(version, bool)
         and isinstance(user.get("created_at"), datetime)
         and isinstance(user.get("updated_at"), datetime)
-        and isinstance(user.get("identities"), list)
-        and all(isinstance(user.get(name), list) for name in ("roles", "tags"))
+        and isinstance(identities := user.get("identities"), list)
+        and all(isinstance(each, dict) and isinstance(each.get("key"), str) for each in identities)
+        and all(_is_list_of_texts(user.get(name)) for name in ("roles", "tags"))
         and isinstance(user.get("profile"), dict)
     )
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _times_are_in_order(user: User) -> bool | None:

@@ -22,7 +22,9 @@ from docustore.quality.trend import QualityTrend, quality_trend, subject_of
 from docustore.quality.verdict import RuleSet
 from docustore.quality.violations import After, violations
 from docustore.quality.waivers import Waiver, unwaive_rule, waive_rule
-from docustore.security.authentication import ADMIN, AuthorisedRequest
+from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
+from docustore.security.rate_limits import Policy
+from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.lookup import find_many
 from docustore.users.stored import user_key
 from docustore.users.views import UserView, user_view
@@ -127,7 +129,9 @@ class QualityController(Controller):
     @post(
         "/run",
         status_code=200,
+        opt=limited(Policy.EXPORT),
         responses=problems(),
+        response_headers=RATE_LIMIT_HEADERS,
         operation_id="run_quality_check",
         summary="Check the kept figures",
     )

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from bson import ObjectId
+
 from docustore.database import Database
 from docustore.quality.counts import VALUES
 from docustore.quality.rules import NotOlderThan, Rule, UniqueBy
@@ -80,6 +82,15 @@ async def _next_value(database: Database, rule_id: str, *, after: str | None) ->
 
 async def _next_ids(database: Database, query: dict[str, Any], *, after: After | None, limit: int) -> list[Any]:
     if after is not None:
-        query = {**query, "_id": {"$gt": after.user_id}}
+        query = {**query, "$or": _later_than(after.user_id)}
     found = database[USER_QUALITY].find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit)
     return [document["_id"] async for document in found]
+
+
+def _later_than(user_id: Any) -> list[dict[str, Any]]:
+    """Match the ids after one in the order of the index.
+
+    MongoDB compares only values of one type, and an ObjectId comes after every text of another client.
+    """
+    later: list[dict[str, Any]] = [{"_id": {"$gt": user_id}}]
+    return later if isinstance(user_id, ObjectId) else [*later, {"_id": {"$type": "objectId"}}]

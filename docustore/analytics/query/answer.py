@@ -134,8 +134,16 @@ def _answer(query: QueryInput, rows: list[dict[str, Any]], *, source: Source, ro
 
 def _cell(value: Any, zone: ZoneInfo) -> Cell:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).astimezone(zone).isoformat()
+        return _local(value.astimezone(UTC), zone).isoformat()
     return value if isinstance(value, str) else shown(value)
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        # Its local time is before the year 1 or after the year 9999.
+        return moment
 
 
 async def _explained(

@@ -109,6 +109,19 @@ def test_days_and_slots_are_summed_by_interval() -> None:
     assert summed([document], "rs", (may + 1, may + 90)) == [0]
 
 
+def test_whole_months_are_summed_like_their_days() -> None:
+    """A month in one interval is summed at once; one that an edge cuts is summed day by day."""
+    november, december, january = (first_slot(month) for month in ("2023-11", "2023-12", "2024-01"))
+    days = {"01": 1, "15": 2, "30": 4}
+    documents = [{"_id": {"m": month}, "r": days} for month in ("2023-11", "2023-12")]
+
+    assert summed(documents, "r", (november, december, january)) == [7, 7]
+    assert summed(documents, "r", (november - 96, january)) == [14]
+    assert summed(documents, "r", (november, december + 96, january)) == [8, 6]
+    assert summed(documents, "r", (december, january)) == [7]
+    assert summed(documents, "r", (november + 96, january - 96 * 10)) == [9]
+
+
 def test_growth_and_share_of_nothing() -> None:
     assert (growth_pct(3, 2), growth_pct(0, 4), growth_pct(1, 0)) == (50.0, -100.0, None)
     assert (share_pct(1, 3), share_pct(0, 0)) == (33.33, None)

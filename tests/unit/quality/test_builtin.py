@@ -11,6 +11,7 @@ from docustore.quality.rules import Holds, NotOlderThan, UniqueBy
 from docustore.quality.verdict import RuleSet, Verdict
 
 RULES = RuleSet(BUILTIN)
+PREFERENCES = {"notifications": True, "theme": "light", "language": "en"}
 GOOD: dict[str, Any] = {
     "_id": 1,
     "email": "ada@example.org",
@@ -21,7 +22,7 @@ GOOD: dict[str, Any] = {
         "avatar": "https://example.org/a.png",
         "bio": "Analyst",
         "location": "London",
-        "preferences": {"notifications": True, "theme": "light", "language": "en"},
+        "preferences": PREFERENCES,
     },
     "roles": [],
     "tags": [],
@@ -56,6 +57,12 @@ VIOLATIONS: list[tuple[str, dict[str, Any]]] = [
     ("written_by_the_model", {"version": None}),
     ("written_by_the_model", {"created_at": "2026-01-01"}),
     ("written_by_the_model", {"roles": "admin"}),
+    ("written_by_the_model", {"roles": ["admin", 7]}),
+    ("written_by_the_model", {"version": True}),
+    ("written_by_the_model", {"identities": [{"key": 7}]}),
+    # A list or an object is no member of a set: it must be violated, not left out.
+    ("status_known", {"status": ["active"]}),
+    ("preferences_complete", {"profile": {**GOOD["profile"], "preferences": {**PREFERENCES, "theme": {"a": 1}}}}),
 ]
 # The change that heals a user of a rule of time.
 AGES: dict[str, dict[str, Any]] = {"updated_lately": {"updated_at": datetime.fromisoformat("2026-03-01")}}
