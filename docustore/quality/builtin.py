@@ -44,7 +44,8 @@ def _email_is_valid(user: User) -> bool:
 
 
 def _status_is_known(user: User) -> bool:
-    return user.get("status") in _STATUSES
+    status = user.get("status")
+    return isinstance(status, str) and status in _STATUSES
 
 
 def _has_upstream(user: User) -> bool:
@@ -69,9 +70,11 @@ def _preferences_are_complete(user: User) -> bool:
     preferences = _profile(user).get("preferences")
     if not isinstance(preferences, dict):
         return False
+    theme = preferences.get("theme")
     return (
         isinstance(preferences.get("notifications"), bool)
-        and preferences.get("theme") in _THEMES
+        and isinstance(theme, str)
+        and theme in _THEMES
         and _is_text(preferences.get("language"))
     )
 

@@ -96,7 +96,7 @@ def _check(own: RuleSettings, kind: RuleKind, path: tuple[str, ...]) -> Check:
             return Holds(test=lambda user: _matches(expression, leaf(user, path)))
         case RuleKind.ONE_OF:
             allowed = frozenset(own.values or ())
-            return Holds(test=lambda user: leaf(user, path) in allowed)
+            return Holds(test=lambda user: _is_one_of(allowed, leaf(user, path)))
         case RuleKind.MAX_AGE:
             return NotOlderThan(clock=_clock(path), days=own.days or 1)
         case RuleKind.UNIQUE:
@@ -138,6 +138,10 @@ def _is_given(value: Any) -> bool:
 
 def _matches(expression: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and expression.fullmatch(value[:MAX_MATCHED_CHARS]) is not None
+
+
+def _is_one_of(allowed: frozenset[str], value: Any) -> bool:
+    return isinstance(value, str) and value in allowed
 
 
 def _clock(path: tuple[str, ...]) -> Callable[[User], datetime | None]:
