@@ -25,7 +25,7 @@ from docustore.quality.waivers import Waiver, unwaive_rule, waive_rule
 from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
-from docustore.users.lookup import find_many
+from docustore.users.lookup import find_listed
 from docustore.users.views import UserView, user_view
 
 RuleName = Annotated[str, PathParameter(description="the `name` of the rule")]
@@ -119,12 +119,10 @@ class QualityController(Controller):
         bound = ("violations", rule_id)
         after = None if cursor is None else After.parse(decode_cursor(cursor, query=bound).id)
         page = await violations(state.database, rule, rule_id, after=after, limit=limit, now=_now())
-        found = await find_many(page.user_ids) if page.user_ids else {}
+        found = await find_listed(page.user_ids)
         position = None if page.after is None else Position(at=None, id=page.after.text)
         next_cursor = None if position is None else encode_cursor(position, query=bound)
-        return ViolationPage(
-            items=[user_view(found[each]) for each in page.user_ids if each in found], next_cursor=next_cursor
-        )
+        return ViolationPage(items=[user_view(user) for user in found], next_cursor=next_cursor)
 
     @post(
         "/run",
