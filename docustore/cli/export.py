@@ -1,5 +1,6 @@
 """`docustore export`: write users, or the warehouse, as files."""
 
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -122,7 +123,8 @@ def _opened(output: str, *, is_private: bool) -> Iterator[BinaryIO]:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        part.replace(output)
+            # While the lock is held: another export must not write into a file that has its name already.
+            part.replace(output)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -132,10 +134,23 @@ def _descriptor(part: Path, output: str, *, mode: int) -> int:
     if Path(output).is_dir():
         raise ConfigurationError(setting="--output", problem=f"{output} is a folder; name a file in it")
     try:
-        return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT, mode)
     except OSError as exc:
         problem = f"cannot write {output}: {exc.strerror or exc}"
         raise ConfigurationError(setting="--output", problem=problem) from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_own = os.path.samestat(os.fstat(descriptor), part.stat())
+    except (BlockingIOError, FileNotFoundError):
+        is_own = False
+    if not is_own:
+        os.close(descriptor)
+        raise ConfigurationError(setting="--output", problem=f"another export writes {output}: wait for it")
+    os.ftruncate(descriptor, 0)
+    if mode == PRIVATE:
+        # A killed export may have left the file for everyone to read.
+        os.fchmod(descriptor, PRIVATE)
+    return descriptor
 
 
 def _show(invocation: Invocation, export: Export, output: str) -> None:

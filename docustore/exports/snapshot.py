@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from bson.codec_options import CodecOptions
 from bson.timestamp import Timestamp
 from pymongo.errors import PyMongoError
 
-from docustore.database import UNCLAMPED, Database, Document
+from docustore.database import AWARE, Database, Document
 from docustore.errors import ExportExpiredError
 from docustore.transient import SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE, is_transient, server_codes, unavailability
 from docustore.users.stored import USERS
@@ -61,6 +62,7 @@ class SnapshotReader:
     moment: Moment
     matching: Mapping[str, Any]
     projection: Mapping[str, Any]
+    codec: CodecOptions[Document] = AWARE
     batch_docs: int = BATCH_DOCS
 
     async def batches(self) -> AsyncGenerator[list[Document], None]:
@@ -96,7 +98,7 @@ class SnapshotReader:
     async def _after(self, last: Document | None) -> AsyncGenerator[list[Document], None]:
         # Bare commands: the driver has no call for a read at a given cluster time.
         async with self.database.client.start_session(causal_consistency=False) as session:
-            reply = await self.database.command(self._find(last), session=session, codec_options=UNCLAMPED)
+            reply = await self.database.command(self._find(last), session=session, codec_options=self.codec)
             cursor_id, batch = reply["cursor"]["id"], reply["cursor"]["firstBatch"]
             try:
                 while True:
@@ -105,7 +107,7 @@ class SnapshotReader:
                     if not cursor_id:
                         return
                     more = {"getMore": cursor_id, "collection": USERS, "batchSize": self.batch_docs}
-                    reply = await self.database.command(more, session=session, codec_options=UNCLAMPED)
+                    reply = await self.database.command(more, session=session, codec_options=self.codec)
                     cursor_id, batch = reply["cursor"]["id"], reply["cursor"]["nextBatch"]
             finally:
                 if cursor_id:

@@ -25,7 +25,6 @@ from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.lookup import find_many
-from docustore.users.stored import user_key
 from docustore.users.views import UserView, user_view
 
 RuleName = Annotated[str, PathParameter(description="the `name` of the rule")]
@@ -117,11 +116,12 @@ class QualityController(Controller):
         """List the users that violate a rule; users that share a value follow each other."""
         rule, rule_id = rules_of(state).named(name)
         bound = ("violations", rule_id)
-        after = None if cursor is None else _after(decode_cursor(cursor, query=bound))
+        after = None if cursor is None else After.parse(decode_cursor(cursor, query=bound).id)
         now = as_naive_utc(now_utc())
         page = await violations(state.database, rule, rule_id, after=after, limit=limit, now=now)
         found = await find_many(page.user_ids) if page.user_ids else {}
-        next_cursor = None if page.after is None else encode_cursor(_position(page.after), query=bound)
+        position = None if page.after is None else Position(at=None, id=page.after.text)
+        next_cursor = None if position is None else encode_cursor(position, query=bound)
         return ViolationPage(
             items=[user_view(found[each]) for each in page.user_ids if each in found], next_cursor=next_cursor
         )
@@ -188,12 +188,3 @@ def rules_of(state: State) -> RuleSet:
     """Return the rules of the service; they are prepared once."""
     rules: RuleSet = state.quality_rules
     return rules
-
-
-def _after(position: Position) -> After:
-    value, _, user_id = position.id.partition("|")
-    return After(user_id=user_key(user_id), value=value or None)
-
-
-def _position(after: After) -> Position:
-    return Position(at=None, id=f"{after.value or ''}|{after.user_id}")
