@@ -25,6 +25,12 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def is_one_of(value: Any, words: frozenset[str]) -> bool:
+    """Tell whether a value of any type is one of some words."""
+    # Not `isinstance`: the driver's `Code` is a text that cannot be looked up.
+    return type(value) is str and value in words
+
+
 def _has_first_name(user: User) -> bool:
     return _is_text(user.get("first_name"))
 
@@ -44,8 +50,7 @@ def _email_is_valid(user: User) -> bool:
 
 
 def _status_is_known(user: User) -> bool:
-    status = user.get("status")
-    return isinstance(status, str) and status in _STATUSES
+    return is_one_of(user.get("status"), _STATUSES)
 
 
 def _has_upstream(user: User) -> bool:
@@ -70,11 +75,9 @@ def _preferences_are_complete(user: User) -> bool:
     preferences = _profile(user).get("preferences")
     if not isinstance(preferences, dict):
         return False
-    theme = preferences.get("theme")
     return (
         isinstance(preferences.get("notifications"), bool)
-        and isinstance(theme, str)
-        and theme in _THEMES
+        and is_one_of(preferences.get("theme"), _THEMES)
         and _is_text(preferences.get("language"))
     )
 

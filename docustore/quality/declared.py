@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from docustore.errors import ConfigurationError
 from docustore.quality.anomaly import Direction
-from docustore.quality.builtin import BUILTIN
+from docustore.quality.builtin import BUILTIN, is_one_of
 from docustore.quality.rules import (
     Applies,
     Check,
@@ -96,7 +96,7 @@ def _check(own: RuleSettings, kind: RuleKind, path: tuple[str, ...]) -> Check:
             return Holds(test=lambda user: _matches(expression, leaf(user, path)))
         case RuleKind.ONE_OF:
             allowed = frozenset(own.values or ())
-            return Holds(test=lambda user: _is_one_of(allowed, leaf(user, path)))
+            return Holds(test=lambda user: is_one_of(leaf(user, path), allowed))
         case RuleKind.MAX_AGE:
             return NotOlderThan(clock=_clock(path), days=own.days or 1)
         case RuleKind.UNIQUE:
@@ -126,8 +126,8 @@ def _applies(own: RuleSettings, path: tuple[str, ...], kind: RuleKind) -> Applie
 
 def _has_one_of(value: Any, wanted: frozenset[str]) -> bool:
     if isinstance(value, list):
-        return any(isinstance(each, str) and each in wanted for each in value)
-    return isinstance(value, str) and value in wanted
+        return any(is_one_of(each, wanted) for each in value)
+    return is_one_of(value, wanted)
 
 
 def _is_given(value: Any) -> bool:
@@ -138,10 +138,6 @@ def _is_given(value: Any) -> bool:
 
 def _matches(expression: re.Pattern[str], value: Any) -> bool:
     return isinstance(value, str) and expression.fullmatch(value[:MAX_MATCHED_CHARS]) is not None
-
-
-def _is_one_of(allowed: frozenset[str], value: Any) -> bool:
-    return isinstance(value, str) and value in allowed
 
 
 def _clock(path: tuple[str, ...]) -> Callable[[User], datetime | None]:
