@@ -25,6 +25,12 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
+def is_one_of(value: Any, words: frozenset[str]) -> bool:
+    """Tell whether a value of any type is one of some words."""
+    # Not `isinstance`: the driver's `Code` is a text that cannot be looked up.
+    return type(value) is str and value in words
+
+
 def _has_first_name(user: User) -> bool:
     return _is_text(user.get("first_name"))
 
@@ -44,12 +50,7 @@ def _email_is_valid(user: User) -> bool:
 
 
 def _status_is_known(user: User) -> bool:
-    return _is_one_of(user.get("status"), _STATUSES)
-
-
-def _is_one_of(value: Any, words: frozenset[str]) -> bool:
-    # Another client may store a list, which no set can hold.
-    return isinstance(value, str) and value in words
+    return is_one_of(user.get("status"), _STATUSES)
 
 
 def _has_upstream(user: User) -> bool:
@@ -76,7 +77,7 @@ def _preferences_are_complete(user: User) -> bool:
         return False
     return (
         isinstance(preferences.get("notifications"), bool)
-        and _is_one_of(preferences.get("theme"), _THEMES)
+        and is_one_of(preferences.get("theme"), _THEMES)
         and _is_text(preferences.get("language"))
     )
 

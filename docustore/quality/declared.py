@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from docustore.errors import ConfigurationError
 from docustore.linear_expression import LinearExpression
 from docustore.quality.anomaly import Direction
-from docustore.quality.builtin import BUILTIN
+from docustore.quality.builtin import BUILTIN, is_one_of
 from docustore.quality.rule_fields import field_problem
 from docustore.quality.rules import (
     Applies,
@@ -123,8 +123,8 @@ def _applies(own: RuleSettings, path: tuple[str, ...], kind: RuleKind) -> Applie
 
 def _has_one_of(value: Any, wanted: frozenset[str]) -> bool:
     if isinstance(value, list):
-        return any(isinstance(each, str) and each in wanted for each in value)
-    return isinstance(value, str) and value in wanted
+        return any(is_one_of(each, wanted) for each in value)
+    return is_one_of(value, wanted)
 
 
 def _is_given(value: Any) -> bool:

@@ -85,13 +85,16 @@ async def program(
 
 
 class KeptRunning:
-    """A process of the service that the test starts again, as a supervisor does."""
+    """A process of the service that the test starts again, as a supervisor does.
+
+    A change of `environment` counts from the next start.
+    """
 
     def __init__(self, *command: str, settings: Settings, log: Path, environment: Mapping[str, str]) -> None:
         self._command = command
         self._settings = settings
         self._log = log
-        self._environment = environment
+        self.environment = dict(environment)
         self._stack = AsyncExitStack()
         self.current: Program | None = None
         # How often it ended by itself.
@@ -102,7 +105,7 @@ class KeptRunning:
         return self._log.read_text(errors="replace")
 
     async def start(self) -> None:
-        running = program(*self._command, settings=self._settings, log=self._log, extra=self._environment)
+        running = program(*self._command, settings=self._settings, log=self._log, extra=self.environment)
         self.current = await self._stack.enter_async_context(running)
 
     async def kill(self) -> None:

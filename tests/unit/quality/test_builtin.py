@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bson.code import Code
 
 from docustore.quality.builtin import BUILTIN
 from docustore.quality.counts import QualityCounts, users_before
@@ -56,6 +57,7 @@ VIOLATIONS: list[tuple[str, dict[str, Any]]] = [
     ("email_valid", {"email": 7}),
     ("status_known", {"status": "archived"}),
     ("status_known", {"status": ["active"]}),
+    ("status_known", {"status": Code("active")}),
     ("status_known", {"status": {"is": "active"}}),
     ("avatar_is_web_address", {"profile": {**GOOD["profile"], "avatar": "javascript:alert(1)"}}),
     ("status_follows_sources", {"identities": ENDED}),

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from bson.code import Code
 from pydantic import ValidationError
 
 from docustore.errors import ConfigurationError
@@ -55,6 +56,7 @@ def verdict_of(user: dict[str, Any], **settings: Any) -> str:
         ({"kind": "required", "field": PLACE, "when": ACTIVE}, {"status": "inactive"}, "inapplicable"),
         ({"kind": "required", "field": PLACE, "when": ACTIVE}, {"status": "active"}, "violated"),
         ({"kind": "required", "field": PLACE, "when": {"roles": ["a", "b"]}}, {"roles": ["b"]}, "violated"),
+        ({"kind": "required", "field": PLACE, "when": {"roles": ["a"]}}, {"roles": Code("a")}, "inapplicable"),
     ],
 )  # fmt: skip
 def test_kinds(settings: dict[str, Any], user: dict[str, Any], expected: str) -> None:
