@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from bson import ObjectId
+from bson import json_util
 
 from docustore.database import Database
 from docustore.quality.counts import VALUES
@@ -24,6 +24,18 @@ class After:
 
     user_id: Any
     value: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The form in a cursor: it keeps the type of the id, which other clients choose."""
+        return f"{self.value or ''}|{json_util.dumps(self.user_id, json_options=json_util.CANONICAL_JSON_OPTIONS)}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `text`."""
+        value, _, user_id = text.partition("|")
+        found = json_util.loads(user_id, json_options=json_util.CANONICAL_JSON_OPTIONS)
+        return cls(user_id=found, value=value or None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +94,8 @@ async def _next_value(database: Database, rule_id: str, *, after: str | None) ->
 
 async def _next_ids(database: Database, query: dict[str, Any], *, after: After | None, limit: int) -> list[Any]:
     if after is not None:
-        query = {**query, "$or": _later_than(after.user_id)}
+        # An operator of a query finds only ids of one type; an expression compares all of them, in the order of
+        # the sort.
+        query = {**query, "$expr": {"$gt": ["$_id", {"$literal": after.user_id}]}}
     found = database[USER_QUALITY].find(query, {"_id": 1}, sort=[("_id", 1)], limit=limit)
     return [document["_id"] async for document in found]
-
-
-def _later_than(user_id: Any) -> list[dict[str, Any]]:
-    """Match the ids after one in the order of the index.
-
-    MongoDB compares only values of one type, and an ObjectId comes after every text of another client.
-    """
-    later: list[dict[str, Any]] = [{"_id": {"$gt": user_id}}]
-    return later if isinstance(user_id, ObjectId) else [*later, {"_id": {"$type": "objectId"}}]

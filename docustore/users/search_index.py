@@ -45,13 +45,15 @@ def search_document(user: Mapping[str, Any]) -> Document | None:
     if not words:
         return None
     document: Document = {"words": words}
+    registered = user.get("created_at")
     if mixed := mixed_words(found):
         document["mixed"] = mixed
     return {
         **document,
         "address": found.address,
         "status": user.get("status"),
-        "created_at": user.get("created_at"),
+        # The server cannot index two lists together. A list is what another client wrote; it is no time.
+        "created_at": None if isinstance(registered, list) else registered,
     }
 
 

@@ -14,7 +14,7 @@ from bson.raw_bson import RawBSONDocument
 from docustore.database import Database
 from tests.integration.api.conftest import Client
 
-ID = ObjectId()
+ID = ObjectId("65f1c7a2b3d4e5f6a7b8c9d0")
 # MongoDB's times reach far beyond the year 9999, and its validator accepts them.
 BEYOND = DatetimeMS(10**15)
 

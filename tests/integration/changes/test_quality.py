@@ -7,6 +7,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+from bson import ObjectId
+from bson.binary import Binary
+
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
 from docustore.changes.effects.registry import EFFECTS
@@ -19,7 +23,7 @@ from docustore.effect_states import EFFECT_STATES
 from docustore.quality.declared import rule_set
 from docustore.quality.report import QualityReport, RuleStatus, quality_report
 from docustore.quality.stored import USER_QUALITY
-from docustore.quality.violations import violations
+from docustore.quality.violations import After, violations
 from docustore.quality_settings import RuleSettings
 from tests.waiting import until
 
@@ -196,6 +200,32 @@ async def test_value_shared_by_many_users(database: Database, settings: Settings
 
     assert (alone, shared, healed) == (0, 7, 2)
     assert (len(listed), len(set(listed)), after) == (7, 7, None)
+
+
+@pytest.mark.parametrize("name", ["email_valid", "mailbox_unique", "updated_lately"])
+async def test_pages_list_ids_of_every_type(database: Database, name: str) -> None:
+    """Other clients choose the ids of their users; a page continues in the order of the server."""
+    rules = rule_set({})
+    rule, rule_id = rules.find(name), rules.ids[name]
+    assert rule is not None
+    ids = [5, 2.5, "b", "a", {"n": 1}, Binary(b"x" * 16, 4), ObjectId(), ObjectId(), True, NOW]
+    found = {
+        "violated": [rule_id],
+        "keys": [{"rule": rule_id, "value": "v"}],
+        "clocks": [{"rule": rule_id, "at": NOW - timedelta(days=1000)}],
+    }
+    await database[USER_QUALITY].insert_many([{"_id": user_id, **found} for user_id in ids])
+    await database["quality_values"].insert_one({"_id": {"rule": rule_id, "value": "v"}, "users": len(ids)})
+
+    listed, after = [], None
+    for _ in range(len(ids) + 1):
+        page = await violations(database, rule, rule_id, after=after, limit=1, now=NOW)
+        listed += page.user_ids
+        # As a cursor keeps it.
+        after = None if page.after is None else After.parse(page.after.text)
+
+    assert len(listed) == len(ids)
+    assert [each for each in ids if each not in listed and each != NOW] == []
 
 
 async def test_time_alone_makes_a_violation(database: Database, settings: Settings) -> None:

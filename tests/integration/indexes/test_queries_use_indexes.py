@@ -179,6 +179,12 @@ QUERIES = [
     Query(collection="user_quality", index="violated", filter={"violated": "rare"}, sort={"_id": 1}),
     Query(
         collection="user_quality",
+        index="violated",
+        filter={"violated": "rare", "$expr": {"$gt": ["$_id", {"$literal": 5}]}},
+        sort={"_id": 1},
+    ),
+    Query(
+        collection="user_quality",
         index="clock",
         filter={"clocks": {"$elemMatch": {"rule": "old", "at": {"$lt": START + timedelta(hours=5)}}}},
     ),

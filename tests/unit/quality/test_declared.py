@@ -47,6 +47,7 @@ def verdict_of(user: dict[str, Any], **settings: Any) -> str:
         ({"kind": "pattern", "field": PLACE, "pattern": "[A-Z]"}, {}, "inapplicable"),
         ({"kind": "one_of", "field": "status", "values": ["active"]}, {"status": "active"}, "passed"),
         ({"kind": "one_of", "field": "status", "values": ["active"]}, {"status": "away"}, "violated"),
+        ({"kind": "one_of", "field": "status", "values": ["active"]}, {"status": {"is": "active"}}, "violated"),
         ({"kind": "max_age", "field": "updated_at", "days": 3}, {"updated_at": DAY}, "clocks"),
         ({"kind": "max_age", "field": "updated_at", "days": 3}, {}, "skipped"),
         ({"kind": "unique", "field": PLACE}, {"profile": {"location": "Delft"}}, "keys"),

@@ -109,6 +109,14 @@ def test_order_and_status_stand_beside_the_words() -> None:
     }
 
 
+def test_list_in_place_of_a_time_is_left_out() -> None:
+    """The server cannot index two lists of one document together: it would refuse the words too."""
+    document = search_document({**NAMES, "created_at": [5, 6]})
+
+    assert document is not None
+    assert document["created_at"] is None
+
+
 LETTERS = st.text(alphabet="abcAB", max_size=6)
 PIECES = st.one_of(
     LETTERS, st.text(alphabet="0123", max_size=6), st.sampled_from(["'", "-", " ", ".", "王", "小", "ä"])
