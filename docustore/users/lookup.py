@@ -29,7 +29,10 @@ async def find_many(keys: list[Key]) -> Found:
 
 
 async def find_listed(ids: Sequence[Any]) -> list[RawUser]:
-    """Read users in the order of ids of any type; those that are removed meanwhile are left out."""
+    """Read users in the order of ids of any type.
+
+    Those that are removed meanwhile are left out.
+    """
     if not ids:
         return []
     cursor = users().find({"_id": {"$in": list(ids)}}, FOR_RESPONSE)
