@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,8 @@ log = structlog.get_logger()
 # Added to the niceness of the listener, which goes first on a machine that is busy.
 NICENESS: Final = 10
 _BEGIN: Final = b"b"
+# How long a stop waits for the process. Shorter than the time after which the listener itself is cut off.
+GRACE_S: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,36 +77,58 @@ async def effects_beside(
     They are kept in the process, or here if there is none.
 
     Args:
-        stop: Set before the block ends, unless the block fails.
+        stop: Ends them; it is set when the block ends.
     """
     if process is None:
         async with derived_effects(database, DERIVED, settings, stop=stop):
             yield
         return
-    is_over = asyncio.Event()
-    os.write(process.orders, _BEGIN)
-    standby = asyncio.create_task(_stand_by(database, settings, process, is_over))
+    with suppress(BrokenPipeError):  # It has ended already.
+        os.write(process.orders, _BEGIN)
+    ended = asyncio.create_task(_ended(process))
+    tasks = (
+        asyncio.create_task(_order_stop(process, ended, stop)),
+        asyncio.create_task(_take_over(database, settings, ended, stop)),
+    )
     try:
         yield
     finally:
-        is_over.set()
-        # The process finishes its step and gives the effects back.
-        os.close(process.orders)
-        await standby
+        stop.set()
+        await asyncio.gather(*tasks)
 
 
-async def _stand_by(
-    database: Database, settings: Settings, process: EffectsProcess, is_over: asyncio.Event
-) -> None:
-    """Wait for the end of the process; if that is too early, keep the effects here."""
+async def _ended(process: EffectsProcess) -> int:
+    """Wait for the end of the process; return its exit code."""
     await _readable(process.ended)
     os.close(process.ended)
     _, status = await asyncio.to_thread(os.waitpid, process.pid, 0)
-    if is_over.is_set():
+    return os.waitstatus_to_exitcode(status)
+
+
+async def _order_stop(process: EffectsProcess, ended: asyncio.Task[int], stop: asyncio.Event) -> None:
+    """Let the process finish its step and give the effects back.
+
+    One that is still there after a while is killed: its priority may leave it no time. Nothing is lost: the next
+    process repeats what is not committed, when the lease has expired.
+    """
+    await stop.wait()
+    os.close(process.orders)
+    done, _ = await asyncio.wait({ended}, timeout=GRACE_S)
+    if not done:
+        log.warning("listener.effects_process_killed", grace_s=GRACE_S)
+        os.kill(process.pid, signal.SIGKILL)
+
+
+async def _take_over(
+    database: Database, settings: Settings, ended: asyncio.Task[int], stop: asyncio.Event
+) -> None:
+    """Keep the effects here if the process ends too early."""
+    code = await ended
+    if stop.is_set():
         return
-    log.error("listener.effects_process_ended", code=os.waitstatus_to_exitcode(status))
-    async with derived_effects(database, DERIVED, settings, stop=is_over):
-        await is_over.wait()
+    log.error("listener.effects_process_ended", code=code)
+    async with derived_effects(database, DERIVED, settings, stop=stop):
+        await stop.wait()
 
 
 async def _readable(pipe: int) -> None:

@@ -91,3 +91,15 @@ async def test_stop_ends_both_and_gives_the_effects_back(database: Database, lis
     assert "effects_process_ended" not in listener.output
     async for state in database[EFFECT_STATES].find({"_id": {"$in": list(NAMES)}}):
         assert state.get("owner") is None
+
+
+async def test_process_that_does_not_answer_delays_no_stop(listener: Program) -> None:
+    """It is killed before the listener itself would be cut off."""
+    process = _effects_process(listener)
+    process.suspend()
+
+    code = await listener.stop()
+
+    assert code == 0
+    assert await _has_ended(process)
+    assert "listener.effects_process_killed" in listener.output

@@ -14,7 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.derived.derivation import DerivedEffect
 from docustore.changes.events import user_key
-from docustore.database import Database, Document
+from docustore.database import UNCLAMPED, Database, Document
 from docustore.history.models import HISTORY
 from docustore.history.rows import IMAGE_CODEC, Image
 
@@ -92,7 +92,8 @@ async def rows_of_interest(
     """
     reached = min(up_to, after + WINDOW)
     query = {"_id": {"$gt": after, "$lte": reached}, "$or": [dict(IS_DELETION), dict(effect.row_filter)]}
-    rows = database[HISTORY].find(query, {"user_id": 1, "valid_from": 1, **effect.row_projection})
+    history = database[HISTORY].with_options(codec_options=UNCLAMPED)
+    rows = history.find(query, {"user_id": 1, "valid_from": 1, **effect.row_projection})
     return await rows.sort("_id", 1).to_list(), reached
 
 
@@ -101,7 +102,8 @@ async def removed_users(database: Database, *, up_to: int) -> AsyncIterator[list
     reached = 0
     while reached < up_to:
         numbers = {"$gt": reached, "$lte": reached + WINDOW}
-        rows = await database[HISTORY].find({"_id": numbers, **IS_DELETION}, {"user_id": 1}).to_list()
+        history = database[HISTORY].with_options(codec_options=UNCLAMPED)
+        rows = await history.find({"_id": numbers, **IS_DELETION}, {"user_id": 1}).to_list()
         yield list({user_key(row["user_id"]): row["user_id"] for row in rows}.values())
         reached += WINDOW
 

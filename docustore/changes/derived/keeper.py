@@ -30,7 +30,7 @@ from docustore.changes.derived.historic import HistoricEffect, Row, gone_documen
 from docustore.changes.derived.reading import decode, documents_of, is_readable, next_documents, users_of
 from docustore.changes.events import user_key
 from docustore.changes.stopping import stops_the_listener
-from docustore.database import Database, Document
+from docustore.database import UNCLAMPED, Database, Document
 from docustore.effect_states import (
     EFFECT_STATES,
     Build,
@@ -96,7 +96,9 @@ class Keeper:
             return False
         numbers = {"_id": {"$gt": seq, "$lte": min(committed, seq + ROWS_A_STEP)}}
         wanted = self.effect.row_projection if isinstance(self.effect, HistoricEffect) else {}
-        found = self.database[HISTORY].find(numbers, {"user_id": 1, "valid_from": 1, **wanted})
+        # An id of another client may be a time that the calendar does not have.
+        history = self.database[HISTORY].with_options(codec_options=UNCLAMPED)
+        found = history.find(numbers, {"user_id": 1, "valid_from": 1, **wanted})
         rows = await found.sort("_id", 1).to_list()
         if committed < seq or not rows or rows[-1]["_id"] - seq != len(rows):
             log.warning("effect.rows_missing", effect=self.held.name, seq=seq, committed=committed)

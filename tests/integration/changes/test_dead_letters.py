@@ -9,12 +9,14 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, UpdateOne
 
 from docustore.changes.dead_letters import LETTERS
+from docustore.changes.effects.registry import DERIVED
 from docustore.changes.isolation import MAX_FAILURES_IN_A_ROW
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import EffectsFailingError
 from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.waiting import until
 
 MIB = 1024 * 1024
 
@@ -107,6 +109,12 @@ async def test_huge_status_is_followed(database: Database, settings: Settings) -
     assert rows[1]["after"]["status"] == "t" * 9_000_000
 
 
+async def _effects_have_reached(database: Database, seq: int) -> bool:
+    names = [effect.name for effect in DERIVED]
+    live = {"_id": {"$in": names}, "state": "live", "seq": {"$gte": seq}}
+    return await database["change_effects"].count_documents(live) == len(names)
+
+
 @pytest.mark.parametrize("user_id", [DatetimeMS(10**15), b"broken"])
 @pytest.mark.parametrize("is_snapshot", [False, True])
 async def test_strange_ids_are_followed(
@@ -126,9 +134,11 @@ async def test_strange_ids_are_followed(
         await database["users"].delete_many({})
         await wait_until_applied(database)
         assert not listener.done()
+        await until(lambda: _effects_have_reached(database, 3), what="effects that are not failed")
 
     assert await database["user_history"].count_documents({}) == 3
     assert await database["user_history"].count_documents({"changes.status.before": "inactive"}) == 1
+    assert await database["user_quality"].count_documents({}) == 0
 
 
 async def test_foreign_row_is_set_aside(database: Database, settings: Settings) -> None:
