@@ -21,7 +21,7 @@ from bson import ObjectId
 from pymongo import AsyncMongoClient
 
 from benchmarks.api import serving
-from benchmarks.listener import bench_database, listener_process, make_user
+from benchmarks.changes import bench_database, listener_process, make_user
 from benchmarks.row import BenchRow
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings

@@ -1,39 +1,34 @@
 """Benchmark of the change listener: throughput on a backlog, then latency.
 
 Floor: reading the same backlog as raw bytes, with both images and no effects. Peer: the same effects with one
-transaction per event.
+transaction per event. The listener is the real program; the process of the derived effects runs beside it.
 """
 
 import asyncio
-import os
-import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any, Final
-from uuid import uuid4
 
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, UpdateOne
 
+from benchmarks.changes import CHUNK, bench_database, listener_process, make_user
 from benchmarks.row import BenchRow
 from docustore.changes.apply import Reached, Writer, apply_effects
 from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import fields_of
-from docustore.changes.effects.registry import EFFECTS
+from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.events import EVENT_CODEC
 from docustore.changes.lease import acquire
-from docustore.changes.listener import listen
 from docustore.changes.pipeline import Images
 from docustore.changes.position import POSITION_ID, POSITIONS, load_position
 from docustore.changes.status import wait_until_applied
 from docustore.changes.stream import ChangeReader
 from docustore.config import Settings
 from docustore.database import Database, Document
-from docustore.document_models import open_database
+from docustore.effect_states import EFFECT_STATES
 from indexes.apply import apply_indexes
 
 # The changes of one hour in a busy store: inserts, then updates of more than half of these users, then some
@@ -41,12 +36,13 @@ from indexes.apply import apply_indexes
 INSERTS: Final = 12_000
 UPDATES: Final = 7_000
 DELETES: Final = 1_000
+# The documents of all collections but `users`, by name.
+State = dict[str, list[Document]]
 EVENTS: Final = INSERTS + UPDATES + DELETES
 PER_EVENT_SAMPLE: Final = 600
 REPETITIONS: Final = 3
 WRITES_PER_S: Final = 500
 LATENCY_S: Final = 10
-CHUNK: Final = 1000
 
 
 async def run(settings: Settings) -> list[BenchRow]:
@@ -79,27 +75,15 @@ async def run(settings: Settings) -> list[BenchRow]:
         return rows
 
 
-@asynccontextmanager
-async def bench_database(settings: Settings) -> AsyncIterator[tuple[Database, Settings]]:
-    """Open a separate database until the block ends, then drop it."""
-    own = settings.model_copy(update={"mongodb_database": f"bench_{uuid4().hex[:12]}"})
-    async with open_database(own, app_name="docustore-bench") as database:
-        await apply_indexes(database)
-        try:
-            yield database, own
-        finally:
-            await database.client.drop_database(database.name)
-
-
-async def _backlog(database: Database, settings: Settings) -> Document:
-    """Write the backlog and return the position before it.
+async def _backlog(database: Database, settings: Settings) -> State:
+    """Write the backlog and return the state before it.
 
     The listener first starts on an empty store and stops again.
     """
-    async with _listening(database, settings):
+    async with listener_process(settings):
         await wait_until_applied(database)
-    position = await database[POSITIONS].find_one({"_id": POSITION_ID})
-    assert position is not None
+        await _until_live(database)
+    state = {name: await database[name].find({}).to_list() for name in await _other_collections(database)}
     users = [make_user(number) for number in range(INSERTS)]
     for start in range(0, INSERTS, CHUNK):
         await database["users"].insert_many(users[start : start + CHUNK])
@@ -109,12 +93,24 @@ async def _backlog(database: Database, settings: Settings) -> Document:
     ]
     for start in range(0, len(operations), CHUNK):
         await database["users"].bulk_write(operations[start : start + CHUNK], ordered=False)
-    return position
+    return state
 
 
-async def _drain(database: Database, start: Document) -> float:
+async def _until_live(database: Database) -> None:
+    names = {"$in": [effect.name for effect in DERIVED]}
+    while await database[EFFECT_STATES].count_documents({"_id": names, "state": "live"}) < len(DERIVED):  # noqa: ASYNC110  # it changes in the database
+        await asyncio.sleep(0.02)
+
+
+async def _other_collections(database: Database) -> list[str]:
+    names = await database.list_collection_names(filter={"type": "collection"})
+    return [name for name in names if name != "users" and not name.startswith("system.")]
+
+
+async def _drain(database: Database, start: State) -> float:
+    [position] = start[POSITIONS]
     options = {
-        **_stream_start(start),
+        **_stream_start(position),
         "fullDocument": "whenAvailable",
         "fullDocumentBeforeChange": "whenAvailable",
     }
@@ -141,15 +137,19 @@ def _stream_start(position: Document) -> Document:
     return {"startAtOperationTime": position["start_at"]} if token is None else {"resumeAfter": token}
 
 
-async def _apply_backlog(database: Database, settings: Settings, start: Document) -> float:
+async def _apply_backlog(database: Database, settings: Settings, start: State) -> float:
+    """Measure from the first applied change to the last one.
+
+    The start of the process does not count.
+    """
     await _reset_listener(database, start)
-    started = time.perf_counter()
-    async with _listening(database, settings):
-        await _until_seq(database, EVENTS)
-        return EVENTS / (time.perf_counter() - started)
+    async with listener_process(settings):
+        first, started = await _until_seq(database, 1)
+        last, ended = await _until_seq(database, EVENTS)
+    return (last - first) / (ended - started)
 
 
-async def _apply_per_event(database: Database, start: Document) -> float:
+async def _apply_per_event(database: Database, start: State) -> float:
     await _reset_listener(database, start)
     lease = await acquire(database, owner="bench", lease_s=60)
     assert lease is not None
@@ -219,93 +219,33 @@ async def _watch_seq(database: Database, seen: list[tuple[int, float]], *, until
         await asyncio.sleep(0.005)
 
 
-@asynccontextmanager
-async def listener_process(settings: Settings) -> AsyncIterator[None]:
-    """Run the listener in its own process.
-
-    In this process it would share the processor time with the writers that measure it.
-    """
-    environment = {
-        **os.environ,
-        "DOCUSTORE_MONGODB_URL": settings.mongodb_url or "",
-        "DOCUSTORE_REDIS_URL": settings.redis_url or "",
-        "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
-        "DOCUSTORE_CHANGES_PARTITIONS": str(settings.changes_partitions),
-        "DOCUSTORE_LOG_LEVEL": "error",
-    }
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "workers.listener", env=environment)
-    try:
-        yield
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-@asynccontextmanager
-async def _listening(database: Database, settings: Settings) -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    listener = asyncio.create_task(listen(database, settings, stop=stop))
-    try:
-        yield
-    finally:
-        stop.set()
-        await listener
-
-
-async def _reset_listener(database: Database, start: Document | None) -> None:
-    """Reset the listener to a position.
+async def _reset_listener(database: Database, state: State | None) -> None:
+    """Bring everything but the users back to a state.
 
     Args:
-        start: None resets it to its state before its first start, on an empty store.
+        state: None is the state before the first start of a listener, on an empty store.
     """
     # Drop, not delete: the server would clean up after the deletes during the next measurement.
-    for name in ("user_history", "user_stats", POSITIONS):
+    for name in await _other_collections(database):
         await database.drop_collection(name)
     await apply_indexes(database)
-    if start is None:
+    if state is None:
         await database["users"].delete_many({})
-    else:
-        await database[POSITIONS].insert_one(start)
+    for name, documents in (state or {}).items():
+        if documents:
+            await database[name].insert_many(documents)
 
 
-async def _until_seq(database: Database, seq: int) -> None:
-    while await _seq(database) < seq:  # noqa: ASYNC110  # the condition changes in the database, not in this process
-        await asyncio.sleep(0.02)
+async def _until_seq(database: Database, seq: int) -> tuple[int, float]:
+    """Wait for a number of history; return the one reached, and when."""
+    while (reached := await _seq(database)) < seq:  # noqa: ASYNC110  # the condition changes in the database, not in this process
+        await asyncio.sleep(0.005)
+    return reached, time.perf_counter()
 
 
 async def _seq(database: Database) -> int:
     position = await database[POSITIONS].find_one({"_id": POSITION_ID}, {"seq": 1})
     return 0 if position is None else int(position["seq"])
-
-
-def make_user(number: int) -> Document:
-    """Make a user of an ordinary size."""
-    now = datetime.now(UTC)
-    email = f"user{number}@example.org"
-    return {
-        "_id": ObjectId(),
-        "email": email,
-        "first_name": "Ada",
-        "last_name": "Lovelace",
-        "status": "active",
-        "profile": {
-            "avatar": "https://example.org/avatars/ada.png",
-            "bio": "Mathematician and writer, known for her work on the Analytical Engine.",
-            "location": "London",
-            "preferences": {"notifications": True, "theme": "light", "language": "en"},
-        },
-        "roles": ["user"],
-        "local_roles": [],
-        "tags": ["pioneer"],
-        "identities": [{"key": f"crm:{number}", "modified_at": now, "hash": "0" * 24}],
-        "search_terms": ["ada", email, "example", "example.org", "lovelace", "org", f"user{number}"],
-        "created_at": now,
-        "updated_at": now,
-        "updated_by": "etl:crm",
-        "deleted_at": None,
-        "version": 1,
-        "schema_version": 1,
-    }
 
 
 def _update(user: Document) -> UpdateOne:

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 from statistics import median
 from typing import Final
 
-from benchmarks.listener import CHUNK, bench_database, listener_process, make_user
+from benchmarks.changes import CHUNK, bench_database, listener_process, make_user
 from benchmarks.row import BenchRow
 from docustore.changes import control
 from docustore.changes.position import POSITION_ID, POSITIONS

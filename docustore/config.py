@@ -5,28 +5,20 @@ directory (or the file named by `DOCUSTORE_CONFIG`), the defaults in this module
 nothing.
 """
 
-import os
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from docustore.config_file import TomlFile, config_file, refuse_missing_config_file
 from docustore.errors import ConfigurationError
 from docustore.quality_settings import RuleSettings, require_rule_names, time_of_check
 from docustore.source_order import require_possible_order
-from docustore.source_settings import SOURCE_NAME, SourceSettings
+from docustore.source_settings import SourceSettings, is_source_name
 
-CONFIG_FILE_VARIABLE: Final = "DOCUSTORE_CONFIG"
-DEFAULT_CONFIG_FILE: Final = "docustore.toml"
 # Holds about a million user changes with images; that is how long a listener may be stopped.
 DEFAULT_OPLOG_MIB: Final = 1024
 # The server resizes no oplog to less.
@@ -223,7 +215,7 @@ class Settings(BaseSettings):
     @classmethod
     def _source_names_are_valid(cls, sources: dict[str, SourceSettings]) -> dict[str, SourceSettings]:
         for name in sources:
-            if not SOURCE_NAME.fullmatch(name) or name == "local":
+            if not is_source_name(name):
                 msg = (
                     f"source name {name!r}: use a-z, 0-9, - and _; `local` is reserved for writes through the API"
                 )
@@ -265,26 +257,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the constructor's arguments, then the environment, then the TOML file."""
         del dotenv_settings, file_secret_settings
-        path = config_file()
-        return init_settings, env_settings, _TomlFile(settings_cls, toml_file=path)
-
-
-class _TomlFile(TomlConfigSettingsSource):
-    """The TOML file, for settings that have no value from an earlier source.
-
-    pydantic-settings would merge tables: a child process would add the sources of the file to those of its parent.
-    """
-
-    def __call__(self) -> dict[str, Any]:
-        return {name: value for name, value in super().__call__().items() if name not in self.current_state}
+        return init_settings, env_settings, TomlFile(settings_cls, toml_file=config_file())
 
 
 Overrides = Annotated[object, "the value of a setting, validated like a value of the environment"]
-
-
-def config_file() -> Path:
-    """Return the path of the configuration file, which may be missing."""
-    return Path(os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE))
 
 
 def load_settings(**overrides: Overrides) -> Settings:
@@ -296,7 +272,7 @@ def load_settings(**overrides: Overrides) -> Settings:
     Raises:
         ConfigurationError: A setting is invalid or unknown; the error names it and the reason.
     """
-    _reject_missing_config_file()
+    refuse_missing_config_file()
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]  # pydantic parses them
@@ -321,11 +297,3 @@ def configuration_error(error: ValidationError, *, within: str | None = None) ->
     path = [within, *first["loc"]] if within else first["loc"]
     name = ".".join(map(str, path)) or "settings"
     return ConfigurationError(setting=name, problem=first["msg"].removeprefix("Value error, "))
-
-
-def _reject_missing_config_file() -> None:
-    path = os.environ.get(CONFIG_FILE_VARIABLE)
-    if path is not None and not Path(path).is_file():
-        raise ConfigurationError(
-            setting=CONFIG_FILE_VARIABLE, problem=f"no file at {path}; correct the path or unset the variable"
-        )

@@ -3,12 +3,13 @@
 Documents read without Beanie are plain dicts with aware UTC datetimes.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
 from docustore.config import Settings
@@ -17,10 +18,19 @@ from docustore.errors import ConfigurationError
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 Client = AsyncMongoClient[Document]
+T = TypeVar("T")
 
 # Longer than an election (10-12 s with the server's defaults), short enough for a waiting caller.
 SERVER_SELECTION_TIMEOUT_MS: Final = 15_000
-AWARE: Final[CodecOptions[Document]] = CodecOptions(tz_aware=True)
+# Any client writes users. A time beyond the year 9999 is read as the last moment of the calendar, broken UTF-8
+# with replacement characters: one such user must not end the answer with all the others.
+AWARE: Final[CodecOptions[Document]] = CodecOptions(
+    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_CLAMP, unicode_decode_error_handler="replace"
+)
+# For history, which keeps such a time as it is.
+ANY_CLIENT: Final[CodecOptions[Document]] = AWARE.with_options(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO
+)
 
 
 @asynccontextmanager
@@ -40,10 +50,23 @@ async def connect(settings: Settings, *, app_name: str) -> AsyncIterator[Databas
     client: Client = AsyncMongoClient(
         settings.mongodb_url,
         appname=app_name,
-        tz_aware=True,
+        tz_aware=AWARE.tz_aware,
+        datetime_conversion=AWARE.datetime_conversion,
+        unicode_decode_error_handler=AWARE.unicode_decode_error_handler,
         w="majority",
         readConcernLevel="majority",
         serverSelectionTimeoutMS=SERVER_SELECTION_TIMEOUT_MS,
     )
     async with client:
         yield client.get_database(settings.mongodb_database)
+
+
+async def in_transaction(database: Database, work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
+    """Run some work in one transaction, and return its result.
+
+    Args:
+        work: Passes the session to every read and write. The driver repeats it after a transient failure, so it
+            must not change anything else.
+    """
+    async with database.client.start_session() as session:
+        return await session.with_transaction(work)

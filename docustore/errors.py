@@ -6,6 +6,7 @@
     │   ├── QueueUnavailableError      Valkey does not answer
     │   ├── SourceUnavailableError     an upstream system does not answer, or asks to retry later
     │   ├── UserBusyError              other writers keep changing the user
+    │   ├── WriteHeldUpError           another request with the same address or key has not ended
     │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
     │   ├── CompactionBusyError        another process compacts history
@@ -46,7 +47,7 @@
     ├── EmailTakenError                another user has the e-mail address
     ├── IdempotencyKeyReusedError      one key was sent with two different requests
     ├── VersionConflictError           the document changed since it was read
-    │   └── SavedQueryChangedError     the saved query changed, or is gone
+    │   └── SavedQueryChangedError     the saved query or report changed, or is gone
     ├── PreconditionRequiredError      a write has no If-Match
     ├── FeedError                      a client of the feed cannot continue by itself
     │   ├── FeedRefusedError           the server refuses the request; the message quotes its reason
@@ -54,7 +55,7 @@
     ├── QueryError                     an analytics query has no answer
     │   ├── QueryTooExpensiveError     it costs more than the limits allow
     │   ├── QueryTimedOutError         the server has stopped it
-    │   └── TooManySavedQueriesError   there are as many saved queries as allowed
+    │   └── TooManySavedQueriesError   there are as many saved queries or reports as allowed
     ├── ExportExpiredError             an export took longer than the server keeps its snapshot
     ├── WarehouseError                 a folder cannot take more rows of this store; the message says why
     ├── DemoError                      the demonstration failed; the message says where
@@ -121,6 +122,17 @@ class UserBusyError(RetryableError):
             f"other writers keep changing user {user_id}; send the request again", retry_after=timedelta(seconds=1)
         )
         self.user_id = user_id
+
+
+class WriteHeldUpError(RetryableError):
+    """A write did not end within its time limit."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the write did not end in time; another request with the same e-mail address or Idempotency-Key may "
+            "hold it up; send the request again",
+            retry_after=timedelta(seconds=5),
+        )
 
 
 class PasswordsBusyError(RetryableError):
@@ -493,15 +505,19 @@ class VersionConflictError(DocustoreError):
 
 
 class SavedQueryChangedError(VersionConflictError):
-    """A saved query has changed since it was read; `actual` is 0 if it is gone."""
+    """A saved query or report has changed since it was read.
 
-    def __init__(self, *, name: str, actual: int) -> None:
+    `actual` is 0 if it is gone.
+    """
+
+    def __init__(self, *, kind: str, name: str, actual: int) -> None:
         DocustoreError.__init__(
             self,
-            f"the saved query {name} is at version {actual}, the write expects another: read it again, then repeat"
+            f"the {kind} {name} is at version {actual}, the write expects another: read it again, then repeat"
             if actual
-            else f"there is no saved query {name} to replace: leave out If-Match to create it",
+            else f"there is no {kind} {name} to replace: leave out If-Match to create it",
         )
+        self.kind = kind
         self.name = name
         self.actual = actual
 
@@ -524,19 +540,21 @@ class QueryTooExpensiveError(QueryError):
 class QueryTimedOutError(QueryError):
     """The server has stopped an analytics query."""
 
-    def __init__(self, *, timeout_ms: int) -> None:
+    def __init__(self, *, timeout_ms: int, next_step: str | None = None) -> None:
+        step = next_step or (
+            "give `time.since` and `time.until`, filter by status, role, tag or location, or use fewer dimensions"
+        )
         super().__init__(
-            f"the query did not end within DOCUSTORE_QUERY_TIMEOUT_MS ({timeout_ms}) and was stopped: give "
-            "`time.since` and `time.until`, filter by status, role, tag or location, or use fewer dimensions"
+            f"the query did not end within DOCUSTORE_QUERY_TIMEOUT_MS ({timeout_ms}) and was stopped: {step}"
         )
         self.timeout_ms = timeout_ms
 
 
 class TooManySavedQueriesError(QueryError):
-    """There are as many saved queries as allowed."""
+    """There are as many saved queries or reports as allowed; `plural` says which."""
 
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(f"there are {limit} saved queries: delete one that is no longer needed")
+    def __init__(self, *, plural: str, limit: int) -> None:
+        super().__init__(f"there are {limit} {plural}: delete one that is no longer needed")
         self.limit = limit
 
 

@@ -1,17 +1,12 @@
-"""Aggregations over a past state of a collection."""
+"""Reads of a past state of a collection."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
-from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.codec_options import CodecOptions
 from bson.timestamp import Timestamp
 
-from docustore.database import Database, Document
-
-# Any client writes users: a date beyond the year 9999 or broken UTF-8 must not end a reading.
-_CODEC: CodecOptions[Document] = CodecOptions(
-    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-)
+from docustore.database import ANY_CLIENT, Database, Document
 
 
 async def aggregate_at(
@@ -32,23 +27,38 @@ async def aggregate_at(
         ExecutionTimeout: The limit of time was reached.
     """
     limits = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
+    command = {"aggregate": collection, "pipeline": list(pipeline), "cursor": {}, "allowDiskUse": True, **limits}
+    return [document async for document in documents_at(database, command, at, codec=ANY_CLIENT)]
+
+
+async def documents_at(
+    database: Database,
+    command: Mapping[str, Any],
+    at: Timestamp,
+    *,
+    batch_docs: int | None = None,
+    codec: CodecOptions[Document] | None = None,
+) -> AsyncGenerator[Document, None]:
+    """Yield what a command returns of the state of a cluster time.
+
+    Args:
+        command: A `find` or an `aggregate`.
+        batch_docs: The documents of one reply to a `find`; None = the server's default.
+        codec: None = the driver's default: times are naive, in UTC.
+
+    Raises:
+        OperationFailure: Code 239, the server no longer keeps that state.
+    """
+    options: dict[str, Any] = {} if codec is None else {"codec_options": codec}
+    size = {} if batch_docs is None else {"batchSize": batch_docs}
     # Bare commands: the driver has no call for a read at a given cluster time.
     async with database.client.start_session(causal_consistency=False) as session:
-        reply = await database.command(
-            {
-                "aggregate": collection,
-                "pipeline": list(pipeline),
-                "cursor": {},
-                "allowDiskUse": True,
-                "readConcern": {"level": "snapshot", "atClusterTime": at},
-                **limits,
-            },
-            session=session,
-            codec_options=_CODEC,
-        )
-        found: list[Document] = reply["cursor"]["firstBatch"]
-        while cursor_id := reply["cursor"]["id"]:
-            more = {"getMore": cursor_id, "collection": collection}
-            reply = await database.command(more, session=session, codec_options=_CODEC)
-            found += reply["cursor"]["nextBatch"]
-    return found
+        first = {**command, **size, "readConcern": {"level": "snapshot", "atClusterTime": at}}
+        cursor = (await database.command(first, session=session, **options))["cursor"]
+        for document in cursor["firstBatch"]:
+            yield document
+        while cursor["id"]:
+            more = {"getMore": cursor["id"], "collection": next(iter(command.values())), **size}
+            cursor = (await database.command(more, session=session, **options))["cursor"]
+            for document in cursor["nextBatch"]:
+                yield document

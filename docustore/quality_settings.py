@@ -10,6 +10,8 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from docustore.linear_expression import LinearExpression
+
 RULE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -49,7 +51,7 @@ class RuleSettings(BaseModel):
     kind: RuleKind | None = None
     field: str = ""
     pattern: str | None = None
-    values: tuple[str, ...] | None = None
+    values: tuple[str, ...] | None = Field(None, min_length=1)
     days: int | None = Field(None, ge=1, le=36_500)
     # The rule applies only to users whose fields have one of these values.
     when: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
@@ -67,9 +69,9 @@ class RuleSettings(BaseModel):
     @classmethod
     def _pattern_compiles(cls, pattern: str | None) -> str | None:
         try:
-            re.compile(pattern or "")
-        except re.error as exc:
-            msg = f"the expression is malformed: {exc}"
+            LinearExpression(pattern or "")
+        except ValueError as exc:
+            msg = f"the expression is malformed, or is not matched in linear time: {exc}"
             raise ValueError(msg) from exc
         return pattern
 

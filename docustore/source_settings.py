@@ -26,6 +26,8 @@ from docustore.users.fields import REQUIRABLE
 
 # The name is the first part of every identity key (`crm:42`), so it must not contain the separator.
 SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+# Of writes through the API, see `docustore.users.identities.LOCAL_SOURCE`.
+RESERVED_NAME: Final = "local"
 # The kinds that have the settings of a group. All other settings belong to every kind.
 GROUPS: Final[Mapping[type[SourceAddress], frozenset[SourceKind]]] = {
     FileOptions: frozenset({SourceKind.FILE}),
@@ -167,6 +169,11 @@ class SourceSettings(FileOptions, ServiceOptions, HttpOptions, MongodbOptions, S
                 msg = f"{name} is a setting of the kind {' or '.join(sorted(kinds))}, not of {self.kind}"
                 raise ValueError(msg)
         return self
+
+
+def is_source_name(name: str) -> bool:
+    """Tell whether a source may have this name."""
+    return name != RESERVED_NAME and SOURCE_NAME.fullmatch(name) is not None
 
 
 def kinds_of(setting: str) -> frozenset[SourceKind]:

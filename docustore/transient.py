@@ -13,9 +13,11 @@ from docustore.errors import DatabaseUnavailableError
 
 UNAUTHORIZED: Final = 13
 MAX_TIME_EXPIRED: Final = 50
+DOCUMENT_VALIDATION_FAILURE: Final = 121
 SNAPSHOT_TOO_OLD: Final = 239
 SNAPSHOT_UNAVAILABLE: Final = 246
 BSON_OBJECT_TOO_LARGE: Final = 10334
+DUPLICATE_KEY: Final = 11000
 
 # Labels of the driver and the server: the same command, transaction or stream can be retried.
 _TRANSIENT_LABELS: Final = (
@@ -50,7 +52,7 @@ _TRANSIENT_CODES: Final = frozenset(
         225,  # TransactionTooOld
         234,  # RetryChangeStream
         237,  # CursorKilled
-        246,  # SnapshotUnavailable
+        SNAPSHOT_UNAVAILABLE,
         251,  # NoSuchTransaction
         262,  # ExceededTimeLimit
         290,  # TransactionExceededLifetimeLimitSeconds

@@ -9,6 +9,7 @@ import structlog
 from pymongo.errors import OperationFailure
 
 from docustore.database import Database
+from docustore.transient import DUPLICATE_KEY
 from indexes.actions import Action, ActionKind
 from indexes.declaration import Declaration
 from indexes.declared import DECLARED
@@ -18,7 +19,6 @@ from indexes.lock import schema_lock
 from indexes.plan import Plan, make_plan
 
 # https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-DUPLICATE_KEY: Final = 11000
 CANNOT_CONVERT_INDEX_TO_UNIQUE: Final = 359
 NAMESPACE_EXISTS: Final = 48
 

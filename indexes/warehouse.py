@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from docustore.config import Settings
+from docustore.history.models import HISTORY
 from docustore.warehouse.tracked import tracked_fields
 from docustore.warehouse.views import (
     DIM_DATE,
     DIM_USER,
     FACT_USER_EVENTS,
-    HISTORY,
     dim_date_pipeline,
     dim_user_pipeline,
     fact_user_events_pipeline,

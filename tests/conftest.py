@@ -8,17 +8,18 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
+from zlib import crc32
 
 import hypothesis
 import pytest
+import structlog
 
 from docustore.config import Settings
-from docustore.database import Client, Database, connect
-from docustore.document_models import bind_models
+from docustore.database import Database, connect
+from docustore.document_models import DOCUMENT_MODELS, bind_models
 from docustore.embedded.servers import embedded_servers
-from indexes.apply import apply_indexes
-from indexes.declared import COLLECTIONS, DECLARED
+from docustore.queue import Queue, open_queue
+from tests.database_pool import DatabasePool
 from tests.forks import FORKS
 from tests.upstreams.postgresql import PostgresServer, binaries, postgres_server
 
@@ -29,16 +30,30 @@ hypothesis.settings.register_profile("repeat", deadline=None, derandomize=True, 
 hypothesis.settings.register_profile(
     "explore", deadline=None, max_examples=2000, suppress_health_check=SLOW_MACHINE
 )
+FAULTS_AT_ONCE = 2
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
+# The default also shows the variables of every frame of a logged error, which takes seconds.
+PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+structlog.configure(processors=[*structlog.get_config()["processors"][:-1], PLAIN])
 # The settings in a developer's environment must not change the result of a test.
 for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).*", name)]:
     del os.environ[_name]
-OUR_INDEXES = {
-    collection.name: {"_id_", *(index.document["name"] for index in collection.indexes)}
-    for collection in COLLECTIONS
-}
-WITH_VALIDATOR = {collection.name for collection in COLLECTIONS if collection.validator}
-OUR_VIEWS = {declaration.name for declaration in DECLARED} - OUR_INDEXES.keys()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: at the end, one process would be busy and the others idle.
+
+    The tests of the page share a service and a browser, so one process runs all of them. The fault tests start
+    many processes: not more than two of them run at once, whatever the number of cores.
+    """
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("page"))
+        elif item.get_closest_marker("chaos"):
+            part = crc32(str(item.path.name).encode()) % FAULTS_AT_ONCE
+            item.add_marker(pytest.mark.xdist_group(f"faults{part}"))
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,67 +65,18 @@ async def fork_server() -> AsyncIterator[None]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Servers:
+    """The account of `mongodb_root_url` may do everything; the service does not use it."""
+
     mongodb_url: str
+    mongodb_root_url: str
     redis_url: str
-
-
-class DatabasePool:
-    """Databases that are emptied and reused.
-
-    A new database for every test would take ten times as long, and MongoDB would open thousands of files.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self._free: list[str] = []
-        self._all: list[str] = []
-
-    def new(self) -> str:
-        self._all.append(f"test_{uuid4().hex[:12]}")
-        return self._all[-1]
-
-    def take(self) -> str:
-        return self._free.pop() if self._free else self.new()
-
-    async def give_back(self, name: str) -> None:
-        database = self.client[name]
-        found = [each async for each in await database.list_collections()]
-        # A view first: the server's own collection of views goes with the last one.
-        # A declared view has no documents of its own, and stays.
-        for view in (each["name"] for each in found if each["type"] == "view" and each["name"] not in OUR_VIEWS):
-            await database[view].drop()
-        for collection in (each for each in found if each["type"] == "collection"):
-            own, options = collection["name"], collection["options"]
-            if own.startswith("system."):
-                continue
-            has_own_validator = options.get("validator") and own not in WITH_VALIDATOR
-            indexes = set(await database[own].index_information())
-            if indexes == OUR_INDEXES.get(own) and not has_own_validator:
-                await database[own].delete_many({})
-            else:
-                # The collection is not declared, or a test added or changed an index or a validator of it. Such an
-                # index can survive under another name, so drop the collection.
-                await database[own].drop()
-        self._free.append(name)
-
-    async def drop_all(self) -> None:
-        for name in self._all:
-            await self.client.drop_database(name)
 
 
 @pytest.fixture(scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
-    """The replica set and Valkey of the whole session.
-
-    Servers that you start yourself, set by DOCUSTORE_TEST_*, save about a second per session.
-    """
-    mongodb_url = os.environ.get("DOCUSTORE_TEST_MONGODB_URL")
-    redis_url = os.environ.get("DOCUSTORE_TEST_REDIS_URL")
-    if mongodb_url and redis_url:
-        yield Servers(mongodb_url=mongodb_url, redis_url=redis_url)
-        return
+    """The replica set and Valkey of the whole session."""
     async with embedded_servers(tmp_path_factory.mktemp("servers")) as own:
-        yield Servers(mongodb_url=own.mongodb_url, redis_url=own.redis_url)
+        yield Servers(mongodb_url=own.mongodb_url, mongodb_root_url=own.mongodb_root_url, redis_url=own.redis_url)
 
 
 @pytest.fixture(scope="session")
@@ -125,26 +91,19 @@ async def postgres() -> AsyncIterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 async def database_pool(servers: Servers) -> AsyncIterator[DatabasePool]:
-    async with connect(Settings(mongodb_url=servers.mongodb_url), app_name="docustore-tests") as database:
-        pool = DatabasePool(database.client)
+    own, root = (Settings(mongodb_url=url) for url in (servers.mongodb_url, servers.mongodb_root_url))
+    async with connect(own, app_name="docustore-tests") as database, connect(root, app_name="pool") as owner:
+        pool = DatabasePool(database.client, owner.client["local"]["oplog.rs"])
         yield pool
         await pool.drop_all()
 
 
-@pytest.fixture
-async def settings(
-    request: pytest.FixtureRequest, servers: Servers, database_pool: DatabasePool, tmp_path: Path
-) -> AsyncIterator[Settings]:
-    """Settings with a database that no other test uses at the same time.
-
-    Without the fixture `database`, the database does not exist.
-    """
-    name = database_pool.take() if "database" in request.fixturenames else database_pool.new()
-    yield Settings(
+@pytest.fixture(scope="session")
+def session_settings(servers: Servers) -> Settings:
+    """What the settings of all tests have in common."""
+    return Settings(
         mongodb_url=servers.mongodb_url,
         redis_url=servers.redis_url,
-        mongodb_database=name,
-        data_dir=tmp_path,
         # All tests share one client address and one Valkey. Tests of limits turn them on.
         auth_failures_per_min=0,
         password_writes_per_min=0,
@@ -152,17 +111,43 @@ async def settings(
         exports_per_min=0,
         queries_per_min=0,
     )
-    await database_pool.give_back(name)
+
+
+@pytest.fixture(scope="session")
+async def queue(session_settings: Settings) -> AsyncIterator[Queue]:
+    async with open_queue(session_settings) as queue:
+        yield queue
 
 
 @pytest.fixture
-async def database(settings: Settings, database_pool: DatabasePool) -> Database:
+async def settings(
+    request: pytest.FixtureRequest, session_settings: Settings, database_pool: DatabasePool, tmp_path: Path
+) -> AsyncIterator[Settings]:
+    """Settings with a database that no other test uses at the same time.
+
+    Without the fixture `database`, the database does not exist.
+    """
+    is_prepared = "database" in request.fixturenames
+    name = await database_pool.take() if is_prepared else database_pool.new()
+    yield session_settings.model_copy(update={"mongodb_database": name, "data_dir": tmp_path})
+    if is_prepared:
+        database_pool.give_back(name)
+    else:
+        await database_pool.drop(name)
+
+
+@pytest.fixture(scope="session")
+async def bound_models(database_pool: DatabasePool) -> None:
+    """Make the models once; a test only moves them to its database."""
+    await bind_models(database_pool.client.get_database(database_pool.new()))
+
+
+@pytest.fixture
+def database(settings: Settings, database_pool: DatabasePool, bound_models: None) -> Database:
     """An empty database with the declared indexes, with the models bound to it."""
     # The client of the session: every new one would compute the keys of the password, for 20 ms.
     empty = database_pool.client.get_database(settings.mongodb_database)
-    await bind_models(empty)
-    # Repeat until in sync: the first round only hides an undeclared index of an earlier test, the next one
-    # drops it.
-    while not (await apply_indexes(empty, prune=True)).is_in_sync:
-        pass
+    for model in DOCUMENT_MODELS:
+        model.set_database(empty)
+        model.set_collection(empty[str(model.get_collection_name())])
     return empty

@@ -4,16 +4,16 @@ SIGTERM or SIGINT: the listener finishes the current batch, saves the position, 
 If MongoDB hangs, the process ends after a grace period with exit 1. A non-retryable failure is one error in the
 log, one alert to each alert URL, and exit 1. `--check` is the container's health check: exit 0 exactly if the
 heartbeat of a listener is fresh.
+
+The derived effects have a process of their own, which this one starts (`workers.effects_process`).
 """
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Final
 
 import structlog
 import uvloop
@@ -32,11 +32,11 @@ from docustore.errors import DocustoreError
 from docustore.gc_tuning import tune_gc
 from docustore.logs import configure_logging
 from docustore.migrations.precondition import require_known_store
+from workers.effects_process import EffectsProcess, effects_beside, fork_effects
 from workers.listener_http import served
+from workers.stopping import cut_off_after
 
 log = structlog.get_logger()
-# Longer than any batch, shorter than the grace period of a supervisor or container.
-STOP_GRACE_S: Final = 8.0
 
 
 def main() -> int:
@@ -45,8 +45,9 @@ def main() -> int:
     settings = load_settings()
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     is_check = sys.argv[1:] == ["--check"]
+    process = None if is_check else fork_effects(settings)
     try:
-        return uvloop.run(_check(settings) if is_check else _listen(settings))
+        return uvloop.run(_check(settings) if is_check else _listen(settings, process))
     except Exception as exc:  # noqa: BLE001  # the process's last frame: it logs the error, then it ends
         _log_failure(exc)
     return 1
@@ -64,19 +65,20 @@ def _log_failure(error: Exception) -> None:
         log.error("listener.crashed", exc_info=error)
 
 
-async def _listen(settings: Settings) -> int:
+async def _listen(settings: Settings, process: EffectsProcess | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     tune_gc()
-    cut_off = asyncio.create_task(_cut_off_after(stop, grace_s=STOP_GRACE_S))
+    cut_off = asyncio.create_task(cut_off_after(stop, event="listener.cut_off"))
     try:
         async with open_database(settings, app_name="docustore-listener") as database:
             await require_known_store(database)
             log.info("listener.started", database=database.name)
             with _observed(database, settings):
-                await listen(database, settings, stop=stop)
+                async with effects_beside(database, settings, process, stop=stop):
+                    await listen(database, settings, stop=stop, derived=())
     except Exception as exc:
         await _alert_once(settings, exc)
         raise
@@ -112,17 +114,6 @@ async def _alert_once(settings: Settings, error: Exception) -> None:
             is_due = await take_alert(database, error, at=now)
     if is_due:
         await alert(settings.alert_urls, "listener.stopped", at=now, error=type(error).__name__)
-
-
-async def _cut_off_after(stop: asyncio.Event, *, grace_s: float) -> None:
-    """End the process when a stop takes too long: MongoDB may hang.
-
-    Nothing is lost: the next listener repeats what is not committed, and the lease expires.
-    """
-    await stop.wait()
-    await asyncio.sleep(grace_s)
-    log.error("listener.cut_off", grace_s=grace_s)
-    os._exit(1)
 
 
 async def _check(settings: Settings) -> int:

@@ -16,8 +16,8 @@ from docustore.database import Database, Document
 from docustore.past_reads import aggregate_at
 from docustore.transient import SNAPSHOT_TOO_OLD
 from docustore.users.partition import is_in
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 _POLL_S: Final = 0.05
 
 

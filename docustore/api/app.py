@@ -1,7 +1,7 @@
 """Assembly of the API: all routes and their shared parts."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from docustore.changes.gaps_controller import GapsController
 from docustore.changes.horizon import read_horizon
 from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
+from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.etl.controller import EtlController
 from docustore.etl.decisions_controller import RunDecisionsController
@@ -49,7 +50,7 @@ from docustore.profiling.controller import ProfileController
 from docustore.quality.controller import QualityController
 from docustore.quality.declared import rule_set
 from docustore.quality.user_controller import UserQualityController
-from docustore.queue import open_queue
+from docustore.queue import Queue, open_queue
 from docustore.reports.controller import ReportController
 from docustore.security.authentication import authorise
 from docustore.security.client_address import networks
@@ -156,17 +157,30 @@ def settings_state(settings: Settings) -> dict[str, Any]:
 @asynccontextmanager
 async def _connected(app: Litestar) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
-    async with AsyncExitStack() as stack:
-        app.state.database = await stack.enter_async_context(open_database(settings, app_name="docustore-api"))
-        await require_known_store(app.state.database)
-        app.state.queue = await stack.enter_async_context(open_queue(settings))
-        app.state.user_lookup = UserLookup()
-        app.state.read_horizon = read_horizon
-        app.state.read_committed = committed_seq
-        app.state.check_quality = partial(derived_difference, app.state.database, UserQualityEffect(settings))
-        app.state.past_users = PastUsersOfHistory(app.state.database, read_horizon)
-        app.state.limiter = Limiter(app.state.queue, settings)
-        app.state.key_ring = KeyRing(admin_key=settings.admin_key)
-        app.state.feed = Feed(app.state.database, FeedOptions.of(settings), prove=app.state.key_ring.principal_of)
-        stack.push_async_callback(app.state.feed.close)
+    async with open_database(settings, app_name="docustore-api") as database:
+        await require_known_store(database)
+        async with open_queue(settings) as queue, running_on(app, database, queue):
+            yield
+
+
+@asynccontextmanager
+async def running_on(app: Litestar, database: Database, queue: Queue) -> AsyncIterator[None]:
+    """Give the application its parts; the connections stay those of the caller.
+
+    The models are bound to the database.
+    """
+    settings: Settings = app.state.settings
+    app.state.database = database
+    app.state.queue = queue
+    app.state.user_lookup = UserLookup()
+    app.state.read_horizon = read_horizon
+    app.state.read_committed = committed_seq
+    app.state.check_quality = partial(derived_difference, database, UserQualityEffect(settings))
+    app.state.past_users = PastUsersOfHistory(database, read_horizon)
+    app.state.limiter = Limiter(queue, settings)
+    app.state.key_ring = KeyRing(admin_key=settings.admin_key)
+    app.state.feed = Feed(database, FeedOptions.of(settings), prove=app.state.key_ring.principal_of)
+    try:
         yield
+    finally:
+        await app.state.feed.close()

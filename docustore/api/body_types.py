@@ -1,11 +1,41 @@
-"""Types of members of request bodies. Pure."""
+"""The base of request bodies, and types of their members. Pure."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Final, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from docustore.api.field_errors import field_errors
 from docustore.clock import as_utc, time_form_error
+from docustore.errors import InvalidInputError
+
+MAX_REASON_CHARS: Final = 500
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class RequestBody(BaseModel):
+    """A body of JSON.
+
+    Unknown members are refused. Errors do not quote what was sent: it may be personal data.
+    """
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+def parsed(model: type[Body], given: object, *, prefix: Sequence[str] = ()) -> Body:
+    """Validate a body, or a part of one.
+
+    Args:
+        prefix: The path of the part in the whole body.
+
+    Raises:
+        InvalidInputError: At least one member is invalid; the error lists every invalid member.
+    """
+    try:
+        return model.model_validate(given)
+    except ValidationError as exc:
+        raise InvalidInputError(field_errors(exc.errors(), prefix=prefix)) from exc
 
 
 def _time(given: object) -> object:
@@ -39,3 +69,5 @@ NaturalNumber = Annotated[int, Field(ge=0), BeforeValidator(_whole_number)]
 PositiveNumber = Annotated[int, Field(ge=1), BeforeValidator(_whole_number)]
 # A time in RFC 3339 with a zone, as UTC.
 RequestTime = Annotated[AwareDatetime, BeforeValidator(_time), AfterValidator(as_utc)]
+# What a person says about a decision.
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARS, description="why, for the next person")]

@@ -6,14 +6,18 @@ The checksum is no secret and no access control: a cursor gives access to no add
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from datetime import datetime
 from hashlib import blake2b
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
 from docustore.errors import FieldError, InvalidQueryError
 
+# Rows of a page of the API and of the command line.
+DEFAULT_LIMIT: Final = 20
+MAX_LIMIT: Final = 100
 CHECK_BYTES: Final = 9
 MAX_CURSOR_CHARS: Final = 512
 CURSOR_INVALID: Final = FieldError(
@@ -33,6 +37,7 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     id: Annotated[str, msgspec.Meta(max_length=200)]
 
 
+Row = TypeVar("Row")
 _DECODER: Final = msgspec.json.Decoder(Position)
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -57,6 +62,38 @@ def decode_cursor(cursor: str, *, query: object) -> Position:
     if position is None:
         raise InvalidQueryError((CURSOR_INVALID,))
     return position
+
+
+def cut_page(
+    found: list[Row], *, limit: int, position: Callable[[Row], Position], query: object
+) -> tuple[list[Row], str | None]:
+    """Cut rows to one page; add the cursor of the next page, None on the last page.
+
+    Args:
+        found: Up to `limit` + 1 rows: the extra row tells that there is a next page.
+        position: Returns the position of a row.
+        query: See `encode_cursor`.
+    """
+    if len(found) <= limit:
+        return found, None
+    page = found[:limit]
+    return page, encode_cursor(position(page[-1]), query=query)
+
+
+def numbered(number: int) -> Position:
+    """Return the position of a row whose id is a number."""
+    return Position(at=None, id=str(number))
+
+
+def number_of(position: Position) -> int:
+    """Return the number of a position that `numbered` has made.
+
+    Raises:
+        InvalidQueryError: It has none.
+    """
+    if not position.id.isdecimal():
+        raise InvalidQueryError((CURSOR_INVALID,))
+    return int(position.id)
 
 
 def _read(cursor: str, query: object) -> Position | None:

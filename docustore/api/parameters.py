@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from litestar import Request
+from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.types import Empty
@@ -33,7 +34,7 @@ Check = Callable[[str], Problem | None]
 
 
 def query_parameters(request: Request[Any, Any, Any]) -> Mapping[str, FieldDefinition]:
-    """List the query parameters of the request's handler; empty if it has none."""
+    """List the query parameters of the request's handler and of what it depends on."""
     return _declared(request.route_handler)
 
 
@@ -74,8 +75,19 @@ def _query_errors(
 
 @lru_cache(maxsize=256)
 def _declared(handler: BaseRouteHandler) -> Mapping[str, FieldDefinition]:
-    parameters = handler.parsed_fn_signature.parameters
-    return {_sent_name(key, each): each for key, each in parameters.items() if _is_in_query(each)}
+    parameters = _with_dependencies(handler.parsed_fn_signature.parameters, handler.resolve_dependencies())
+    return {_sent_name(key, each): each for key, each in parameters if _is_in_query(each)}
+
+
+def _with_dependencies(
+    parameters: Mapping[str, FieldDefinition], providers: Mapping[str, Provide]
+) -> Iterator[tuple[str, FieldDefinition]]:
+    """Yield the parameters, and instead of a dependency those of its provider."""
+    for key, definition in parameters.items():
+        if key in providers:
+            yield from _with_dependencies(providers[key].parsed_fn_signature.parameters, providers)
+        else:
+            yield key, definition
 
 
 @lru_cache(maxsize=256)

@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from docustore.api.entity_tags import entity_tag
 from docustore.api.field_errors import field_error, field_errors, json_pointer
 from docustore.api.methods import allow_header
+from docustore.api.problem_names import name_of, title_of
 from docustore.api.request_ids import NAME as REQUEST_ID
 from docustore.api.request_ids import request_id
 from docustore.api.response_headers import DEFAULTS
@@ -290,14 +291,3 @@ def _answer(
     )
     given = _DEFAULT_HEADERS | {REQUEST_ID: own_id} | dict(headers or {})
     return Response(problem, status_code=int(status), media_type=MEDIA_TYPE, headers=given)
-
-
-def title_of(name: str) -> str:
-    """Turn `email-taken` into `Email taken`."""
-    return name.replace("-", " ").capitalize()
-
-
-def name_of(error: type[DocustoreError]) -> str:
-    """Turn `EmailTakenError` into `email-taken`."""
-    words = error.__name__.removesuffix("Error")
-    return "".join(f"-{char.lower()}" if char.isupper() else char for char in words).lstrip("-")

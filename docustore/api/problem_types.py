@@ -14,11 +14,10 @@ from litestar.params import PathParameter
 from docustore.api.problem_details import (
     CLIENT_CLOSED_REQUEST,
     FRAMEWORK_PROBLEMS,
-    name_of,
     problems,
     status_of,
-    title_of,
 )
+from docustore.api.problem_names import name_of, title_of
 from docustore.errors import DocustoreError, NotFoundError
 from docustore.security.authentication import PUBLIC
 
@@ -69,6 +68,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "user-busy": "Send the request again after `Retry-After` seconds.",
     "user-gone": "Restore the user with `POST /users/{id}/restore`, or stop using its id.",
     "verification-failed": "Read `verification` of the run, and find out who changed these users.",
+    "write-held-up": "Send the request again after `Retry-After` seconds, for a minute at most.",
     "version-conflict": "Read the user again, apply your change to it, and send the new `ETag`.",
 }
 _NOT_ANSWERED: Final = {HTTPStatus.INTERNAL_SERVER_ERROR, CLIENT_CLOSED_REQUEST}

@@ -7,11 +7,12 @@ from litestar import Controller, get
 from litestar.datastructures import State
 from litestar.params import QueryParameter
 
+from docustore.api.page_parameters import Cursor
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from docustore.api.problem_details import problems
-from docustore.audit.entries import DEFAULT_LIMIT, MAX_LIMIT, AuditPage, AuditQuery, list_entries
+from docustore.audit.entries import AuditPage, AuditQuery, list_entries
 from docustore.clock import as_utc
-from docustore.security.authentication import needs
-from docustore.security.models import Scope
+from docustore.security.authentication import ADMIN
 
 Actor = Annotated[
     str | None, QueryParameter(description="only actions of `api:<key id>` or `cli:<account>`, exactly")
@@ -23,9 +24,6 @@ Target = Annotated[
 Since = Annotated[datetime | None, QueryParameter(description="only actions at or after this time")]
 Until = Annotated[datetime | None, QueryParameter(description="only actions before this time")]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of entries on one page")]
-Cursor = Annotated[
-    str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
-]
 
 
 class AuditController(Controller):
@@ -36,7 +34,7 @@ class AuditController(Controller):
 
     @get(
         "/",
-        opt=needs(Scope.ADMIN),
+        opt=ADMIN,
         responses=problems(),
         operation_id="list_audit_entries",
         summary="List what people did",

@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from bson import ObjectId
 
-from docustore.api.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
+from docustore.api.pagination import CURSOR_INVALID, DEFAULT_LIMIT, Position, cut_page, decode_cursor
 from docustore.audit.log import AUDIT_LOG
 from docustore.database import Database
 from docustore.errors import InvalidQueryError
 
-DEFAULT_LIMIT: Final = 20
-MAX_LIMIT: Final = 100
 Filter = dict[str, Any]
 
 
@@ -73,10 +71,7 @@ async def list_entries(database: Database, query: AuditQuery) -> AuditPage:
         which = after(decode_cursor(query.cursor, query=bound), which)
     order = [("at", -1), ("_id", -1)]
     found = await database[AUDIT_LOG].find(which, sort=order, limit=query.limit + 1).to_list()
-    page = found[: query.limit]
-    cursor = None
-    if len(found) > query.limit:
-        cursor = encode_cursor(Position(at=page[-1]["at"], id=str(page[-1]["_id"])), query=bound)
+    page, cursor = cut_page(found, limit=query.limit, position=_position, query=bound)
     return AuditPage(items=[entry_of(entry) for entry in page], next_cursor=cursor)
 
 
@@ -100,3 +95,7 @@ def entry_of(entry: Mapping[str, Any]) -> AuditEntry:
     facts = {name: msgspec.to_builtins(entry.get(name), enc_hook=str) for name in ("before", "after")}
     words = {name: str(entry.get(name, "")) for name in ("actor", "action", "target")}
     return msgspec.convert({"id": str(entry["_id"]), "at": entry["at"], **words, **facts}, AuditEntry)
+
+
+def _position(entry: Mapping[str, Any]) -> Position:
+    return Position(at=entry["at"], id=str(entry["_id"]))

@@ -34,7 +34,7 @@ from docustore.changes.position import (
     stored_snapshot,
 )
 from docustore.changes.seeking import reachable
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import NotFoundError
 
 log = structlog.get_logger()
@@ -237,8 +237,7 @@ async def change_control(
             session=session,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(write)
+    await in_transaction(database, write)
     log.warning("listener.controlled", action=action, actor=actor, target=target)
 
 

@@ -7,27 +7,24 @@ import msgspec
 from litestar import Controller, get, post
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from docustore.api.body_types import Flag, RequestTime
+from docustore.api.body_types import Flag, RequestBody, RequestTime
 from docustore.api.problem_details import problems
-from docustore.audit.log import record
 from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
-from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState
+from docustore.changes.position import ListenerState
 from docustore.changes.status import change_status
-from docustore.changes.verify import start_repair, verify
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
+from docustore.changes.verify import verify_and_repair
+from docustore.security.authentication import ADMIN, AuthorisedRequest
 
 LetterId = Annotated[str, PathParameter(description="the `id` of the dead letter")]
 PartitionIndex = Annotated[
     int | None, QueryParameter(ge=0, description="only this partition, from 0; all if it is absent")
 ]
 IncludeClosed = Annotated[bool, QueryParameter(description="also replayed, skipped and superseded letters")]
-ADMIN = needs(Scope.ADMIN)
 # A client waits for the answer. The command line waits longer.
 VERIFY_TIMEOUT_S = 4.0
 
@@ -95,26 +92,20 @@ class VerificationView(msgspec.Struct, frozen=True):
     repaired: bool
 
 
-class ResetInput(BaseModel):
+class ResetInput(RequestBody):
     """Where the listener starts anew."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     to: ResetTo = Field(description="`snapshot` compares every user with history first, `now` does not")
 
 
-class SeekInput(BaseModel):
+class SeekInput(RequestBody):
     """The time from which the listener continues."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     to: RequestTime = Field(description="changes up to this time are skipped; at most a few minutes ago")
 
 
-class VerifyInput(BaseModel):
+class VerifyInput(RequestBody):
     """How to check."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     repair: Flag = Field(False, description="start a snapshot or a rebuild if there is a difference")
 
@@ -209,22 +200,15 @@ class ChangesController(Controller):
 
         With `repair`, start a snapshot if history or marts differ, and rebuild what is derived from history.
         """
-        found = await verify(
+        found, is_repaired = await verify_and_repair(
             state.database,
             EFFECTS,
-            [effect(state.settings) for effect in DERIVED],
+            DERIVED,
+            state.settings,
+            repair=data.repair,
+            actor=request.auth.actor,
             timeout_s=VERIFY_TIMEOUT_S,
         )
-        is_repaired = data.repair and bool(found.differences)
-        await record(
-            state.database,
-            actor=request.auth.actor,
-            action="changes.verify",
-            target=f"{POSITIONS}/{POSITION_ID}",
-            after={"differences": len(found.differences), "repaired": is_repaired},
-        )
-        if is_repaired:
-            await start_repair(state.database, found, EFFECTS, DERIVED, actor=request.auth.actor)
         return VerificationView(
             differences=found.differences,
             users=found.users,

@@ -13,7 +13,7 @@ from docustore.changes.derived.derivation import Derivations, DerivedEffect
 from docustore.changes.effects.effect import Effects
 from docustore.changes.lease import end_transaction
 from docustore.changes.position import Position
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.effect_states import EFFECT_STATES, BuildState
 from docustore.errors import FieldError, InvalidInputError, NotFoundError
 
@@ -78,8 +78,7 @@ async def _rebuild_derived(database: Database, effect: type[DerivedEffect], *, a
             session=session,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(write)
+    await in_transaction(database, write)
     log.warning("effect.rebuild_requested", effect=effect.name, actor=actor)
 
 

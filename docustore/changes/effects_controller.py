@@ -10,8 +10,7 @@ from docustore.api.problem_details import problems
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.effects_control import rebuild_effect
 from docustore.changes.effects_view import EffectView, find_effect, list_effects
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
+from docustore.security.authentication import ADMIN, AuthorisedRequest
 
 EffectName = Annotated[str, PathParameter(description="the `name` of the effect")]
 
@@ -30,7 +29,7 @@ class EffectsController(Controller):
     @post(
         "/{name:str}/rebuild",
         status_code=202,
-        opt=needs(Scope.ADMIN),
+        opt=ADMIN,
         responses=problems(404, 422),
         operation_id="rebuild_effect",
         summary="Rebuild an effect",

@@ -38,7 +38,7 @@ from docustore.changes.position import (
     position_of,
     stored_fields,
 )
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 
 log = structlog.get_logger()
 
@@ -71,8 +71,7 @@ async def divide(database: Database, partitions: int) -> bool:
         if is_done:
             await _store(database, arranged(documents, partitions=partitions, now=now), session)
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(write)
+    await in_transaction(database, write)
     if is_done:
         log.info("listener.partitions_changed", partitions=partitions)
     return is_done
@@ -93,8 +92,7 @@ async def unite(database: Database, position: Position, *, reason: str) -> None:
         await unite_in(database, session, now=now)
 
     await end_transactions(database, besides=position.id)
-    async with database.client.start_session() as session:
-        await session.with_transaction(write)
+    await in_transaction(database, write)
     log.warning("listener.partitions_united", partition=position.id, reason=reason)
 
 

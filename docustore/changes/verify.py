@@ -9,6 +9,7 @@ from typing import Final
 
 from bson.timestamp import Timestamp
 
+from docustore.audit.log import record
 from docustore.changes.comparison import Comparison, absent_users, boundary_of, read_chunk, recorded_user_ids
 from docustore.changes.control import ResetTo, reset
 from docustore.changes.derived.check import derived_difference
@@ -26,6 +27,7 @@ from docustore.changes.position import (
     partitions_of,
     position_of,
 )
+from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.users.partition import is_in
 
@@ -89,6 +91,35 @@ async def verify(
     return Verification(
         differences=[*found, *sentences.values()], users=users, is_complete=True, derived=tuple(sentences)
     )
+
+
+async def verify_and_repair(  # each one is a choice of the caller
+    database: Database,
+    effects: Effects,
+    derived: Derivations,
+    settings: Settings,
+    *,
+    repair: bool,
+    actor: str,
+    timeout_s: float = 10.0,
+) -> tuple[Verification, bool]:
+    """Compare every effect with every user, and start the repair on request; audited.
+
+    Returns:
+        What was found, and whether a repair was started.
+    """
+    found = await verify(database, effects, [effect(settings) for effect in derived], timeout_s=timeout_s)
+    is_repaired = repair and bool(found.differences)
+    await record(
+        database,
+        actor=actor,
+        action="changes.verify",
+        target=f"{POSITIONS}/{POSITION_ID}",
+        after={"differences": len(found.differences), "repaired": is_repaired},
+    )
+    if is_repaired:
+        await start_repair(database, found, effects, derived, actor=actor)
+    return found, is_repaired
 
 
 async def start_repair(

@@ -4,7 +4,6 @@ from typing import Any
 
 import click
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.alerts import UndeliveredError, place_of, send
@@ -13,6 +12,7 @@ from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.clock import now_utc
 from docustore.database import Document
 from docustore.errors import ConfigurationError
@@ -54,7 +54,7 @@ async def test(invocation: Invocation) -> int:
             outcomes.append({"address": place_of(url), "error": str(exc)})
         else:
             outcomes.append({"address": place_of(url), "error": None})
-    table = Table("address", "result", box=None, header_style="bold")
+    table = list_table("address", "result")
     for outcome in outcomes:
         table.add_row(outcome["address"], outcome["error"] or "delivered")
     invocation.show(outcomes, table=table)
@@ -81,7 +81,7 @@ def _shown(document: Document, *names: str) -> Document:
 def _incidents(found: list[Document]) -> RenderableType:
     if not found:
         return Text("No open incident.")
-    table = Table("incident", "source", "since", "facts", box=None, header_style="bold")
+    table = list_table("incident", "source", "since", "facts")
     for each in found:
         facts = "; ".join(f"{name}: {value}" for name, value in each["facts"].items() if value is not None)
         table.add_row(each["kind"], each["source"], f"{each['opened_at']:%Y-%m-%d %H:%M}", facts)
@@ -91,7 +91,7 @@ def _incidents(found: list[Document]) -> RenderableType:
 def _messages(found: list[Document]) -> RenderableType:
     if not found:
         return Text("No undelivered message.")
-    table = Table("message", "since", "state", "attempts", "refused by", box=None, header_style="bold")
+    table = list_table("message", "since", "state", "attempts", "refused by")
     for each in found:
         refused = [f"{d['place']} ({d['error']})" for d in each["deliveries"].values() if d["error"]]
         table.add_row(

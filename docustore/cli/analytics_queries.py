@@ -4,8 +4,6 @@ from typing import IO
 
 import click
 import msgspec
-from pydantic import ValidationError
-from rich.table import Table
 from rich.text import Text
 
 from docustore.analytics.query.saved.bodies import SavedQueryInput
@@ -18,13 +16,13 @@ from docustore.analytics.query.saved.store import (
     stored_query,
 )
 from docustore.analytics.query.saved.views import saved_query_view
-from docustore.api.field_errors import field_errors
+from docustore.api.body_types import parsed
 from docustore.cli.actor import actor
 from docustore.cli.analytics_query import answered, read_json, show_answer
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.clock import now_utc
-from docustore.errors import InvalidInputError
 
 NAME = click.argument("name")
 
@@ -39,7 +37,7 @@ async def list_(invocation: Invocation) -> None:
     """List the saved queries by name."""
     async with command_database(invocation) as database:
         found = [saved_query_view(each) for each in await list_saved(database)]
-    table = Table("name", "version", "owner", "description", "problems", box=None, header_style="bold")
+    table = list_table("name", "version", "owner", "description", "problems")
     for each in found:
         wrong = ", ".join(problem.pointer for problem in each.problems)
         table.add_row(each.name, str(each.version), each.owner, Text(each.description), Text(wrong, style="red"))
@@ -63,14 +61,10 @@ async def show(invocation: Invocation, *, name: str) -> None:
 @click.option("--replace", is_flag=True, help="Replace the query of this name, whatever its version is.")
 async def save_(invocation: Invocation, *, name: str, file: IO[bytes], description: str, replace: bool) -> None:
     """Save the question in FILE, or on stdin, under NAME."""
-    try:
-        given = SavedQueryInput.model_validate({"query": read_json(file.read()), "description": description})
-    except ValidationError as exc:
-        raise InvalidInputError(field_errors(exc.errors())) from exc
+    given = parsed(SavedQueryInput, {"query": read_json(file.read()), "description": description})
     async with command_database(invocation) as database:
-        saved, _ = await save(
-            database, name, given, writer=_writer(), if_match="*" if replace else None, now=now_utc()
-        )
+        if_match = "*" if replace else None
+        saved = await save(database, name, given, writer=_writer(), if_match=if_match, now=now_utc())
     view = saved_query_view(saved)
     invocation.show(msgspec.to_builtins(view), table=Text(f"Saved {name}, version {view.version}."))
 

@@ -5,9 +5,7 @@ from typing import IO, Any
 
 import click
 import msgspec
-from pydantic import ValidationError
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.analytics.query.answer import answer
@@ -15,11 +13,11 @@ from docustore.analytics.query.answers import Explanation, QueryAnswer
 from docustore.analytics.query.columns import ColumnKind
 from docustore.analytics.query.cost import QueryLimits
 from docustore.analytics.query.model import QueryInput
-from docustore.api.field_errors import field_errors
+from docustore.api.body_types import parsed
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.clock import now_utc
-from docustore.errors import InvalidInputError
 from docustore.reports.tables import csv_of
 
 
@@ -33,22 +31,9 @@ async def query(invocation: Invocation, *, file: IO[bytes], explain: bool, as_cs
     """Answer the question in FILE, or on stdin: the body of POST /analytics/query."""
     if as_csv and (explain or invocation.as_json):
         raise click.UsageError("--csv prints rows only: leave out --explain and --json.")
-    asked = read_query(file.read())
+    asked = parsed(QueryInput, read_json(file.read()))
     found = await answered(invocation, asked.model_copy(update={"explain": explain or asked.explain}))
     show_answer(invocation, found, as_csv=as_csv)
-
-
-def read_query(text: bytes) -> QueryInput:
-    """Read a question.
-
-    Raises:
-        InvalidInputError: It is no question; the errors name its members.
-        BadParameter: The text is no JSON.
-    """
-    try:
-        return QueryInput.model_validate(read_json(text))
-    except ValidationError as exc:
-        raise InvalidInputError(field_errors(exc.errors())) from exc
 
 
 def read_json(text: bytes) -> Any:
@@ -80,7 +65,7 @@ def show_answer(invocation: Invocation, found: QueryAnswer, *, as_csv: bool) -> 
 
 
 def _rows(found: QueryAnswer) -> RenderableType:
-    table = Table(box=None, header_style="bold")
+    table = list_table()
     for column in found.columns:
         table.add_column(column.name, justify="right" if column.kind is ColumnKind.METRIC else "left")
     for row in found.rows:

@@ -4,19 +4,18 @@ from typing import IO
 
 import click
 import msgspec
-from pydantic import ValidationError
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from docustore.api.field_errors import field_errors
+from docustore.api.body_types import parsed
 from docustore.cli.actor import actor
 from docustore.cli.analytics_query import read_json
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.clock import now_utc
-from docustore.errors import InvalidInputError
 from docustore.reports.bodies import ReportInput
 from docustore.reports.deliveries import last_delivery, list_deliveries
 from docustore.reports.schedule import deliver_now
@@ -50,10 +49,7 @@ async def list_(invocation: Invocation) -> None:
 @click.option("--replace", is_flag=True, help="Replace the report of this name, whatever its version is.")
 async def save(invocation: Invocation, *, name: str, file: IO[bytes], replace: bool) -> None:
     """Save the report in FILE, or on stdin: the body of PUT /analytics/reports/NAME."""
-    try:
-        given = ReportInput.model_validate(read_json(file.read()))
-    except ValidationError as exc:
-        raise InvalidInputError(field_errors(exc.errors())) from exc
+    given = parsed(ReportInput, read_json(file.read()))
     now, if_match = now_utc(), "*" if replace else None
     async with command_database(invocation) as database:
         report, secret = await save_report(
@@ -129,7 +125,7 @@ async def _set_paused(invocation: Invocation, name: str, *, is_paused: bool) -> 
 
 
 def _table(found: list[ReportView]) -> Table:
-    table = Table("name", "query", "schedule", "format", "to", "next", "last", box=None, header_style="bold")
+    table = list_table("name", "query", "schedule", "format", "to", "next", "last")
     for each in found:
         to = each.webhook_url or ", ".join(each.mail_to)
         upcoming = "paused" if each.next_slot is None else f"{each.next_slot:%Y-%m-%d %H:%M}"
@@ -140,7 +136,7 @@ def _table(found: list[ReportView]) -> Table:
 
 
 def _deliveries(found: list[ReportDeliveryView]) -> Table:
-    table = Table("slot", "state", "attempts", "rows", "error", box=None, header_style="bold")
+    table = list_table("slot", "state", "attempts", "rows", "error")
     for each in found:
         rows = "" if each.rows is None else f"{each.rows:,}"
         table.add_row(

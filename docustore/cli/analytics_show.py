@@ -5,7 +5,6 @@ from typing import Any, Final, Protocol
 import click
 import msgspec
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.analytics.cube.answers import DEFAULT_TOP, MAX_TOP
@@ -31,6 +30,7 @@ from docustore.changes.effects.analytics import UserAnalyticsEffect
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.cli.utc_time import UtcTime
 from docustore.clock import now_utc
 
@@ -104,7 +104,7 @@ def _request(asked: dict[str, Any]) -> Request:
 
 def _shown(report: _Report) -> RenderableType:
     rows = report.table()
-    table = Table(*rows.columns, box=None, header_style="bold")
+    table = list_table(*rows.columns)
     for row in rows.rows:
         table.add_row(*(Text(text_of(cell)) for cell in row))
     own = report.freshness

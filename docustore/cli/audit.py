@@ -5,12 +5,13 @@ from datetime import datetime
 import click
 import msgspec
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
-from docustore.audit.entries import DEFAULT_LIMIT, MAX_LIMIT, AuditPage, AuditQuery, list_entries
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from docustore.audit.entries import AuditPage, AuditQuery, list_entries
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.cli.utc_time import UtcTime
 
 
@@ -51,7 +52,7 @@ audit.add_command(list_)
 
 
 def _table(page: AuditPage) -> Group:
-    table = Table("at", "actor", "action", "target", "after", box=None, header_style="bold")
+    table = list_table("at", "actor", "action", "target", "after")
     for entry in page.items:
         facts = ", ".join(f"{name}={value}" for name, value in (entry.after or {}).items())
         table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.action, entry.target, facts)

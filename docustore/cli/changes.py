@@ -6,24 +6,22 @@ from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from docustore.audit.log import record
 from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
 from docustore.changes.partition_status import PartitionStatus
-from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import ChangeStatus, change_status
-from docustore.changes.verify import Verification, start_repair, verify
+from docustore.changes.verify import Verification, verify_and_repair
 from docustore.cli.actor import actor
 from docustore.cli.changes_effects import effects, rebuild
 from docustore.cli.changes_follow import follow
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
+from docustore.cli.tables import facts_table, list_table
 from docustore.database import Database
 
 RFC_3339: Final = ["%Y-%m-%dT%H:%M:%S%z"]
@@ -101,17 +99,9 @@ async def verify_(invocation: Invocation, *, repair: bool) -> int:
     """Compare all effects with every user: exit 0 equal, 1 different."""
     settings = invocation.settings()
     async with command_database(invocation) as database:
-        found = await verify(database, EFFECTS, [effect(settings) for effect in DERIVED])
-        is_repaired = repair and bool(found.differences)
-        await record(
-            database,
-            actor=actor(),
-            action="changes.verify",
-            target=f"{POSITIONS}/{POSITION_ID}",
-            after={"differences": len(found.differences), "repaired": is_repaired},
+        found, is_repaired = await verify_and_repair(
+            database, EFFECTS, DERIVED, settings, repair=repair, actor=actor()
         )
-        if is_repaired:
-            await start_repair(database, found, EFFECTS, DERIVED, actor=actor())
     document = {
         "differences": found.differences,
         "users": found.users,
@@ -160,9 +150,8 @@ async def _show_status(invocation: Invocation, database: Database) -> None:
 
 
 def _status_table(found: ChangeStatus) -> RenderableType:
-    table = Table(show_header=False, box=None)
     lag = "unknown" if found.lag_s is None else "none" if found.is_caught_up else f"{found.lag_s:.1f} s"
-    rows = {
+    facts = {
         "state": found.state.value,
         "listener": found.owner or "none holds the lease",
         "changes applied": f"{found.applied:,}",
@@ -172,17 +161,15 @@ def _status_table(found: ChangeStatus) -> RenderableType:
         "open dead letters": str(found.dead_letters),
         "approximate rows": str(found.approximate_rows),
     }
-    for name, value in rows.items():
-        table.add_row(name, value)
     notes = [Text(f"Warning: {sentence}", style="yellow") for sentence in found.warnings]
     if found.last_error is not None:
         notes.append(Text(f"Last error: {found.last_error.message}", style="red"))
     parts = [_partitions_table(found.partitions)] if len(found.partitions) > 1 else []
-    return Group(table, *parts, *notes)
+    return Group(facts_table(facts), *parts, *notes)
 
 
 def _partitions_table(parts: list[PartitionStatus]) -> RenderableType:
-    table = Table("partition", "state", "lag", "listener", box=None, header_style="bold")
+    table = list_table("partition", "state", "lag", "listener")
     for part in parts:
         lag = "unknown" if part.lag_s is None else f"{part.lag_s:.1f} s"
         table.add_row(str(part.partition), part.state.value, lag, part.owner or "none holds the lease")
@@ -208,7 +195,7 @@ def _repair(found: Verification) -> str:
 def _letters_table(letters: list[DeadLetterView]) -> RenderableType:
     if not letters:
         return Text("No dead letters.")
-    table = Table("id", "user", "change", "state", "reason", box=None, header_style="bold")
+    table = list_table("id", "user", "change", "state", "reason")
     for letter in letters:
         table.add_row(letter.id, letter.user_id, letter.operation, letter.state.value, letter.reason or "")
     return table

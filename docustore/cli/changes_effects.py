@@ -12,6 +12,7 @@ from docustore.changes.effects_view import EffectView, list_effects
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.database import Database
 
 
@@ -38,7 +39,7 @@ async def _show(invocation: Invocation, database: Database) -> None:
 
 
 def _table(found: list[EffectView]) -> Table:
-    table = Table("effect", "state", "version", "progress", "lag", "problem", box=None, header_style="bold")
+    table = list_table("effect", "state", "version", "progress", "lag", "problem")
     for each in found:
         problem = each.error or (f"{each.failures:,} results of users could not be made" if each.failures else "")
         table.add_row(each.name, each.state.value, str(each.version), _progress(each), _lag(each), problem)

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from typing import Final
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.checks.admin_key import admin_key_finding
@@ -24,6 +23,7 @@ from docustore.cli.checks.sources import source_findings
 from docustore.cli.checks.valkey import valkey_findings
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
+from docustore.cli.tables import list_table
 from docustore.config import Settings
 from docustore.embedded.endpoints_file import read_endpoints
 from docustore.errors import ConfigurationError, EmbeddedServerError
@@ -95,7 +95,7 @@ async def _server_findings(settings: Settings, *, are_embedded: bool) -> AsyncIt
 
 
 def _table(findings: Sequence[Finding]) -> RenderableType:
-    table = Table(box=None, header_style="bold")
+    table = list_table()
     for heading in ("", "check", "found", "next step"):
         table.add_column(heading, overflow="fold")
     for finding in findings:

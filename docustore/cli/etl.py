@@ -12,7 +12,7 @@ from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.etl_approve import approve, approved_waiting_run
 from docustore.cli.etl_backfill import backfill
-from docustore.cli.etl_diff import diff, diff_table
+from docustore.cli.etl_diff import diff, show_run
 from docustore.cli.etl_init import init_command
 from docustore.cli.etl_lineage import lineage
 from docustore.cli.etl_preview import preview_command
@@ -117,9 +117,7 @@ async def run(  # noqa: PLR0913  # one parameter per option
         if default_name is not None and finished.counts.read and not dry_run:
             await remember_address(database, source_name, source_settings, default_name=default_name)
         found = await find_diff(database, str(finished.id)) if _has_diff(finished) else None
-    document = run_record(finished) | ({"diff": found} if found is not None else {})
-    parts = [_summary(finished), *([diff_table(found)] if found is not None else [])]
-    invocation.show(document, table=Group(*parts))
+    show_run(invocation, finished, found, table=_summary(finished))
     return DONE if finished.state is RunState.SUCCEEDED else FAILED
 
 

@@ -3,11 +3,10 @@
 from datetime import datetime
 
 import click
-from rich.console import Group
 
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
-from docustore.cli.etl_diff import diff_table
+from docustore.cli.etl_diff import show_run
 from docustore.cli.etl_tables import run_table
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
@@ -18,7 +17,6 @@ from docustore.etl.guards.diffs import find_diff
 from docustore.etl.models import RunOptions, RunState, RunTrigger
 from docustore.etl.preconditions import require_unique_indexes
 from docustore.etl.run import RunEnvironment, execute_run
-from docustore.etl.run_record import run_record
 from docustore.etl.schedule import known_source
 from docustore.gc_tuning import tune_gc
 from docustore.migrations.precondition import require_known_store
@@ -60,7 +58,5 @@ async def backfill(
             run = await execute_run(str(run.id), source_settings, environment)
             if dry_run and run.state is RunState.SUCCEEDED:
                 found = await find_diff(database, str(run.id))
-    document = run_record(run) | ({"diff": found} if found is not None else {})
-    tables = [run_table(run), *([diff_table(found)] if found is not None else [])]
-    invocation.show(document, table=Group(*tables))
+    show_run(invocation, run, found, table=run_table(run))
     return DONE if background or run.state is RunState.SUCCEEDED else FAILED

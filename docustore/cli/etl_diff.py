@@ -5,14 +5,16 @@ from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE
 from docustore.cli.store import command_database
 from docustore.etl.guards.diff import FieldChange, RunDiff, UserChange
 from docustore.etl.guards.diffs import find_diff
+from docustore.etl.models import EtlRun
+from docustore.etl.run_record import run_record
 
 SHOWN_USERS: Final = 10
 
@@ -27,11 +29,17 @@ async def diff(invocation: Invocation, *, run_id: str) -> int:
     return DONE
 
 
+def show_run(invocation: Invocation, run: EtlRun, found: RunDiff | None, *, table: RenderableType) -> None:
+    """Print a run, and what it would change if it was a dry run."""
+    document = run_record(run) | ({"diff": found} if found is not None else {})
+    invocation.show(document, table=Group(table, *([diff_table(found)] if found is not None else [])))
+
+
 def diff_table(found: RunDiff) -> RenderableType:
     """Lay out a difference: counts by field, then some users of each outcome."""
     counts = Table("outcome", "field", "changes", title="What would change", title_justify="left")
     for outcome, users in found.users.items():
-        counts.add_row(outcome, "[i]users[/i]", f"{users:,}")
+        counts.add_row(outcome, Text("users", style="italic"), f"{users:,}")
         for field, changes in found.fields.get(outcome, {}).items():
             counts.add_row("", field, f"{changes:,}")
     parts: list[RenderableType] = [counts]
@@ -46,7 +54,7 @@ def _samples(title: str, samples: Sequence[UserChange]) -> Table:
     for sample in samples:
         rows: list[FieldChange | None] = [*sample.fields] or [None]
         for position, change in enumerate(rows):
-            user = escape(sample.email) if position == 0 else ""
+            user = sample.email if position == 0 else ""
             if change is None:
                 table.add_row(user, "", "", "")
             else:
@@ -55,4 +63,4 @@ def _samples(title: str, samples: Sequence[UserChange]) -> Table:
 
 
 def _text(value: Any) -> str:
-    return "-" if value is None else escape(str(value))
+    return "-" if value is None else str(value)

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import click
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.etl_source import require_source_name
 from docustore.cli.failures import DONE
 from docustore.cli.output import print_json
-from docustore.config import Settings, config_file
+from docustore.config import Settings
+from docustore.config_file import config_file
 from docustore.errors import ConfigurationError, SourceContentError
 from docustore.etl.proposal.columns import columns_of
 from docustore.etl.proposal.guess import propose
@@ -22,7 +24,7 @@ from docustore.etl.sources.files import is_stored
 from docustore.etl.sources.registry import source_by_address
 from docustore.recurrence import parse_zone
 from docustore.source_options.kind import SourceKind
-from docustore.source_settings import SOURCE_NAME, SourceSettings
+from docustore.source_settings import SourceSettings
 
 LOCAL_TIME: Final = Path("/etc/localtime")
 
@@ -76,8 +78,7 @@ def _without_password(name: str, url: str) -> str:
 
 
 def _require_free_name(settings: Settings, name: str) -> None:
-    if not SOURCE_NAME.fullmatch(name) or name == "local":
-        raise ConfigurationError(setting="--as", problem="use a-z, 0-9, - and _, and not `local`")
+    require_source_name(name)
     if name in settings.sources:
         raise ConfigurationError(
             setting=f"sources.{name}",

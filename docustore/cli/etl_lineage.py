@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.clock import now_utc
 from docustore.etl.lineage_event import LineageState
 from docustore.etl.lineage_outbox import retry_lineage, skip_lineage, undelivered_runs
@@ -53,7 +53,7 @@ def _pending(run: EtlRun) -> list[str]:
 def _table(runs: Sequence[EtlRun]) -> RenderableType:
     if not runs:
         return Text("Every lineage event was delivered or skipped.")
-    table = Table("run", "source", "events", "attempts", "last refusal", box=None, header_style="bold")
+    table = list_table("run", "source", "events", "attempts", "last refusal")
     for run in runs:
         row = _document(run)
         table.add_row(

@@ -10,11 +10,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn
 from docustore.cli.etl_tables import counts_line
 from docustore.cli.output import notices
 from docustore.etl import ledger
-from docustore.etl.models import Counts, EtlRun, RunState
+from docustore.etl.models import Counts, EtlRun
 from docustore.etl.run_progress import RunProgress
 
 POLL_S: Final = 1.0
-_OPEN: Final = frozenset({RunState.DUE, RunState.RUNNING})
 
 
 class RunBar:
@@ -71,7 +70,7 @@ async def follow_run(run_id: str, *, is_shown: bool, poll_s: float = POLL_S) -> 
     """Show the progress of a run that another process works on, until it is finished."""
     run = await ledger.get_run(run_id)
     with run_bar(run.source, is_shown=is_shown) as bar:
-        while run.state in _OPEN:
+        while run.state.is_open:
             _update(bar.count, bar.step, run)
             await asyncio.sleep(poll_s)
             run = await ledger.get_run(run_id)

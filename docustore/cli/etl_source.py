@@ -5,7 +5,7 @@ from typing import Final
 from docustore.config import Settings
 from docustore.errors import ConfigurationError
 from docustore.etl.sources.registry import source_by_address
-from docustore.source_settings import SOURCE_NAME, SourceSettings
+from docustore.source_settings import SourceSettings, is_source_name
 
 DEFAULT_REQUIRED: Final = ("email", "first_name", "last_name")
 
@@ -35,6 +35,16 @@ def given_source(
             problem=f"not configured (configured: {known}); or give a path or an address",
         )
     default_name, source = source_by_address(given, required=required or DEFAULT_REQUIRED)
-    if name is not None and (not SOURCE_NAME.fullmatch(name) or name == "local"):
-        raise ConfigurationError(setting="--as", problem="use a-z, 0-9, - and _, and not `local`")
+    if name is not None:
+        require_source_name(name)
     return name or default_name, source, default_name
+
+
+def require_source_name(name: str) -> None:
+    """Refuse a name that no source may have.
+
+    Raises:
+        ConfigurationError: The name is malformed or reserved.
+    """
+    if not is_source_name(name):
+        raise ConfigurationError(setting="--as", problem="use a-z, 0-9, - and _, and not `local`")

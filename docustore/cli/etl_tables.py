@@ -26,7 +26,7 @@ def counts_line(counts: Counts) -> str:
 
 def run_table(run: EtlRun) -> Table:
     """Lay out one run, one row per fact."""
-    counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
+    counts = run.progress_so_far.counts.model_dump()
     title = f"{run.source}: {run.state}" + (DRY_RUN_NOTE if run.options.dry_run else "")
     table = Table(show_header=False, title=title, title_justify="left")
     table.add_row("run", str(run.id))
@@ -57,7 +57,7 @@ def runs_table(runs: Sequence[EtlRun]) -> Table:
     for column in SHOWN_IN_LIST:
         table.add_column(column, justify="right", no_wrap=True)
     for run in runs:
-        counts = (run if run.finished_at is not None else run.checkpoint).counts.model_dump()
+        counts = run.progress_so_far.counts.model_dump()
         started = f"{run.started_at:%Y-%m-%d %H:%M}" if run.started_at else "-"
         outcomes = (f"{counts[name]:,}" for name in SHOWN_IN_LIST.values())
         source = f"{run.source} (dry run)" if run.options.dry_run else run.source

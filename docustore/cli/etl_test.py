@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import click
 import msgspec
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
+from docustore.cli.tables import list_table
 from docustore.etl.probe import ProbeStep, probe_source
 from docustore.etl.schedule import known_source
 
@@ -25,7 +25,7 @@ async def test(invocation: Invocation, *, source: str) -> int:
 
 
 def _table(steps: Sequence[ProbeStep]) -> RenderableType:
-    table = Table(box=None, header_style="bold")
+    table = list_table()
     for heading in ("", "step", "found", "next step"):
         table.add_column(heading, overflow="fold")
     for step in steps:

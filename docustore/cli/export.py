@@ -1,5 +1,6 @@
 """`docustore export`: write users, or the warehouse, as files."""
 
+import fcntl
 import os
 import sys
 from collections.abc import Iterator
@@ -9,20 +10,22 @@ from typing import Any, BinaryIO, Final
 
 import click
 import msgspec
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.export_filter import user_filter
 from docustore.cli.export_warehouse import warehouse
 from docustore.cli.output import notices
+from docustore.cli.progress import progress_bar
 from docustore.cli.store import command_database
+from docustore.cli.tables import facts_table
 from docustore.database import Database
+from docustore.errors import ConfigurationError
 from docustore.exports.export import Export, begin_export
 from docustore.exports.formats import ExportFormat, FileForm
 from docustore.exports.order import ExportOrder
 from docustore.users.listing import Counting, UserFilter, count_users
+from docustore.users.stored import USERS
 
 STDOUT: Final = "-"
 PART_SUFFIX: Final = ".part"
@@ -66,16 +69,15 @@ async def export_users(
     if output == STDOUT and invocation.as_json:
         raise click.UsageError("--json prints the result on stdout: name a file with -o")
     order = ExportOrder(which=user_filter(filters), form=_form(format_, output, is_gzip=is_gzip), is_full=is_full)
-    async with command_database(invocation) as database:
-        export = await begin_export(database, order, actor=actor())
-        total = await _count(database, order)
-        with (
-            _opened(output, is_private=is_full) as stream,
-            _bar(total, is_shown=not invocation.as_json) as bar,
-        ):
-            async for chunk in export.chunks():
-                stream.write(chunk)
-                bar.update(bar.task_ids[0], completed=export.tally.rows)
+    # The file first: an export that has no place for its users is not begun.
+    with _opened(output, is_private=is_full) as stream:
+        async with command_database(invocation) as database:
+            export = await begin_export(database, order, actor=actor())
+            total = await _count(database, order)
+            with progress_bar("exporting", total=total, is_shown=not invocation.as_json) as update:
+                async for chunk in export.chunks():
+                    stream.write(chunk)
+                    update(completed=export.tally.rows)
     _show(invocation, export, output)
 
 
@@ -99,37 +101,56 @@ def _form(format_: str | None, output: str, *, is_gzip: bool) -> FileForm:
 
 async def _count(database: Database, order: ExportOrder) -> int:
     if order.is_full or order.which == UserFilter():
-        return await database["users"].estimated_document_count()
+        return await database[USERS].estimated_document_count()
     return await count_users(order.which, counting=Counting.EXACT)
 
 
 @contextmanager
 def _opened(output: str, *, is_private: bool) -> Iterator[BinaryIO]:
-    """Open the file of an export: a name for it exists only once it is complete."""
+    """Open the file of an export: a name for it exists only once it is complete.
+
+    Raises:
+        ConfigurationError: No file can be written there.
+    """
     if output == STDOUT:
         yield sys.stdout.buffer
         sys.stdout.flush()
         return
     part = Path(f"{output}{PART_SUFFIX}")
-    mode = PRIVATE if is_private else PUBLIC
+    descriptor = _descriptor(part, output, mode=PRIVATE if is_private else PUBLIC)
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        part.replace(output)
+            # While the lock is held: another export must not write into a file that has its name already.
+            part.replace(output)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
-@contextmanager
-def _bar(total: int, *, is_shown: bool) -> Iterator[Progress]:
-    columns = (TextColumn("exporting"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notices(), transient=True, disable=not is_shown) as bar:
-        bar.add_task("", total=total)
-        yield bar
+def _descriptor(part: Path, output: str, *, mode: int) -> int:
+    if Path(output).is_dir():
+        raise ConfigurationError(setting="--output", problem=f"{output} is a folder; name a file in it")
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT, mode)
+    except OSError as exc:
+        problem = f"cannot write {output}: {exc.strerror or exc}"
+        raise ConfigurationError(setting="--output", problem=problem) from exc
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_own = os.path.samestat(os.fstat(descriptor), part.stat())
+    except (BlockingIOError, FileNotFoundError):
+        is_own = False
+    if not is_own:
+        os.close(descriptor)
+        raise ConfigurationError(setting="--output", problem=f"another export writes {output}: wait for it")
+    os.ftruncate(descriptor, 0)
+    if mode == PRIVATE:
+        # A killed export may have left the file for everyone to read.
+        os.fchmod(descriptor, PRIVATE)
+    return descriptor
 
 
 def _show(invocation: Invocation, export: Export, output: str) -> None:
@@ -142,10 +163,10 @@ def _show(invocation: Invocation, export: Export, output: str) -> None:
         "as_of": export.moment.as_of,
         **export.order.as_document(),
     }
-    table = Table(show_header=False, box=None)
-    for name in ("file", "rows", "bytes", "sha256", "as_of"):
-        value = document[name]
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+    shown = {name: document[name] for name in ("file", "rows", "bytes", "sha256", "as_of")}
+    table = facts_table(
+        {name: f"{value:,}" if isinstance(value, int) else str(value) for name, value in shown.items()}
+    )
     if output == STDOUT:
         notices().print(table)
         return

@@ -5,14 +5,13 @@ from typing import Any
 
 import click
 import msgspec
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from docustore.audit.log import record
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
-from docustore.cli.output import notices
+from docustore.cli.progress import progress_bar
 from docustore.cli.store import command_database
+from docustore.cli.tables import facts_table
 from docustore.warehouse.export import WarehouseRun, export_warehouse
 from docustore.warehouse.manifest import MANIFEST
 from docustore.warehouse.tracked import tracked_fields
@@ -36,15 +35,13 @@ async def warehouse(invocation: Invocation, *, format_: str, folder: Path) -> No
         await record(
             database, actor=actor(), action="warehouse.export", target=folder.name, after={"format": format_}
         )
-        columns = (TextColumn("exporting"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=notices(), transient=True, disable=invocation.as_json) as bar:
-            task = bar.add_task("", total=None)
+        with progress_bar("exporting", total=None, is_shown=not invocation.as_json) as update:
             done = await export_warehouse(
                 database,
                 folder,
                 tracked=tracked,
-                on_begin=lambda total: bar.update(task, total=total),
-                on_progress=lambda rows: bar.update(task, completed=rows),
+                on_begin=lambda total: update(total=total),
+                on_progress=lambda rows: update(completed=rows),
             )
     _show(invocation, done, folder)
 
@@ -59,7 +56,5 @@ def _show(invocation: Invocation, done: WarehouseRun, folder: Path) -> None:
         "as_of": done.manifest.as_of,
         "tables": {name: table.rows for name, table in done.manifest.tables.items()},
     }
-    table = Table(show_header=False, box=None)
-    for name in ("manifest", "rows", "files", "days", "last_seq"):
-        table.add_row(name, str(document[name]))
+    table = facts_table({name: str(document[name]) for name in ("manifest", "rows", "files", "days", "last_seq")})
     invocation.show(msgspec.to_builtins(document), table=table)

@@ -8,16 +8,18 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from docustore.audit.log import record
 from docustore.changes.horizon import read_horizon
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import facts_table, list_table
 from docustore.clock import now_utc
 from docustore.history.compaction import CompactionResult, Order, compact
 from docustore.history.compaction_status import HistoryStatus, history_status
 from docustore.history.models import HISTORY
-from docustore.history.user_history import MAX_LIMIT, HistoryOrder, HistoryPage, HistoryQuery, list_history
+from docustore.history.user_history import HistoryOrder, HistoryPage, HistoryQuery, list_history
 
 
 @click.group("history", epilog="Example: docustore history show 6b036b42dddea18c01e9b78e")
@@ -28,7 +30,7 @@ def history() -> None:
 @command("show", example="docustore history show 6b036b42dddea18c01e9b78e --order asc")
 @click.argument("user_id", metavar="USER")
 @click.option("--order", type=click.Choice([order.value for order in HistoryOrder]), default="desc")
-@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, MAX_LIMIT), default=DEFAULT_LIMIT, show_default=True)
 @click.option("--cursor", help="The `next_cursor` of the previous page, with the same order.")
 async def show(invocation: Invocation, *, user_id: str, order: str, limit: int, cursor: str | None) -> None:
     """List the changes of USER, newest first: who changed what, and when."""
@@ -80,7 +82,7 @@ for part in (show, status, compact_):
 
 
 def _page(page: HistoryPage) -> Group:
-    table = Table("number", "at", "change", "by", "fields", "version", box=None, header_style="bold")
+    table = list_table("number", "at", "change", "by", "fields", "version")
     for entry in page.items:
         table.add_row(
             str(entry.number),
@@ -95,8 +97,7 @@ def _page(page: HistoryPage) -> Group:
 
 
 def _status(found: HistoryStatus) -> Table:
-    table = Table(show_header=False, box=None)
-    rows = {
+    facts = {
         "changes": f"{found.rows:,}",
         "oldest": "none" if found.oldest_at is None else f"{found.oldest_at:%Y-%m-%d %H:%M:%S} UTC",
         "bytes per change": f"{found.bytes_per_row:,}",
@@ -104,9 +105,7 @@ def _status(found: HistoryStatus) -> Table:
         "compacted": f"{found.compacted:,}, {found.saved_bytes / 1e6:,.1f} MB saved before compression",
         "to compact": "no limit is set" if found.waiting is None else f"up to {found.waiting:,} changes",
     }
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return table
+    return facts_table(facts)
 
 
 def _compaction(done: CompactionResult, *, is_dry_run: bool) -> Text:

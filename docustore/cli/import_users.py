@@ -7,15 +7,14 @@ from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
-from docustore.cli.output import notices
+from docustore.cli.progress import progress_bar
 from docustore.cli.store_for_writing import writable_database
+from docustore.cli.tables import facts_table, list_table
 from docustore.exports.formats import ExportFormat, FileForm
 from docustore.exports.importing import Import, import_users, rules_of
 from docustore.exports.report import ImportReport
@@ -56,6 +55,7 @@ async def import_command(  # one parameter per option
 
     A second import changes nothing. A row that is older than its user in the store does not count.
     """
+    _require_other_file(file, rejects_path)
     named = FileForm.of_name(file.name)
     form = ExportFormat(format_) if format_ else named.format if named else None
     rows = RowFile(file, form)
@@ -76,26 +76,27 @@ async def import_command(  # one parameter per option
     return FAILED if report.rejected else DONE
 
 
+def _require_other_file(file: Path, rejects_path: Path | None) -> None:
+    if rejects_path is not None and rejects_path.exists() and rejects_path.samefile(file):
+        raise click.UsageError("--rejects would overwrite FILE: name another file")
+
+
 @contextmanager
 def _bar(rows: RowFile, *, is_shown: bool) -> Iterator[Callable[[ImportReport], None]]:
-    columns = (TextColumn("importing {task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notices(), transient=True, disable=not is_shown) as bar:
-        task = bar.add_task("", total=rows.size_bytes)
+    with progress_bar("importing", total=rows.size_bytes, is_shown=is_shown) as update:
 
         def advance(report: ImportReport) -> None:
-            bar.update(task, completed=rows.read_bytes, description=f"{report.read:,} rows")
+            update(completed=rows.read_bytes, description=f"importing {report.read:,} rows")
 
         yield advance
 
 
 def _table(report: ImportReport, rejects_path: Path | None) -> RenderableType:
-    counts = Table(show_header=False, box=None)
-    for name, value in report.counts().items():
-        counts.add_row(name, f"{value:,}")
+    counts = facts_table({name: f"{value:,}" for name, value in report.counts().items()})
     parts: list[Any] = [Text("Nothing was written (--dry-run).")] if report.is_dry_run else []
     parts.append(counts)
     if report.rejected:
-        rejects = Table("line", "field", "reason", box=None, header_style="bold")
+        rejects = list_table("line", "field", "reason")
         for row in report.rejects[:SHOWN_REJECTS]:
             for error in row.errors:
                 rejects.add_row(str(row.line), error.pointer or "/", error.detail)

@@ -6,7 +6,7 @@ from docustore.cli.command import Invocation, sync_command
 from docustore.cli.config_template import config_template
 from docustore.cli.failures import DONE
 from docustore.cli.output import print_json
-from docustore.config import config_file
+from docustore.config_file import config_file
 from docustore.errors import ConfigurationError
 
 

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.clock import now_utc
 from docustore.security.api_keys import CACHE_SECONDS, create_key, list_keys, revoke_key
 from docustore.security.models import MAX_KEY_NAME_CHARS, ApiKey, Scope
@@ -78,7 +79,7 @@ def _shown(key: ApiKey) -> dict[str, object]:
 
 
 def _table(found: list[ApiKey]) -> Table:
-    table = Table("id", "name", "scope", "created", "last used", "state", box=None, header_style="bold")
+    table = list_table("id", "name", "scope", "created", "last used", "state")
     now = now_utc()
     for key in found:
         state = "revoked" if key.revoked_at else "usable" if key.is_usable(now) else "expired"

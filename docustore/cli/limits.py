@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
+from docustore.cli.tables import list_table
 from docustore.queue import open_queue
 from docustore.security.limiter import Limiter, Usage
 from docustore.security.rate_limits import WINDOW_S
@@ -61,7 +62,7 @@ def _shown(usage: Usage) -> dict[str, object]:
 
 
 def _table(found: list[Usage]) -> Table:
-    table = Table("policy", "subject", "left", "state", box=None, header_style="bold")
+    table = list_table("policy", "subject", "left", "state")
     for usage in found:
         left = f"{usage.verdict.remaining} of {usage.verdict.limit.quota}"
         state = f"blocked for {usage.verdict.retry_after_s} s" if usage.is_blocked else "open"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from docustore.cli.tables import list_table
 from docustore.outbox.figures import DestinationFigures
 from docustore.outbox.listing import DeliveryView
 
@@ -21,7 +22,7 @@ def destination_table(found: Sequence[DestinationFigures]) -> Table:
 
 def delivery_table(found: Sequence[DeliveryView]) -> Table:
     """Lay out deliveries."""
-    table = Table("number", "operation", "user", "state", "attempts", "last answer", box=None, header_style="bold")
+    table = list_table("number", "operation", "user", "state", "attempts", "last answer")
     for each in found:
         last = "" if each.last is None else each.last.error or f"status {each.last.status}"
         table.add_row(

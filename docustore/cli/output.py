@@ -19,10 +19,13 @@ def print_json(document: Any) -> None:
 
 
 def console() -> Console:
-    """Return a console on stdout, for the result of a command."""
-    return Console()
+    """Return a console on stdout, for the result of a command.
+
+    Values come from any client: `[/b]` and `:heart:` in them are texts, no markup.
+    """
+    return Console(markup=False, emoji=False)
 
 
 def notices() -> Console:
     """Return a console on stderr, for progress and remarks."""
-    return Console(stderr=True)
+    return Console(stderr=True, markup=False, emoji=False)

@@ -18,6 +18,7 @@ from docustore.cli.quality_profile import profile, suggest
 from docustore.cli.quality_trend import trend
 from docustore.cli.quality_waive import unwaive, waive
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.clock import now_utc
 from docustore.quality.checks import CheckTrigger, run_check
 from docustore.quality.controller import find_rule
@@ -57,7 +58,7 @@ async def report(invocation: Invocation, *, gate: bool) -> int:
 async def rules_(invocation: Invocation) -> None:
     """List the rules: what must hold, from when on it warns and fails."""
     rules = rule_set(invocation.settings().quality_rules)
-    table = Table("rule", "dimension", "severity", "must hold", "owner", box=None, header_style="bold")
+    table = list_table("rule", "dimension", "severity", "must hold", "owner")
     for rule in rules.rules:
         table.add_row(rule.name, rule.dimension, rule.severity, rule.title, rule.owner)
     documents = [
@@ -114,11 +115,11 @@ for _command in (report, rules_, explain, run, trend, waive, unwaive, profile, s
 
 
 def _report(found: QualityReport) -> RenderableType:
-    scores: Table = Table("dimension", "score", box=None, header_style="bold")
+    scores: Table = list_table("dimension", "score")
     scores.add_row("overall", _score(found["score"]), style="bold")
     for dimension, score in found["dimensions"].items():
         scores.add_row(dimension, _score(score))
-    table = Table("rule", "status", "violated", "%", "of users", box=None, header_style="bold")
+    table = list_table("rule", "status", "violated", "%", "of users")
     for rule in found["rules"]:
         percent = "" if rule["violated_pct"] is None else f"{rule['violated_pct']:.2f}"
         status = Text(rule["status"], style=_STYLES[rule["status"]])

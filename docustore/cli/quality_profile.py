@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import click
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import CommandBody, Invocation, command
+from docustore.cli.output import print_json
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.etl.proposal.toml_text import toml_line
 from docustore.profiling.model import FieldProfile, UsersProfile
 from docustore.profiling.profile import DEFAULT_SAMPLE, Scope, profile_users
@@ -46,9 +47,18 @@ async def profile(invocation: Invocation, *, whole: bool, sample: int, fields: t
 @command("suggest", example="docustore quality suggest >> docustore.toml")
 @_scope_options
 async def suggest(invocation: Invocation, *, whole: bool, sample: int, fields: tuple[str, ...]) -> None:
-    """Propose rules that almost all users of today keep, as settings."""
-    rules = suggested_rules(await _read(invocation, whole=whole, sample=sample, fields=fields))
-    invocation.show(rules, table=Text(settings_of(rules) or "# No rule is suggested."))
+    """Propose rules that almost all users of today keep, as settings.
+
+    Rules that the settings have already are left out, so the output can be appended to them.
+    """
+    declared = invocation.settings().quality_rules
+    found = suggested_rules(await _read(invocation, whole=whole, sample=sample, fields=fields))
+    rules = {name: rule for name, rule in found.items() if name not in declared}
+    if invocation.as_json:
+        print_json(rules)
+    else:
+        # No table: it would break long lines.
+        click.echo(settings_of(rules) or "# No rule is suggested.")
 
 
 def settings_of(rules: dict[str, Proposal]) -> str:
@@ -71,9 +81,7 @@ async def _read(invocation: Invocation, *, whole: bool, sample: int, fields: tup
 
 
 def _profile(found: UsersProfile) -> RenderableType:
-    fields = Table(
-        "field", "filled %", "distinct", "length", "frequent", "patterns", box=None, header_style="bold"
-    )
+    fields = list_table("field", "filled %", "distinct", "length", "frequent", "patterns")
     for field in found["fields"]:
         fields.add_row(
             field["field"],

@@ -5,11 +5,11 @@ from typing import Final
 
 import click
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.cli.utc_time import UtcTime
 from docustore.clock import as_utc, now_utc
 from docustore.quality.declared import rule_set
@@ -54,7 +54,7 @@ async def trend(  # one for each option
 
 
 def _table(found: QualityTrend) -> RenderableType:
-    table = Table("from", "score", "lowest", "violated", "of", "not evaluated", "", box=None, header_style="bold")
+    table = list_table("from", "score", "lowest", "violated", "of", "not evaluated", "")
     points = _without_outer_gaps(found["points"])
     for point in points:
         form = "%Y-%m-%d %H:%M" if found["bucket"] is Bucket.HOUR else "%Y-%m-%d"

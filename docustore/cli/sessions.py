@@ -6,6 +6,7 @@ from rich.text import Text
 
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.security.api_keys import CACHE_SECONDS
 from docustore.security.models import Session
 from docustore.security.sessions import list_sessions, revoke_all_sessions, revoke_session, shown_id
@@ -51,7 +52,7 @@ def _shown(session: Session) -> dict[str, object]:
 
 
 def _table(found: list[Session]) -> Table:
-    table = Table("id", "key", "started", "last used", "expires", box=None, header_style="bold")
+    table = list_table("id", "key", "started", "last used", "expires")
     for session in found:
         key = session.key_id or f"login link ({session.scope})"
         used = f"{session.last_used_at:%Y-%m-%d %H:%M}" if session.last_used_at else "-"

@@ -68,7 +68,7 @@ async def _ways_in(settings: Settings, endpoints: Endpoints) -> tuple[str | None
     """Return a new admin key, if there is none yet, and a login link."""
     async with open_database(with_servers(settings, endpoints), app_name="docustore-up") as database:
         if await keep_from_demos(database):
-            notices().print(LEFT_BY_DEMO.format(settings.data_dir), style="yellow", markup=False)
+            notices().print(LEFT_BY_DEMO.format(settings.data_dir), style="yellow")
         link = await new_login_link(endpoints.http_url, scope=Scope.ADMIN)
         if settings.admin_key is not None:
             return None, link

@@ -16,4 +16,7 @@ class UtcTime(click.ParamType[datetime]):
             given = datetime.fromisoformat(str(value))
         except ValueError:
             self.fail(f"{value!r} is not a time such as 2026-01-31T12:00:00Z", param, ctx)
-        return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+        try:
+            return given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+        except OverflowError:
+            self.fail(f"{value!r} is before the year 1 or after the year 9999 in UTC", param, ctx)

@@ -17,6 +17,7 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.outbox_tables import delivery_table
 from docustore.cli.store import command_database
+from docustore.cli.tables import list_table
 from docustore.config import configuration_error
 from docustore.outbox.listing import delivery_page
 from docustore.outbox.rows import RowState
@@ -89,11 +90,9 @@ async def test(invocation: Invocation, *, webhook_id: str) -> int:
     """Post a test message now: exit 0 the endpoint took it, 1 it did not."""
     async with command_database(invocation) as database:
         result = await service.send_test_message(database, invocation.settings(), webhook_id, actor=actor())
-    outcome = result.outcome
-    document = {"status": outcome.status, "error": outcome.error, "duration_s": round(result.duration_s, 3)}
-    sentence = outcome.error or f"status {outcome.status} after {result.duration_s:.3f} s"
-    invocation.show(document, table=Text(sentence))
-    return DONE if outcome.error is None else FAILED
+    sentence = result.error or f"status {result.status} after {result.duration_s:.3f} s"
+    invocation.show(msgspec.to_builtins(result), table=Text(sentence))
+    return DONE if result.error is None else FAILED
 
 
 @command("rotate", example="docustore webhooks rotate 5f2c9a41d0be --overlap-hours 48")
@@ -192,9 +191,7 @@ def _whole_line(secret: str) -> Text:
 
 
 def _table(found: Sequence[WebhookView]) -> Table:
-    table = Table(
-        "id", "url", "state", "pending", "delivered", "failed", "last error", box=None, header_style="bold"
-    )
+    table = list_table("id", "url", "state", "pending", "delivered", "failed", "last error")
     for each in found:
         state = "enabled" if each.is_enabled else f"disabled ({each.disabled.reason if each.disabled else ''})"
         counts = (str(each.pending), str(each.delivered), str(each.failed))

@@ -14,6 +14,8 @@ Unit = Literal["day", "week", "month", "year"]
 # Registrations outside the range, in per cent: a few wrong times must not make the rest a single bar.
 LEFT_OUT_PCT: Final = 2.0
 MAX_BARS: Final = 62
+# The analytics take no earlier time. A later one than today is wrong; clients write the year 9999 for "never".
+FIRST_DAY: Final = date(1900, 1, 1)
 _DAYS: Final[Mapping[Unit, float]] = {"day": 1, "week": 7, "month": 30.4, "year": 365.25}
 
 
@@ -38,12 +40,13 @@ def trend_of(days: Mapping[str, int], *, today: date) -> Trend:
     Args:
         days: Registrations by ISO day; zeros may be there.
     """
-    counts = sorted((date.fromisoformat(day), count) for day, count in days.items() if count > 0)
+    every = sorted((date.fromisoformat(day), count) for day, count in days.items() if count > 0)
+    counts = [(day, count) for day, count in every if FIRST_DAY <= day <= today]
     total = sum(count for _, count in counts)
     first = _edge(counts, budget=total * LEFT_OUT_PCT / 200)
     last = _edge(counts[::-1], budget=total * LEFT_OUT_PCT / 200)
     if first is None or last is None:
-        return {"unit": "day", "bars": [], "left_out": 0}
+        return {"unit": "day", "bars": [], "left_out": sum(count for _, count in every)}
     if (today - last).days in range(MAX_BARS):
         # The present belongs to it.
         last = today
@@ -57,7 +60,7 @@ def trend_of(days: Mapping[str, int], *, today: date) -> Trend:
     while step <= last:
         bars.append({"start": step.isoformat(), "count": inside[step]})
         step = _next(step, unit)
-    return {"unit": unit, "bars": bars, "left_out": total - inside.total()}
+    return {"unit": unit, "bars": bars, "left_out": sum(count for _, count in every) - inside.total()}
 
 
 def _edge(counts: list[tuple[date, int]], *, budget: float) -> date | None:

@@ -4,6 +4,7 @@ from typing import Final
 
 from docustore.database import Database
 from docustore.demo.scenario import SOURCE
+from docustore.users.stored import USERS
 
 MARKER: Final = "demo"
 
@@ -16,7 +17,7 @@ async def make_empty(database: Database) -> bool:
     """
     if await _is_demo(database):
         await database.client.drop_database(database.name)
-    elif await database["users"].find_one({}, {"_id": 1}) is not None:
+    elif await database[USERS].find_one({}, {"_id": 1}) is not None:
         return False
     await database[MARKER].replace_one({"_id": "demo"}, {}, upsert=True)
     return True

@@ -6,6 +6,7 @@ from typing import Any, Final
 from docustore.changes.effects.check import differences
 from docustore.changes.effects.registry import EFFECTS
 from docustore.database import Database
+from docustore.users.stored import USERS
 
 OUTCOMES: Final = ("inserted", "updated", "unchanged", "stale", "quarantined", "deactivated")
 
@@ -24,7 +25,7 @@ async def discrepancies(
         if (accounted := sum(run["counts"][name] for name in OUTCOMES)) != run["counts"]["read"]
     ]
     found += await differences(database, EFFECTS)
-    users = await database["users"].count_documents({"deleted_at": None})
+    users = await database[USERS].count_documents({"deleted_at": None})
     if analytics["total_users"] != users:
         found.append(f"analytics counts {analytics['total_users']} users, the collection {users}")
     rows = await database["user_history"].count_documents({})

@@ -19,7 +19,6 @@ from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
 from docustore.users.identities import (
     IdentityEntry,
-    RawUser,
     derive,
     edit_key,
     is_ended,
@@ -28,6 +27,7 @@ from docustore.users.identities import (
     winner_of,
     with_values,
 )
+from docustore.users.stored import RawUser
 from docustore.users.versions import hash_version, is_newer_version
 
 

@@ -3,31 +3,27 @@
 from typing import Annotated
 
 from litestar import Controller, Response, get, post
-from litestar.datastructures import ResponseHeader, State
-from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from litestar.datastructures import State
+from litestar.params import HeaderParameter, JSONBody, QueryParameter
 from litestar.response import Stream
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from docustore.api.body_types import Flag
+from docustore.api.body_types import Flag, RequestBody
+from docustore.api.page_parameters import Cursor, Limit
+from docustore.api.pagination import DEFAULT_LIMIT
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.etl.ledger import get_run
 from docustore.etl.models import RunOptions, RunState
 from docustore.etl.queries import RunQuery, list_runs
+from docustore.etl.route_parameters import RUN_LOCATION, RunId, SourceFilter
 from docustore.etl.run_events import MEDIA_TYPE, EventReaders
 from docustore.etl.run_record import RunPage, RunRecord, shown_run
 from docustore.etl.schedule import known_source
 from docustore.etl.trigger import trigger_run
 from docustore.queue import Queue, enqueue_run
 from docustore.security.authentication import AuthorisedRequest
-
-Id = Annotated[str, PathParameter(description="the `id` of the run")]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
-Cursor = Annotated[
-    str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
-]
-Source = Annotated[str | None, QueryParameter(description="a source's name; all sources if absent")]
 
 RunStateParameter = Annotated[RunState | None, QueryParameter(name="state", description="all states if absent")]
 LastEventId = Annotated[
@@ -36,13 +32,10 @@ LastEventId = Annotated[
 # nginx would hold events back until its buffer is full.
 # The media type is a header here, because the framework prefers that of the annotation.
 STREAM_HEADERS = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-RUN_LOCATION = ResponseHeader(name="Location", description="the run's path", documentation_only=True)
 
 
-class TriggerInput(BaseModel):
+class TriggerInput(RequestBody):
     """The source to read, and the options of the run."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     source: str = Field(description="a source's name in the settings")
     full: Flag = Field(False, description="read everything, not only what changed since the last run")
@@ -83,7 +76,11 @@ class EtlController(Controller):
 
     @get("/runs", responses=problems(), operation_id="list_runs", summary="List runs")
     async def runs(
-        self, source: Source = None, run_state: RunStateParameter = None, limit: Limit = 20, cursor: Cursor = None
+        self,
+        source: SourceFilter = None,
+        run_state: RunStateParameter = None,
+        limit: Limit = DEFAULT_LIMIT,
+        cursor: Cursor = None,
     ) -> RunPage:
         """List runs, newest first."""
         query = RunQuery(source=source, state=run_state, limit=limit, cursor=cursor)
@@ -92,7 +89,7 @@ class EtlController(Controller):
 
     @get("/runs/{run_id:str}", responses=problems(404), operation_id="get_run", summary="Read a run")
     async def run(
-        self, request: AuthorisedRequest, state: State, run_id: Id, last_event_id: LastEventId = 0
+        self, request: AuthorisedRequest, state: State, run_id: RunId, last_event_id: LastEventId = 0
     ) -> RunRecord:
         """Read one run; until it ends, `counts` are those of its last checkpoint.
 

@@ -1,29 +1,23 @@
 """Routes of what a person decides about one run: cancel and reject."""
 
-from typing import Annotated
-
 from litestar import Controller, post
 from litestar.datastructures import State
-from litestar.params import JSONBody, PathParameter
-from pydantic import BaseModel, ConfigDict, Field
+from litestar.params import JSONBody
 
+from docustore.api.body_types import Reason, RequestBody
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.etl.cancel import cancel_run
 from docustore.etl.guards.rejection import reject_run
+from docustore.etl.route_parameters import RunId
 from docustore.etl.run_record import RunRecord, shown_run
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
-
-RunId = Annotated[str, PathParameter(description="the `id` of the run")]
+from docustore.security.authentication import ADMIN, AuthorisedRequest
 
 
-class RejectInput(BaseModel):
+class RejectInput(RequestBody):
     """Why the change of a held run is not wanted."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    reason: str = Field(min_length=1, max_length=500, description="why, for the next person")
+    reason: Reason
 
 
 class RunDecisionsController(Controller):
@@ -49,7 +43,7 @@ class RunDecisionsController(Controller):
     @post(
         "/{run_id:str}/reject",
         status_code=200,
-        opt=needs(Scope.ADMIN),
+        opt=ADMIN,
         responses=problems(404, 409, 413, 415, 422),
         operation_id="reject_run",
         summary="Reject a held run",

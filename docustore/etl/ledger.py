@@ -17,14 +17,15 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import LeaseLostError, NotFoundError, RunError, SourceBusyError
 from docustore.etl.lineage import Dataset, ended, started
 from docustore.etl.lineage_event import LineageType
 from docustore.etl.memory import MEMORIES
 from docustore.etl.models import RUNS, SOURCES, Checkpoint, EtlRun, RunState, Window
+from docustore.etl.run_fields import claimed_fields, closed_fields, finished_fields, lease_end
 
-_OPEN: Final = [RunState.DUE, RunState.RUNNING]
+_OPEN: Final = [state for state in RunState if state.is_open]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,14 +68,7 @@ async def claim(
         SourceBusyError: Another run of the source is running.
     """
     run = await get_run(run_id)
-    taken: Document = {
-        "state": RunState.RUNNING,
-        "fence": {"$add": ["$fence", 1]},
-        "attempts": {"$add": ["$attempts", 1]},
-        "started_at": {"$ifNull": ["$started_at", "$$NOW"]},
-        "lease_owner": owner,
-        "lease_expires_at": _lease_end(lease_s),
-    }
+    taken = claimed_fields(owner, lease_s=lease_s)
     if dataset is not None and not run.options.dry_run:
         taken |= started(dataset)
     try:
@@ -108,7 +102,7 @@ async def save_checkpoint(database: Database, claim: Claim, checkpoint: Checkpoi
     Raises:
         LeaseLostError: The claim is no longer valid: the run was taken over or cancelled.
     """
-    renewed = {"checkpoint": {"$literal": checkpoint.model_dump()}, "lease_expires_at": _lease_end(lease_s)}
+    renewed = {"checkpoint": {"$literal": checkpoint.model_dump()}, "lease_expires_at": lease_end(lease_s)}
     await _update(database, claim, [{"$set": renewed}])
 
 
@@ -164,8 +158,7 @@ async def commit(database: Database, claim: Claim, checkpoint: Checkpoint, resul
             facts=result.run_facts,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(finish_and_advance)
+    await in_transaction(database, finish_and_advance)
 
 
 async def _is_watermark_kept(database: Database, claim: Claim, session: AsyncClientSession) -> bool:
@@ -259,17 +252,6 @@ async def count_cancelled(database: Database, claim: Claim, checkpoint: Checkpoi
     await database[RUNS].update_one(cancelled, {"$set": counted})
 
 
-def closed_fields() -> Document:
-    """Close a run that no worker finishes, with the counts of its checkpoint."""
-    return {
-        "finished_at": "$$NOW",
-        "counts": "$checkpoint.counts",
-        "quality": "$checkpoint.quality",
-        "duration_s": _duration_s(),
-        "lease_expires_at": None,
-    }
-
-
 async def _finish(
     database: Database,
     claim: Claim,
@@ -280,23 +262,7 @@ async def _finish(
     watermark: datetime | None = None,
     session: AsyncClientSession | None = None,
 ) -> None:
-    duration_s = _duration_s()
-    counts = checkpoint.counts.model_dump()
-    finished = {
-        "state": state,
-        "counts": {"$literal": counts},
-        "quality": {"$literal": checkpoint.quality},
-        "checkpoint": {"$literal": checkpoint.model_dump()},
-        "watermark.after": watermark,
-        **ended(LineageType.COMPLETE if state is RunState.SUCCEEDED else LineageType.FAIL),
-        "finished_at": "$$NOW",
-        "duration_s": duration_s,
-        "records_per_s": {"$cond": [{"$gt": [duration_s, 0]}, {"$divide": [counts["read"], duration_s]}, None]},
-        "lease_expires_at": None,
-        "error": None,
-        "failure": None,
-        **{name: {"$literal": fact} for name, fact in facts.items()},
-    }
+    finished = finished_fields(state, checkpoint, facts=facts, watermark=watermark)
     await _update(database, claim, [{"$set": finished}], session=session)
 
 
@@ -306,12 +272,3 @@ async def _update(
     result = await database[RUNS].update_one(claim.filter, update, session=session)
     if not result.matched_count:
         raise LeaseLostError(f"run {claim.run_id} was cancelled or taken over by another worker")
-
-
-def _duration_s() -> Document:
-    """Return the seconds since the start; null for a run that never started."""
-    return {"$divide": [{"$subtract": ["$$NOW", "$started_at"]}, 1000]}
-
-
-def _lease_end(lease_s: int) -> Document:
-    return {"$add": ["$$NOW", lease_s * 1000]}

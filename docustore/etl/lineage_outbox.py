@@ -22,7 +22,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from docustore.alerts import is_http
 from docustore.audit.log import record
 from docustore.config import Settings
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import NotFoundError
 from docustore.etl.lineage import output_dataset, run_event
 from docustore.etl.lineage_event import LineageState
@@ -110,8 +110,7 @@ async def retry_lineage(database: Database, *, now: datetime, actor: str) -> int
         await record(database, actor=actor, action="lineage.retry", target=RUNS, after=after, session=session)
         return result.modified_count
 
-    async with database.client.start_session() as session:
-        return await session.with_transaction(retry)
+    return await in_transaction(database, retry)
 
 
 async def skip_lineage(database: Database, run_id: str, *, actor: str) -> int:
@@ -136,8 +135,7 @@ async def skip_lineage(database: Database, run_id: str, *, actor: str) -> int:
         await record(database, actor=actor, action="lineage.skip", target=target, before=before, session=session)
         return len(events)
 
-    async with database.client.start_session() as session:
-        return await session.with_transaction(skip)
+    return await in_transaction(database, skip)
 
 
 async def _take(database: Database, *, now: datetime) -> Document | None:

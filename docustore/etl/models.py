@@ -35,6 +35,11 @@ class RunState(StrEnum):
     CANCELLED = "cancelled"
     SUPERSEDED = "superseded"
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the state can still change."""
+        return self in {RunState.DUE, RunState.RUNNING}
+
 
 class RunTrigger(StrEnum):
     """What started a run."""
@@ -168,6 +173,11 @@ class EtlRun(Document):
     snapshot: SnapshotResult | None = None
     verification: Verification | None = None
     gate: GateResult | None = None
+
+    @property
+    def progress_so_far(self) -> "EtlRun | Checkpoint":
+        """The holder of the present `counts` and `quality`: the run once it is finished."""
+        return self if self.finished_at is not None else self.checkpoint
 
     class Settings:
         """Beanie's own settings."""

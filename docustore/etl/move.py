@@ -15,7 +15,6 @@ from docustore.etl.classify import Move, UserWrite
 from docustore.etl.operations import (
     IN_USE,
     USERS,
-    VALIDATION_FAILURE,
     deletion,
     insertion,
     refused,
@@ -23,6 +22,7 @@ from docustore.etl.operations import (
 )
 from docustore.etl.refusals import ACCOUNT_IN_USE, REFUSED_BY_STORE
 from docustore.etl.unwritten import Unwritten
+from docustore.transient import DOCUMENT_VALIDATION_FAILURE
 
 # WriteConflict: another writer holds one of the users. Only in a transaction; elsewhere the server itself waits.
 WRITE_CONFLICT: Final = 112
@@ -48,7 +48,7 @@ async def write_moves(database: Database, moves: Sequence[Move], stamp: Document
         codes = await _codes_of_failure(database, move.writes, stamp)
         if codes is None:
             continue
-        if VALIDATION_FAILURE in codes:
+        if DOCUMENT_VALIDATION_FAILURE in codes:
             unwritten.refused |= dict.fromkeys(move.records, REFUSED_BY_STORE)
         elif await _deletes_account_in_use(database, move):
             unwritten.refused |= dict.fromkeys(move.records, ACCOUNT_IN_USE)

@@ -9,15 +9,13 @@ from pymongo.errors import BulkWriteError
 
 from docustore.database import Document
 from docustore.etl.classify import UserWrite
+from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY
 from docustore.users.cause import Cause
 from docustore.users.stored import SCHEMA_VERSION
 
 USERS: Final = "users"
-# DuplicateKey (11000): another user has the identity or the e-mail. DocumentValidationFailure (121): the
-# collection's validator refuses the user. Both concern one user only.
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-VALIDATION_FAILURE: Final = 121
-REFUSALS: Final = frozenset({11000, VALIDATION_FAILURE})
+# Another user has the identity or the e-mail, or the validator refuses the user. Both concern one user only.
+REFUSALS: Final = frozenset({DUPLICATE_KEY, DOCUMENT_VALIDATION_FAILURE})
 # The deletion of such a user is refused.
 IN_USE: Final[list[Document]] = [{"password_hash": {"$exists": True}}, {"local_roles.0": {"$exists": True}}]
 

@@ -12,7 +12,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
 from docustore.clock import now_utc
-from docustore.database import Database
+from docustore.database import Database, in_transaction
 from docustore.errors import RunError
 from docustore.etl.models import RUNS, SOURCES, EtlRun, RunState, RunTrigger
 
@@ -63,8 +63,7 @@ async def release_source(database: Database, name: str, *, actor: str) -> EtlRun
         run: EtlRun = EtlRun.model_validate(found | released)
         return run
 
-    async with database.client.start_session() as session:
-        return await session.with_transaction(release)
+    return await in_transaction(database, release)
 
 
 async def without_paused(database: Database, due: Sequence[EtlRun]) -> list[EtlRun]:
@@ -88,5 +87,4 @@ async def _set(database: Database, name: str, values: dict[str, Any], *, action:
             database, actor=actor, action=action, target=target, before=facts, after=values, session=session
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(change)
+    await in_transaction(database, change)

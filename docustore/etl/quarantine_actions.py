@@ -8,7 +8,7 @@ from typing import Any, Final
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database
+from docustore.database import Database, in_transaction
 from docustore.etl.models import QUARANTINE, QuarantineState
 from docustore.etl.selection import Selection, require_known
 
@@ -66,6 +66,4 @@ async def _change(
         await record(database, actor=actor, action=action, target=selection.target, after=after, session=session)
         return result.modified_count
 
-    async with database.client.start_session() as session:
-        count: int = await session.with_transaction(change_and_record)
-    return count
+    return await in_transaction(database, change_and_record)

@@ -1,26 +1,19 @@
 """The bodies of requests about quarantined records."""
 
-from typing import Annotated
+from pydantic import BaseModel, Field
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from docustore.api.body_types import Flag, WholeNumber
+from docustore.api.body_types import Flag, Reason, RequestBody, WholeNumber
 from docustore.errors import FieldError, InvalidInputError
 from docustore.etl.selection import Selection
 
 MAX_IDS = 1000
-MAX_REASON_CHARS = 500
-
-Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARS, description="why, for the next person")]
 _NOTHING = FieldError(
     pointer="", code="nothing_selected", detail="give `ids`, a filter, or `all: true` for every record"
 )
 
 
-class SelectionInput(BaseModel):
+class SelectionInput(RequestBody):
     """Which records: those with these ids, or all that match every given filter."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     ids: list[str] = Field([], max_length=MAX_IDS, description="ids of quarantined records")
     source: str | None = Field(None, description="records of this source")
@@ -52,10 +45,8 @@ class IgnoreInput(SelectionInput):
     reason: Reason
 
 
-class IgnoreReasonInput(BaseModel):
+class IgnoreReasonInput(RequestBody):
     """Why one record is ignored."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     reason: Reason
 

@@ -7,6 +7,8 @@ from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 from litestar.response import Stream
 
+from docustore.api.page_parameters import Cursor, Limit
+from docustore.api.pagination import DEFAULT_LIMIT
 from docustore.api.problem_details import problems
 from docustore.api.request_ids import request_id
 from docustore.clock import now_utc
@@ -18,18 +20,14 @@ from docustore.etl.quarantine_record import QuarantinePage, QuarantineRecord, sh
 from docustore.etl.queries import QuarantineQuery, find_quarantined, list_quarantined
 from docustore.etl.replay import Replayer, replay
 from docustore.etl.replay_report import ReplayedRecord, ReplayReport
+from docustore.etl.route_parameters import SourceFilter
 from docustore.etl.selection import Selection
-from docustore.security.authentication import AuthorisedRequest, limited, needs
+from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
 from docustore.security.models import Scope
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
 
 Id = Annotated[str, PathParameter(description="the `id` of the record")]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
-Cursor = Annotated[
-    str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
-]
-Source = Annotated[str | None, QueryParameter(description="a source's name; all sources if absent")]
 Code = Annotated[str | None, QueryParameter(description="one of the reasons, such as `email_malformed`")]
 RunId = Annotated[str | None, QueryParameter(name="run", description="the last run that read the record")]
 StateParameter = Annotated[QuarantineState, QueryParameter(name="state", description="the record's state")]
@@ -46,11 +44,11 @@ class QuarantineController(Controller):
     @get("/", responses=problems(), operation_id="list_quarantined_records", summary="List quarantined records")
     async def quarantined(
         self,
-        source: Source = None,
+        source: SourceFilter = None,
         record_state: StateParameter = QuarantineState.OPEN,
         code: Code = None,
         run_id: RunId = None,
-        limit: Limit = 20,
+        limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> QuarantinePage:
         """List records that could not be loaded, last seen first, each with every reason."""
@@ -62,7 +60,7 @@ class QuarantineController(Controller):
 
     @get(
         "/export",
-        opt={**needs(Scope.ADMIN), **limited(Policy.EXPORT)},
+        opt={**ADMIN, **limited(Policy.EXPORT)},
         responses=problems(),
         response_headers=RATE_LIMIT_HEADERS,
         media_type=NDJSON,
@@ -73,7 +71,7 @@ class QuarantineController(Controller):
         self,
         request: AuthorisedRequest,
         state: State,
-        source: Source = None,
+        source: SourceFilter = None,
         record_state: StateParameter = QuarantineState.OPEN,
         code: Code = None,
         run_id: RunId = None,

@@ -7,7 +7,7 @@ from typing import Any, Final
 from bson import ObjectId
 from pymongo.asynchronous.collection import AsyncCollection
 
-from docustore.api.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
+from docustore.api.pagination import CURSOR_INVALID, DEFAULT_LIMIT, Position, cut_page, decode_cursor
 from docustore.errors import InvalidQueryError, NotFoundError
 from docustore.etl.models import EtlRun, QuarantinedRecord, QuarantineState, RunState
 
@@ -23,7 +23,7 @@ class RunQuery:
 
     source: str | None = None
     state: RunState | None = None
-    limit: int = 20
+    limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
 
@@ -35,7 +35,7 @@ class QuarantineQuery:
     state: QuarantineState | None = QuarantineState.OPEN
     code: str | None = None
     run_id: str | None = None
-    limit: int = 20
+    limit: int = DEFAULT_LIMIT
     cursor: str | None = None
 
 
@@ -46,13 +46,12 @@ async def list_runs(query: RunQuery) -> tuple[list[EtlRun], str | None]:
     if query.cursor is not None:
         which = {**which, **_before("created_at", decode_cursor(query.cursor, query=bound))}
     found = await EtlRun.find(which).sort("-created_at", "-_id").limit(query.limit + 1).to_list()
-    if len(found) <= query.limit:
-        return found, None
-    last = found[query.limit - 1]
-    return found[: query.limit], encode_cursor(Position(at=last.created_at, id=str(last.id)), query=bound)
+    return cut_page(
+        found, limit=query.limit, position=lambda run: Position(at=run.created_at, id=str(run.id)), query=bound
+    )
 
 
-async def list_quarantined(query: QuarantineQuery) -> tuple[list[Mapping[str, Any]], str | None]:
+async def list_quarantined(query: QuarantineQuery) -> tuple[list[dict[str, Any]], str | None]:
     """Read one page of quarantined records, last seen first, without their raw text."""
     filters = {"source": query.source, "state": query.state, "errors.code": query.code, "run_id": query.run_id}
     bound = ("quarantine", *filters.values())
@@ -61,11 +60,12 @@ async def list_quarantined(query: QuarantineQuery) -> tuple[list[Mapping[str, An
         which = {**which, **_before("last_seen_at", decode_cursor(query.cursor, query=bound))}
     order = [("last_seen_at", -1), ("_id", -1)]
     found = await _quarantine().find(which, {"raw": 0}, sort=order).limit(query.limit + 1).to_list()
-    if len(found) <= query.limit:
-        return list(found), None
-    last = found[query.limit - 1]
-    position = Position(at=last["last_seen_at"], id=str(last["_id"]))
-    return list(found[: query.limit]), encode_cursor(position, query=bound)
+    return cut_page(
+        list(found),
+        limit=query.limit,
+        position=lambda row: Position(at=row["last_seen_at"], id=str(row["_id"])),
+        query=bound,
+    )
 
 
 async def find_quarantined(record_id: str) -> Mapping[str, Any]:

@@ -14,7 +14,6 @@ from typing import Final
 
 from docustore.errors import TooManyReadersError
 from docustore.etl.ledger import get_run
-from docustore.etl.models import RunState
 from docustore.etl.run_record import shown_run
 
 MEDIA_TYPE: Final = "text/event-stream"
@@ -24,7 +23,6 @@ HEARTBEAT_S: Final = 15.0
 # Then the client connects again, with its key checked again.
 LONGEST_S: Final = 3600.0
 MAX_READERS: Final = 50
-_OPEN: Final = frozenset({RunState.DUE, RunState.RUNNING})
 
 
 class EventReaders:
@@ -63,7 +61,7 @@ async def _events(run_id: str, *, last_id: int, poll_s: float) -> AsyncIterator[
     shown = None
     while time.monotonic() - began_at < LONGEST_S:
         run = await get_run(run_id)
-        is_open = run.state in _OPEN
+        is_open = run.state.is_open
         data = shown_run(run).model_dump_json()
         if data != shown:
             shown, last_id, said_at = data, last_id + 1, time.monotonic()

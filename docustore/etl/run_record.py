@@ -70,7 +70,7 @@ class RunPage(BaseModel):
 
 def shown_run(run: EtlRun) -> RunRecord:
     """Show a run."""
-    progress = run if run.finished_at is not None else run.checkpoint
+    progress = run.progress_so_far
     same = {name: getattr(run, name) for name in RunRecord.model_fields.keys() - _OWN}
     step = run.checkpoint.progress if run.state is RunState.RUNNING else None
     return RunRecord(

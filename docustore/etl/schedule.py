@@ -12,12 +12,12 @@ import structlog
 
 from docustore.database import Database
 from docustore.errors import NotFoundError
-from docustore.etl.ledger import closed_fields
 from docustore.etl.lineage import ended
 from docustore.etl.lineage_event import LineageType
 from docustore.etl.models import RUNS, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.order import in_order
 from docustore.etl.pause import without_paused
+from docustore.etl.run_fields import closed_fields
 from docustore.etl.slots import enter_slots
 from docustore.source_settings import SourceSettings
 

@@ -1,31 +1,27 @@
 """Routes of the sources: state, pause, resume, release."""
 
-from typing import Annotated
-
 from litestar import Controller, get, post
 from litestar.datastructures import State
-from litestar.params import JSONBody, PathParameter
-from pydantic import BaseModel, ConfigDict, Field
+from litestar.params import JSONBody
+from pydantic import Field
 
+from docustore.api.body_types import MAX_REASON_CHARS, RequestBody
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.etl.pause import pause_source, release_source, resume_source
+from docustore.etl.route_parameters import SourceName
 from docustore.etl.run_record import RunRecord, shown_run
 from docustore.etl.schedule import known_source
 from docustore.etl.source_status import SourceStatus, source_statuses
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
-
-Name = Annotated[str, PathParameter(description="the source's name in the settings")]
-ADMIN = needs(Scope.ADMIN)
+from docustore.security.authentication import ADMIN, AuthorisedRequest
 
 
-class PauseInput(BaseModel):
+class PauseInput(RequestBody):
     """Why the source is paused."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    reason: str | None = Field(None, max_length=500, description="shown with the source while it is paused")
+    reason: str | None = Field(
+        None, max_length=MAX_REASON_CHARS, description="shown with the source while it is paused"
+    )
 
 
 class SourcesController(Controller):
@@ -40,7 +36,7 @@ class SourcesController(Controller):
         return await source_statuses(state.database, state.settings.sources, now=now_utc())
 
     @get("/{name:str}", responses=problems(404), operation_id="get_source", summary="Read a source")
-    async def source(self, state: State, name: Name) -> SourceStatus:
+    async def source(self, state: State, name: SourceName) -> SourceStatus:
         """Read the state of one source."""
         return await _status(state, name)
 
@@ -53,7 +49,7 @@ class SourcesController(Controller):
         summary="Pause a source",
     )
     async def pause(
-        self, request: AuthorisedRequest, state: State, name: Name, data: JSONBody[PauseInput]
+        self, request: AuthorisedRequest, state: State, name: SourceName, data: JSONBody[PauseInput]
     ) -> SourceStatus:
         """Let no scheduled run of the source start until it is resumed.
 
@@ -71,7 +67,7 @@ class SourcesController(Controller):
         operation_id="resume_source",
         summary="Resume a source",
     )
-    async def resume(self, request: AuthorisedRequest, state: State, name: Name) -> SourceStatus:
+    async def resume(self, request: AuthorisedRequest, state: State, name: SourceName) -> SourceStatus:
         """Let scheduled runs start again; the missed slots become one run."""
         known_source(state.settings.sources, name)
         await resume_source(state.database, name, actor=request.auth.actor)
@@ -85,7 +81,7 @@ class SourcesController(Controller):
         operation_id="release_source",
         summary="Start a waiting run",
     )
-    async def release(self, request: AuthorisedRequest, state: State, name: Name) -> RunRecord:
+    async def release(self, request: AuthorisedRequest, state: State, name: SourceName) -> RunRecord:
         """Let the due run of the source start although it waits.
 
         It may wait for other sources, or for the resume of its source.

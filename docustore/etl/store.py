@@ -33,7 +33,7 @@ from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord
 from docustore.etl.unwritten import Unwritten
 from docustore.etl.write import write_plan
-from docustore.users.identities import RawUser
+from docustore.users.stored import RawUser
 
 # A lost race is common and is usually won in the second round.
 ROUNDS_TOGETHER: Final = 2

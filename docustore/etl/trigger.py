@@ -5,9 +5,9 @@ from datetime import datetime
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from docustore.database import Database
-from docustore.errors import SourceBusyError
-from docustore.etl.models import RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
+from docustore.database import Database, in_transaction
+from docustore.etl.idle import require_idle, touch_source
+from docustore.etl.models import RUNS, EtlRun, RunOptions, RunState, RunTrigger
 
 
 async def trigger_run(database: Database, source: str, *, options: RunOptions, now: datetime) -> EtlRun:
@@ -21,16 +21,8 @@ async def trigger_run(database: Database, source: str, *, options: RunOptions, n
     """
 
     async def find_or_create(session: AsyncClientSession) -> EtlRun:
-        # Two transactions that write one document conflict. The second starts over and finds the run of the first.
-        await database[SOURCES].update_one(
-            {"_id": source},
-            {"$inc": {"triggers": 1}, "$setOnInsert": {"paused": False}},
-            upsert=True,
-            session=session,
-        )
-        running = {"source": source, "state": RunState.RUNNING, "lane": None}
-        if (busy := await database[RUNS].find_one(running, {"_id": 1}, session=session)) is not None:
-            raise SourceBusyError(source=source, run_id=str(busy["_id"]))
+        await touch_source(database, source, session)
+        await require_idle(database, source, session, lane=None)
         waiting = {
             "source": source,
             "state": RunState.DUE,
@@ -52,6 +44,4 @@ async def trigger_run(database: Database, source: str, *, options: RunOptions, n
         await run.insert(session=session)
         return run
 
-    async with database.client.start_session() as session:
-        run: EtlRun = await session.with_transaction(find_or_create)
-        return run
+    return await in_transaction(database, find_or_create)

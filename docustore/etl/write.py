@@ -14,7 +14,6 @@ from docustore.etl.classify import BatchPlan, UserWrite
 from docustore.etl.move import write_moves
 from docustore.etl.operations import (
     USERS,
-    VALIDATION_FAILURE,
     insertion,
     records_of,
     refused,
@@ -22,6 +21,7 @@ from docustore.etl.operations import (
 )
 from docustore.etl.refusals import REFUSED_BY_STORE
 from docustore.etl.unwritten import Unwritten
+from docustore.transient import DOCUMENT_VALIDATION_FAILURE
 
 
 async def write_plan(database: Database, plan: BatchPlan, *, stamp: Document) -> Unwritten:
@@ -73,7 +73,7 @@ async def _insert(database: Database, writes: Sequence[UserWrite], stamp: Docume
 
 
 def _failed(writes: Sequence[UserWrite], codes: dict[int, int]) -> Unwritten:
-    invalid = [writes[index] for index, code in codes.items() if code == VALIDATION_FAILURE]
-    raced = [writes[index] for index, code in codes.items() if code != VALIDATION_FAILURE]
+    invalid = [writes[index] for index, code in codes.items() if code == DOCUMENT_VALIDATION_FAILURE]
+    raced = [writes[index] for index, code in codes.items() if code != DOCUMENT_VALIDATION_FAILURE]
     refusals: dict[int, FieldError] = dict.fromkeys(records_of(invalid), REFUSED_BY_STORE)
     return Unwritten(lost=records_of(raced), refused=refusals)

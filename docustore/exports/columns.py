@@ -9,8 +9,7 @@ from typing import Any, Final
 from docustore.users.field_types import Reading
 from docustore.users.fields import FIELDS, UserField, completed_fields, leaf
 from docustore.users.rules import full_name
-
-RawUser = Mapping[str, Any]
+from docustore.users.stored import RawUser
 
 
 class ColumnKind(StrEnum):

@@ -8,7 +8,6 @@ from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
 
 from docustore.api.problem_details import problems
-from docustore.clock import as_utc
 from docustore.errors import ConfigurationError, FieldError, InvalidQueryError
 from docustore.exports.export import begin_export, file_name, find_export
 from docustore.exports.formats import ExportFormat, FileForm
@@ -17,17 +16,7 @@ from docustore.exports.order import ExportOrder
 from docustore.security.authentication import AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
-from docustore.users.listing import UserFilter
-from docustore.users.query_parameters import (
-    CreatedAfter,
-    CreatedBefore,
-    CreatedFrom,
-    CreatedUntil,
-    Location,
-    Role,
-    Status,
-    Tag,
-)
+from docustore.users.query_parameters import TAKES_FILTER, Which
 
 Format = Annotated[
     ExportFormat,
@@ -52,26 +41,21 @@ class ExportController(Controller):
     @get(
         "/users",
         opt=limited(Policy.EXPORT),
+        dependencies=TAKES_FILTER,
         responses=problems(),
         response_headers=[EXPORT_ID, DISPOSITION, *RATE_LIMIT_HEADERS],
         media_type="application/octet-stream",
         operation_id="export_users",
         summary="Export users",
     )
-    async def users(  # noqa: PLR0913, PLR0917  # each one is a query parameter
+    async def users(
         self,
         request: AuthorisedRequest,
         state: State,
+        *,
         export_format: Format = ExportFormat.NDJSON,
         is_gzip: Gzip = False,
-        status: Status = None,
-        role: Role = None,
-        tag: Tag = None,
-        location: Location = None,
-        created_from: CreatedFrom = None,
-        created_after: CreatedAfter = None,
-        created_before: CreatedBefore = None,
-        created_until: CreatedUntil = None,
+        which: Which,
     ) -> Stream:
         """Send all users that match, as of one moment, in the order of their ids.
 
@@ -80,19 +64,7 @@ class ExportController(Controller):
         header `Export-Id`, tells the number of users and the SHA-256 of the file. A body that ends early is not
         complete: the connection ends without the last chunk, and the export is never `complete`.
         """
-        order = ExportOrder(
-            which=UserFilter(
-                status=status,
-                role=role,
-                tag=tag,
-                location=location,
-                created_from=created_from and as_utc(created_from),
-                created_after=created_after and as_utc(created_after),
-                created_before=created_before and as_utc(created_before),
-                created_until=created_until and as_utc(created_until),
-            ),
-            form=FileForm(format=export_format, is_gzip=is_gzip),
-        )
+        order = ExportOrder(which=which, form=FileForm(format=export_format, is_gzip=is_gzip))
         try:
             export = await begin_export(state.database, order, actor=request.auth.actor)
         except ConfigurationError as exc:

@@ -12,7 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from docustore.exports.cells import from_cell, from_optional_cell, to_cell, to_optional_cell
-from docustore.exports.columns import COLUMN_NAMES, COLUMNS, Column, ColumnKind, RawUser, nested, row_of
+from docustore.exports.columns import COLUMN_NAMES, COLUMNS, Column, ColumnKind, nested, row_of
+from docustore.users.stored import RawUser
 
 FLAGS: Final = {"true": True, "false": False}
 _MAY_BE_ABSENT: Final = frozenset({ColumnKind.OPTIONAL_TEXT, ColumnKind.TIME})

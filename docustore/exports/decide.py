@@ -4,13 +4,14 @@ A row counts only over an older user: its `updated_at` is later than the user's,
 changes nothing, and an old file undoes no newer change.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
 import bson
+from bson import ObjectId
 
 from docustore.errors import FieldError
 from docustore.exports.full_record import NOT_RESTORED
@@ -18,10 +19,9 @@ from docustore.exports.imported import ImportedUser, StoredUser
 from docustore.users.cause import Cause
 from docustore.users.fields import WRITABLE, completed_fields
 from docustore.users.rules import UserRules
-from docustore.users.stored import completed
+from docustore.users.stored import RawUser, completed
 from docustore.users.writes import changed_fields, guarded, loaded, new_user, stamped
 
-RawUser = Mapping[str, Any]
 Document = dict[str, Any]
 # They differ after every write, also if the user is the same.
 _STAMPS: Final = frozenset({"version", "updated_at", "updated_by", *NOT_RESTORED})
@@ -88,6 +88,14 @@ class Rules:
         return Cause(actor=self.actor, reason="import")
 
 
+def id_key(user_id: Any) -> Any:
+    """Return what stands for an id in sets and mappings.
+
+    Another client may use any value as an id, such as a document, which has no hash.
+    """
+    return user_id if isinstance(user_id, str | ObjectId) else bson.encode({"": user_id})
+
+
 class Known:
     """The stored users that the rows of a batch may concern."""
 
@@ -95,7 +103,7 @@ class Known:
         self.by_id: dict[Any, RawUser] = {}
         self.by_email: dict[str, RawUser] = {}
         for user in users:
-            self.by_id[user["_id"]] = user
+            self.by_id[id_key(user["_id"])] = user
             if user.get("deleted_at") is None and isinstance(user.get("email"), str):
                 self.by_email[user["email"]] = user
 
@@ -109,7 +117,7 @@ def _of_imported(row: ImportedUser, known: Known, rules: Rules) -> Action:
     holder = known.by_email.get(row.email)
     if row.user_id is None:
         return _insertion(row, rules) if holder is None else _change(row, holder, rules)
-    stored = known.by_id.get(row.user_id)
+    stored = known.by_id.get(id_key(row.user_id))
     if stored is None:
         return _insertion(row, rules) if holder is None else TAKEN
     if holder is not None and holder["_id"] != row.user_id and not _is_same(row, stored):
@@ -167,7 +175,7 @@ def _is_stale(updated_at: datetime | None, stored: RawUser, rules: Rules) -> boo
 
 
 def _of_stored(row: StoredUser, known: Known, rules: Rules) -> Action:
-    stored = known.by_id.get(row.user_id)
+    stored = known.by_id.get(id_key(row.user_id))
     holder = None if row.email is None else known.by_email.get(row.email)
     if stored is None:
         # With the writer that it had: the file is the user as it was. The import itself is in the audit log.

@@ -1,7 +1,7 @@
 """Turn batches of users into the bytes of a file."""
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Protocol
@@ -11,9 +11,9 @@ import msgspec
 from docustore.exports import csv_table, full_record
 from docustore.exports.formats import ExportFormat, FileForm
 from docustore.extras import extra_module
+from docustore.users.stored import RawUser
 from docustore.users.views import user_view
 
-RawUser = Mapping[str, Any]
 PARQUET_TABLE: Final = "docustore.exports.parquet_table"
 PARQUET: Final = "parquet"
 # `str`: another client may have stored any type of BSON in any field.

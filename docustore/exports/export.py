@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from docustore.audit.log import record
 from docustore.clock import now_utc
-from docustore.database import Database
+from docustore.database import ANY_CLIENT, AWARE, Database
 from docustore.errors import DocustoreError, NotFoundError
 from docustore.exports.encoders import Tally, encoder_of
 from docustore.exports.models import EXPORTS, ExportRecord, ExportState
@@ -70,6 +70,8 @@ class Export:
             moment=self.moment,
             matching=self.order.matching,
             projection=self.order.projection,
+            # A restore keeps times beyond the calendar; other readers have no form for them.
+            codec=ANY_CLIENT if self.order.is_full else AWARE,
             batch_docs=self._batch_docs,
         )
 

@@ -4,14 +4,14 @@ The line is canonical Extended JSON, which keeps the type of every value:
 https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from bson import json_util
 from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 
-RawUser = Mapping[str, Any]
+from docustore.users.stored import RawUser
+
 _OPTIONS: Final = json_util.CANONICAL_JSON_OPTIONS.with_options(
     tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )

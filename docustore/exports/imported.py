@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from bson import ObjectId
+import bson
+from bson import ObjectId, Regex
+from bson.errors import BSONError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from docustore.api.body_types import RequestTime, WholeNumber
@@ -40,7 +42,8 @@ class _Meta(BaseModel):
     id: str | None = None
     created_at: RequestTime | None = None
     updated_at: RequestTime | None = None
-    version: WholeNumber = Field(1, ge=1)
+    # Beyond it, clients that read JSON lose digits; far beyond it, the store has no such number.
+    version: WholeNumber = Field(1, ge=1, le=2**53)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +153,7 @@ def _stored(line: int, document: dict[str, Any], migrations: Sequence[Migration]
         return Reject(line=line, errors=(FieldError(pointer="/schema_version", code="too_new", detail=detail),))
     try:
         moved = _moved(document, [each for each in migrations if each.number > shape])
-        problem = _email_problem(moved.get("email"))
+        problem = _email_problem(moved.get("email")) or _storage_problem(moved)
     except ConflictError as exc:
         problem = FieldError(pointer="", code=exc.code, detail="the user cannot be moved to the present shape")
     if problem is not None:
@@ -177,3 +180,20 @@ def _email_problem(email: object) -> FieldError | None:
     except EmailMalformedError as exc:
         detail = str(exc)
     return FieldError(pointer="/email", code="email_malformed", detail=detail)
+
+
+def _storage_problem(document: Mapping[str, Any]) -> FieldError | None:
+    """Tell why MongoDB takes no such document.
+
+    One would end the import of all the others.
+    """
+    user_id = document["_id"]
+    names = user_id if isinstance(user_id, dict) else ()
+    if isinstance(user_id, list | Regex) or any(name.startswith("$") for name in names):
+        return FieldError(pointer="/_id", code="id_malformed", detail="MongoDB takes no such value as an id")
+    try:
+        bson.encode(document)
+    except (BSONError, OverflowError, ValueError):
+        detail = "MongoDB cannot hold a number beyond 64 bits, or a name with a null byte"
+        return FieldError(pointer="", code="not_storable", detail=detail)
+    return None

@@ -30,21 +30,19 @@ from docustore.exports.decide import (
     Rules,
     Update,
     decide,
+    id_key,
 )
 from docustore.exports.imported import Checked, ImportedUser, Reject, StoredUser, checked
 from docustore.exports.report import ImportReport
 from docustore.exports.rows import Row, RowFile
 from docustore.migrations.registry import MIGRATIONS
-from docustore.transient import is_transient, unavailability
+from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY, is_transient, unavailability
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 BATCH_ROWS: Final = 1000
 # A lost race is decided anew with the present user; other writers win a few times at most.
 ROUNDS: Final = 5
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-DUPLICATE_KEY: Final = 11000
-VALIDATION_FAILURE: Final = 121
 _IDENTITY_TAKEN: Final = FieldError(
     pointer="/identities", code="identity_taken", detail="another user has an identity of the row"
 )
@@ -91,7 +89,7 @@ class Import:
                     self._reject(row)
                     continue
                 # Two rows of one user are decided one after the other.
-                own = {key for key in (row.user_id, row.email) if key is not None}
+                own = {id_key(row.user_id), row.email} - {None, id_key(None)}
                 if own & keys:
                     await self._store(valid)
                     valid, keys = [], set()
@@ -253,14 +251,14 @@ def _operation(action: Insertion | Update | Replacement) -> Operation:
 def _failures(error: BulkWriteError) -> dict[int, FieldError]:
     """Return why single operations failed, by index; raise any other failure."""
     failures = error.details["writeErrors"]
-    known = {DUPLICATE_KEY, VALIDATION_FAILURE}
+    known = {DUPLICATE_KEY, DOCUMENT_VALIDATION_FAILURE}
     if any(each["code"] not in known for each in failures) or error.details["writeConcernErrors"]:
         raise error
     return {each["index"]: _reason(each) for each in failures}
 
 
 def _reason(failure: Document) -> FieldError:
-    if failure["code"] == VALIDATION_FAILURE:
+    if failure["code"] == DOCUMENT_VALIDATION_FAILURE:
         return REFUSED_BY_STORE
     keys = failure.get("keyPattern") or {}
     return TAKEN if "email" in keys else _IDENTITY_TAKEN if "identities.key" in keys else _BUSY

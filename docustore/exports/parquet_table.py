@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from docustore.errors import SourceContentError
-from docustore.exports.columns import COLUMNS, ColumnKind, RawUser, nested, row_of
+from docustore.exports.columns import COLUMNS, ColumnKind, nested, row_of
+from docustore.users.stored import RawUser
 
 # Users are collected to groups of this size. A reader needs memory for one group, and so does the writer.
 GROUP_ROWS: Final = 10_000

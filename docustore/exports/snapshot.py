@@ -11,24 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.codec_options import CodecOptions
 from bson.timestamp import Timestamp
 from pymongo.errors import PyMongoError
 
-from docustore.database import Database, Document
+from docustore.database import AWARE, Database, Document
 from docustore.errors import ExportExpiredError
 from docustore.transient import SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE, is_transient, server_codes, unavailability
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 BATCH_DOCS: Final = 1000
 # The state is too old, or was never on this server.
 _GONE: Final = frozenset({SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE})
 # The pauses cover an election; the moment of the reading stays the same.
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-# Any client writes users: a date beyond the year 9999 or broken UTF-8 must not end an export.
-_CODEC: Final[CodecOptions[Document]] = CodecOptions(
-    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +62,7 @@ class SnapshotReader:
     moment: Moment
     matching: Mapping[str, Any]
     projection: Mapping[str, Any]
+    codec: CodecOptions[Document] = AWARE
     batch_docs: int = BATCH_DOCS
 
     async def batches(self) -> AsyncGenerator[list[Document], None]:
@@ -101,7 +98,7 @@ class SnapshotReader:
     async def _after(self, last: Document | None) -> AsyncGenerator[list[Document], None]:
         # Bare commands: the driver has no call for a read at a given cluster time.
         async with self.database.client.start_session(causal_consistency=False) as session:
-            reply = await self.database.command(self._find(last), session=session, codec_options=_CODEC)
+            reply = await self.database.command(self._find(last), session=session, codec_options=self.codec)
             cursor_id, batch = reply["cursor"]["id"], reply["cursor"]["firstBatch"]
             try:
                 while True:
@@ -110,7 +107,7 @@ class SnapshotReader:
                     if not cursor_id:
                         return
                     more = {"getMore": cursor_id, "collection": USERS, "batchSize": self.batch_docs}
-                    reply = await self.database.command(more, session=session, codec_options=_CODEC)
+                    reply = await self.database.command(more, session=session, codec_options=self.codec)
                     cursor_id, batch = reply["cursor"]["id"], reply["cursor"]["nextBatch"]
             finally:
                 if cursor_id:

@@ -11,13 +11,13 @@ from typing import Any, Final
 import msgspec
 
 from docustore.history.models import Operation
+from docustore.users.cause import CAUSE_PARTS
 from docustore.users.fields import MAPPED
 from docustore.users.views import UserView, user_view
 
 # The names that a reader can filter by: those of the response, and the mark of a deleted user.
 FIELDS: Final = (*MAPPED, "deleted_at")
 _SHOWN: Final = frozenset(FIELDS)
-_CAUSES: Final = ("actor", "request_id", "run_id", "reason")
 
 
 class FeedOperation(StrEnum):
@@ -128,7 +128,7 @@ def _encoded(row: Mapping[str, Any], operation: FeedOperation, changed: list[str
 def _cause(cause: Any) -> dict[str, str] | None:
     if not isinstance(cause, Mapping):
         return None
-    return {name: str(cause[name]) for name in _CAUSES if cause.get(name) is not None} or None
+    return {name: str(cause[name]) for name in CAUSE_PARTS if cause.get(name) is not None} or None
 
 
 def _key_of(user_id: Any) -> Hashable:

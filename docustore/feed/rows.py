@@ -11,23 +11,18 @@ All reads go to the primary with majority concern: what was read once is never r
 from collections.abc import Hashable, Sequence
 from typing import Any, Final
 
-from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import ASCENDING
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
 from docustore.changes.position import POSITIONS
-from docustore.database import Database, Document
+from docustore.database import ANY_CLIENT, Database, Document
 from docustore.history.models import HISTORY
 from docustore.users.fields import IN_RESPONSE
 
 # A server that cannot reach the majority would wait for ever.
 CONFIRM_TIMEOUT_MS: Final = 5000
-# Any client writes images; see `docustore.history.rows.IMAGE_CODEC`. Times are shown, so they are aware.
-_CODEC: Final[CodecOptions[Document]] = CodecOptions(
-    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
-)
 # Only the names of the changes, and only what a response shows of the user: the rest never leaves the server.
 _CHANGES: Final = {"$cond": [{"$eq": [{"$type": "$changes"}, "object"]}, {"$objectToArray": "$changes"}, []]}
 _PROJECTION: Final[dict[str, Any]] = {
@@ -89,4 +84,4 @@ def dense(rows: Sequence[Document], *, after: int) -> Sequence[Document]:
 
 
 def _primary(database: Database, name: str) -> AsyncCollection[Document]:
-    return database.get_collection(name, codec_options=_CODEC, read_preference=ReadPreference.PRIMARY)
+    return database.get_collection(name, codec_options=ANY_CLIENT, read_preference=ReadPreference.PRIMARY)

@@ -20,7 +20,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from docustore.clock import now_utc
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import CompactionBusyError
 from docustore.history.compaction_plan import MAX_IMAGE_BYTES, Compacted, Earlier, Superseded, compacted
 from docustore.history.models import HISTORY
@@ -172,10 +172,10 @@ async def _write(database: Database, found: list[Compacted], *, known: int, thro
     while True:
         kept = [each for each in found if each.number not in refused]
         try:
-            async with database.client.start_session() as session:
-                await session.with_transaction(
-                    lambda session: _write_batch(database, kept, session, known=known, through=through)  # noqa: B023
-                )
+            await in_transaction(
+                database,
+                lambda session: _write_batch(database, kept, session, known=known, through=through),  # noqa: B023
+            )
         except BulkWriteError as exc:
             # The server refuses this undo, for example for a name that another client gave a field.
             failure = exc.details["writeErrors"][0] if exc.details["writeErrors"] else None

@@ -6,12 +6,12 @@ from litestar import Controller, Response, get, post
 from litestar.datastructures import State
 from litestar.params import PathParameter, QueryParameter
 
+from docustore.api.page_parameters import Cursor
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.history.restore import restore_version
 from docustore.history.user_history import (
-    DEFAULT_LIMIT,
-    MAX_LIMIT,
     HistoryOrder,
     HistoryPage,
     HistoryQuery,
@@ -26,9 +26,6 @@ from docustore.users.service import Write
 from docustore.users.views import UserView
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of changes on one page")]
-Cursor = Annotated[
-    str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
-]
 Order = Annotated[HistoryOrder, QueryParameter(description="`desc` = newest change first, `asc` = oldest first")]
 Number = Annotated[int, PathParameter(description="the `number` of a change of this user")]
 

@@ -29,7 +29,7 @@ from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.history.undo import MAX_CHAIN, has_state, states_of
 from docustore.users.listing import ListQuery, UserSort
 from docustore.users.past import Doubt, PastPage
-from docustore.users.store import RawUser
+from docustore.users.stored import RawUser
 
 _TIMES: Final = {"valid_from": 1, "operation": 1}
 

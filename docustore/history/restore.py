@@ -9,8 +9,7 @@ from docustore.users.fields import WRITABLE
 from docustore.users.models import User
 from docustore.users.schemas import UserInput, parse_user
 from docustore.users.service import Write, replace_user
-from docustore.users.store import RawUser
-from docustore.users.stored import completed, user_key
+from docustore.users.stored import RawUser, completed, user_key
 from docustore.users.writes import loaded
 
 

@@ -11,6 +11,7 @@ from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
 
 from docustore.history.models import EXTERNAL_SOURCE, FieldChange, HistoryRow
+from docustore.users.cause import CAUSE_PARTS
 
 # Bookkeeping: derived from other fields, or changed by every write. `after` holds all of it.
 BOOKKEEPING: Final = frozenset(
@@ -36,7 +37,6 @@ REDUCED_CHANGES_BYTES: Final = 4 * 1024 * 1024
 # Half of the server's limit of 180 nested levels, so that a reduced row is far from it.
 MAX_DEPTH: Final = 90
 LARGE_VALUE_BYTES: Final = 64 * 1024
-CAUSE_PARTS: Final = ("actor", "request_id", "run_id", "reason")
 # Another client may have written a cause of megabytes; docustore's own are short.
 MAX_CAUSE_CHARS: Final = 300
 # Any client writes images: a date of year 20000 or broken UTF-8 must not stop the stream. Times are naive, in UTC:

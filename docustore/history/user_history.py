@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from docustore.api.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
+from docustore.api.pagination import DEFAULT_LIMIT, cut_page, decode_cursor, number_of, numbered
 from docustore.database import Database, Document
-from docustore.errors import InvalidQueryError, NotFoundError
+from docustore.errors import NotFoundError
 from docustore.history.horizon import Horizon
 from docustore.history.json_patch import PatchOperation, changed_names, json_patch
 from docustore.history.models import EXTERNAL_SOURCE, Operation
@@ -20,8 +20,6 @@ from docustore.users.store import users
 from docustore.users.stored import user_key
 from docustore.users.views import user_view
 
-DEFAULT_LIMIT: Final = 20
-MAX_LIMIT: Final = 100
 # A change moves these in any case.
 _ALWAYS_CHANGED: Final = frozenset({"full_name", "updated_at", "version"})
 
@@ -93,7 +91,7 @@ async def list_history(database: Database, horizon: Horizon, query: HistoryQuery
     bound = ("history", query.user_id, query.order)
     known: dict[str, int] = {"$gte": 1, "$lte": horizon.seq}
     if query.cursor is not None:
-        known |= {"$lt" if is_newest_first else "$gt": _number(decode_cursor(query.cursor, query=bound))}
+        known |= {"$lt" if is_newest_first else "$gt": number_of(decode_cursor(query.cursor, query=bound))}
     found = (
         await history_rows(database)
         .find(
@@ -103,14 +101,11 @@ async def list_history(database: Database, horizon: Horizon, query: HistoryQuery
         )
         .to_list()
     )
-    page = found[: query.limit]
+    page, next_cursor = cut_page(found, limit=query.limit, position=lambda row: numbered(row["_id"]), query=bound)
     if not page and query.cursor is None:
         await _require_user(key, query.user_id)
     items = await _entries(database, horizon, page if not is_newest_first else page[::-1])
-    return HistoryPage(
-        items=items[::-1] if is_newest_first else items,
-        next_cursor=_cursor(page[-1]["_id"], bound) if len(found) > query.limit else None,
-    )
+    return HistoryPage(items=items[::-1] if is_newest_first else items, next_cursor=next_cursor)
 
 
 async def _entries(database: Database, horizon: Horizon, rows: list[Document]) -> list[HistoryEntry]:
@@ -161,13 +156,3 @@ def _cause(stored: Mapping[str, Any] | None) -> CauseView | None:
 async def _require_user(key: Any, user_id: str) -> None:
     if await users().find_one({"_id": key}, {"_id": 1}) is None:
         raise NotFoundError(kind="user", id=user_id)
-
-
-def _cursor(number: int, bound: object) -> str:
-    return encode_cursor(Position(at=None, id=str(number)), query=bound)
-
-
-def _number(position: Position) -> int:
-    if not position.id.isdecimal():
-        raise InvalidQueryError((CURSOR_INVALID,))
-    return int(position.id)

@@ -21,12 +21,12 @@ from docustore.migrations.lease import MigrationLease
 from docustore.migrations.ledger import LISTED_CONFLICTS, SCHEMA_MIGRATIONS, Conflict
 from docustore.migrations.migration import ConflictError, Direction, Migration, RawDocument
 from docustore.migrations.rewrite import guard, projection, update_of
+from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 _SNAPSHOT: Final = ReadConcern("snapshot")
 _MAJORITY: Final = WriteConcern("majority")
-# https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
-_REFUSALS: Final = {11000: "duplicate_key", 121: "refused_by_validator"}
+_REFUSALS: Final = {DUPLICATE_KEY: "duplicate_key", DOCUMENT_VALIDATION_FAILURE: "refused_by_validator"}
 
 # By id: the document before and after, and its update.
 _Rewritten = dict[Any, tuple[RawDocument, RawDocument]]

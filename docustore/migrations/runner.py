@@ -18,7 +18,6 @@ from docustore.clock import now_utc
 from docustore.database import Database
 from docustore.errors import MigrationStoppedError
 from docustore.migrations.batch import (
-    USERS,
     BatchResult,
     RefusedDocumentError,
     Slice,
@@ -32,6 +31,7 @@ from docustore.migrations.ledger import DONE, IN_PROGRESS, SCHEMA_MIGRATIONS, Co
 from docustore.migrations.migration import Direction, Migration
 from docustore.migrations.pace import Pace
 from docustore.transient import is_transient
+from docustore.users.stored import USERS
 
 BATCH_SIZE: Final = 500
 MAX_PASSES: Final = 3

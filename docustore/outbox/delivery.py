@@ -19,7 +19,7 @@ from docustore.changes.subscriptions import DESTINATIONS
 from docustore.clock import now_utc
 from docustore.database import Database, Document
 from docustore.outbox.backoff import MAX_BEGUN, pause_after, wait_after
-from docustore.outbox.destinations import set_enabled
+from docustore.outbox.destinations import WORKER, set_enabled
 from docustore.outbox.event import ChangeEvent, event_of
 from docustore.outbox.fill import fill_next
 from docustore.outbox.lease import DeliveryLease, update_held
@@ -37,8 +37,6 @@ from docustore.outbox.sending import Outcome, Sender
 log: Final = structlog.get_logger()
 # Lanes of one destination that are delivered at the same time.
 LANES_AT_ONCE: Final = 16
-# The actor of what docustore does by itself.
-ACTOR: Final = "worker"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -184,7 +182,7 @@ class Delivery:
             # What was delivered counts, even if the destination was disabled or taken meanwhile.
             await self.database[DESTINATIONS].update_one({"_id": self.lease.destination}, {"$inc": counts})
         if done.is_gone:
-            await set_enabled(self.database, self.lease.destination, is_enabled=False, actor=ACTOR, reason="gone")
+            await set_enabled(self.database, self.lease.destination, is_enabled=False, actor=WORKER, reason="gone")
         return is_mine
 
     def _state_after(self, done: _Round) -> Document:

@@ -15,13 +15,15 @@ from docustore.audit.log import record
 from docustore.changes.position import POSITIONS
 from docustore.changes.subscriptions import DESTINATIONS, MAX_DESTINATIONS, OUTBOX
 from docustore.clock import now_utc
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import NotFoundError, TooManyDestinationsError
 from docustore.history.models import HISTORY
 from docustore.outbox.rows import rows_of
 
 T = TypeVar("T")
 OPERATOR: Final = "operator"
+# The actor of what docustore does by itself.
+WORKER: Final = "worker"
 # Rows of a removed destination that are deleted in one command.
 _REMOVED_ROWS: Final = 10_000
 _FILTER: Final = ("operations", "fields", "statuses")
@@ -252,12 +254,6 @@ async def settled(database: Database, work: Callable[[AsyncClientSession, int], 
         return await work(session, await last_number(database, session))
 
     return await in_transaction(database, settle_and_work)
-
-
-async def in_transaction(database: Database, work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
-    """Run some work in one transaction; the driver repeats it."""
-    async with database.client.start_session() as session:
-        return await session.with_transaction(work)
 
 
 def _merged_fill(fill: Mapping[str, int] | None, *, since: int, until: int) -> Document | None:

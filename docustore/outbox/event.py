@@ -8,6 +8,7 @@ import msgspec
 
 from docustore.changes.subscriptions import EventKind, changed_paths
 from docustore.clock import as_utc
+from docustore.users.cause import CAUSE_PARTS
 from docustore.users.views import UserView, user_view
 
 TYPES: Final = {
@@ -16,7 +17,6 @@ TYPES: Final = {
     EventKind.DELETE: "user.deleted",
     EventKind.RESTORE: "user.restored",
 }
-CAUSE_FIELDS: Final = ("actor", "request_id", "run_id", "reason")
 # Receivers often refuse more. A user of docustore has a few kilobytes, one of another client up to 16 MB.
 MAX_BODY_BYTES: Final = 256 * 1024
 
@@ -113,5 +113,5 @@ def _view(after: Mapping[str, Any]) -> UserView | None:
 def _cause(cause: object) -> dict[str, str] | None:
     if not isinstance(cause, Mapping):
         return None
-    known = {name: cause[name] for name in CAUSE_FIELDS if isinstance(cause.get(name), str)}
+    known = {name: cause[name] for name in CAUSE_PARTS if isinstance(cause.get(name), str)}
     return known or None

@@ -61,11 +61,11 @@ def on_change(
     """Register an async function for changes.
 
     Args:
-        collection: `users`. operations: `insert`, `update`, `delete`, `restore`; all of them if none is named.
-        fields: Paths such as `email` or `profile.location`: an update must have changed one of them. name:
-        Names the destination, for good: a new name is a new handler, which starts at now. The default is module
-        and
-            name of the function.
+        collection: `users`.
+        operations: `insert`, `update`, `delete`, `restore`; all of them if none is named.
+        fields: Paths such as `email` or `profile.location`: an update must have changed one of them.
+        name: Names the destination, for good: a new name is a new handler, which starts at now. The default is
+            module and name of the function.
 
     Raises:
         ConfigurationError: The collection, an operation or a field does not exist, or the name is taken.

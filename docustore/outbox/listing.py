@@ -6,12 +6,11 @@ from typing import Any
 
 import msgspec
 
-from docustore.api.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
+from docustore.api.pagination import cut_page, decode_cursor, number_of, numbered
 from docustore.changes.subscriptions import OUTBOX, EventKind, row_id
-from docustore.database import Database, Document
-from docustore.errors import InvalidQueryError
+from docustore.database import ANY_CLIENT, Database, Document
 from docustore.outbox.destinations import known_destination
-from docustore.outbox.rows import ROW_CODEC, RowState, rows_of
+from docustore.outbox.rows import RowState, rows_of
 
 
 class AttemptView(msgspec.Struct, frozen=True):
@@ -62,25 +61,13 @@ async def delivery_page(
     asked = ["deliveries", name, state]
     query: Document = rows_of(name)
     if cursor is not None:
-        query["_id"]["$lt"] = row_id(name, _number(cursor, asked))
+        query["_id"]["$lt"] = row_id(name, number_of(decode_cursor(cursor, query=asked)))
     if state is not None:
         query["state"] = state.value
-    outbox = database[OUTBOX].with_options(codec_options=ROW_CODEC)
+    outbox = database[OUTBOX].with_options(codec_options=ANY_CLIENT)
     rows = await outbox.find(query, sort=[("_id", -1)]).limit(limit + 1).to_list()
-    page = rows[:limit]
-    more = len(rows) > limit
-    position = Position(at=None, id=str(page[-1]["number"])) if more else None
-    return DeliveryPage(
-        items=[_delivery(row) for row in page],
-        next_cursor=None if position is None else encode_cursor(position, query=asked),
-    )
-
-
-def _number(cursor: str, asked: object) -> int:
-    position = decode_cursor(cursor, query=asked)
-    if not position.id.isdecimal():
-        raise InvalidQueryError((CURSOR_INVALID,))
-    return int(position.id)
+    page, next_cursor = cut_page(rows, limit=limit, position=lambda row: numbered(row["number"]), query=asked)
+    return DeliveryPage(items=[_delivery(row) for row in page], next_cursor=next_cursor)
 
 
 def _delivery(row: Mapping[str, Any]) -> DeliveryView:

@@ -6,13 +6,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from bson.codec_options import CodecOptions
-
 from docustore.changes.committed import committed_seq
 from docustore.changes.events import user_key
 from docustore.changes.subscriptions import OUTBOX, PENDING
-from docustore.database import Database, Document
-from docustore.history.rows import IMAGE_CODEC
+from docustore.database import ANY_CLIENT, Database, Document
 from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.history.undo import has_state
 from docustore.outbox.sending import Outcome
@@ -20,8 +17,6 @@ from docustore.outbox.sending import Outcome
 # What is delivered is kept for questions, what is given up for its replay. MongoDB deletes both.
 DELIVERED_FOR: Final = timedelta(days=7)
 FAILED_FOR: Final = timedelta(days=30)
-# Other clients choose the ids of users: a date of year 20000 must not stop the deliveries of the others.
-ROW_CODEC: Final[CodecOptions[Document]] = IMAGE_CODEC.with_options(tz_aware=True)
 LANES_PER_ROUND: Final = 200
 ROWS_PER_ROUND: Final = 1000
 
@@ -58,7 +53,7 @@ async def due_lanes(database: Database, name: str, *, now: datetime, up_to: int 
         up_to: Read only events up to this number: later ones must wait for a replay in progress.
     """
     bound = {} if up_to is None else {"number": {"$lte": up_to}}
-    outbox = database[OUTBOX].with_options(codec_options=ROW_CODEC)
+    outbox = database[OUTBOX].with_options(codec_options=ANY_CLIENT)
     due = outbox.find({**_due(name, now=now), **bound}, {"lane": 1}, sort=[("due_at", 1)])
     lanes = {user_key(row["lane"]): row["lane"] async for row in due.limit(LANES_PER_ROUND)}
     if not lanes:

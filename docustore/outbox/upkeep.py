@@ -20,12 +20,11 @@ from docustore.etl.incidents import (
     open_incidents,
 )
 from docustore.outbox.backoff import GIVE_UP_AFTER
-from docustore.outbox.destinations import OPERATOR, DestinationKind, list_destinations, set_enabled
+from docustore.outbox.destinations import OPERATOR, WORKER, DestinationKind, list_destinations, set_enabled
 from docustore.outbox.rows import FAILED_FOR, RowState
 from docustore.outbox.valkey_stream import SETTING
 
 log: Final = structlog.get_logger()
-ACTOR: Final = "worker"
 # A restart of a receiver is no incident.
 TOLD_AFTER: Final = timedelta(minutes=15)
 # Longer than all attempts at an event.
@@ -75,7 +74,7 @@ async def _disable_broken(
     else:
         return
     log.error("outbox.destination_disabled", destination=name, reason=reason, pending=pending)
-    await set_enabled(database, name, is_enabled=False, actor=ACTOR, reason=reason)
+    await set_enabled(database, name, is_enabled=False, actor=WORKER, reason=reason)
 
 
 async def _tell(database: Database, *, now: datetime, is_told: bool) -> None:

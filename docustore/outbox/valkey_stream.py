@@ -16,6 +16,7 @@ from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.errors import NotFoundError
 from docustore.outbox.destinations import (
+    WORKER,
     DestinationKind,
     ensure_destination,
     fresh_destination,
@@ -27,7 +28,6 @@ from docustore.outbox.sending import DELIVERED, Outcome, Sender
 
 STREAM: Final = "stream"
 _IS_THERE: Final = "equal or smaller"
-_ACTOR: Final = "worker"
 SETTING: Final = "setting"
 
 
@@ -74,7 +74,7 @@ async def ensure_stream(database: Database, settings: Settings) -> None:
         is_by_setting = (stream.get("disabled") or {}).get("reason") in {None, SETTING}
         is_wanted = settings.outbox_stream_key is not None
         if is_by_setting and stream["is_enabled"] != is_wanted:
-            await set_enabled(database, STREAM, is_enabled=is_wanted, actor=_ACTOR, reason=SETTING)
+            await set_enabled(database, STREAM, is_enabled=is_wanted, actor=WORKER, reason=SETTING)
 
 
 def stream_opener(redis: "Redis", settings: Settings) -> Callable[[Document], AbstractAsyncContextManager[Sender]]:

@@ -29,8 +29,8 @@ from docustore.profiling.pipelines import (
     shape_pipeline,
 )
 from docustore.transient import SNAPSHOT_TOO_OLD, server_codes
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 DEFAULT_SAMPLE: Final = 100_000
 DEFAULT_TIMEOUT_S: Final = 60.0
 # Fields with more distinct values get an estimate, and their top values from a part of the users.

@@ -27,7 +27,7 @@ def _is_text(value: Any) -> bool:
 
 def is_one_of(value: Any, words: frozenset[str]) -> bool:
     """Tell whether a value of any type is one of some words."""
-    # Not `isinstance`: the driver's `Code` is a text that cannot be looked up.
+    # Another client may store a list, or `Code`, which is a text for `isinstance`; no set can hold them.
     return type(value) is str and value in words
 
 
@@ -97,13 +97,19 @@ def _avatar_is_address(user: User) -> bool:
 
 def _is_of_the_model(user: User) -> bool:
     return (
-        isinstance(user.get("version"), int)
+        isinstance(version := user.get("version"), int)
+        and not isinstance(version, bool)
         and isinstance(user.get("created_at"), datetime)
         and isinstance(user.get("updated_at"), datetime)
-        and isinstance(user.get("identities"), list)
-        and all(isinstance(user.get(name), list) for name in ("roles", "tags"))
+        and isinstance(identities := user.get("identities"), list)
+        and all(isinstance(each, dict) and isinstance(each.get("key"), str) for each in identities)
+        and all(_is_list_of_texts(user.get(name)) for name in ("roles", "tags"))
         and isinstance(user.get("profile"), dict)
     )
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _times_are_in_order(user: User) -> bool | None:

@@ -7,10 +7,10 @@ import msgspec
 from litestar import Controller, delete, get, post, put
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter, QueryParameter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from docustore.api.body_types import RequestTime
-from docustore.api.pagination import Position, decode_cursor, encode_cursor
+from docustore.api.body_types import Reason, RequestBody, RequestTime
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Position, decode_cursor, encode_cursor
 from docustore.api.problem_details import problems
 from docustore.clock import as_utc, now_utc
 from docustore.errors import NotFoundError
@@ -21,16 +21,15 @@ from docustore.quality.rules import Dimension, Rule
 from docustore.quality.trend import QualityTrend, quality_trend, subject_of
 from docustore.quality.verdict import RuleSet
 from docustore.quality.violations import After, violations
-from docustore.quality.waivers import MAX_REASON_CHARS, Waiver, unwaive_rule, waive_rule
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
+from docustore.quality.waivers import Waiver, unwaive_rule, waive_rule
+from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
+from docustore.security.rate_limits import Policy
+from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.lookup import find_many
 from docustore.users.views import UserView, user_view
 
-DEFAULT_LIMIT = 20
-ADMIN = needs(Scope.ADMIN)
 RuleName = Annotated[str, PathParameter(description="the `name` of the rule")]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="maximum number of users on one page")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of users on one page")]
 Cursor = Annotated[str | None, QueryParameter(description="`next_cursor` of the page before")]
 From = Annotated[
     datetime | None, QueryParameter(name="from", description="begin; by default seven days of hours or 90 days")
@@ -61,13 +60,11 @@ class QualityCheck(msgspec.Struct, frozen=True):
     duration_s: float | None
 
 
-class WaiverInput(BaseModel):
+class WaiverInput(RequestBody):
     """Until when and why the violations of a rule are accepted."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
     until: RequestTime = Field(description="the rule counts again from this time; at most a year ahead")
-    reason: str = Field(min_length=1, max_length=MAX_REASON_CHARS, description="why, for the next person")
+    reason: Reason
 
 
 class QualityController(Controller):
@@ -132,7 +129,9 @@ class QualityController(Controller):
     @post(
         "/run",
         status_code=200,
+        opt=limited(Policy.EXPORT),
         responses=problems(),
+        response_headers=RATE_LIMIT_HEADERS,
         operation_id="run_quality_check",
         summary="Check the kept figures",
     )

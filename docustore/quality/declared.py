@@ -1,14 +1,15 @@
 """The rules of a service: the built-in ones and those of its settings. Pure."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from docustore.errors import ConfigurationError
+from docustore.linear_expression import LinearExpression
 from docustore.quality.anomaly import Direction
 from docustore.quality.builtin import BUILTIN, is_one_of
+from docustore.quality.rule_fields import field_problem
 from docustore.quality.rules import (
     Applies,
     Check,
@@ -26,9 +27,6 @@ from docustore.quality_settings import LimitSettings, RuleKind, RuleSettings
 from docustore.users.fields import leaf
 from docustore.users.search_terms import fold
 
-# What the rules of settings may read: everything that a client of the API may see.
-HIDDEN: Final = frozenset({"password_hash", "identities", "search_terms"})
-MAX_MATCHED_CHARS: Final = 10_000
 Word = TypeVar("Word", Dimension, Severity, Direction)
 _DIMENSIONS: Final = {
     RuleKind.REQUIRED: Dimension.COMPLETENESS,
@@ -70,9 +68,8 @@ def _changed(rule: Rule, own: RuleSettings) -> Rule:
 
 def _declared(name: str, own: RuleSettings, kind: RuleKind) -> Rule:
     path = tuple(own.field.split("."))
-    for read in (path, *(tuple(field.split(".")) for field in own.when)):
-        if read[0] in HIDDEN:
-            raise _error(name, f"rules cannot read the field {read[0]}")
+    if (problem := field_problem(kind, own.field, conditions=own.when)) is not None:
+        raise _error(name, problem)
     rule = Rule(
         name=name,
         title=f"{own.field}: {kind.value.replace('_', ' ')}.",
@@ -92,11 +89,11 @@ def _check(own: RuleSettings, kind: RuleKind, path: tuple[str, ...]) -> Check:
         case RuleKind.REQUIRED:
             return Holds(test=lambda user: _is_given(leaf(user, path)))
         case RuleKind.PATTERN:
-            expression = re.compile(own.pattern or "")
-            return Holds(test=lambda user: _matches(expression, leaf(user, path)))
+            expression = LinearExpression(own.pattern or "")
+            return Holds(test=lambda user: _each(leaf(user, path), expression.matches))
         case RuleKind.ONE_OF:
             allowed = frozenset(own.values or ())
-            return Holds(test=lambda user: is_one_of(leaf(user, path), allowed))
+            return Holds(test=lambda user: _each(leaf(user, path), allowed.__contains__))
         case RuleKind.MAX_AGE:
             return NotOlderThan(clock=_clock(path), days=own.days or 1)
         case RuleKind.UNIQUE:
@@ -136,8 +133,11 @@ def _is_given(value: Any) -> bool:
     return value is not None and value != []
 
 
-def _matches(expression: re.Pattern[str], value: Any) -> bool:
-    return isinstance(value, str) and expression.fullmatch(value[:MAX_MATCHED_CHARS]) is not None
+def _each(value: Any, holds: Callable[[str], bool]) -> bool:
+    """Test a text, or each element of a list; any other value does not hold."""
+    values = value if isinstance(value, list) else [value]
+    # Not `isinstance`: the driver's `Code` is a text that no set can hold.
+    return all(type(each) is str and holds(each) for each in values)
 
 
 def _clock(path: tuple[str, ...]) -> Callable[[User], datetime | None]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -135,5 +136,7 @@ def _functions_of(check: Check) -> tuple[str, ...]:
     return ("clock",) if isinstance(check, NotOlderThan) else ("value",)
 
 
+# Reading a source takes milliseconds. Functions of declared rules are made anew with each set of rules.
+@lru_cache(maxsize=256)
 def _source_of(function: Callable[..., Any] | None) -> str:
     return "" if function is None else inspect.getsource(function)

@@ -1,7 +1,7 @@
 """Read verdicts and counters, present or as of a cluster time."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -9,12 +9,14 @@ from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.database import Database, Document
+from docustore.past_reads import documents_at
 from docustore.quality.counts import COUNTS, DAYS_PREFIX, TOTALS_ID, VALUES, QualityCounts, Value
 from docustore.quality.versions import KEPT_ID, Counted, kept_copy
 
 USER_QUALITY: Final = "user_quality"
 # The figures of each hour and day: see `docustore.quality.hours`.
 REPORTS: Final = "quality_reports"
+_BATCH_DOCS: Final = 10_000
 _NAMED: Final = ": "
 _VALUE_PREFIX: Final = "value "
 
@@ -33,9 +35,9 @@ async def values_of(database: Database, values: Iterable[Value], session: AsyncC
 async def counts_at(database: Database, at: Timestamp) -> Figures:
     """Read all counters as of a cluster time, by name, without zeros."""
     figures: Counter[str] = Counter()
-    async for document in _documents(database, COUNTS, at):
+    async for document in documents_at(database, {"find": COUNTS}, at, batch_docs=_BATCH_DOCS):
         figures.update(figures_of(document))
-    async for document in _documents(database, VALUES, at):
+    async for document in documents_at(database, {"find": VALUES}, at, batch_docs=_BATCH_DOCS):
         figures[_value_name(document["_id"]["rule"], document["_id"]["value"])] = document["users"]
     return {name: number for name, number in figures.items() if number}
 
@@ -43,7 +45,7 @@ async def counts_at(database: Database, at: Timestamp) -> Figures:
 async def recounted_at(database: Database, at: Timestamp) -> Figures:
     """Count all verdicts as of a cluster time; the same shape as `counts_at`."""
     counted = QualityCounts()
-    async for verdict in _documents(database, USER_QUALITY, at):
+    async for verdict in documents_at(database, {"find": USER_QUALITY}, at, batch_docs=_BATCH_DOCS):
         counted.add(verdict, 1)  # type: ignore[arg-type]  # a stored verdict
     for rule_id, number in counted.shared({}).items():
         counted.rules[rule_id, "violated"] += number
@@ -91,23 +93,6 @@ def _named(document: str, increments: Figures) -> Figures:
 
 def _value_name(rule_id: str, value: str) -> str:
     return f"{_VALUE_PREFIX}{rule_id} {value}"
-
-
-async def _documents(database: Database, collection: str, at: Timestamp) -> AsyncIterator[Document]:
-    async with database.client.start_session(causal_consistency=False) as session:
-        command = {
-            "find": collection,
-            "batchSize": 10_000,
-            "readConcern": {"level": "snapshot", "atClusterTime": at},
-        }
-        cursor = (await database.command(command, session=session))["cursor"]
-        for document in cursor["firstBatch"]:
-            yield document
-        while cursor["id"]:
-            more = {"getMore": cursor["id"], "collection": collection, "batchSize": 10_000}
-            cursor = (await database.command(more, session=session))["cursor"]
-            for document in cursor["nextBatch"]:
-                yield document
 
 
 async def read_counts(database: Database, session: AsyncClientSession | None = None) -> Counted:

@@ -10,13 +10,12 @@ from typing import Any, Final, TypedDict
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import FieldError, InvalidInputError, NotFoundError
 
 WAIVERS: Final = "quality_waivers"
 # A waiver without an end would be a rule that is turned off.
 LONGEST: Final = timedelta(days=366)
-MAX_REASON_CHARS: Final = 500
 
 
 class Waiver(TypedDict):
@@ -45,8 +44,7 @@ async def waive_rule(
         )
         await _audit(database, "quality.waive", rule, before, dict(waiver), actor, session)
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(write)
+    await in_transaction(database, write)
     return waiver
 
 
@@ -63,8 +61,7 @@ async def unwaive_rule(database: Database, rule: str, *, actor: str) -> None:
             raise NotFoundError(kind="waiver of the rule", id=rule)
         await _audit(database, "quality.unwaive", rule, before, None, actor, session)
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(write)
+    await in_transaction(database, write)
 
 
 def waiver_of(document: Document) -> Waiver:

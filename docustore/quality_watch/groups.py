@@ -5,10 +5,10 @@ line, tell each incident once, and its end once.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from bson import ObjectId
@@ -16,7 +16,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from docustore.alerts import Fact
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.etl.alert_outbox import enqueue_message
 from docustore.etl.incidents import INCIDENTS, IncidentKind
 
@@ -58,7 +58,7 @@ async def open_group(
                 await enqueue_message(database, name, event=_event(kind), at=at, facts=facts, session=session)
             log.warning("quality.incident_opened", incident=kind, subjects=[each.subject for each in new])
 
-        await _in_transaction(database, write)
+        await _write_unless_open(database, write)
 
 
 async def settled(
@@ -108,13 +108,12 @@ async def close_group(database: Database, incidents: Sequence[Document], *, at: 
                 )
             log.info("quality.incident_closed", incident=kind, subjects=[each["source"] for each in ended])
 
-        await _in_transaction(database, write)
+        await _write_unless_open(database, write)
 
 
-async def _in_transaction(database: Database, write: Any) -> None:
+async def _write_unless_open(database: Database, write: Callable[[AsyncClientSession], Awaitable[None]]) -> None:
     try:
-        async with database.client.start_session() as session:
-            await session.with_transaction(write)
+        await in_transaction(database, write)
     except DuplicateKeyError:
         # Another worker opens the same incidents; the next look finds them.
         return

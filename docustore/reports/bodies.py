@@ -3,14 +3,15 @@
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from docustore.analytics.query.saved.bodies import NAME_PATTERN
+from docustore.analytics.named_documents import NAME_PATTERN
+from docustore.api.body_types import RequestBody
 from docustore.recurrence import OFF, parse_recurrence, parse_zone
 from docustore.users.email import EmailMalformedError, normalise_email
 from docustore.users.field_types import MAX_EMAIL_CHARS
-from docustore.webhooks.addresses import MAX_URL_CHARS, url_problem
+from docustore.webhooks.bodies import WebhookUrl
 
 MAX_RECIPIENTS: Final = 20
 MAX_SCHEDULE_CHARS: Final = 100
@@ -28,12 +29,6 @@ def _refused(reason: str) -> PydanticCustomError:
     return PydanticCustomError("not_in_language", "{reason}", {"reason": reason})
 
 
-def _url(given: str) -> str:
-    if (problem := url_problem(given)) is not None:
-        raise PydanticCustomError("webhook_url", "{reason}", {"reason": problem})
-    return given
-
-
 def _address(given: str) -> str:
     try:
         return normalise_email(given)
@@ -41,10 +36,10 @@ def _address(given: str) -> str:
         raise PydanticCustomError("email_malformed", "{reason}", {"reason": str(exc)}) from exc
 
 
-class ReportInput(BaseModel):
+class ReportInput(RequestBody):
     """Which saved query is answered when, and where its rows go."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True)
 
     query: str = Field(pattern=NAME_PATTERN, description="the name of a saved query")
     schedule: str = Field(
@@ -53,9 +48,7 @@ class ReportInput(BaseModel):
     )
     timezone: str = Field("UTC", max_length=MAX_ZONE_CHARS, description="the clock of a cron expression")
     format: ReportFormat = Field(ReportFormat.CSV)
-    webhook_url: Annotated[str, Field(max_length=MAX_URL_CHARS), AfterValidator(_url)] | None = Field(
-        None, description="where signed messages are posted"
-    )
+    webhook_url: WebhookUrl | None = Field(None, description="where signed messages are posted")
     mail_to: list[Annotated[str, Field(max_length=MAX_EMAIL_CHARS), AfterValidator(_address)]] = Field(
         [], max_length=MAX_RECIPIENTS, description="who gets it by mail; the operator sets the mail server"
     )

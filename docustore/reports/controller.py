@@ -9,7 +9,7 @@ from typing import Annotated
 from litestar import Controller, Response, delete, get, post, put
 from litestar.datastructures import ResponseHeader, State
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from docustore.api.entity_tags import entity_tag
 from docustore.api.problem_details import problems
@@ -26,22 +26,16 @@ from docustore.reports.views import (
     report_delivery_view,
     report_view,
 )
-from docustore.security.authentication import AuthorisedRequest, limited, needs
-from docustore.security.models import Scope
+from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
-from docustore.users.preconditions import IF_MATCH_PATTERN
+from docustore.users.query_parameters import if_match_parameter
 
-ADMIN = needs(Scope.ADMIN)
 Name = Annotated[str, PathParameter(description="the `name` of the report")]
 Limit = Annotated[int, QueryParameter(ge=1, le=100, description="deliveries at most")]
 IfMatchHeader = Annotated[
     str | None,
-    HeaderParameter(
-        name="If-Match",
-        schema_extra={"pattern": IF_MATCH_PATTERN},
-        description="the `ETag` of the version to replace, or `*`; only for a report that exists",
-    ),
+    if_match_parameter("the `ETag` of the version to replace, or `*`; only for a report that exists"),
 ]
 ETAG = ResponseHeader(name="ETag", description="the version of the report", documentation_only=True)
 

@@ -12,6 +12,7 @@ from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.etl.alert_outbox import enqueue_message
+from docustore.outbox.backoff import MAX_BEGUN
 from docustore.reports.deliveries import DeliveryState, Sent, enter_slot, finish, take
 from docustore.reports.sending import send_report
 from docustore.reports.store import REPORTS, find_report, recurrence_of
@@ -80,7 +81,10 @@ async def deliver_now(database: Database, settings: Settings, name: str, *, acto
 async def _attempt(database: Database, settings: Settings, taken: Mapping[str, Any]) -> Document | None:
     report = await database[REPORTS].find_one({"_id": taken["report"]})
     sent = Sent(error="the report was deleted")
-    if report is not None:
+    if taken["attempts"] >= MAX_BEGUN:
+        # Otherwise a report that ends its worker would do so every two minutes, for ever.
+        sent = Sent(error=f"begun {MAX_BEGUN} times without an end: its worker was killed or failed")
+    elif report is not None:
         sent = await send_report(database, settings, report, taken["slot"])
     now = now_utc()
     result = await finish(database, taken, sent, now=now)

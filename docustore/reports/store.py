@@ -1,41 +1,48 @@
 """Store scheduled reports; every change is in the audit log.
 
-Shape: the members of `ReportInput`, and `{_id: name, secrets, is_paused, version, schedule_since, owner,
-created_at, updated_at, updated_by}`. `schedule_since` is the time from which slots count: those of the past are no
-slots of a new or resumed report.
+Shape: that of `docustore.analytics.named_documents`, the members of `ReportInput`, and `{secrets, is_paused,
+schedule_since}`. `schedule_since` is the time from which slots count: those of the past are no slots of a new or
+resumed report.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from docustore.analytics.query.saved.bodies import NAME, NAME_PATTERN
+from docustore.analytics.named_documents import NamedDocuments
 from docustore.analytics.query.saved.store import SAVED_QUERIES
-from docustore.audit.log import record
 from docustore.config import Settings
-from docustore.database import Database, Document
-from docustore.errors import (
-    FieldError,
-    InvalidInputError,
-    NotFoundError,
-    PreconditionRequiredError,
-    SavedQueryChangedError,
-    TooManySavedQueriesError,
-)
+from docustore.database import Database, Document, in_transaction
+from docustore.errors import FieldError, InvalidInputError
 from docustore.recurrence import Recurrence, parse_recurrence
 from docustore.reports.bodies import ReportInput
 from docustore.reports.deliveries import DELIVERIES, drop_due
-from docustore.users.preconditions import IfMatch
 from docustore.webhooks.service import require_allowed
 from docustore.webhooks.signature import new_secret
+from docustore.webhooks.store import stored_secret
 
 log: Final = structlog.get_logger()
 REPORTS: Final = "analytics_reports"
 MAX_REPORTS: Final = 200
-T = TypeVar("T")
+
+
+def _audited(report: Mapping[str, Any]) -> Document:
+    # Without the secrets, and without the addresses of people.
+    names = ("query", "schedule", "timezone", "format", "webhook_url", "is_paused", "version")
+    return {**{name: report[name] for name in names}, "mail_to": len(report["mail_to"])}
+
+
+_REPORTS: Final = NamedDocuments(
+    collection=REPORTS,
+    kind="report",
+    plural="reports",
+    subject="report",
+    max_documents=MAX_REPORTS,
+    audited=_audited,
+)
 
 
 def recurrence_of(report: Mapping[str, Any]) -> Recurrence | None:
@@ -50,21 +57,18 @@ def recurrence_of(report: Mapping[str, Any]) -> Recurrence | None:
         return None
 
 
-async def find_report(database: Database, name: str, *, session: AsyncClientSession | None = None) -> Document:
+async def find_report(database: Database, name: str) -> Document:
     """Read a report.
 
     Raises:
         NotFoundError: There is none with this name.
     """
-    found = await database[REPORTS].find_one({"_id": name}, session=session)
-    if found is None:
-        raise NotFoundError(kind="report", id=name)
-    return found
+    return await _REPORTS.find(database, name)
 
 
 async def list_reports(database: Database) -> list[Document]:
     """List all reports by name."""
-    return await database[REPORTS].find({}, sort=[("_id", 1)]).to_list()
+    return await _REPORTS.by_name(database)
 
 
 async def save_report(
@@ -77,7 +81,10 @@ async def save_report(
     actor: str,
     now: datetime,
 ) -> tuple[Document, str | None]:
-    """Create or replace a report.
+    """Create or replace a report; a new one has version 1.
+
+    Args:
+        if_match: The header `If-Match`; see `NamedDocuments.save`.
 
     Returns:
         The report, and the secret of its webhook if it is new.
@@ -85,27 +92,21 @@ async def save_report(
     Raises:
         InvalidInputError: The name is malformed, there is no such query, the address must not be called, or no
             mail server is set.
-        PreconditionRequiredError: The report exists, and there is no `If-Match`.
-        SavedQueryChangedError: It is at another version, or is gone.
-        TooManySavedQueriesError: There are as many as allowed.
+        PreconditionRequiredError, SavedQueryChangedError, TooManySavedQueriesError: See `NamedDocuments.save`.
     """
-    await _require_possible(database, settings, name, given)
+    await _require_possible(database, settings, given)
+    new_secrets: list[Document] = [] if given.webhook_url is None else [stored_secret(new_secret())]
 
-    async def write(session: AsyncClientSession) -> tuple[Document, str | None]:
-        before = await database[REPORTS].find_one({"_id": name}, session=session)
-        _require_version(before, name, if_match=if_match)
-        if before is None and await database[REPORTS].count_documents({}, session=session) >= MAX_REPORTS:
-            raise TooManySavedQueriesError(limit=MAX_REPORTS)
-        after = _changed(before, name, given, actor=actor, now=now)
-        secret = None
-        if given.webhook_url is not None and not after["secrets"]:
-            secret = new_secret()
-            after["secrets"] = [{"secret": secret, "expires_at": None}]
-        await database[REPORTS].replace_one({"_id": name}, after, upsert=True, session=session)
-        await _record(database, "report.save", name, actor, session, before=before, after=after)
-        return after, secret
+    def content(before: Document | None) -> Document:
+        old: Document = before or {"secrets": [], "is_paused": False}
+        members = given.model_dump(mode="json")
+        is_rescheduled = any(old.get(part) != members[part] for part in ("schedule", "timezone"))
+        since = now if is_rescheduled else old["schedule_since"]
+        return {**old, **members, "schedule_since": since, "secrets": old["secrets"] or new_secrets}
 
-    return await _in_transaction(database, write)
+    report = await _REPORTS.save(database, name, content, if_match=if_match, actor=actor, now=now)
+    is_new_secret = bool(new_secrets) and report["secrets"] == new_secrets
+    return report, new_secrets[0]["secret"] if is_new_secret else None
 
 
 async def set_paused(database: Database, name: str, *, is_paused: bool, actor: str, now: datetime) -> Document:
@@ -116,18 +117,17 @@ async def set_paused(database: Database, name: str, *, is_paused: bool, actor: s
     """
 
     async def write(session: AsyncClientSession) -> Document:
-        before = await find_report(database, name, session=session)
+        before = await _REPORTS.find(database, name, session=session)
         after = {**before, "is_paused": is_paused}
         if before["is_paused"] and not is_paused:
             after["schedule_since"] = now
-        await database[REPORTS].replace_one({"_id": name}, after, session=session)
         if is_paused:
             await drop_due(database, name, session=session)
-        action = "report.pause" if is_paused else "report.resume"
-        await _record(database, action, name, actor, session, before=before, after=after)
+        verb = "pause" if is_paused else "resume"
+        await _REPORTS.replace(database, verb, before, after, actor=actor, session=session)
         return after
 
-    return await _in_transaction(database, write)
+    return await in_transaction(database, write)
 
 
 async def remove_report(database: Database, name: str, *, actor: str) -> None:
@@ -137,93 +137,20 @@ async def remove_report(database: Database, name: str, *, actor: str) -> None:
         NotFoundError: There is none with this name.
     """
 
-    async def write(session: AsyncClientSession) -> None:
-        before = await find_report(database, name, session=session)
-        await database[REPORTS].delete_one({"_id": name}, session=session)
+    async def remove_deliveries(_report: Document, session: AsyncClientSession) -> None:
         await database[DELIVERIES].delete_many({"report": name}, session=session)
-        await _record(database, "report.delete", name, actor, session, before=before)
 
-    await _in_transaction(database, write)
-
-
-def _changed(
-    before: Mapping[str, Any] | None, name: str, given: ReportInput, *, actor: str, now: datetime
-) -> Document:
-    old: Mapping[str, Any] = before or {
-        "secrets": [],
-        "is_paused": False,
-        "version": 0,
-        "schedule_since": now,
-        "owner": actor,
-        "created_at": now,
-    }
-    content = given.model_dump(mode="json")
-    is_rescheduled = any(old.get(part) != content[part] for part in ("schedule", "timezone"))
-    return {
-        **old,
-        **content,
-        "_id": name,
-        "version": old["version"] + 1,
-        "schedule_since": now if is_rescheduled else old["schedule_since"],
-        "updated_at": now,
-        "updated_by": actor,
-    }
+    await _REPORTS.remove(database, name, remove_deliveries, actor=actor)
 
 
-async def _require_possible(database: Database, settings: Settings, name: str, given: ReportInput) -> None:
-    if not NAME.fullmatch(name):
-        raise _invalid("/name", "not_allowed", f"a name matches {NAME_PATTERN}")
+async def _require_possible(database: Database, settings: Settings, given: ReportInput) -> None:
     if await database[SAVED_QUERIES].find_one({"_id": given.query}, {"_id": 1}) is None:
-        raise _invalid("/query", "not_allowed", "there is no saved query of this name: save it first")
+        raise _not_allowed("/query", "there is no saved query of this name: save it first")
     if given.mail_to and settings.report_mail_url is None:
-        raise _invalid("/mail_to", "not_allowed", "no mail server is set: set DOCUSTORE_REPORT_MAIL_URL")
+        raise _not_allowed("/mail_to", "no mail server is set: set DOCUSTORE_REPORT_MAIL_URL")
     if given.webhook_url is not None:
         await require_allowed(given.webhook_url, settings, pointer="/webhook_url")
 
 
-def _invalid(pointer: str, code: str, detail: str) -> InvalidInputError:
-    return InvalidInputError((FieldError(pointer=pointer, code=code, detail=detail),))
-
-
-def _require_version(before: Mapping[str, Any] | None, name: str, *, if_match: str | None) -> None:
-    if before is None:
-        if if_match is not None:
-            raise SavedQueryChangedError(name=name, actual=0)
-        return
-    if if_match is None:
-        raise PreconditionRequiredError
-    versions = IfMatch.required(if_match).versions
-    if versions is not None and before["version"] not in versions:
-        raise SavedQueryChangedError(name=name, actual=before["version"])
-
-
-async def _record(
-    database: Database,
-    action: str,
-    name: str,
-    actor: str,
-    session: AsyncClientSession,
-    *,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-) -> None:
-    await record(
-        database,
-        actor=actor,
-        action=action,
-        target=f"{REPORTS}/{name}",
-        before=None if before is None else _shown(before),
-        after=None if after is None else _shown(after),
-        session=session,
-    )
-
-
-def _shown(report: Mapping[str, Any]) -> Document:
-    # Without the secrets, and without the addresses of people.
-    names = ("query", "schedule", "timezone", "format", "webhook_url", "is_paused", "version")
-    return {**{name: report[name] for name in names}, "mail_to": len(report["mail_to"])}
-
-
-async def _in_transaction(database: Database, work: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
-    async with database.client.start_session() as session:
-        return await session.with_transaction(work)
+def _not_allowed(pointer: str, detail: str) -> InvalidInputError:
+    return InvalidInputError((FieldError(pointer=pointer, code="not_allowed", detail=detail),))

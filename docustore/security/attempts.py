@@ -10,15 +10,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from weakref import WeakValueDictionary
 
 import structlog
-from litestar.connection import ASGIConnection
 
 from docustore.errors import TooManyRequestsError, UnauthenticatedError
 from docustore.security.api_keys import Principal
-from docustore.security.http_client import http_client
+from docustore.security.http_client import Connection, http_client
 from docustore.security.key_ring import Credential
 from docustore.security.rate_limits import Policy, address_subject
 from docustore.security.route_limits import note, take
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from docustore.security.key_ring import KeyRing
     from docustore.security.limiter import Limiter
 
-Connection = ASGIConnection[Any, Any, Any, Any]
 Proof = TypeVar("Proof")
 BLOCK_LOGGED_EVERY_S: Final = 60.0
 LOGGED_SUBJECTS: Final = 1000

@@ -7,7 +7,6 @@ A route needs a key unless its handler has `opt=PUBLIC`. Safe methods need the s
 from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Request
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
 
@@ -15,7 +14,7 @@ from docustore.errors import ForbiddenError
 from docustore.security.api_keys import Principal
 from docustore.security.attempts import proven_principal
 from docustore.security.cookies import session_token
-from docustore.security.http_client import is_same_origin
+from docustore.security.http_client import Connection, is_same_origin
 from docustore.security.key_ring import Credential
 from docustore.security.models import Scope
 from docustore.security.rate_limits import Policy
@@ -29,7 +28,6 @@ PUBLIC: Final[dict[str, Any]] = {"scope": None}
 _BEARER: Final = "bearer "
 _LIMIT: Final = "limit"
 
-Connection = ASGIConnection[Any, Any, Any, Any]
 # The request type of handlers: `request.auth` is the caller's `Principal`.
 AuthorisedRequest = Request[Any, Principal, State]
 
@@ -37,6 +35,9 @@ AuthorisedRequest = Request[Any, Principal, State]
 def needs(scope: Scope) -> dict[str, Any]:
     """Return the `opt` of a handler that needs this scope."""
     return {"scope": scope}
+
+
+ADMIN: Final = needs(Scope.ADMIN)
 
 
 def limited(policy: Policy) -> dict[str, Any]:

@@ -1,14 +1,11 @@
 """The cookie that holds the token of a session."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
-from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
-from docustore.security.http_client import http_client
-
-Connection = ASGIConnection[Any, Any, Any, Any]
+from docustore.security.http_client import Connection, http_client
 
 COOKIE_NAME: Final = "docustore_session"
 # Browsers accept this prefix only with Secure, path / and no domain: no other host of the domain can set it.

@@ -3,16 +3,15 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from litestar.connection import ASGIConnection
 from litestar.datastructures import MutableScopeHeaders, ResponseHeader
 
 from docustore.errors import TooManyRequestsError
+from docustore.security.http_client import Connection
 from docustore.security.rate_limits import Policy, Verdict
 
 if TYPE_CHECKING:
     from docustore.security.limiter import Limiter
 
-Connection = ASGIConnection[Any, Any, Any, Any]
 _VERDICT: Final = "docustore_limit"
 RATE_LIMIT_HEADERS: Final = (
     ResponseHeader(

@@ -1,19 +1,16 @@
 """Sign in a browser: by a key, or by a login link."""
 
-from typing import TYPE_CHECKING, Any
-
-from litestar.connection import ASGIConnection
+from typing import TYPE_CHECKING
 
 from docustore.errors import UnauthenticatedError
 from docustore.security.api_keys import Principal
 from docustore.security.attempts import attempt
+from docustore.security.http_client import Connection
 from docustore.security.key_ring import Credential
 from docustore.security.sessions import NewSession, start_session, start_session_by_link
 
 if TYPE_CHECKING:
     from docustore.security.key_ring import KeyRing
-
-Connection = ASGIConnection[Any, Any, Any, Any]
 
 
 async def sign_in_by_key(connection: Connection, key: str) -> NewSession:

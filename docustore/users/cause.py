@@ -4,6 +4,8 @@ Every write of docustore replaces the stored field `cause` as a whole, next to `
 the row of the change. It is bookkeeping: no response with a user has it, and no comparison of users looks at it.
 """
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -26,3 +28,6 @@ class Cause(BaseModel):
         """Return the stored form; unknown parts are absent."""
         document: dict[str, str] = self.model_dump(exclude_none=True)
         return document
+
+
+CAUSE_PARTS: Final = tuple(Cause.model_fields)

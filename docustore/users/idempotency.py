@@ -17,14 +17,16 @@ from beanie import Document, PydanticObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
+from docustore.database import in_transaction
 from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedError, InvalidQueryError
 from docustore.security.passwords import is_password
+from docustore.users.bounded import bounded_write
 from docustore.users.cause import Cause
 from docustore.users.schemas import UserInput
 from docustore.users.sent_request import SentRequest
 from docustore.users.service import prepared_user
-from docustore.users.store import RawUser, found_user, users
-from docustore.users.stored import FOR_RESPONSE
+from docustore.users.store import found_user, users
+from docustore.users.stored import FOR_RESPONSE, RawUser
 
 IDEMPOTENCY_KEYS: Final = "idempotency_keys"
 KEPT: Final = timedelta(hours=24)
@@ -79,6 +81,7 @@ async def create_user_once(
         IdempotencyKeyReusedError: The key was used with a different request.
         EmailTakenError: Another user has the address. The key remains unused.
         UserGoneError: The user that was created with the key is deleted.
+        WriteHeldUpError: A request with the same key or e-mail address has not ended.
     """
     if not _KEY.fullmatch(key):
         raise InvalidQueryError((_MALFORMED,))
@@ -117,5 +120,5 @@ async def _insert_both(row: dict[str, Any], user: dict[str, Any]) -> None:
         await IdempotencyKey.get_pymongo_collection().insert_one(row, session=session)
         await users().insert_one(user, session=session)
 
-    async with users().database.client.start_session() as session:
-        await session.with_transaction(insert)
+    with bounded_write():
+        await in_transaction(users().database, insert)

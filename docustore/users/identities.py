@@ -18,19 +18,19 @@ user is inactive after all its upstream identities have ended, unless the API ch
 All fields are derived from the newest record of each identity, so the order of arrival does not matter.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NotRequired, TypedDict
 
 from docustore.users.fields import WRITABLE, Values, completed_fields
 from docustore.users.profile import UserStatus
 from docustore.users.search_terms import search_terms
+from docustore.users.stored import RawUser
 from docustore.users.versions import content_hash
 
 LOCAL_SOURCE: Final = "local"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-RawUser = Mapping[str, Any]
 _LOCAL_PREFIX: Final = f"{LOCAL_SOURCE}:"
 
 

@@ -15,8 +15,8 @@ from docustore.users.identities import (
     winner_of,
     with_values,
 )
-from docustore.users.store import RawUser, users
-from docustore.users.stored import user_key
+from docustore.users.store import users
+from docustore.users.stored import RawUser, user_key
 
 # `with_values` reads these fields; the hash of the password is none of them.
 _READ = {"password_hash": 0, "search_terms": 0}

@@ -9,32 +9,28 @@ from litestar import Controller, Response, get, post
 from litestar.datastructures import State
 from litestar.params import JSONBody
 
+from docustore.api.pagination import DEFAULT_LIMIT
 from docustore.api.problem_details import problems
 from docustore.clock import as_utc, now_utc
 from docustore.security.authentication import AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.idempotency import create_user_once
-from docustore.users.listing import DEFAULT_LIMIT, ListQuery, UserFilter, UserSort, count_users, list_users
+from docustore.users.listing import ListQuery, UserSort, count_users, list_users
 from docustore.users.password_limit import limit_password_write
 from docustore.users.past import PastUsers, as_of_state
 from docustore.users.query_parameters import (
+    TAKES_FILTER,
     AsOf,
-    CreatedAfter,
-    CreatedBefore,
-    CreatedFrom,
-    CreatedUntil,
     Cursor,
     IdempotencyKeyHeader,
     Limit,
-    Location,
     Offset,
     Prefer,
-    Role,
     SearchText,
     Sort,
     Status,
-    Tag,
+    Which,
     counting_of,
 )
 from docustore.users.request_cause import cause_of
@@ -53,27 +49,22 @@ class UserListController(Controller):
     tags = ("users",)
 
     @get(
+        dependencies=TAKES_FILTER,
         responses=problems(),
         response_headers=[LINK, APPLIED, AS_OF_STATE],
         operation_id="list_users",
         summary="List users",
     )
-    async def list(  # noqa: PLR0913, PLR0917  # each one is a query parameter
+    async def list(  # noqa: PLR0913  # each one is a parameter
         self,
         request: AuthorisedRequest,
         state: State,
+        *,
         limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
         as_of: AsOf = None,
         sort: Sort = UserSort.NEWEST,
-        status: Status = None,
-        role: Role = None,
-        tag: Tag = None,
-        location: Location = None,
-        created_from: CreatedFrom = None,
-        created_after: CreatedAfter = None,
-        created_before: CreatedBefore = None,
-        created_until: CreatedUntil = None,
+        which: Which,
         prefer: Prefer = None,
     ) -> Response[UserPage]:
         """List users page by page.
@@ -85,16 +76,6 @@ class UserListController(Controller):
         ids, which is the order in which docustore created them; `sort` gives the direction. A page may then hold
         fewer users than `limit`, even none, while `next_cursor` is set. Nothing is counted.
         """
-        which = UserFilter(
-            status=status,
-            role=role,
-            tag=tag,
-            location=location,
-            created_from=created_from and as_utc(created_from),
-            created_after=created_after and as_utc(created_after),
-            created_before=created_before and as_utc(created_before),
-            created_until=created_until and as_utc(created_until),
-        )
         query = ListQuery(which=which, sort=sort, limit=limit, cursor=cursor)
         if as_of is not None:
             return await _past_page(request, state.past_users, query, as_of=as_utc(as_of))

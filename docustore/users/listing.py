@@ -10,13 +10,11 @@ from enum import StrEnum
 from operator import ge, gt, le, lt
 from typing import Any, Final
 
-from docustore.api.pagination import Position, decode_cursor, encode_cursor
+from docustore.api.pagination import DEFAULT_LIMIT, Position, cut_page, decode_cursor
 from docustore.users.profile import UserStatus
-from docustore.users.store import RawUser, users
-from docustore.users.stored import FOR_RESPONSE, user_key
+from docustore.users.store import users
+from docustore.users.stored import FOR_RESPONSE, RawUser, user_key
 
-DEFAULT_LIMIT: Final = 20
-MAX_LIMIT: Final = 100
 # An estimate with filters stops counting here; 10,001 means "more than ten thousand".
 ESTIMATE_CAP: Final = 10_001
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
@@ -146,11 +144,12 @@ async def read_page(matching: Filter, *, sort: UserSort, limit: int, skip: int =
 
 def page_of(found: list[RawUser], *, limit: int, bound: object) -> tuple[list[RawUser], str | None]:
     """Cut the users of `read_page` to one page; add the cursor of the next page."""
-    if len(found) <= limit:
-        return found, None
-    last = found[limit - 1]
-    position = Position(at=last.get("created_at"), id=str(last["_id"]))
-    return found[:limit], encode_cursor(position, query=bound)
+    return cut_page(
+        found,
+        limit=limit,
+        position=lambda user: Position(at=user.get("created_at"), id=str(user["_id"])),
+        query=bound,
+    )
 
 
 async def count_users(which: UserFilter, *, counting: Counting) -> int:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from docustore.users.store import RawUser, found_user, users
-from docustore.users.stored import FOR_RESPONSE, user_key
+from docustore.users.store import found_user, users
+from docustore.users.stored import FOR_RESPONSE, RawUser, user_key
 
 # With one query, the server is idle while its answer is parsed. More queries make smaller batches.
 QUERIES_AT_ONCE: Final = 2

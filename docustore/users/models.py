@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from docustore.users.cause import Cause
 from docustore.users.rules import UserRules
-from docustore.users.stored import SCHEMA_VERSION
+from docustore.users.stored import SCHEMA_VERSION, USERS
 
 
 class Identity(BaseModel):
@@ -45,5 +45,5 @@ class User(UserRules, Document):
     class Settings:
         """Beanie's own settings."""
 
-        name: ClassVar[str] = "users"
+        name: ClassVar[str] = USERS
         keep_nulls: ClassVar[bool] = True

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from docustore.users.listing import ListQuery
-from docustore.users.store import RawUser
+from docustore.users.stored import RawUser
 
 PROVEN: Final = "proven"
 

@@ -4,13 +4,22 @@ import re
 from datetime import datetime
 from typing import Annotated, Final
 
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.di import NamedDependency, Provide
+from litestar.params import HeaderParameter, ParameterKwarg, PathParameter, QueryParameter, SkipValidation
 
+from docustore.api.pagination import MAX_LIMIT
+from docustore.clock import as_utc
 from docustore.users.idempotency import KEY_PATTERN
-from docustore.users.listing import MAX_LIMIT, Counting, UserSort
+from docustore.users.listing import Counting, UserFilter, UserSort
 from docustore.users.preconditions import IF_MATCH_PATTERN
 from docustore.users.profile import UserStatus
 from docustore.users.search_filter import MAX_OFFSET, MAX_QUERY_CHARS, QUERY_PATTERN
+
+
+def if_match_parameter(description: str) -> ParameterKwarg:
+    """Declare the header `If-Match` of a route that writes a document with a version."""
+    return HeaderParameter(name="If-Match", schema_extra={"pattern": IF_MATCH_PATTERN}, description=description)
+
 
 UserId = Annotated[str, PathParameter(description="the user's `id`")]
 Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="maximum number of users on one page")]
@@ -53,12 +62,7 @@ Offset = Annotated[
     int, QueryParameter(ge=0, le=MAX_OFFSET, description="users to skip; use `cursor` to go deeper")
 ]
 IfMatchHeader = Annotated[
-    str | None,
-    HeaderParameter(
-        name="If-Match",
-        schema_extra={"pattern": IF_MATCH_PATTERN},
-        description="the `ETag` of the version to change, or `*` for any version",
-    ),
+    str | None, if_match_parameter("the `ETag` of the version to change, or `*` for any version")
 ]
 IfNoneMatchHeader = Annotated[
     str | None,
@@ -73,6 +77,36 @@ IdempotencyKeyHeader = Annotated[
         "second user and returns the first one",
     ),
 ]
+
+Which = NamedDependency[SkipValidation[UserFilter]]
+
+
+def user_filter(  # noqa: PLR0913  # each one is a query parameter
+    *,
+    status: Status = None,
+    role: Role = None,
+    tag: Tag = None,
+    location: Location = None,
+    created_from: CreatedFrom = None,
+    created_after: CreatedAfter = None,
+    created_before: CreatedBefore = None,
+    created_until: CreatedUntil = None,
+) -> UserFilter:
+    """Read which users a request is about."""
+    return UserFilter(
+        status=status,
+        role=role,
+        tag=tag,
+        location=location,
+        created_from=created_from and as_utc(created_from),
+        created_after=created_after and as_utc(created_after),
+        created_before=created_before and as_utc(created_before),
+        created_until=created_until and as_utc(created_until),
+    )
+
+
+# Of a route with a parameter `which: Which`.
+TAKES_FILTER: Final = {"which": Provide(user_filter, sync_to_thread=False)}
 
 _COUNT: Final = re.compile(r'(?:^|[,;\s])count\s*=\s*"?(estimated|exact)"?(?:$|[,;\s])', re.IGNORECASE)
 

@@ -9,7 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from docustore.api.entity_tags import entity_tag
 from docustore.users.preconditions import is_current
-from docustore.users.store import RawUser
+from docustore.users.stored import RawUser
 from docustore.users.views import UserView, user_view
 
 NOT_MODIFIED: Final = {304: ResponseSpec(data_container=None, description="your copy is still current")}

@@ -5,18 +5,14 @@ from typing import Annotated, Final, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from docustore.api.body_types import Flag, RequestTime, WholeNumber
-from docustore.api.field_errors import field_errors
-from docustore.errors import InvalidInputError
+from docustore.api.body_types import Flag, RequestBody, RequestTime, WholeNumber, parsed
 from docustore.users.email import EmailMalformedError, normalise_email
 from docustore.users.field_types import MAX_LABELS, Label
 from docustore.users.fields import WRITABLE, Values, WritableFields
@@ -61,10 +57,8 @@ class UserInput(WritableFields):
         return {**self.model_dump(mode="json", include=set(WRITABLE)), "created_at": created_at}
 
 
-class BulkStatusInput(BaseModel):
+class BulkStatusInput(RequestBody):
     """An order to move users from one status to another."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     current_status: UserStatus
     new_status: UserStatus
@@ -89,7 +83,4 @@ def parse_user(document: object) -> UserInput:
     Raises:
         InvalidInputError: At least one field is invalid; the error lists every invalid field.
     """
-    try:
-        return UserInput.model_validate(document)
-    except ValidationError as exc:
-        raise InvalidInputError(field_errors(exc.errors())) from exc
+    return parsed(UserInput, document)

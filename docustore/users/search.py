@@ -12,16 +12,16 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from docustore.api.pagination import Position, decode_cursor
+from docustore.api.pagination import DEFAULT_LIMIT, Position, decode_cursor
 from docustore.database import Database
 from docustore.effect_states import BuildState, load_effect_state
-from docustore.users.listing import DEFAULT_LIMIT, Filter, UserSort, after, page_of
+from docustore.users.listing import Filter, UserSort, after, page_of
 from docustore.users.profile import UserStatus
 from docustore.users.search_filter import search_filter
 from docustore.users.search_index import USER_SEARCH, index_filter
 from docustore.users.search_words import Part, matches, query_parts, user_words
-from docustore.users.store import RawUser, users
-from docustore.users.stored import FOR_RESPONSE
+from docustore.users.store import users
+from docustore.users.stored import FOR_RESPONSE, RawUser
 
 # To count all matches of a common prefix would cost more than to find the page.
 TOTAL_CAP: Final = 1001

@@ -15,13 +15,14 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.api.patches import PatchType, apply_patch
 from docustore.errors import EmailTakenError, UserBusyError
+from docustore.users.bounded import bounded_write
 from docustore.users.cause import Cause
 from docustore.users.models import User
 from docustore.users.new_password import NewPassword
 from docustore.users.preconditions import IfMatch
 from docustore.users.schemas import UserInput, parse_user
-from docustore.users.store import RawUser, found_user, users
-from docustore.users.stored import WITHOUT_PASSWORD, completed, user_key
+from docustore.users.store import found_user, users
+from docustore.users.stored import WITHOUT_PASSWORD, RawUser, completed, user_key
 from docustore.users.writes import Fields, changed_fields, guarded, loaded, new_user, stamped
 
 # Another write, such as the ETL's, may come first. A write that accepts any version is then retried for this time.
@@ -45,10 +46,12 @@ async def create_user(given: UserInput, *, cause: Cause, now: datetime) -> RawUs
 
     Raises:
         EmailTakenError: Another user, who is not deleted, has the address.
+        WriteHeldUpError: A request with the same address has not ended.
     """
     document = await prepared_user(given, cause=cause, now=now)
     try:
-        await users().insert_one(document)
+        with bounded_write():
+            await users().insert_one(document)
     except DuplicateKeyError as exc:
         raise EmailTakenError from exc
     return document
@@ -137,6 +140,7 @@ async def _change(
         VersionConflictError: The writer named versions, and the present one is not among them.
         UserBusyError: Other writers came first for five seconds. Nothing was written.
         EmailTakenError: Another user, who is not deleted, has the address.
+        WriteHeldUpError: A request with the same address has not ended.
     """
     deadline = time.monotonic() + RETRY_FOR_S
     pause_s = FIRST_PAUSE_S
@@ -163,7 +167,8 @@ async def _change(
 
 async def _is_written(guard: Fields, fields: Fields) -> bool:
     try:
-        result = await users().update_one(guard, {"$set": fields})
+        with bounded_write():
+            result = await users().update_one(guard, {"$set": fields})
     except DuplicateKeyError as exc:
         raise EmailTakenError from exc
     return result.matched_count == 1

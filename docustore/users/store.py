@@ -1,6 +1,5 @@
 """Read users from the store: the raw collection, and single users."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -8,9 +7,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from docustore.errors import NotFoundError, UserGoneError
 from docustore.users.email import EmailMalformedError, normalise_email
 from docustore.users.models import User
-from docustore.users.stored import FOR_RESPONSE
-
-RawUser = Mapping[str, Any]
+from docustore.users.stored import FOR_RESPONSE, RawUser
 
 
 def users() -> AsyncCollection[dict[str, Any]]:

@@ -11,6 +11,8 @@ from bson import ObjectId
 
 from docustore.users.fields import IN_RESPONSE, completed_fields
 
+RawUser = Mapping[str, Any]
+USERS: Final = "users"
 # The number of the last migration of `docustore.migrations`. A new user is stored with it. A migration sets its
 # number in each user that it changes. So a user has at least the shape of its `schema_version`.
 SCHEMA_VERSION: Final = 4

@@ -18,11 +18,11 @@ from docustore.clock import now_utc
 from docustore.database import Database, Document
 from docustore.errors import WarehouseError
 from docustore.extras import extra_module
+from docustore.history.models import HISTORY
 from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.users.fields import UserField
 from docustore.warehouse.manifest import Manifest, WarehouseTable, read_manifest, write_manifest
 from docustore.warehouse.tables import COMPACTED, row_stages, rows_pipeline, tables
-from docustore.warehouse.views import HISTORY
 
 PARQUET_FILES: Final = "docustore.warehouse.parquet_files"
 BATCH_ROWS: Final = 1000

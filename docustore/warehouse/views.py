@@ -18,7 +18,6 @@ Pipeline = list[dict[str, Any]]
 DIM_USER: Final = "dim_user"
 FACT_USER_EVENTS: Final = "fact_user_events"
 DIM_DATE: Final = "dim_date"
-HISTORY: Final = "user_history"
 
 # The order of the index `user_sequence`, so that the first sort costs nothing. The later version comes first.
 _LATEST_FIRST: Final = {"_id": -1}

@@ -10,13 +10,14 @@ import asyncio
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 import httpx2
 
+from docustore.security.client_address import Network
+
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 MAX_URL_CHARS: Final = 2000
 _PORTS: Final = {"http": 80, "https": 443}
 # IPv6 addresses that a gateway translates to the IPv4 address in their last four bytes (RFC 6052).

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from docustore.api.body_types import Flag, NaturalNumber, PositiveNumber, WholeNumber
+from docustore.api.body_types import Flag, NaturalNumber, PositiveNumber, RequestBody, WholeNumber
 from docustore.api.field_errors import one_of
 from docustore.changes.subscriptions import EventKind
 from docustore.outbox.filters import FIELD_NAMES, unknown_fields
@@ -30,12 +30,13 @@ def _fields(given: list[str]) -> list[str]:
     return list(dict.fromkeys(given))
 
 
-class WebhookUpdateInput(BaseModel):
+WebhookUrl = Annotated[str, Field(max_length=MAX_URL_CHARS), AfterValidator(_url)]
+
+
+class WebhookUpdateInput(RequestBody):
     """Address and filter of a webhook; an empty filter wants everything."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    url: Annotated[str, Field(max_length=MAX_URL_CHARS), AfterValidator(_url)] = Field(
+    url: WebhookUrl = Field(
         description="where events are posted; https, unless its network is allowed by the settings"
     )
     description: str = Field("", max_length=MAX_DESCRIPTION_CHARS)
@@ -70,28 +71,22 @@ class WebhookInput(WebhookUpdateInput):
     )
 
 
-class EnableInput(BaseModel):
+class EnableInput(RequestBody):
     """How to enable a webhook."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     replay_missed: Flag = Field(False, description="also tell what happened while it was disabled")
 
 
-class RotateInput(BaseModel):
+class RotateInput(RequestBody):
     """How long the old secret stays valid."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     overlap_h: WholeNumber = Field(
         DEFAULT_OVERLAP_H, ge=0, le=MAX_OVERLAP_H, description="hours in which both secrets sign"
     )
 
 
-class ReplayRangeInput(BaseModel):
+class ReplayRangeInput(RequestBody):
     """Which changes to tell once more."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     since: WholeNumber = Field(ge=0, description="the number after which the range begins")
     until: PositiveNumber | None = Field(None, description="its last number; the present one if absent")

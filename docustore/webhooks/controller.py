@@ -7,11 +7,12 @@ from litestar import Controller, Response, delete, get, post, put
 from litestar.datastructures import ResponseHeader, State
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
+from docustore.api.page_parameters import Cursor, Limit
+from docustore.api.pagination import DEFAULT_LIMIT
 from docustore.api.problem_details import problems
 from docustore.outbox.listing import DeliveryPage, delivery_page
 from docustore.outbox.rows import RowState
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
+from docustore.security.authentication import ADMIN, AuthorisedRequest
 from docustore.webhooks import service
 from docustore.webhooks.bodies import EnableInput, ReplayRangeInput, RotateInput, WebhookInput, WebhookUpdateInput
 from docustore.webhooks.store import destination_of, find_webhook
@@ -28,11 +29,6 @@ from docustore.webhooks.views import (
 Id = Annotated[str, PathParameter(description="the `id` of the webhook")]
 Number = Annotated[int, PathParameter(description="the `number` of the event", ge=1)]
 DeliveryState = Annotated[RowState | None, QueryParameter(name="state", description="all states if absent")]
-Limit = Annotated[int, QueryParameter(ge=1, le=100, description="entries on one page")]
-Cursor = Annotated[
-    str | None, QueryParameter(description="`next_cursor` of the previous page, with the same query")
-]
-ADMIN = needs(Scope.ADMIN)
 LOCATION = ResponseHeader(name="Location", description="the path of the new webhook", documentation_only=True)
 
 
@@ -154,11 +150,9 @@ class WebhooksController(Controller):
     )
     async def test(self, request: AuthorisedRequest, state: State, webhook_id: Id) -> TestView:
         """Post a signed message of type `webhook.test` now, and report the answer."""
-        result = await service.send_test_message(
+        return await service.send_test_message(
             state.database, state.settings, webhook_id, actor=request.auth.actor
         )
-        outcome = result.outcome
-        return TestView(status=outcome.status, error=outcome.error, duration_s=round(result.duration_s, 3))
 
     @post(
         "/{webhook_id:str}/replay",
@@ -190,7 +184,7 @@ class WebhooksController(Controller):
         state: State,
         webhook_id: Id,
         delivery_state: DeliveryState = None,
-        limit: Limit = 20,
+        limit: Limit = DEFAULT_LIMIT,
         cursor: Cursor = None,
     ) -> DeliveryPage:
         """List the deliveries of a webhook, latest first.

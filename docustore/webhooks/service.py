@@ -6,7 +6,6 @@ Every action is in the audit log.
 import asyncio
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import Any, Final
@@ -18,13 +17,12 @@ from docustore.audit.log import record
 from docustore.changes.subscriptions import DESTINATIONS, row_id
 from docustore.clock import now_utc
 from docustore.config import Settings
-from docustore.database import Database, Document
+from docustore.database import Database, Document, in_transaction
 from docustore.errors import FieldError, InvalidInputError, NotFoundError
 from docustore.outbox.destinations import (
     DestinationKind,
     first_kept_number,
     fresh_destination,
-    in_transaction,
     insert_destination,
     remove_rows,
     request_fill,
@@ -32,26 +30,16 @@ from docustore.outbox.destinations import (
     settled,
 )
 from docustore.outbox.rows import requeue
-from docustore.outbox.sending import Outcome
 from docustore.security.client_address import networks
 from docustore.webhooks.addresses import AddressRefusedError, targets_of
 from docustore.webhooks.bodies import WebhookInput, WebhookUpdateInput
 from docustore.webhooks.sender import webhook_client
 from docustore.webhooks.signature import new_secret
-from docustore.webhooks.store import WEBHOOKS, destination_of, find_webhook
+from docustore.webhooks.store import WEBHOOKS, destination_of, find_webhook, stored_secret
+from docustore.webhooks.views import TestView
 
-# The newest secret and the one before.
-MAX_SECRETS: Final = 2
 # A client waits for the answer; the check is repeated at each delivery.
 RESOLVE_TIMEOUT_S: Final = 3.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerToTest:
-    """The answer to a test message."""
-
-    outcome: Outcome
-    duration_s: float
 
 
 async def create_webhook(
@@ -74,7 +62,7 @@ async def create_webhook(
         "_id": webhook_id,
         "url": given.url,
         "description": given.description,
-        "secrets": [{"secret": secret, "expires_at": None}],
+        "secrets": [stored_secret(secret)],
         "created_at": now_utc(),
         "created_by": actor,
     }
@@ -155,8 +143,8 @@ async def rotate_secret(
 
     async def rotate(session: AsyncClientSession) -> None:
         before = await find_webhook(database, webhook_id, session=session)
-        old = {"secret": before["secrets"][0]["secret"], "expires_at": now + overlap}
-        kept = [{"secret": secret, "expires_at": None}, old][:MAX_SECRETS]
+        old = stored_secret(before["secrets"][0]["secret"], expires_at=now + overlap)
+        kept = [stored_secret(secret), old]
         await database[WEBHOOKS].update_one({"_id": webhook_id}, {"$set": {"secrets": kept}}, session=session)
         after = {"old_secret_ends_at": now + overlap}
         await _record(database, "webhook.rotate", webhook_id, actor=actor, after=after, session=session)
@@ -204,10 +192,8 @@ async def replay_range(
     return await request_fill(database, destination_of(webhook_id), since=since, until=until, actor=actor)
 
 
-async def send_test_message(
-    database: Database, settings: Settings, webhook_id: str, *, actor: str
-) -> AnswerToTest:
-    """Send a test message now, also to a disabled webhook.
+async def send_test_message(database: Database, settings: Settings, webhook_id: str, *, actor: str) -> TestView:
+    """Send a test message now, also to a disabled webhook; return the answer.
 
     Raises:
         NotFoundError: There is no such webhook.
@@ -221,7 +207,7 @@ async def send_test_message(
     duration_s = perf_counter() - started
     after = {"status": outcome.status, "error": outcome.error}
     await _record(database, "webhook.test", webhook_id, actor=actor, after=after)
-    return AnswerToTest(outcome=outcome, duration_s=duration_s)
+    return TestView(status=outcome.status, error=outcome.error, duration_s=round(duration_s, 3))
 
 
 async def require_allowed(url: str, settings: Settings, *, pointer: str = "/url") -> None:

@@ -40,6 +40,11 @@ async def find_webhook(
     return found
 
 
+def stored_secret(secret: str, *, expires_at: datetime | None = None) -> Document:
+    """Return the stored form of a secret; None = it never expires."""
+    return {"secret": secret, "expires_at": expires_at}
+
+
 def valid_secrets(webhook: Mapping[str, Any], *, now: datetime) -> list[str]:
     """List the secrets that sign a message now, the newest first."""
     return [

@@ -33,7 +33,8 @@ from docustore.users.cause import Cause
 from docustore.users.schemas import parse_user
 from docustore.users.service import create_user
 from indexes.apply import apply_indexes
-from tests.conftest import DatabasePool, Servers
+from tests.conftest import Servers
+from tests.database_pool import DatabasePool
 from tests.waiting import PATIENCE_S, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

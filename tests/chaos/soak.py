@@ -51,6 +51,7 @@ class Soak:
     unanswered: int = 0
     created: dict[str, str] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
+    _users: list[str] = field(default_factory=list)
     _numbers: Any = field(default_factory=count)
 
     async def run(self, *, duration_s: float, requests_per_s: float) -> None:
@@ -150,7 +151,7 @@ class Soak:
         self._record(await self._send("POST", f"{TEMPLATE_OF_A_USER}/restore", user_id=self._some_user()))
 
     def _some_user(self) -> str:
-        return self.random.choice(list(self._versions))
+        return self.random.choice(self._users)
 
     def _record(self, answer: Response | None) -> None:
         if answer is None or not answer.is_success:
@@ -158,6 +159,8 @@ class Soak:
         user = answer.json()
         fields = {name: user[name] for name in ("email", "first_name", "last_name", "status", "roles")}
         self.acknowledged.append(Acknowledged(user_id=user["id"], version=user["version"], fields=fields))
+        if user["id"] not in self._versions:
+            self._users.append(user["id"])
         self._versions[user["id"]] = max(self._versions.get(user["id"], 0), user["version"])
 
     async def _send(self, method: str, template: str, *, user_id: str = "", **request: Any) -> Response | None:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from httpx2 import AsyncClient
+from httpx2 import AsyncClient, Limits
 
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
@@ -15,15 +15,18 @@ from docustore.database import Database
 from docustore.security.api_keys import create_key
 from docustore.security.models import Scope
 from tests.api_process import ApiProcess
+from tests.chaos.programs import LISTENER, program
 from tests.chaos.scale import SEED, scaled
-from tests.chaos.soak import Acknowledged, Soak, documented_statuses
-from tests.listening import assert_consistent, history_of, listening
+from tests.chaos.soak import MAX_IN_FLIGHT, Acknowledged, Soak, documented_statuses
+from tests.listening import assert_consistent, history_of
 
 PROCESSES = 2
 DURATION_S = scaled(bounded=8, full=600)
 REQUESTS_PER_S = scaled(bounded=60, full=200)
 # A start takes about two seconds of one core, which the load then lacks.
 BETWEEN_KILLS_S = scaled(bounded=3, full=10)
+# The client looks at each of its open connections for every request.
+LIMITS = Limits(max_connections=MAX_IN_FLIGHT // PROCESSES)
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
@@ -59,12 +62,15 @@ async def test_acknowledged_writes_survive_kills(database: Database, settings: S
         processes = [ApiProcess(settings, tmp_path / f"api{n}.log", stack) for n in range(PROCESSES)]
         await asyncio.gather(*(process.start() for process in processes))
         clients = [
-            await stack.enter_async_context(AsyncClient(base_url=process.url, headers=headers, timeout=60))
+            await stack.enter_async_context(
+                AsyncClient(base_url=process.url, headers=headers, timeout=60, limits=LIMITS)
+            )
             for process in processes
         ]
         document = (await clients[0].get("/schema/openapi.json")).json()
         soak = Soak(clients=clients, documented=documented_statuses(document), random=chance)
-        async with listening(database, settings):
+        # In its own process, so that it does not share one with the load.
+        async with program(*LISTENER, settings=settings, log=tmp_path / "listener.log"):
             # A snapshot would show only the last version of the users that it finds.
             await wait_until_applied(database)
             async with _killed_at_random(processes, chance) as killed:

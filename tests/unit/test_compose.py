@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from docustore.api.app import create_app
-from docustore.config import CONFIG_FILE_VARIABLE, Settings
+from docustore.config import Settings
+from docustore.config_file import CONFIG_FILE_VARIABLE
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

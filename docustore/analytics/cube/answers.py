@@ -12,13 +12,12 @@ A multi-valued dimension is additive over user and value, not over users: a user
 See `docs/analytics.md`. An answer costs a few indexed reads, at any number of users.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
-from docustore.analytics.dimensions import DIMENSIONS
 from docustore.analytics.values import OTHER
 
 DEFAULT_TOP: Final = 10
@@ -95,25 +94,6 @@ class CubeSource(Protocol):
 
     async def answer_all(self, questions: Sequence[CubeQuestion]) -> list[CubeAnswer]:
         """Answer questions, in their order."""
-
-
-def can_answer(
-    *,
-    metrics: Iterable[str],
-    dimensions: Sequence[str],
-    filters: Mapping[str, Any] | None = None,
-) -> bool:
-    """Tell whether the counters can answer a question.
-
-    Args:
-        dimensions: What it groups by, beside the time of registration.
-        filters: What it filters by: names of dimensions, each with the values that are wanted.
-    """
-    known = set(CubeMetric)
-    if not all(metric in known for metric in metrics):
-        return False
-    used = {*dimensions, *(filters or ())}
-    return len(used) <= 1 and used <= DIMENSIONS.keys()
 
 
 def with_rest(

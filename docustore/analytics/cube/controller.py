@@ -1,7 +1,12 @@
 """Routes of the analytics that counters answer."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from litestar import Controller, Response, get
 from litestar.datastructures import State
+from litestar.di import NamedDependency, Provide
+from litestar.params import SkipValidation
 
 from docustore.analytics.cube.ages_report import AgesReport
 from docustore.analytics.cube.answers import DEFAULT_TOP
@@ -33,7 +38,7 @@ from docustore.analytics.cube.parameters import (
     WeekStart,
 )
 from docustore.analytics.cube.registrations_report import RegistrationsReport
-from docustore.analytics.cube.responses import R, report_response
+from docustore.analytics.cube.responses import ReportForm
 from docustore.analytics.cube.transitions_report import TransitionsReport
 from docustore.analytics.cube.users_report import UsersReport
 from docustore.api.problem_details import problems
@@ -44,6 +49,34 @@ from docustore.security.route_limits import RATE_LIMIT_HEADERS, take
 
 RESPONSES = {**problems(422), **NOT_MODIFIED}
 HEADERS = [ETAG, *RATE_LIMIT_HEADERS]
+AskingFor = NamedDependency[SkipValidation[Asking]]
+Form = NamedDependency[SkipValidation[ReportForm]]
+
+
+async def asking_for(request: AuthorisedRequest, state: State, *, is_exact: IsExact = False) -> Asking:
+    """Choose where answers come from.
+
+    Raises:
+        TooManyRequestsError: The caller has used its quota of exact answers.
+    """
+    if is_exact:
+        # It costs as much as a query.
+        await take(request, Policy.QUERY, request.auth.key_id)
+    source = source_of(state.database, is_exact=is_exact, timeout_ms=state.settings.query_timeout_ms)
+    return Asking(source=source, now=now_utc(), read_committed=state.read_committed)
+
+
+def report_form(
+    request: AuthorisedRequest, *, report_format: Format = None, if_none_match: IfNoneMatch = None
+) -> ReportForm:
+    """Read in which form the client wants a report."""
+    return ReportForm(given=report_format, accept=request.headers.get("accept"), if_none_match=if_none_match)
+
+
+DEPENDENCIES: Final[Mapping[str, Provide]] = {
+    "asking": Provide(asking_for),
+    "form": Provide(report_form, sync_to_thread=False),
+}
 
 
 class CubeController(Controller):
@@ -51,6 +84,7 @@ class CubeController(Controller):
 
     path = "/analytics"
     tags = ("analytics",)
+    dependencies = DEPENDENCIES
 
     @get(
         "/users",
@@ -59,19 +93,17 @@ class CubeController(Controller):
         operation_id="get_analytics_of_users",
         summary="Count users by dimension",
     )
-    async def users(  # noqa: PLR0913, PLR0917  # each one is a parameter
+    async def users(  # noqa: PLR0913  # each one is a parameter
         self,
-        request: AuthorisedRequest,
-        state: State,
+        *,
         since: Since = None,
         until: Until = None,
         dimension: Dimension = None,
         top: Top = DEFAULT_TOP,
         time_zone: TimeZone = "UTC",
         compare: Compare = None,
-        is_exact: IsExact = False,
-        report_format: Format = None,
-        if_none_match: IfNoneMatch = None,
+        asking: AskingFor,
+        form: Form,
     ) -> Response[UsersReport]:
         """Report how many users there are, and how they are distributed.
 
@@ -82,8 +114,7 @@ class CubeController(Controller):
         asked = Request(
             since=since, until=until, dimension=dimension, top=top, time_zone=time_zone, compare=compare
         )
-        report = await ask_users(await _asking(request, state, is_exact=is_exact), asked)
-        return _response(request, report, report_format, if_none_match)
+        return form.response(await ask_users(asking, asked))
 
     @get(
         "/registrations",
@@ -92,10 +123,9 @@ class CubeController(Controller):
         operation_id="list_registrations",
         summary="Registrations by time",
     )
-    async def registrations(  # noqa: PLR0913, PLR0917  # each one is a parameter
+    async def registrations(  # noqa: PLR0913  # each one is a parameter
         self,
-        request: AuthorisedRequest,
-        state: State,
+        *,
         since: Since = None,
         until: Until = None,
         bucket: Unit = BucketUnit.DAY,
@@ -104,9 +134,8 @@ class CubeController(Controller):
         dimension: Dimension = None,
         top: Top = DEFAULT_TOP,
         compare: Compare = None,
-        is_exact: IsExact = False,
-        report_format: Format = None,
-        if_none_match: IfNoneMatch = None,
+        asking: AskingFor,
+        form: Form,
     ) -> Response[RegistrationsReport]:
         """Report registrations per hour, day, week or month of a time zone.
 
@@ -123,8 +152,7 @@ class CubeController(Controller):
             top=top,
             compare=compare,
         )
-        report = await ask_registrations(await _asking(request, state, is_exact=is_exact), asked)
-        return _response(request, report, report_format, if_none_match)
+        return form.response(await ask_registrations(asking, asked))
 
     @get(
         "/transitions",
@@ -133,19 +161,17 @@ class CubeController(Controller):
         operation_id="list_transitions",
         summary="Changes of status by time",
     )
-    async def transitions(  # noqa: PLR0913, PLR0917  # each one is a parameter
+    async def transitions(  # noqa: PLR0913  # each one is a parameter
         self,
-        request: AuthorisedRequest,
-        state: State,
+        *,
         since: Since = None,
         until: Until = None,
         bucket: Unit = BucketUnit.DAY,
         time_zone: TimeZone = "UTC",
         week_start: WeekStart = Weekday.MONDAY,
         compare: Compare = None,
-        is_exact: IsExact = False,
-        report_format: Format = None,
-        if_none_match: IfNoneMatch = None,
+        asking: AskingFor,
+        form: Form,
     ) -> Response[TransitionsReport]:
         """Report how often users changed from one status to another one.
 
@@ -154,8 +180,7 @@ class CubeController(Controller):
         asked = Request(
             since=since, until=until, unit=bucket, time_zone=time_zone, week_start=week_start, compare=compare
         )
-        report = await ask_transitions(await _asking(request, state, is_exact=is_exact), asked)
-        return _response(request, report, report_format, if_none_match)
+        return form.response(await ask_transitions(asking, asked))
 
     @get(
         "/cohorts",
@@ -164,23 +189,19 @@ class CubeController(Controller):
         operation_id="list_cohorts",
         summary="How many users of each month stay",
     )
-    async def cohorts(  # each one is a parameter
+    async def cohorts(
         self,
-        request: AuthorisedRequest,
-        state: State,
+        *,
         since: Since = None,
         until: Until = None,
-        is_exact: IsExact = False,
-        report_format: Format = None,
-        if_none_match: IfNoneMatch = None,
+        asking: AskingFor,
+        form: Form,
     ) -> Response[CohortsReport]:
         """Report how many users of each month (UTC) were still there later.
 
         By default of the last 12 months. A user is retained until it is deleted.
         """
-        asked = Request(since=since, until=until)
-        report = await ask_cohorts(await _asking(request, state, is_exact=is_exact), asked)
-        return _response(request, report, report_format, if_none_match)
+        return form.response(await ask_cohorts(asking, Request(since=since, until=until)))
 
     @get(
         "/ages",
@@ -189,35 +210,16 @@ class CubeController(Controller):
         operation_id="list_account_ages",
         summary="How long users have been registered",
     )
-    async def ages(  # each one is a parameter
+    async def ages(
         self,
-        request: AuthorisedRequest,
-        state: State,
+        *,
         dimension: Dimension = None,
         top: Top = DEFAULT_TOP,
-        is_exact: IsExact = False,
-        report_format: Format = None,
-        if_none_match: IfNoneMatch = None,
+        asking: AskingFor,
+        form: Form,
     ) -> Response[AgesReport]:
         """Report the average and percentiles of account ages, in whole days.
 
         Only users that are not deleted count.
         """
-        asked = Request(dimension=dimension, top=top)
-        report = await ask_ages(await _asking(request, state, is_exact=is_exact), asked)
-        return _response(request, report, report_format, if_none_match)
-
-
-async def _asking(request: AuthorisedRequest, state: State, *, is_exact: bool) -> Asking:
-    if is_exact:
-        # It costs as much as a query.
-        await take(request, Policy.QUERY, request.auth.key_id)
-    source = source_of(state.database, is_exact=is_exact, timeout_ms=state.settings.query_timeout_ms)
-    return Asking(source=source, now=now_utc(), read_committed=state.read_committed)
-
-
-def _response(
-    request: AuthorisedRequest, report: R, report_format: Format, if_none_match: str | None
-) -> Response[R]:
-    accept = request.headers.get("accept")
-    return report_response(report, given=report_format, accept=accept, if_none_match=if_none_match)
+        return form.response(await ask_ages(asking, Request(dimension=dimension, top=top)))

@@ -25,8 +25,8 @@ from docustore.analytics.values import OTHER
 from docustore.database import Database
 from docustore.errors import QueryTimedOutError
 from docustore.users.profile import UserStatus
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 _ALL: Final = "all"
 _DAY_MS: Final = 86_400_000
 
@@ -175,12 +175,18 @@ class Exact:
     async def _found(self, pipeline: Pipeline, *, collection: str = USERS) -> list[dict[str, Any]]:
         left_ms = self.max_time_ms - int((time.monotonic() - self.started) * 1000)
         if left_ms <= 0:
-            raise QueryTimedOutError(timeout_ms=self.max_time_ms)
+            raise self._timed_out()
         try:
             cursor = await self.database[collection].aggregate(pipeline, allowDiskUse=True, maxTimeMS=left_ms)
             return await cursor.to_list()
         except ExecutionTimeout as exc:
-            raise QueryTimedOutError(timeout_ms=self.max_time_ms) from exc
+            raise self._timed_out() from exc
+
+    def _timed_out(self) -> QueryTimedOutError:
+        step = (
+            "leave out `exact`: the counters give the same figures; or ask for one `dimension` and a smaller `top`"
+        )
+        return QueryTimedOutError(timeout_ms=self.max_time_ms, next_step=step)
 
 
 _ONE_IF_PRESENT: Final = {"$cond": ["$present", 1, 0]}

@@ -11,7 +11,7 @@ from docustore.analytics.cube.ages_report import AgeLine
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeMetric, CubeQuestion, with_rest
 from docustore.analytics.cube.cohorts_report import CohortCounts, months_between
 from docustore.analytics.cube.counts import ALL_USERS, ENDED, SERIES, VALUES, Key
-from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot, month_of
+from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot, month_of, month_slots
 from docustore.analytics.cube.transitions import TRANSITION, TRANSITIONS, Transition
 from docustore.analytics.dimensions import DIMENSIONS, STATUS
 from docustore.analytics.pipelines import Pipeline
@@ -232,7 +232,12 @@ def summed(documents: Sequence[Document], part: str, edges: Sequence[int]) -> li
     sums = [0] * (len(edges) - 1)
     is_by_day = len(part) == 1
     for document in documents:
-        start = first_slot(document["_id"]["m"])
+        start, end = month_slots(document["_id"]["m"])
+        interval = bisect_right(edges, start) - 1
+        if 0 <= interval < len(sums) and end <= edges[interval + 1]:
+            # The whole month, in a tenth of the time.
+            sums[interval] += sum(document.get(part, {}).values())
+            continue
         for name, number in document.get(part, {}).items():
             slot = start + (int(name[:2]) - 1) * SLOTS_A_DAY + (0 if is_by_day else int(name[2:]))
             if edges[0] <= slot < edges[-1]:

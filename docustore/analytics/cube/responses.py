@@ -1,6 +1,7 @@
 """A report as a response: JSON or CSV, or 304 if the client's copy is current."""
 
 import re
+from dataclasses import dataclass
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -32,24 +33,33 @@ class Report(Protocol):
 R = TypeVar("R", bound=Report)
 
 
-def report_response(
-    report: R, *, given: ReportFormat | None, accept: str | None, if_none_match: str | None
-) -> Response[R]:
-    """Make the response with a report.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportForm:
+    """In which form a client wants a report.
 
-    The tag is weak: it stands for the figures, not for the freshness beside them.
+    `given` counts before the header `accept`. `if_none_match` names the copies that the client has.
     """
-    is_csv = given is ReportFormat.CSV or (given is None and prefers_csv(accept))
-    tag = _digest(report, is_csv=is_csv)
-    headers = {"ETag": f'W/"{tag}"', "Vary": "Accept"}
-    answer: Response[Any]
-    if _is_current(if_none_match, tag):
-        answer = Response(None, status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
-    elif is_csv:
-        answer = Response(csv_of(report.table()), media_type=CSV_TYPE, headers=headers)
-    else:
-        answer = Response(report, headers=headers)
-    return cast("Response[R]", answer)
+
+    given: ReportFormat | None
+    accept: str | None
+    if_none_match: str | None
+
+    def response(self, report: R) -> Response[R]:
+        """Make the response with a report.
+
+        The tag is weak: it stands for the figures, not for the freshness beside them.
+        """
+        is_csv = self.given is ReportFormat.CSV or (self.given is None and prefers_csv(self.accept))
+        tag = _digest(report, is_csv=is_csv)
+        headers = {"ETag": f'W/"{tag}"', "Vary": "Accept"}
+        answer: Response[Any]
+        if _is_current(self.if_none_match, tag):
+            answer = Response(None, status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
+        elif is_csv:
+            answer = Response(csv_of(report.table()), media_type=CSV_TYPE, headers=headers)
+        else:
+            answer = Response(report, headers=headers)
+        return cast("Response[R]", answer)
 
 
 def prefers_csv(accept: str | None) -> bool:

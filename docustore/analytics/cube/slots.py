@@ -54,6 +54,13 @@ def month_of(slot: int) -> str:
     return day_of(slot // SLOTS_A_DAY).month
 
 
+@lru_cache(maxsize=4096)
+def month_slots(month: str) -> tuple[int, int]:
+    """Return the first slot of a UTC month and that of the next one."""
+    year, number = int(month[:4]), int(month[5:])
+    return first_slot(month), first_slot(f"{year + number // 12:04}-{number % 12 + 1:02}")
+
+
 def first_slot(month: str, day: str = "01") -> int:
     """Return the first slot of a UTC day."""
     ordinal = date(int(month[:4]), int(month[5:]), int(day)).toordinal()

@@ -9,10 +9,11 @@ from bson.timestamp import Timestamp
 from docustore.analytics.cube.counts import SERIES, VALUES, CubeCounts
 from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.analytics.cube.transitions import ROW_FILTER, ROW_PROJECTION, transition_increments
-from docustore.database import Database, Document
+from docustore.database import Database
+from docustore.past_reads import documents_at
 
 HISTORY: Final = "user_history"
-_BATCH: Final = 10_000
+_BATCH_DOCS: Final = 10_000
 _SHARES_A_FOLD: Final = 1000
 # Of so many groups of counters the wrong ones are named: it bounds the memory of a look at many of them.
 _NAMED_GROUPS: Final = 3
@@ -71,11 +72,11 @@ def _group_of(name: Name) -> Group:
 
 
 async def _counters_at(database: Database, at: Timestamp) -> Figures:
-    async for document in _found(database, {"find": VALUES}, at):
+    async for document in documents_at(database, {"find": VALUES}, at, batch_docs=_BATCH_DOCS):
         own = document["_id"]
         for name in ("registered", "present"):
             yield (own["d"], own["v"], name), document.get(name, 0)
-    async for document in _found(database, {"find": SERIES}, at):
+    async for document in documents_at(database, {"find": SERIES}, at, batch_docs=_BATCH_DOCS):
         own = document["_id"]
         yield (own["d"], own["v"], own["m"], "n"), document["n"]
         for part in ("r", "rs", "p", "ps", "e"):
@@ -86,7 +87,7 @@ async def _counters_at(database: Database, at: Timestamp) -> Figures:
 async def _recounted_at(database: Database, at: Timestamp, *, seq: int) -> Figures:
     """Yield what shares and rows add; a counter may come many times."""
     counts, number = CubeCounts(), 0
-    async for share in _found(database, {"find": USER_ANALYTICS}, at):
+    async for share in documents_at(database, {"find": USER_ANALYTICS}, at, batch_docs=_BATCH_DOCS):
         counts.add(share, 1)
         number += 1
         if number % _SHARES_A_FOLD == 0:
@@ -100,7 +101,7 @@ async def _recounted_at(database: Database, at: Timestamp, *, seq: int) -> Figur
         "filter": {"_id": {"$lte": seq}, **ROW_FILTER},
         "projection": {"valid_from": 1, **ROW_PROJECTION},
     }
-    async for row in _found(database, rows, at):
+    async for row in documents_at(database, rows, at, batch_docs=_BATCH_DOCS):
         for series, increments in transition_increments([row]).items():
             for name, count in increments.items():
                 yield (*series, name), count
@@ -112,18 +113,3 @@ def _figures_of(counts: CubeCounts) -> Iterator[tuple[Name, int]]:
         for key, increments in documents.items():
             for name, number in increments.items():
                 yield (*key, name), number
-
-
-async def _found(database: Database, find: dict[str, Any], at: Timestamp) -> AsyncIterator[Document]:
-    # Bare commands: the driver has no call for a read at a given cluster time.
-    async with database.client.start_session(causal_consistency=False) as session:
-        concern = {"level": "snapshot", "atClusterTime": at}
-        command = {**find, "batchSize": _BATCH, "readConcern": concern}
-        cursor = (await database.command(command, session=session))["cursor"]
-        for document in cursor["firstBatch"]:
-            yield document
-        while cursor["id"]:
-            more = {"getMore": cursor["id"], "collection": find["find"], "batchSize": _BATCH}
-            cursor = (await database.command(more, session=session))["cursor"]
-            for document in cursor["nextBatch"]:
-                yield document

@@ -20,7 +20,7 @@ from docustore.analytics.query.answers import (
 )
 from docustore.analytics.query.columns import BUCKET
 from docustore.analytics.query.compile import METRIC_PREFIX, Compiled, compile_query, is_of_fields
-from docustore.analytics.query.cost import USERS, QueryLimits, estimate, require_affordable
+from docustore.analytics.query.cost import QueryLimits, estimate, require_affordable
 from docustore.analytics.query.cube_plan import counts_deleted, is_aligned
 from docustore.analytics.query.filters import computed_name
 from docustore.analytics.query.mart import MartAnswer, ask_marts
@@ -29,6 +29,7 @@ from docustore.analytics.query.model import QueryInput
 from docustore.analytics.query.rollup import Rollup, rows_of
 from docustore.database import Database
 from docustore.errors import FieldError, InvalidInputError, QueryTimedOutError, QueryTooExpensiveError
+from docustore.users.stored import USERS
 
 # Server codes: a group or a sort needs more than 100 MB, and may not use the disk.
 _OUT_OF_MEMORY: Final = frozenset({146, 292, 16819, 16945})
@@ -133,8 +134,16 @@ def _answer(query: QueryInput, rows: list[dict[str, Any]], *, source: Source, ro
 
 def _cell(value: Any, zone: ZoneInfo) -> Cell:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).astimezone(zone).isoformat()
+        return _local(value.astimezone(UTC), zone).isoformat()
     return value if isinstance(value, str) else shown(value)
+
+
+def _local(moment: datetime, zone: ZoneInfo) -> datetime:
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        # Its local time is before the year 1 or after the year 9999.
+        return moment
 
 
 async def _explained(

@@ -1,6 +1,5 @@
 """The shape of an answer. Pure."""
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -95,14 +94,3 @@ def metrics_of(query: QueryInput) -> dict[str, MetricView]:
 
 def _keys(query: QueryInput) -> list[str]:
     return [*([BUCKET] if query.time.bucket else []), *(name for name in query.dimensions if name in DIMENSIONS)]
-
-
-def cut(rows: Sequence[list[Cell]], *, limit: int) -> tuple[list[list[Cell]], bool]:
-    """Cut rows to a limit; tell whether there were more."""
-    return list(rows[:limit]), len(rows) > limit
-
-
-def as_records(answer: QueryAnswer) -> list[Mapping[str, Cell]]:
-    """Return the rows by the names of their columns."""
-    names = [column.name for column in answer.columns]
-    return [dict(zip(names, row, strict=True)) for row in answer.rows]

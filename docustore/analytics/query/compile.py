@@ -114,7 +114,11 @@ def _registration_conditions(time: TimeRange) -> list[dict[str, Any]]:
     return [{"$or": [{"created_at": bounds}, *({"created_at": each} for each in elsewhere)]}]
 
 
-_NO_DATES: Final = ["string", "number", "object", "array", "binData", "objectId", "bool", "regex", "timestamp"]
+# Every other type: an index finds the values of listed types only.
+_NO_DATES: Final = [
+    "string", "number", "object", "array", "binData", "objectId", "bool", "regex", "timestamp", "javascript",
+    "javascriptWithScope", "symbol", "dbPointer", "minKey", "maxKey",
+]  # fmt: skip
 
 
 def _bounds(time: TimeRange) -> dict[str, datetime]:

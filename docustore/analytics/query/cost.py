@@ -24,8 +24,8 @@ from docustore.database import Database
 from docustore.effect_states import load_effect_state
 from docustore.errors import QueryTooExpensiveError
 from docustore.users.profile import Theme
+from docustore.users.stored import USERS
 
-USERS: Final = "users"
 # The server groups in 100 MB of memory; a group takes less than 500 bytes.
 MAX_GROUPS: Final = 200_000
 # To count the entries of an index up to the limit; an index that finds more is no help.

@@ -34,6 +34,9 @@ MAX_VALUES_READ: Final = 500
 MAX_DOCUMENTS_READ: Final = 10_000
 _HISTORY: Final = "user_history"
 _LONGEST_MONTH: Final = 31 * SLOTS_A_DAY
+# A bucket beside these has no local begin or end in any calendar.
+_FIRST: Final = first_slot("0002-01")
+_END: Final = first_slot("9999-01")
 
 Key = tuple[Any, str | None]
 
@@ -101,6 +104,8 @@ async def _intervals(database: Database, query: QueryInput) -> list[Interval]:
     first, end = months
     first = first if time.since is None else max(first, slot_of(time.since))
     end = end if time.until is None else min(end, slot_of(time.until))
+    if first < end and (first < _FIRST or end > _END):
+        raise CubeRefusedError("users registered in the first or the last year of the calendar")
     return intervals_of(Period(first=first, end=end), time) if first < end else []
 
 

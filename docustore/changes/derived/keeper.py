@@ -11,7 +11,7 @@ chunk. Rows that are missing, since history was shortened or changes were skippe
 An effect that reads history (`docustore.changes.derived.historic`) walks over the rows too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -42,10 +42,12 @@ from docustore.effect_states import (
 )
 from docustore.errors import EffectsFailingError
 from docustore.history.models import HISTORY
+from docustore.history.rows import Image
 
 log = structlog.get_logger()
 
 ROWS_A_STEP: Final = 1000
+Users = Mapping[Hashable, Image]
 # So many users in a row whose document cannot be made: the fault is in the effect, not in the users.
 MAX_FAILURES_IN_A_ROW: Final = 20
 
@@ -114,8 +116,9 @@ class Keeper:
             await self._commit(replace(self.state, build=done), [])
             return
         reached = replace(build, after=boundary_of(users[-1]), users=build.users + len(users))
-        user_ids = [user["_id"] for user in map(decode, users)]
-        await self._bring_up_to_date(user_ids, replace(self.state, build=reached))
+        present = {user_key(user["_id"]): user for user in map(decode, users)}
+        user_ids = [user["_id"] for user in present.values()]
+        await self._bring_up_to_date(user_ids, replace(self.state, build=reached), present=present)
 
     async def _build_rows(self, build: Build) -> None:
         """Count the rows of before the build; they name the users that are gone."""
@@ -159,12 +162,21 @@ class Keeper:
             return await self.effect.correction(self.database)
 
     async def _bring_up_to_date(
-        self, user_ids: Sequence[Any], moved: EffectState, rows: Sequence[Row] = ()
+        self,
+        user_ids: Sequence[Any],
+        moved: EffectState,
+        rows: Sequence[Row] = (),
+        *,
+        present: Users | None = None,
     ) -> None:
-        """Write the documents that differ, and move the state past the rows."""
+        """Write the documents that differ, and move the state past the rows.
+
+        Args:
+            present: The users, if they were read after the rows up to the state.
+        """
         user_ids = [user_id for user_id in user_ids if is_readable(user_id)]
         try:
-            replacements = await self._differing(user_ids)
+            replacements = await self._differing(user_ids, present)
             await self._commit(counted(moved, replacements), replacements, rows)
         except Exception as exc:
             if stops_the_listener(exc):
@@ -191,9 +203,11 @@ class Keeper:
                 self.failures_in_a_row = 0
         await self._commit(replace(moved, failures=moved.failures + failures), [], rows)
 
-    async def _differing(self, user_ids: Sequence[Any]) -> list[Replacement]:
+    async def _differing(self, user_ids: Sequence[Any], present: Users | None = None) -> list[Replacement]:
         stored = await documents_of(self.database, self.effect.collection, user_ids, fields=None)
-        users = await users_of(self.database, user_ids, fields=self.effect.fields)
+        users = present
+        if users is None:
+            users = await users_of(self.database, user_ids, fields=self.effect.fields)
         absent = [user_id for user_id in user_ids if user_key(user_id) not in users]
         kept = {key: without_id(document) for key, document in stored.items()}
         gone = await gone_documents(self.database, self.effect, absent, kept)

@@ -7,7 +7,7 @@ from pymongo.errors import PyMongoError
 from docustore.changes.position import ListenerState
 from docustore.changes.requirements import compatibility_version, is_compatible
 from docustore.changes.status import ChangeStatus, change_status
-from docustore.cli.checks.finding import Finding, failed, ok, skipped, warning
+from docustore.cli.checks.finding import Finding, failed, not_read, ok, skipped, warning
 from docustore.config import Settings
 from docustore.database import connect
 from docustore.effect_states import BuildState, EffectState, load_effect_states
@@ -23,7 +23,7 @@ async def changes_findings(settings: Settings) -> list[Finding]:
                 found += listener_findings(await change_status(database))
                 found.append(effects_finding(await load_effect_states(database)))
     except PyMongoError as exc:
-        return [failed("listener", f"not read ({type(exc).__name__})", next_step="check the rights of the user")]
+        return [not_read("listener", exc)]
     return found
 
 

@@ -38,6 +38,11 @@ def failed(check: str, seen: str, *, next_step: str) -> Finding:
     return Finding(check=check, status=FindingStatus.FAILED, seen=seen, next_step=next_step)
 
 
+def not_read(check: str, error: Exception) -> Finding:
+    """Make the finding of a check whose query the server has refused."""
+    return failed(check, f"not read ({type(error).__name__})", next_step="check the rights of the user")
+
+
 def skipped(check: str, seen: str) -> Finding:
     """Make a finding for a check that was not possible or not needed."""
     return Finding(check=check, status=FindingStatus.SKIPPED, seen=seen)

@@ -2,7 +2,7 @@
 
 from pymongo.errors import PyMongoError
 
-from docustore.cli.checks.finding import Finding, failed, ok, warning
+from docustore.cli.checks.finding import Finding, failed, not_read, ok, warning
 from docustore.config import Settings
 from docustore.database import connect
 from docustore.errors import ConfigurationError
@@ -26,5 +26,5 @@ async def mapping_findings(settings: Settings) -> list[Finding]:
                     seen, _, next_step = advice.partition(": ")
                     found.append(warning(CHECK, f"{name}: {seen}", next_step=next_step))
     except PyMongoError as exc:
-        return [failed(CHECK, f"not read ({type(exc).__name__})", next_step="check the rights of the user")]
+        return [not_read(CHECK, exc)]
     return found or [ok(CHECK, "all as in the last full reads")]

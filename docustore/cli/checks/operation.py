@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from docustore.alerts import UndeliveredError, check_address, place_of
-from docustore.cli.checks.finding import Finding, failed, ok, skipped, warning
+from docustore.cli.checks.finding import Finding, failed, not_read, ok, skipped, warning
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
@@ -34,7 +34,7 @@ async def operation_findings(settings: Settings) -> list[Finding]:
                 await _lineage(database, settings),
             ]
     except PyMongoError as exc:
-        return [failed("schedule", f"not read ({type(exc).__name__})", next_step="check the rights of the user")]
+        return [not_read("schedule", exc)]
 
 
 def schedule_findings(statuses: Iterable[SourceStatus]) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from pymongo.errors import PyMongoError
 
-from docustore.cli.checks.finding import Finding, failed, ok, skipped, warning
+from docustore.cli.checks.finding import Finding, not_read, ok, skipped, warning
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import connect
@@ -20,7 +20,7 @@ async def outbox_findings(settings: Settings) -> list[Finding]:
         async with connect(settings, app_name="docustore-doctor") as database:
             found = await destination_figures(database, now=now_utc())
     except PyMongoError as exc:
-        return [failed("outbox", f"not read ({type(exc).__name__})", next_step="check the rights of the user")]
+        return [not_read("outbox", exc)]
     if not found:
         return [skipped("outbox", "no webhook, stream or handler")]
     return list(destination_findings(found, handlers=load_handlers().keys()))

@@ -5,7 +5,7 @@ from typing import Final
 
 from pymongo.errors import PyMongoError
 
-from docustore.cli.checks.finding import Finding, failed, ok, skipped, warning
+from docustore.cli.checks.finding import Finding, failed, not_read, ok, skipped, warning
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import connect
@@ -23,7 +23,7 @@ async def quality_finding(settings: Settings) -> Finding:
         async with connect(settings, app_name="docustore-doctor") as database:
             found = await last_check(database)
     except PyMongoError as exc:
-        return failed(CHECK, f"not read ({type(exc).__name__})", next_step="check the rights of the user")
+        return not_read(CHECK, exc)
     return finding_of(found, at=settings.quality_check_at, now=now_utc())
 
 

@@ -12,7 +12,7 @@ from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database
+from docustore.database import Database, in_transaction
 from docustore.errors import RunError
 from docustore.etl.guards.hold import Approval
 from docustore.etl.ledger import get_run
@@ -21,7 +21,6 @@ from docustore.etl.window import moves_watermark
 
 # What a person has compared is not what the source holds for much longer.
 APPROVABLE_FOR: Final = timedelta(days=7)
-_OPEN: Final = frozenset({RunState.DUE, RunState.RUNNING})
 
 
 async def waiting_run(database: Database, source: str) -> EtlRun:
@@ -60,7 +59,7 @@ async def approve_run(
     held = await get_run(run_id)
     if held.approved_run_id is not None:
         approved = await get_run(held.approved_run_id)
-        if approved.state in _OPEN:
+        if approved.state.is_open:
             return approved
         if approved.state is RunState.SUCCEEDED:
             raise RunError(f"run {run_id} was approved, and run {approved.id} has made its change")
@@ -80,14 +79,13 @@ async def approve_run(
             database,
             actor=actor,
             action="etl.approve_run",
-            target=f"etl_runs/{run_id}",
+            target=f"{RUNS}/{run_id}",
             before=None if held.hold is None else held.hold.model_dump(),
             after={"run_id": str(run.id)},
             session=session,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(create)
+    await in_transaction(database, create)
     return run
 
 

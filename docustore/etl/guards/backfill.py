@@ -9,8 +9,9 @@ from datetime import datetime
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database
-from docustore.errors import FieldError, InvalidInputError, SourceBusyError
+from docustore.database import Database, in_transaction
+from docustore.errors import FieldError, InvalidInputError
+from docustore.etl.idle import require_idle, touch_source
 from docustore.etl.models import BACKFILL, RUNS, SOURCES, EtlRun, RunOptions, RunState, RunTrigger
 
 
@@ -42,15 +43,16 @@ async def create_backfill(
     )
 
     async def find_or_create(session: AsyncClientSession) -> EtlRun:
-        # See `trigger_run`: of two requests at the same time, one creates a run.
-        touched = {"$inc": {"triggers": 1}, "$setOnInsert": {"paused": False}}
-        await database[SOURCES].update_one({"_id": source}, touched, upsert=True, session=session)
-        mine = {"source": source, "lane": BACKFILL}
-        running = await database[RUNS].find_one({**mine, "state": RunState.RUNNING}, {"_id": 1}, session=session)
-        if running is not None:
-            raise SourceBusyError(source=source, run_id=str(running["_id"]))
+        await touch_source(database, source, session)
+        await require_idle(database, source, session, lane=BACKFILL)
         same = {f"options.{name}": value for name, value in options.model_dump().items()}
-        due = {**mine, **same, "state": RunState.DUE, "is_attended": {"$ne": True}}
+        due = {
+            "source": source,
+            "lane": BACKFILL,
+            **same,
+            "state": RunState.DUE,
+            "is_attended": {"$ne": True},
+        }
         if not is_attended and (found := await database[RUNS].find_one(due, session=session)) is not None:
             waiting: EtlRun = EtlRun.model_validate(found)
             return waiting
@@ -61,12 +63,10 @@ async def create_backfill(
             database,
             actor=actor,
             action="etl.backfill",
-            target=f"etl_sources/{source}",
+            target=f"{SOURCES}/{source}",
             after=window,
             session=session,
         )
         return run
 
-    async with database.client.start_session() as session:
-        created: EtlRun = await session.with_transaction(find_or_create)
-        return created
+    return await in_transaction(database, find_or_create)

@@ -1,14 +1,13 @@
 """Routes of what keeps a run from doing harm."""
 
 from datetime import datetime
-from typing import Annotated
 
 from litestar import Controller, Response, get, post, put
-from litestar.datastructures import ResponseHeader, State
-from litestar.params import JSONBody, PathParameter
-from pydantic import BaseModel, ConfigDict, Field
+from litestar.datastructures import State
+from litestar.params import JSONBody
+from pydantic import BaseModel, Field
 
-from docustore.api.body_types import Flag, RequestTime
+from docustore.api.body_types import Flag, RequestBody, RequestTime
 from docustore.api.problem_details import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
@@ -19,32 +18,23 @@ from docustore.etl.guards.diffs import find_diff
 from docustore.etl.guards.watermark import read_watermark, set_watermark
 from docustore.etl.ledger import get_run
 from docustore.etl.models import EtlRun, RunOptions, RunTrigger
+from docustore.etl.route_parameters import RUN_LOCATION, RunId, SourceName
 from docustore.etl.run_record import RunRecord, shown_run
 from docustore.etl.schedule import known_source
 from docustore.queue import Queue, enqueue_run
-from docustore.security.authentication import AuthorisedRequest, needs
-from docustore.security.models import Scope
-
-RunId = Annotated[str, PathParameter(description="the `id` of the run")]
-SourceName = Annotated[str, PathParameter(description="the source's name in the settings")]
-ADMIN = needs(Scope.ADMIN)
-LOCATION = ResponseHeader(name="Location", description="the run's path", documentation_only=True)
+from docustore.security.authentication import ADMIN, AuthorisedRequest
 
 
-class BackfillInput(BaseModel):
+class BackfillInput(RequestBody):
     """The window to read again."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     since: RequestTime = Field(description="records modified at or after this time")
     until: RequestTime = Field(description="records modified before this time")
     dry_run: Flag = Field(False, description="read, check and compare; write nothing")
 
 
-class WatermarkInput(BaseModel):
+class WatermarkInput(RequestBody):
     """The time from which the next run reads."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     watermark: RequestTime | None = Field(description="null lets the next run read everything")
 
@@ -70,7 +60,7 @@ class EtlGuardsController(Controller):
         status_code=202,
         opt=ADMIN,
         responses=problems(404, 409),
-        response_headers=[LOCATION],
+        response_headers=[RUN_LOCATION],
         operation_id="approve_run",
         summary="Approve a held run",
     )
@@ -106,7 +96,7 @@ class EtlGuardsController(Controller):
         status_code=202,
         opt=ADMIN,
         responses=problems(404, 409, 413, 415, 422),
-        response_headers=[LOCATION],
+        response_headers=[RUN_LOCATION],
         operation_id="backfill_source",
         summary="Read a window again",
     )

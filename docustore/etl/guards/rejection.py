@@ -9,7 +9,7 @@ from datetime import datetime
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database
+from docustore.database import Database, in_transaction
 from docustore.errors import RunError
 from docustore.etl.guards.hold import Rejection
 from docustore.etl.ledger import get_run
@@ -38,12 +38,11 @@ async def reject_run(database: Database, run_id: str, *, reason: str, actor: str
             database,
             actor=actor,
             action="etl.reject_run",
-            target=f"etl_runs/{run_id}",
+            target=f"{RUNS}/{run_id}",
             before=None if held.hold is None else held.hold.model_dump(),
             after={"reason": reason},
             session=session,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(write)
+    await in_transaction(database, write)
     return await get_run(run_id)

@@ -6,9 +6,10 @@ from typing import Final
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
-from docustore.database import Database
-from docustore.errors import FieldError, InvalidInputError, SourceBusyError
-from docustore.etl.models import RUNS, SOURCES, RunState
+from docustore.database import Database, in_transaction
+from docustore.errors import FieldError, InvalidInputError
+from docustore.etl.idle import require_idle
+from docustore.etl.models import SOURCES
 
 # As far as the clock of a source may be ahead.
 MAX_AHEAD: Final = timedelta(minutes=5)
@@ -40,9 +41,7 @@ async def set_watermark(
         raise InvalidInputError((FieldError(pointer="/watermark", code="out_of_range", detail=detail),))
 
     async def change(session: AsyncClientSession) -> None:
-        running = {"source": source, "state": RunState.RUNNING, "lane": None}
-        if (busy := await database[RUNS].find_one(running, {"_id": 1}, session=session)) is not None:
-            raise SourceBusyError(source=source, run_id=str(busy["_id"]))
+        await require_idle(database, source, session, lane=None)
         before = await database[SOURCES].find_one_and_update(
             {"_id": source},
             {"$set": {"watermark": watermark}, "$setOnInsert": {"paused": False}},
@@ -53,11 +52,10 @@ async def set_watermark(
             database,
             actor=actor,
             action="etl.set_watermark",
-            target=f"etl_sources/{source}",
+            target=f"{SOURCES}/{source}",
             before={"watermark": (before or {}).get("watermark")},
             after={"watermark": watermark},
             session=session,
         )
 
-    async with database.client.start_session() as session:
-        await session.with_transaction(change)
+    await in_transaction(database, change)

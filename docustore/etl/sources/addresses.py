@@ -4,6 +4,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from docustore.users.identities import LOCAL_SOURCE
+
 MAX_NAME_CHARS: Final = 63
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 
@@ -11,7 +13,7 @@ _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9]+")
 def name_from(text: str) -> str:
     """Turn a text into the name of a source; empty if nothing can be used."""
     name = _NOT_IN_A_NAME.sub("-", text.lower()).strip("-")[:MAX_NAME_CHARS].strip("-")
-    return "" if name == "local" else name
+    return "" if name == LOCAL_SOURCE else name
 
 
 def host_name(address: str) -> str:

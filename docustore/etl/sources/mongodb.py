@@ -26,10 +26,9 @@ from docustore.etl.sources.source import BadRecord, Page, Source
 from docustore.source_options.address import address_problem, mongodb_place
 from docustore.source_options.secret import revealed
 from docustore.source_settings import SourceSettings
-from docustore.transient import is_transient
+from docustore.transient import UNAUTHORIZED, is_transient
 
-# Codes of the server for credentials that it refuses, and for rights that they lack.
-UNAUTHORIZED: Final = 13
+# Another code than `UNAUTHORIZED`, which is for rights that the account lacks.
 AUTHENTICATION_FAILED: Final = 18
 TIMEOUT_MS: Final = 30_000
 

@@ -7,6 +7,8 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import pytest
+from bson import Code, Decimal128, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.datetime_ms import DatetimeMS
 
 from docustore.analytics.dimensions import DIMENSIONS
 from docustore.analytics.query.answer import answer
@@ -113,6 +115,17 @@ async def test_mart_answers_what_it_can_add_up(database: Database, parts: dict[s
     assert found.source is source
     assert explained.explanation is not None
     assert (explained.explanation.source, explained.rows) == (source, [])
+
+
+async def test_range_holds_users_whose_registration_is_no_time(plain: Database) -> None:
+    """The time of their id counts, whatever type another client has written."""
+    odd: list[Any] = [None, "", 1, Decimal128("1"), {}, [], b"x", ObjectId(), True, Regex("x"), Timestamp(1, 1)]
+    odd += [Code("x"), Code("x", {"a": 1}), MinKey(), MaxKey(), DatetimeMS(10**15), DatetimeMS(-(10**15))]
+    await plain["users"].insert_many([{"created_at": each} for each in odd])
+
+    found = await asked(plain, time={"since": "2020-01-01T00:00:00Z"})
+
+    assert found.rows == [[len(odd)]]
 
 
 async def test_query_above_the_limit_is_refused_before_it_runs(database: Database) -> None:

@@ -9,9 +9,10 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 from litestar import Litestar
 
-from docustore.api.app import create_app, settings_state
+from docustore.api.app import create_app, running_on, settings_state
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.queue import Queue
 from docustore.security.api_keys import create_key
 from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.models import Scope
@@ -62,18 +63,27 @@ def application() -> Litestar:
 
 
 @pytest.fixture
-async def anonymous(database: Database, api_settings: Settings, application: Litestar) -> AsyncIterator[Client]:
-    """A client without a key."""
+async def anonymous(
+    database: Database, api_settings: Settings, application: Litestar, queue: Queue
+) -> AsyncIterator[Client]:
+    """A client without a key.
+
+    The application uses the connections of the session: to open its own ones takes longer than most tests.
+    """
     application.state.update(settings_state(api_settings))
-    # Test and application share one event loop: both use the models, and the models are bound to one client.
     transport = ASGITransport(app=application, raise_app_exceptions=False)
-    async with started(application), AsyncClient(transport=transport, base_url="http://api.test") as client:
+    async with (
+        running_on(application, database, queue),
+        AsyncClient(transport=transport, base_url="http://api.test") as client,
+    ):
         yield client
 
 
 @pytest.fixture
 async def keys(anonymous: Client) -> dict[Scope, str]:
-    return {scope: (await create_key(name=scope.value, scope=scope)).key for scope in Scope}
+    # At once, so that they wait for the majority together.
+    made = await asyncio.gather(*(create_key(name=scope.value, scope=scope) for scope in Scope))
+    return {new.record.scope: new.key for new in made}
 
 
 @pytest.fixture

@@ -206,11 +206,13 @@ async def test_questions_are_limited_per_key(limited: Settings) -> None:
     assert answers[0].headers["ratelimit-policy"] == f'"query";q={QUOTA};w=60'
 
 
-async def test_exports_are_limited_per_key(limited: Settings) -> None:
+@pytest.mark.parametrize(("method", "path"), [("GET", "/etl/quarantine/export"), ("POST", "/quality/run")])
+async def test_full_readings_are_limited_per_key(limited: Settings, method: str, path: str) -> None:
+    """An export and a full check read everything: a key must not start any number of them."""
     key = (await create_key(name="e", scope=Scope.ADMIN)).key
     async with serving(limited) as client:
         api = client(authorization=f"Bearer {key}")
-        answers = [await api.get("/etl/quarantine/export") for _ in range(QUOTA + 1)]
+        answers = [await api.request(method, path) for _ in range(QUOTA + 1)]
 
     assert [answer.status_code for answer in answers] == [200] * QUOTA + [429]
     assert answers[0].headers["ratelimit-policy"] == f'"export";q={QUOTA};w=60'

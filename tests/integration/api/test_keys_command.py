@@ -1,9 +1,6 @@
 """The command `docustore keys`."""
 
-import asyncio
 import json
-import os
-import sys
 from typing import Any
 
 import pytest
@@ -13,24 +10,14 @@ from docustore.database import Database
 from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.models import Scope
 from tests.integration.api.conftest import Client
+from tests.integration.cli.docustore_command import addresses, run_docustore
 
 
 @pytest.fixture
 def keys_command(settings: Settings) -> Any:
-    environment = {
-        **os.environ,
-        "DOCUSTORE_MONGODB_URL": str(settings.mongodb_url),
-        "DOCUSTORE_REDIS_URL": str(settings.redis_url),
-        "DOCUSTORE_MONGODB_DATABASE": settings.mongodb_database,
-    }
-
     async def run(*arguments: str) -> tuple[int | None, str]:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "docustore", "keys", *arguments,
-            env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        output, _ = await process.communicate()
-        return process.returncode, output.decode()
+        outcome = await run_docustore("keys", *arguments, **addresses(settings))
+        return outcome.exit_code, outcome.stdout
 
     return run
 

@@ -84,6 +84,7 @@ def extent() -> list[str]:
 
 
 # Far beyond what the run takes: most of it are the cases that follow from each rule of the description.
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 async def test_schemathesis_finds_nothing(database: Database, api_settings: Settings, tmp_path: Path) -> None:
     """All checks of schemathesis, over the whole description."""

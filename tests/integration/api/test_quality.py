@@ -29,12 +29,16 @@ async def judged(database: Database, api_settings: Settings, api: Client) -> Asy
         assert (await api.post("/users", json=body)).status_code == 201
     stop = asyncio.Event()
     listener = asyncio.create_task(listen(database, api_settings, stop=stop, derived=(UserQualityEffect,)))
-    seq = await wait_until_applied(database)
-    wanted = {"_id": USER_QUALITY, "state": "live", "seq": {"$gte": seq}}
-    await until(lambda: database[EFFECT_STATES].find_one(wanted))
+    await until_judged(database)
     yield api
     stop.set()
     await listener
+
+
+async def until_judged(database: Database) -> None:
+    seq = await wait_until_applied(database)
+    wanted = {"_id": USER_QUALITY, "state": "live", "seq": {"$gte": seq}}
+    await until(lambda: database[EFFECT_STATES].find_one(wanted))
 
 
 async def test_report(judged: Client) -> None:
@@ -64,6 +68,23 @@ async def test_users_of_a_rule_in_pages(judged: Client) -> None:
     )
     assert "password_hash" not in first["items"][0]
     assert (other.status_code, other.json()["errors"][0]["code"]) == (400, "cursor_invalid")
+
+
+async def test_pages_hold_users_of_other_clients(judged: Client, database: Database) -> None:
+    """MongoDB compares ids of one type only: a page that ends with a text must not end the list."""
+    texts = ["a-1", "a-2", "a-3"]
+    users = [{"_id": each, "email": f"{each}@example.org"} for each in texts]
+    await database["users"].insert_many(users, bypass_document_validation=True)
+    await until_judged(database)
+    path, found = "/quality/rules/last_name_present/users", []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await judged.get(path, params={"limit": "2", **({"cursor": cursor} if cursor else {})})).json()
+        found += [user["email"] for user in page["items"]]
+        cursor = page["next_cursor"]
+
+    own = [f"{each}@example.org" for each in texts]
+    assert found == [*own, "u0@example.org", "u1@example.org", "u2@example.org"]
 
 
 async def test_trend(judged: Client, database: Database) -> None:

@@ -1,56 +1,25 @@
 """Several listeners share the users; their number changes without loss."""
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import pytest
 from pymongo import UpdateOne
 
-from docustore.changes import control
-from docustore.changes.control import ResetTo
 from docustore.changes.dead_letters import LETTERS
-from docustore.changes.effects.marts import UserMartsEffect
 from docustore.changes.effects.registry import EFFECTS
-from docustore.changes.effects_control import rebuild_effect
 from docustore.changes.layout import divide
 from docustore.changes.lease import IS_ALIVE, acquire
 from docustore.changes.members import LISTENERS
-from docustore.changes.position import POSITION_ID, POSITIONS, count_partitions
+from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import change_status, wait_until_applied
 from docustore.changes.verify import verify
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.errors import NotFoundError
+from tests.integration.changes.partitions import has_applied, setting, until_owned, wanting
 from tests.listening import assert_consistent, history_of, listening, make_user
 from tests.waiting import until
-
-ACTOR = "cli:ada"
-
-
-def _wanting(settings: Settings, partitions: int) -> Settings:
-    return settings.model_copy(update={"changes_partitions": partitions})
-
-
-def _set(**fields: Any) -> dict[str, Any]:
-    return {"$set": fields, "$inc": {"version": 1}}
-
-
-async def _owners(database: Database) -> Counter[str]:
-    """Count the partitions of each listener, once every one has an owner."""
-    parts = (await change_status(database)).partitions
-    return Counter(part.owner for part in parts if part.owner is not None)
-
-
-async def _until_owned(database: Database, partitions: int, shares: list[int] | None = None) -> None:
-    async def is_owned() -> bool:
-        found = await _owners(database)
-        is_complete = await count_partitions(database) == partitions and found.total() == partitions
-        return is_complete and (shares is None or sorted(found.values()) == shares)
-
-    await until(is_owned, what=f"{partitions} partitions with owners, shared {shares}")
 
 
 @asynccontextmanager
@@ -65,26 +34,26 @@ async def _change_many(database: Database, users: list[dict[str, Any]]) -> int:
     """Insert, update and delete users; return the number of changes."""
     await database["users"].insert_many(users)
     keys = [{"_id": user["_id"]} for user in users]
-    await database["users"].bulk_write([UpdateOne(key, _set(status="inactive")) for key in keys])
+    await database["users"].bulk_write([UpdateOne(key, setting(status="inactive")) for key in keys])
     await database["users"].delete_many({"_id": {"$in": [key["_id"] for key in keys[::3]]}})
     return 2 * len(users) + len(keys[::3])
 
 
 async def test_three_listeners_share_the_users(database: Database, settings: Settings) -> None:
     """A new listener gets its share; what a stopped one had goes to the others."""
-    own = _wanting(settings, 3)
+    own = wanting(settings, 3)
     known = [make_user() for _ in range(20)]
     await database["users"].insert_many(known)
 
     async with listening(database, own):
-        await _until_owned(database, 3, shares=[3])
+        await until_owned(database, 3, shares=[3])
         async with listening(database, own), listening(database, own):
-            await _until_owned(database, 3, shares=[1, 1, 1])
+            await until_owned(database, 3, shares=[1, 1, 1])
             changes = await _change_many(database, [make_user() for _ in range(100)])
             await wait_until_applied(database)
             found = await verify(database, EFFECTS)
             status = await change_status(database)
-        await _until_owned(database, 3, shares=[3])
+        await until_owned(database, 3, shares=[3])
 
     assert len(await history_of(database)) == len(known) + changes
     users = await database["users"].count_documents({})
@@ -111,10 +80,10 @@ async def test_number_of_partitions_changes_under_writes(database: Database, set
         tasks.create_task(write())
         for partitions in (4, 2, 1):
             # The newest listener decides; the older ones go on beside it.
-            await running.enter_async_context(listening(database, _wanting(settings, partitions)))
-            await _until_owned(database, partitions)
+            await running.enter_async_context(listening(database, wanting(settings, partitions)))
+            await until_owned(database, partitions)
             seq = (await change_status(database)).applied
-            await until(lambda seq=seq: _has_applied(database, seq + 50))  # type: ignore[misc]
+            await until(lambda seq=seq: has_applied(database, seq + 50))  # type: ignore[misc]
         is_done.set()
         await asyncio.sleep(0)
     async with listening(database, settings):
@@ -122,10 +91,6 @@ async def test_number_of_partitions_changes_under_writes(database: Database, set
 
     assert len(await history_of(database)) == changes
     await assert_consistent(database)
-
-
-async def _has_applied(database: Database, changes: int) -> bool:
-    return (await change_status(database)).applied >= changes
 
 
 async def test_one_listener_without_partitions_leaves_no_trace(database: Database, settings: Settings) -> None:
@@ -160,13 +125,13 @@ async def test_lease_of_all_users_is_taken_while_there_are_partitions(
 async def test_end_of_the_collection_is_recovered_as_one(database: Database, settings: Settings) -> None:
     """Every change before it is a row, whichever partition met the end first."""
     users = [make_user() for _ in range(20)]
-    async with listening(database, _wanting(settings, 3)):
-        await _until_owned(database, 3)
+    async with listening(database, wanting(settings, 3)):
+        await until_owned(database, 3)
         await database["users"].insert_many(users)
         await database["users"].drop()
         await database["users"].insert_many(users[:5])
         await until(lambda: database["change_gaps"].find_one({"closed_at": {"$exists": True}}))
-        await _until_owned(database, 3)
+        await until_owned(database, 3)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
 
@@ -180,114 +145,27 @@ async def test_end_of_the_collection_is_recovered_as_one(database: Database, set
 async def test_token_that_no_longer_opens_a_stream_is_no_loss(database: Database, settings: Settings) -> None:
     """The partition becomes part of one position, which begins at a time."""
     users = [make_user() for _ in range(20)]
-    async with listening(database, _wanting(settings, 2)):
-        await _until_owned(database, 2)
+    async with listening(database, wanting(settings, 2)):
+        await until_owned(database, 2)
         await database["users"].insert_many(users)
         await wait_until_applied(database)
-    await database["users"].update_many({}, _set(status="suspended"))
+    await database["users"].update_many({}, setting(status="suspended"))
     data = (await history_of(database))[-1]["event_id"]
     token = {"_data": f"82{int(data[2:10], 16) - 10_000_000:08X}{data[10:]}"}
     await database[POSITIONS].update_one({"_id": "users:1"}, {"$set": {"token": token}, "$unset": {"start_at": 1}})
 
-    async with listening(database, _wanting(settings, 2)):
-        await until(lambda: _has_applied(database, 40))
-        await _until_owned(database, 2)
+    async with listening(database, wanting(settings, 2)):
+        await until(lambda: has_applied(database, 40))
+        await until_owned(database, 2)
 
     assert [row["operation"] for row in await history_of(database)] == ["insert"] * 20 + ["update"] * 20
     assert await database["change_gaps"].find_one() is None
     await assert_consistent(database)
 
 
-async def test_paused_partition_rests_alone(database: Database, settings: Settings) -> None:
-    async with listening(database, _wanting(settings, 2)):
-        await _until_owned(database, 2)
-        await control.pause(database, actor=ACTOR, partition=1)
-        await _until_owned(database, 2)
-        await database["users"].insert_many([make_user() for _ in range(100)])
-        await until(lambda: _has_applied(database, 1))
-        status = await change_status(database)
-        assert [part.state for part in status.partitions] == ["streaming", "paused"]
-        assert status.state == "paused"
-
-        await control.resume(database, actor=ACTOR, partition=1)
-        await wait_until_applied(database)
-        with pytest.raises(NotFoundError):
-            await control.pause(database, actor=ACTOR, partition=2)
-
-    assert len(await history_of(database)) == 100
-    await assert_consistent(database)
-
-
-async def test_reset_concerns_all_users(database: Database, settings: Settings) -> None:
-    """They are compared as one, then divided again."""
-    async with listening(database, _wanting(settings, 2)):
-        await _until_owned(database, 2)
-        await database["users"].insert_many([make_user() for _ in range(10)])
-        await wait_until_applied(database)
-        await database["user_stats"].update_one({"_id": "users"}, {"$inc": {"total": 1}})
-
-        await control.reset(database, ResetTo.SNAPSHOT, actor=ACTOR)
-        await until(lambda: database["change_gaps"].find_one({"closed_at": {"$exists": True}}))
-        await _until_owned(database, 2)
-        await wait_until_applied(database)
-
-    assert len(await history_of(database)) == 10
-    await assert_consistent(database)
-
-
-async def test_effect_is_built_as_one(database: Database, settings: Settings) -> None:
-    """A state of all users at one time needs one position; then they are divided again."""
-    async with listening(database, _wanting(settings, 2)):
-        await _until_owned(database, 2)
-        await database["users"].insert_many([make_user() for _ in range(10)])
-        await wait_until_applied(database)
-        await database["user_stats"].update_one({"_id": "users"}, {"$inc": {"total": 1}})
-
-        await rebuild_effect(database, UserMartsEffect.name, actor=ACTOR, effects=EFFECTS, derived=())
-        await until(lambda: _has_total(database, 10))
-        await _until_owned(database, 2)
-        await database["users"].insert_one(make_user())
-        await wait_until_applied(database)
-
-    await assert_consistent(database)
-
-
-async def _has_total(database: Database, users: int) -> bool:
-    totals = await database["user_stats"].find_one({"_id": "users"})
-    return totals is not None and totals["total"] == users
-
-
-async def test_letter_is_replayed_by_its_partition(database: Database, settings: Settings) -> None:
-    """Later changes of its user wait; other users go on."""
-    users = [make_user() for _ in range(8)]
-    async with listening(database, _wanting(settings, 2)):
-        await _until_owned(database, 2)
-        await database["users"].insert_many(users)
-        await wait_until_applied(database)
-        await database.command({"collMod": "user_history", "validator": {"after.status": {"$ne": "suspended"}}})
-        await database["users"].update_many({}, _set(status="suspended"))
-        await database["users"].update_many({}, _set(status="inactive"))
-        await wait_until_applied(database)
-        await database.command({"collMod": "user_history", "validator": {}})
-        letters = await database[LETTERS].find({"state": "failed"}).to_list()
-        assert len(letters) == len(users)
-        for letter in letters:
-            await control.replay_letter(database, letter["_id"], actor=ACTOR)
-        await until(lambda: _has_no_open_letters(database))
-        await database["users"].update_many({}, _set(status="active"))
-        await wait_until_applied(database)
-
-    assert len(await history_of(database)) == 4 * len(users)
-    await assert_consistent(database)
-
-
-async def _has_no_open_letters(database: Database) -> bool:
-    return (await change_status(database)).dead_letters == 0
-
-
 async def test_rows_of_other_partitions_are_not_foreign(database: Database, settings: Settings) -> None:
-    async with listening(database, _wanting(settings, 2)):
-        await _until_owned(database, 2)
+    async with listening(database, wanting(settings, 2)):
+        await until_owned(database, 2)
         await database["users"].insert_many([make_user() for _ in range(10)])
         seq = await wait_until_applied(database)
         await database["user_history"].insert_one({"_id": seq + 3})
@@ -308,11 +186,11 @@ async def test_marts_are_compared_under_writes(database: Database, settings: Set
             await _change_many(database, [make_user() for _ in range(5)])
             await asyncio.sleep(0.01)  # leaves time to the listener of this process
 
-    async with listening(database, _wanting(settings, 2)):
-        await _until_owned(database, 2)
+    async with listening(database, wanting(settings, 2)):
+        await until_owned(database, 2)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(write())
-            await until(lambda: _has_applied(database, 20))
+            await until(lambda: has_applied(database, 20))
             found = await verify(database, EFFECTS)
             is_done.set()
 

@@ -1,5 +1,6 @@
 """`docustore export` and `docustore import` on the command line."""
 
+import fcntl
 import hashlib
 import json
 from pathlib import Path
@@ -68,10 +69,52 @@ async def test_wrong_usage_is_2(arguments: list[str], words: str) -> None:
     assert (found.exit_code, words in found.stderr) == (2, True)
 
 
+async def test_file_that_cannot_be_written_begins_no_export(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    servers = addresses(settings)
+
+    folder = await run_docustore("export", "-o", str(tmp_path), **servers)
+    nowhere = await run_docustore("export", "-o", str(tmp_path / "gone" / "users.csv"), **servers)
+
+    assert f"{tmp_path} is a folder" in folder.stderr
+    assert "No such file or directory" in nowhere.stderr
+    assert (folder.exit_code, nowhere.exit_code) == (1, 1)
+    assert await database["exports"].count_documents({}) == 0
+    assert list(tmp_path.parent.glob("*.part")) == []
+
+
+async def test_rejects_never_overwrite_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text("email\na@example.org\n")
+
+    refused = await run_docustore("import", str(path), "--rejects", str(path))
+
+    assert (refused.exit_code, path.read_text()) == (2, "email\na@example.org\n")
+
+
 async def test_full_export_is_private(settings: Settings, database: Database, tmp_path: Path) -> None:
+    """Also over what a killed export of another kind has left."""
     await fill(database, users=1)
     path = tmp_path / "users.ndjson"
+    left = tmp_path / "users.ndjson.part"
+    left.write_text("left")
+    left.chmod(0o644)
 
     found = await run_docustore("export", "--full", "-o", str(path), **addresses(settings))
 
     assert (found.exit_code, path.stat().st_mode & 0o777) == (0, 0o600)
+    assert json.loads(path.read_text())["email"] == "user0@example.org"
+
+
+async def test_two_exports_never_write_one_file(tmp_path: Path) -> None:
+    part = tmp_path / "users.csv.part"
+    with part.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.write("the first one")
+        stream.flush()
+
+        refused = await run_docustore("export", "-o", str(tmp_path / "users.csv"))
+
+    assert (refused.exit_code, part.read_text()) == (1, "the first one")
+    assert "another export writes" in refused.stderr

@@ -1,6 +1,7 @@
 """`docustore quality`."""
 
 import json
+import tomllib
 from datetime import UTC, datetime, timedelta
 
 from docustore.config import Settings
@@ -78,6 +79,19 @@ async def test_profile_and_suggested_rules(settings: Settings, database: Databas
         "quality", "rules", "--json", DOCUSTORE_QUALITY_RULES=json.dumps(suggested.document), **variables
     )
 
+    text = await run_docustore("quality", "suggest", "--field", "last_name", **variables, COLUMNS="20")
+    again = await run_docustore(
+        "quality",
+        "suggest",
+        "--field",
+        "last_name",
+        DOCUSTORE_QUALITY_RULES=json.dumps(suggested.document),
+        **variables,
+    )
+
+    # It can be appended to the settings, also a second time.
+    assert tomllib.loads(text.stdout) == {"quality_rules": suggested.document}
+    assert tomllib.loads(again.stdout) == {}
     assert "Lovelace (120)" in profile.stdout
     assert sorted(suggested.document) == ["last_name_given", "last_name_known"]
     assert suggested.document["last_name_known"]["values"] == ["Lovelace"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from bson.timestamp import Timestamp
 from pymongo.read_concern import ReadConcern
 
@@ -42,6 +43,19 @@ async def test_export_shows_the_moment_of_its_begin(database: Database) -> None:
 
     found = {line["id"]: line["status"] for line in map(json.loads, text.splitlines())}
     assert found == before
+
+
+async def test_time_beyond_the_calendar_is_that_of_the_api(database: Database) -> None:
+    """Every form has the last moment of the calendar, as `GET /users/{id}` has; a restore keeps the time."""
+    await database.users.insert_one({"email": "far@example.org", "created_at": DatetimeMS(10**15)})
+    texts = []
+    for order in ({}, {"form": FileForm(format=ExportFormat.CSV)}, {"is_full": True}):
+        export = await begun(database, **order)
+        texts.append(b"".join([chunk async for chunk in export.chunks()]).decode())
+
+    assert json.loads(texts[0])["created_at"].startswith("9999-12-31T23:59:59")
+    assert "9999-12-31T23:59:59" in texts[1]
+    assert str(10**15) in texts[2]
 
 
 async def test_record_has_rows_and_digest(database: Database, tmp_path: Path) -> None:

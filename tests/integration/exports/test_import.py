@@ -20,7 +20,7 @@ from docustore.users.cause import Cause
 from docustore.users.preconditions import IfMatch
 from docustore.users.service import Write, patch_user
 from tests.integration.cli.docustore_command import addresses
-from tests.integration.exports.conftest import Imported, export_to, fill, fill_with_strangers
+from tests.integration.exports.conftest import JOINED, Imported, export_to, fill, fill_with_strangers
 from tests.waiting import until
 
 FORMS = ["users.ndjson", "users.ndjson.gz", "users.csv", "users.csv.gz", "users.parquet"]
@@ -78,6 +78,55 @@ async def test_full_export_restores_everything(database: Database, imported: Imp
     assert again.counts() == figures(read=4, unchanged=4)
     assert {user["_id"]: user async for user in database.users.find({}, {"cause": 0})} == before
     assert second.read_bytes() == first.read_bytes()
+
+
+async def test_full_export_restores_ids_of_any_type(
+    database: Database, imported: Imported, tmp_path: Path
+) -> None:
+    """Another client may use a document as an id, which no set of Python holds."""
+    ids = [{"a": 1}, b"x", 5, 2.5, True, "text", JOINED]
+    users = [{"_id": each, "email": f"u{n}@example.org"} for n, each in enumerate(ids)]
+    await database.command("collMod", "users", validator={})
+    await database.users.insert_many(users)
+    path = tmp_path / "users.ndjson"
+    await export_to(database, path, is_full=True)
+    await emptied(database)
+
+    report = await imported(path)
+    again = await imported(path)
+
+    assert report.counts() == figures(read=7, inserted=7)
+    assert again.counts() == figures(read=7, unchanged=7)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        '{"email": "x@example.org", "version": 9223372036854775808}',
+        '{"_id": [1], "email": "x@example.org"}',
+        '{"_id": null, "email": "x@example.org"}',
+        '{"_id": {"$regularExpression": {"pattern": "a", "options": ""}}, "email": "x@example.org"}',
+        '{"_id": {"$undefined": true}, "email": "x@example.org"}',
+        '{"_id": {"$x": 1}, "email": "x@example.org"}',
+        '{"_id": "1", "$x": 1, "email": "x@example.org"}',
+        '{"_id": "1", "a.b": 1, "email": "x@example.org"}',
+        '{"_id": "1", "": 1, "email": "x@example.org"}',
+        '{"_id": "1", "a\\u0000b": 1, "email": "x@example.org"}',
+        '{"_id": "1", "version": "x", "email": "x@example.org"}',
+        '{"_id": "1", "n": 9223372036854775808, "email": "x@example.org"}',
+    ],
+)
+async def test_row_that_cannot_be_stored_costs_one_row(
+    database: Database, imported: Imported, tmp_path: Path, row: str
+) -> None:
+    """The rows beside it are imported, whatever the file holds."""
+    path = tmp_path / "users.ndjson"
+    path.write_text(f'{{"email": "a@example.org"}}\n{row}\n{{"email": "b@example.org"}}\n')
+
+    report = await imported(path)
+
+    assert report.counts()["read"] == 3
+    assert await database.users.count_documents({"email": {"$in": ["a@example.org", "b@example.org"]}}) == 2
 
 
 async def test_bad_rows_are_listed_with_their_lines(

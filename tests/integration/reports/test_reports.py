@@ -20,7 +20,7 @@ from docustore.analytics.query.saved.store import SAVED_QUERIES, Writer, save
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.outbox.backoff import MAX_ATTEMPTS
+from docustore.outbox.backoff import MAX_ATTEMPTS, MAX_BEGUN
 from docustore.reports.bodies import ReportInput
 from docustore.reports.deliveries import DELIVERIES, LEASE, Sent, enter_slot, finish, take
 from docustore.reports.schedule import deliver_due, deliver_now, enter_slots
@@ -151,6 +151,22 @@ async def test_delivery_of_a_killed_worker_is_due_again(database: Database, loca
         # The first worker was only slow: its result does not count.
         assert await finish(database, killed, Sent(error="late"), now=SLOT) is None
     assert (await delivery(database))["state"] == "delivered"
+
+
+async def test_report_that_ends_its_workers_is_given_up(database: Database, local: Settings) -> None:
+    """Each attempt ends without a result: the report must not end a worker every two minutes for ever."""
+    told = local.model_copy(update={"alert_urls": ("http://127.0.0.1:9/",)})
+    async with receiver() as service:
+        await hourly(database, told, webhook_url=service.url)
+        await enter_slots(database, now=SLOT)
+        await database[DELIVERIES].update_one({}, {"$set": {"attempts": MAX_BEGUN - 1}})
+
+        assert await deliver_due(database, told, now=SLOT) == 0
+
+        assert service.requests == []
+    done = await delivery(database)
+    assert (done["state"], done["error"].split(":")[0]) == ("failed", f"begun {MAX_BEGUN} times without an end")
+    assert [alert["event"] for alert in await database["alert_messages"].find({}).to_list()] == ["report.failed"]
 
 
 async def test_paused_report_has_no_slots_and_skips_what_is_due(database: Database, local: Settings) -> None:

@@ -8,7 +8,6 @@ from docustore.analytics.cube.ages_report import AgeLine, ages_of
 from docustore.analytics.cube.answers import (
     CubeLine,
     CubeQuestion,
-    can_answer,
     with_rest,
 )
 from docustore.analytics.cube.cohorts_report import CohortCounts, cohort_of, month_after, months_between
@@ -101,25 +100,6 @@ def test_no_rest_is_no_line() -> None:
     assert answer.values == [line("Delft", 5, 4)]
 
 
-@pytest.mark.parametrize(
-    ("metrics", "dimensions", "filters", "expected"),
-    [
-        (["present"], [], {}, True),
-        (["present", "registered"], ["tag"], {}, True),
-        (["present"], ["tag"], {"tag": ["a"]}, True),
-        (["present"], [], {"location": ["Delft"]}, True),
-        (["present"], ["tag"], {"location": ["Delft"]}, False),
-        (["present"], ["tag", "location"], {}, False),
-        (["present"], ["first_name"], {}, False),
-        (["median_age"], [], {}, False),
-    ],
-)
-def test_counters_know_what_they_can_answer(
-    metrics: list[str], dimensions: list[str], filters: dict[str, list[str]], expected: bool
-) -> None:
-    assert can_answer(metrics=metrics, dimensions=dimensions, filters=filters) is expected
-
-
 def test_days_and_slots_are_summed_by_interval() -> None:
     may = first_slot("2024-05")
     document = {"_id": {"m": "2024-05"}, "r": {"01": 3, "02": 4, "31": 5}, "rs": {"0100": 1, "0195": 2, "0200": 4}}
@@ -127,6 +107,19 @@ def test_days_and_slots_are_summed_by_interval() -> None:
     assert summed([document], "r", (may, may + 96, may + 192)) == [3, 4]
     assert summed([document], "rs", (may, may + 95, may + 96, may + 97)) == [1, 2, 4]
     assert summed([document], "rs", (may + 1, may + 90)) == [0]
+
+
+def test_whole_months_are_summed_like_their_days() -> None:
+    """A month in one interval is summed at once; one that an edge cuts is summed day by day."""
+    november, december, january = (first_slot(month) for month in ("2023-11", "2023-12", "2024-01"))
+    days = {"01": 1, "15": 2, "30": 4}
+    documents = [{"_id": {"m": month}, "r": days} for month in ("2023-11", "2023-12")]
+
+    assert summed(documents, "r", (november, december, january)) == [7, 7]
+    assert summed(documents, "r", (november - 96, january)) == [14]
+    assert summed(documents, "r", (november, december + 96, january)) == [8, 6]
+    assert summed(documents, "r", (december, january)) == [7]
+    assert summed(documents, "r", (november + 96, january - 96 * 10)) == [9]
 
 
 def test_growth_and_share_of_nothing() -> None:

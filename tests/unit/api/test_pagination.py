@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from docustore.api.pagination import Position, decode_cursor, encode_cursor
+from docustore.api.pagination import Position, cut_page, decode_cursor, encode_cursor, number_of, numbered
 from docustore.errors import InvalidQueryError
 
 POSITION = Position(at=datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC), id="6b03670836d3f4af790854b3")
@@ -66,3 +66,23 @@ def test_longer_cursor_is_refused() -> None:
     assert len(cursor) == 514
     with pytest.raises(InvalidQueryError):
         decode_cursor(cursor, query=QUERY)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_page_without_an_extra_row_is_the_last(rows: int) -> None:
+    found = list(range(rows))
+
+    assert cut_page(found, limit=2, position=numbered, query=QUERY) == (found, None)
+
+
+def test_extra_row_gives_the_cursor_of_the_last_row_shown() -> None:
+    page, cursor = cut_page([7, 8, 9], limit=2, position=numbered, query=QUERY)
+
+    assert page == [7, 8]
+    assert number_of(decode_cursor(cursor or "", query=QUERY)) == 8
+
+
+@pytest.mark.parametrize("given", ["", "-1", "7.0", "x"])
+def test_position_without_a_number_is_refused(given: str) -> None:
+    with pytest.raises(InvalidQueryError):
+        number_of(Position(at=None, id=given))

@@ -5,11 +5,15 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import pytest
-from litestar.params import QueryParameter
+from litestar import Litestar, Request, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import QueryParameter, SkipValidation
+from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 from docustore.api.field_errors import field_error
-from docustore.api.parameters import check_of
+from docustore.api.parameters import check_of, refuse_invalid_query
+from docustore.errors import InvalidQueryError
 
 
 class Colour(StrEnum):
@@ -84,3 +88,23 @@ def test_only_a_time_with_a_zone_is_a_time(value: str) -> None:
     assert found is not None
     assert found[0] in {"time_malformed", "time_without_zone"}
     assert "2026-01-31T12:00:00Z" in found[1]
+
+
+def _wanted(*, colour: COLOUR = None) -> str:
+    return str(colour)
+
+
+@get("/", dependencies={"wanted": Provide(_wanted, sync_to_thread=False)})
+async def _listed(*, wanted: NamedDependency[SkipValidation[str]], limit: LIMIT = 1) -> str:
+    return f"{wanted} {limit}"
+
+
+def test_parameters_of_a_dependency_are_those_of_its_route() -> None:
+    [route] = [route for route in Litestar([_listed], openapi_config=None).routes if isinstance(route, HTTPRoute)]
+    handler, _ = route.route_handler_map["GET"]
+    scope: Any = {"type": "http", "query_string": b"colour=green&limit=0&x=1", "route_handler": handler}
+
+    with pytest.raises(InvalidQueryError) as caught:
+        refuse_invalid_query(Request(scope))
+
+    assert {error.pointer for error in caught.value.errors} == {"/colour", "/limit", "/x"}

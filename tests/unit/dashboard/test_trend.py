@@ -62,6 +62,16 @@ def test_few_wrong_times_are_left_out_and_counted() -> None:
     assert (found["unit"], found["left_out"], found["bars"][0]["start"]) == ("day", 2, "2026-10-01")
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "2026-11-27", "9999-12-31"])
+def test_impossible_times_are_left_out(day: str) -> None:
+    """The last year has no next one: one such user ended every view of the page."""
+    alone = trend_of({day: 1}, today=TODAY)
+    beside = trend_of({day: 1, "2026-11-20": 1}, today=TODAY)
+
+    assert alone == {"unit": "day", "bars": [], "left_out": 1}
+    assert (beside["left_out"], beside["bars"][0]) == (1, {"start": "2026-11-20", "count": 1})
+
+
 def test_weeks_begin_on_monday_and_months_have_no_gap() -> None:
     weeks = trend_of({"2026-01-01": 1, "2026-06-30": 1}, today=TODAY)
     months = trend_of({"2024-01-31": 1, "2026-03-01": 1}, today=date(2029, 1, 1))

@@ -6,16 +6,8 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
-from docustore.api.pagination import Position, decode_cursor
-from docustore.users.listing import (
-    DEFAULT_LIMIT,
-    ESTIMATE_CAP,
-    MAX_LIMIT,
-    UserFilter,
-    UserSort,
-    after,
-    page_of,
-)
+from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Position, decode_cursor
+from docustore.users.listing import ESTIMATE_CAP, UserFilter, UserSort, after, page_of
 from docustore.users.profile import UserStatus
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)

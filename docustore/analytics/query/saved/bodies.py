@@ -1,21 +1,19 @@
-"""The body of a saved query, and the form of its name."""
+"""The body of a saved query."""
 
-import re
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from docustore.analytics.query.model import QueryInput
+from docustore.api.body_types import RequestBody
 
-NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-NAME: Final = re.compile(NAME_PATTERN.removesuffix("$"))
 MAX_DESCRIPTION_CHARS: Final = 500
 
 
-class SavedQueryInput(BaseModel):
+class SavedQueryInput(RequestBody):
     """A question to save."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True)
 
     query: QueryInput
     description: Annotated[str, Field(max_length=MAX_DESCRIPTION_CHARS)] = Field("", description="what it is for")

@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar import Controller, Response, delete, get, post, put
 from litestar.datastructures import ResponseHeader, State
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import HeaderParameter, JSONBody, PathParameter, QueryParameter
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from docustore.analytics.query.answer import answer
 from docustore.analytics.query.answers import QueryAnswer
@@ -21,17 +21,13 @@ from docustore.clock import now_utc
 from docustore.security.authentication import AuthorisedRequest
 from docustore.security.models import Scope
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
-from docustore.users.preconditions import IF_MATCH_PATTERN
+from docustore.users.query_parameters import if_match_parameter
 
 Name = Annotated[str, PathParameter(description="the `name` of the saved query")]
 Explain = Annotated[bool, QueryParameter(name="explain", description="tell how it would be answered; run nothing")]
 IfMatchHeader = Annotated[
     str | None,
-    HeaderParameter(
-        name="If-Match",
-        schema_extra={"pattern": IF_MATCH_PATTERN},
-        description="the `ETag` of the version to replace, or `*`; only for a query that exists",
-    ),
+    if_match_parameter("the `ETag` of the version to replace, or `*`; only for a query that exists"),
 ]
 ETAG = ResponseHeader(name="ETag", description="the version of the saved query", documentation_only=True)
 
@@ -83,9 +79,8 @@ class SavedQueryController(Controller):
 
         A query belongs to the key that has created it. Only this key and keys with the scope `admin` change it.
         """
-        saved, is_new = await save(
-            state.database, name, data, writer=_writer(request), if_match=if_match, now=now_utc()
-        )
+        saved = await save(state.database, name, data, writer=_writer(request), if_match=if_match, now=now_utc())
+        is_new = saved["version"] == 1
         return _answer(saved_query_view(saved), status=HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
     @delete("/{name:str}", responses=problems(404), operation_id="delete_query", summary="Delete a saved query")

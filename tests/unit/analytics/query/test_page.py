@@ -38,7 +38,9 @@ def test_every_metric_has_its_row(metric) -> None:
     assert f"| `{metric.name}` | {metric.meaning} | {metric.additivity} |" in PAGE
 
 
-@pytest.mark.parametrize("name", [*DIMENSIONS, *FILTER_FIELDS, *Operator, *STAGES, *QueryInput.model_fields])
+@pytest.mark.parametrize(
+    "name", [*DIMENSIONS, *FILTER_FIELDS, *Operator, *sorted(STAGES), *QueryInput.model_fields]
+)
 def test_every_word_is_named(name: str) -> None:
     assert f"`{name}`" in PAGE
 
