@@ -6,7 +6,10 @@ BIN    := $(VENV)/bin
 DEMO   := $(VENV)/.installed-demo
 FULL   := $(VENV)/.installed-full
 
-.PHONY: setup setup-demo demo test chaos unit check format bench mutate lock clean
+# Otherwise each of the hundreds of processes that the tests start compiles the program again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: setup setup-demo demo test test-most test-faults chaos unit check format bench mutate lock clean
 
 setup-demo: $(DEMO)
 
@@ -28,10 +31,16 @@ $(FULL): requirements.lock $(DEMO)
 demo: setup-demo
 	$(BIN)/docustore demo
 
-# One process for each core, at most four: each of them starts servers of its own. The fault tests and those of the
-# page start many processes; they run afterwards, one by one.
+# Both parts at once: what waits in one of them leaves its core to the other. The fault tests and those of the page
+# start many processes, so they run one by one. The others run in one process for each core, at most four: each of them
+# starts servers of its own.
 test: setup
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 test-most test-faults
+
+test-most:
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --ignore tests/chaos --ignore tests/browser
+
+test-faults:
 	$(BIN)/python -m pytest tests/chaos tests/browser
 
 # The fault tests at full length. DOCUSTORE_TEST_SEED=N makes other faults. They run for longer than the time after which

@@ -32,6 +32,11 @@ def as_utc(time: datetime) -> datetime:
     return min(max(aware, EARLIEST), LATEST).astimezone(UTC)
 
 
+def as_naive_utc(time: datetime) -> datetime:
+    """Convert a time to UTC and drop the zone: the form of times in raw documents."""
+    return time.astimezone(UTC).replace(tzinfo=None)
+
+
 def time_form_error(text: str) -> str | None:
     """Tell what is wrong with the form of a time; None for RFC 3339.
 

@@ -27,10 +27,8 @@ SERVER_SELECTION_TIMEOUT_MS: Final = 15_000
 AWARE: Final[CodecOptions[Document]] = CodecOptions(
     tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_CLAMP, unicode_decode_error_handler="replace"
 )
-# For history, which keeps such a time as it is.
-ANY_CLIENT: Final[CodecOptions[Document]] = AWARE.with_options(
-    datetime_conversion=DatetimeConversion.DATETIME_AUTO
-)
+# Reads such a time as `DatetimeMS`: for readers that keep or show it as it is.
+UNCLAMPED: Final[CodecOptions[Document]] = AWARE.with_options(datetime_conversion=DatetimeConversion.DATETIME_AUTO)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from typing import Any
 from bson.codec_options import CodecOptions
 from bson.timestamp import Timestamp
 
-from docustore.database import ANY_CLIENT, Database, Document
+from docustore.database import UNCLAMPED, Database, Document
 
 
 async def aggregate_at(
@@ -28,7 +28,7 @@ async def aggregate_at(
     """
     limits = {} if max_time_ms is None else {"maxTimeMS": max_time_ms}
     command = {"aggregate": collection, "pipeline": list(pipeline), "cursor": {}, "allowDiskUse": True, **limits}
-    return [document async for document in documents_at(database, command, at, codec=ANY_CLIENT)]
+    return [document async for document in documents_at(database, command, at, codec=UNCLAMPED)]
 
 
 async def documents_at(

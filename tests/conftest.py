@@ -8,7 +8,6 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from zlib import crc32
 
 import hypothesis
 import pytest
@@ -30,7 +29,6 @@ hypothesis.settings.register_profile("repeat", deadline=None, derandomize=True, 
 hypothesis.settings.register_profile(
     "explore", deadline=None, max_examples=2000, suppress_health_check=SLOW_MACHINE
 )
-FAULTS_AT_ONCE = 2
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 # The default also shows the variables of every frame of a logged error, which takes seconds.
 PLAIN = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -40,19 +38,8 @@ for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).
     del os.environ[_name]
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long: at the end, one process would be busy and the others idle.
-
-    The tests of the page share a service and a browser, so one process runs all of them. The fault tests start
-    many processes: not more than two of them run at once, whatever the number of cores.
-    """
-    for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.xdist_group("page"))
-        elif item.get_closest_marker("chaos"):
-            part = crc32(str(item.path.name).encode()) % FAULTS_AT_ONCE
-            item.add_marker(pytest.mark.xdist_group(f"faults{part}"))
+    """Begin with what takes long: at the end, one process would be busy and the others idle."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 

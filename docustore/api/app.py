@@ -21,6 +21,7 @@ from docustore.api.parameters import refuse_invalid_query
 from docustore.api.problem_details import EXCEPTION_HANDLERS
 from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
+from docustore.api.stored_types import AS_TEXT
 from docustore.audit.controller import AuditController
 from docustore.changes.committed import committed_seq
 from docustore.changes.controller import ChangesController
@@ -119,6 +120,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             reference,
             reference_assets(),
         ],
+        type_encoders=AS_TEXT,
         guards=[authorise],
         request_class=ApiRequest,
         before_request=_before_request,

@@ -19,7 +19,7 @@ from docustore.api.problem_details import DEFAULT_RETRY_AFTER_S, problems
 from docustore.changes.metrics import listener_exposition, listener_figures
 from docustore.changes.stall import stall_of
 from docustore.changes.status import is_heartbeat_fresh
-from docustore.clock import now_utc
+from docustore.clock import as_naive_utc, now_utc
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.figures import etl_figures
@@ -130,7 +130,7 @@ class OperationController(Controller):
             etl_figures(state.database, state.settings.sources, now=now),
             destination_figures(state.database, now=now),
         )
-        quality = await quality_report(state.database, state.quality_rules, now=now.replace(tzinfo=None))
+        quality = await quality_report(state.database, state.quality_rules, now=as_naive_utc(now))
         store.users(analytics["status_distribution"])
         store.runs(runs)
         store.quarantine(quarantined)

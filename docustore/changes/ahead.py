@@ -8,12 +8,13 @@ from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
 
 from docustore.changes.events import token_time
-from docustore.changes.pipeline import CHANGE_OPERATIONS, USERS, StartPoint, wanted
+from docustore.changes.pipeline import CHANGE_OPERATIONS, StartPoint, wanted
 from docustore.changes.position import ListenerState, Position
 from docustore.changes.selection import selected
 from docustore.database import AWARE, Database
 from docustore.lost_position import is_position_lost
 from docustore.transient import MAX_TIME_EXPIRED, UNAUTHORIZED
+from docustore.users.stored import USERS
 
 # The search for the next change scans the oplog from the position; after this time the lag is unknown.
 PROBE_TIMEOUT_MS: Final = 2000

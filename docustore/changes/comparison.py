@@ -13,12 +13,12 @@ from bson.timestamp import Timestamp
 
 from docustore.changes.events import NO_TOKEN, Change, decoded, user_key
 from docustore.changes.images import Recorded
-from docustore.changes.pipeline import USERS
 from docustore.changes.position import Partition
 from docustore.database import Database
 from docustore.history.models import HISTORY, Operation
 from docustore.history.rows import IMAGE_CODEC, same_value
 from docustore.users.partition import is_in
+from docustore.users.stored import USERS
 
 CHUNK_USERS: Final = 1000
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"

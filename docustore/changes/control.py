@@ -21,7 +21,6 @@ from docustore.changes.dead_letters import LETTERS, OPEN_STATES, LetterState
 from docustore.changes.events import just_after
 from docustore.changes.gaps import GAPS, gap_id_of, open_gap
 from docustore.changes.layout import end_transactions, present, unite_in
-from docustore.changes.pipeline import USERS
 from docustore.changes.position import (
     OWNED_POSITIONS,
     POSITION_ID,
@@ -36,6 +35,7 @@ from docustore.changes.position import (
 from docustore.changes.seeking import reachable
 from docustore.database import Database, Document, in_transaction
 from docustore.errors import NotFoundError
+from docustore.users.stored import USERS
 
 log = structlog.get_logger()
 

@@ -8,11 +8,11 @@ import msgspec
 from docustore.changes.committed import committed_seq
 from docustore.changes.derived.derivation import Derivations
 from docustore.changes.effects.effect import Effects
-from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.effect_states import BuildState, EffectState, load_effect_states
 from docustore.errors import NotFoundError
 from docustore.history.models import HISTORY
+from docustore.users.stored import USERS
 
 
 class EffectView(msgspec.Struct, frozen=True):

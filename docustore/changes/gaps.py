@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from docustore.changes.pipeline import USERS
 from docustore.changes.position import Position
 from docustore.database import Database
+from docustore.users.stored import USERS
 
 GAPS: Final = "change_gaps"
 

@@ -18,11 +18,11 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.changes.events import Change, decoded, user_key
-from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.history.models import HISTORY
 from docustore.history.rows import IMAGE_CODEC, Image
 from docustore.history.undo import MAX_CHAIN, has_state, states_of
+from docustore.users.stored import USERS
 
 log = structlog.get_logger()
 

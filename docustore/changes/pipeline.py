@@ -11,7 +11,6 @@ from docustore.changes.effects.fields import SECRET_FIELDS, ImageFields
 from docustore.changes.events import ENDING_OPERATIONS, Token
 from docustore.history.rows import BOOKKEEPING
 
-USERS: Final = "users"
 # The id of the user of an event.
 USER_ID: Final = "$documentKey._id"
 CHANGE_OPERATIONS: Final = ("insert", "update", "replace", "delete", *sorted(ENDING_OPERATIONS))

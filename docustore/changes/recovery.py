@@ -12,10 +12,10 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.apply import Writer
 from docustore.changes.gaps import gap_id_of, open_gap
-from docustore.changes.pipeline import USERS
 from docustore.changes.position import ListenerState, Position, Snapshot, hold_position, move_position
 from docustore.config import LostPositionPolicy
 from docustore.errors import PositionLostError, RecoveryLoopError
+from docustore.users.stored import USERS
 
 log = structlog.get_logger()
 

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from pymongo.errors import OperationFailure
 
-from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.errors import UnsupportedStoreError
 from docustore.transient import UNAUTHORIZED
+from docustore.users.stored import USERS
 
 # Change events carry their wall time, and collections their images, from this version on.
 OLDEST_COMPATIBILITY: Final = (6, 0)

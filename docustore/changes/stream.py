@@ -27,11 +27,12 @@ from docustore.changes.events import (
     parse_change,
     token_time,
 )
-from docustore.changes.pipeline import USERS, Images, StartPoint, change_pipeline
+from docustore.changes.pipeline import Images, StartPoint, change_pipeline
 from docustore.database import Database
 from docustore.errors import ListenerError, PositionLostError
 from docustore.lost_position import is_position_lost
 from docustore.transient import BSON_OBJECT_TOO_LARGE
+from docustore.users.stored import USERS
 
 log = structlog.get_logger()
 

@@ -3,8 +3,8 @@
 import fcntl
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -75,10 +75,16 @@ async def export_users(
             export = await begin_export(database, order, actor=actor())
             total = await _count(database, order)
             with progress_bar("exporting", total=total, is_shown=not invocation.as_json) as update:
-                async for chunk in export.chunks():
-                    stream.write(chunk)
-                    update(completed=export.tally.rows)
+                await _write(export, stream, update)
     _show(invocation, export, output)
+
+
+async def _write(export: Export, stream: BinaryIO, update: Callable[..., None]) -> None:
+    # Closed here: an export that a full disk has ended is recorded while the store is connected.
+    async with aclosing(export.chunks()) as chunks:
+        async for chunk in chunks:
+            stream.write(chunk)
+            update(completed=export.tally.rows)
 
 
 # Without a subcommand it writes users.

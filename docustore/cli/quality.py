@@ -1,7 +1,6 @@
 """`docustore quality`: the report, its rules, and the full check."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -19,9 +18,8 @@ from docustore.cli.quality_trend import trend
 from docustore.cli.quality_waive import unwaive, waive
 from docustore.cli.store import command_database
 from docustore.cli.tables import list_table
-from docustore.clock import now_utc
+from docustore.clock import as_naive_utc, now_utc
 from docustore.quality.checks import CheckTrigger, run_check
-from docustore.quality.controller import find_rule
 from docustore.quality.declared import rule_set
 from docustore.quality.report import QualityReport, RuleFigures, RuleStatus, quality_report
 from docustore.quality.violations import violations
@@ -48,7 +46,7 @@ async def report(invocation: Invocation, *, gate: bool) -> int:
     """Show the score of each dimension and the figures of each rule."""
     rules = rule_set(invocation.settings().quality_rules)
     async with command_database(invocation) as database:
-        found = await quality_report(database, rules, now=_now())
+        found = await quality_report(database, rules, now=as_naive_utc(now_utc()))
     invocation.show(found, table=_report(found))
     blocking = {RuleStatus.FAILED, RuleStatus.UNKNOWN}
     return FAILED if gate and any(rule["status"] in blocking for rule in found["rules"]) else DONE
@@ -84,10 +82,11 @@ async def rules_(invocation: Invocation) -> None:
 async def explain(invocation: Invocation, *, rule: str) -> None:
     """Show one rule: its figures, its remedy, and the first users that violate it."""
     rules = rule_set(invocation.settings().quality_rules)
-    declared, rule_id = find_rule(rules, rule)
+    declared, rule_id = rules.named(rule)
     async with command_database(invocation) as database:
-        found = await quality_report(database, rules, now=_now())
-        page = await violations(database, declared, rule_id, after=None, limit=SHOWN_USERS, now=_now())
+        now = as_naive_utc(now_utc())
+        found = await quality_report(database, rules, now=now)
+        page = await violations(database, declared, rule_id, after=None, limit=SHOWN_USERS, now=now)
     figures = next(each for each in found["rules"] if each["name"] == rule)
     users = [str(user_id) for user_id in page.user_ids]
     invocation.show({**figures, "first_users": users}, table=_explanation(figures, users))
@@ -172,7 +171,3 @@ def _explanation(figures: RuleFigures, users: list[str]) -> RenderableType:
     for name, value in lines:
         table.add_row(Text(name, style="bold"), str(value))
     return table
-
-
-def _now() -> datetime:
-    return now_utc().astimezone(UTC).replace(tzinfo=None)

@@ -10,7 +10,6 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
 from docustore.cli.utc_time import UtcTime
 from docustore.clock import now_utc
-from docustore.quality.controller import find_rule
 from docustore.quality.declared import rule_set
 from docustore.quality.waivers import unwaive_rule, waive_rule
 
@@ -21,7 +20,7 @@ from docustore.quality.waivers import unwaive_rule, waive_rule
 @click.option("--reason", required=True, help="Why, for the next person.")
 async def waive(invocation: Invocation, *, rule: str, until: datetime, reason: str) -> None:
     """Accept the violations of RULE until a date, without alerts."""
-    find_rule(rule_set(invocation.settings().quality_rules), rule)
+    rule_set(invocation.settings().quality_rules).named(rule)
     async with command_database(invocation) as database:
         found = await waive_rule(database, rule, until=until, reason=reason, actor=actor(), now=now_utc())
     text = Text(f"{rule} is waived until {found['until']:%Y-%m-%d %H:%M} UTC: {found['reason']}")

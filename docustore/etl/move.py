@@ -12,17 +12,11 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from docustore.database import Database, Document
 from docustore.etl.classify import Move, UserWrite
-from docustore.etl.operations import (
-    IN_USE,
-    USERS,
-    deletion,
-    insertion,
-    refused,
-    update,
-)
+from docustore.etl.operations import IN_USE, deletion, insertion, refused, update
 from docustore.etl.refusals import ACCOUNT_IN_USE, REFUSED_BY_STORE
 from docustore.etl.unwritten import Unwritten
 from docustore.transient import DOCUMENT_VALIDATION_FAILURE
+from docustore.users.stored import USERS
 
 # WriteConflict: another writer holds one of the users. Only in a transaction; elsewhere the server itself waits.
 WRITE_CONFLICT: Final = 112

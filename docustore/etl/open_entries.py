@@ -19,9 +19,9 @@ from pymongo import UpdateMany
 from docustore.database import Database, Document
 from docustore.etl.classify import Outcome
 from docustore.etl.models import QUARANTINE, QuarantineState
-from docustore.etl.operations import USERS
 from docustore.etl.quarantine import Rejected, fingerprint_of
 from docustore.etl.transform import UserRecord
+from docustore.users.stored import USERS
 
 # About 10 MB. Above it, each page asks the store, by an index.
 MAX_HELD: Final = 50_000

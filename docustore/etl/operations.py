@@ -13,7 +13,6 @@ from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY
 from docustore.users.cause import Cause
 from docustore.users.stored import SCHEMA_VERSION
 
-USERS: Final = "users"
 # Another user has the identity or the e-mail, or the validator refuses the user. Both concern one user only.
 REFUSALS: Final = frozenset({DUPLICATE_KEY, DOCUMENT_VALIDATION_FAILURE})
 # The deletion of such a user is refused.

@@ -28,12 +28,12 @@ from docustore.etl.context import RunContext
 from docustore.etl.guards.brake import Changes, PageHeldError, changes_of
 from docustore.etl.guards.guards import Guards
 from docustore.etl.models import TOMBSTONES
-from docustore.etl.operations import USERS, stamp_of
+from docustore.etl.operations import stamp_of
 from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord
 from docustore.etl.unwritten import Unwritten
 from docustore.etl.write import write_plan
-from docustore.users.stored import RawUser
+from docustore.users.stored import USERS, RawUser
 
 # A lost race is common and is usually won in the second round.
 ROUNDS_TOGETHER: Final = 2

@@ -12,16 +12,11 @@ from docustore.database import Database, Document
 from docustore.errors import FieldError
 from docustore.etl.classify import BatchPlan, UserWrite
 from docustore.etl.move import write_moves
-from docustore.etl.operations import (
-    USERS,
-    insertion,
-    records_of,
-    refused,
-    update,
-)
+from docustore.etl.operations import insertion, records_of, refused, update
 from docustore.etl.refusals import REFUSED_BY_STORE
 from docustore.etl.unwritten import Unwritten
 from docustore.transient import DOCUMENT_VALIDATION_FAILURE
+from docustore.users.stored import USERS
 
 
 async def write_plan(database: Database, plan: BatchPlan, *, stamp: Document) -> Unwritten:

@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 import bson
-from bson import ObjectId
 
 from docustore.errors import FieldError
 from docustore.exports.full_record import NOT_RESTORED
@@ -19,7 +18,7 @@ from docustore.exports.imported import ImportedUser, StoredUser
 from docustore.users.cause import Cause
 from docustore.users.fields import WRITABLE, completed_fields
 from docustore.users.rules import UserRules
-from docustore.users.stored import RawUser, completed
+from docustore.users.stored import RawUser, completed, id_key
 from docustore.users.writes import changed_fields, guarded, loaded, new_user, stamped
 
 Document = dict[str, Any]
@@ -86,14 +85,6 @@ class Rules:
     def cause(self) -> Cause:
         """The cause of every write of the import."""
         return Cause(actor=self.actor, reason="import")
-
-
-def id_key(user_id: Any) -> Any:
-    """Return what stands for an id in sets and mappings.
-
-    Another client may use any value as an id, such as a document, which has no hash.
-    """
-    return user_id if isinstance(user_id, str | ObjectId) else bson.encode({"": user_id})
 
 
 class Known:

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from docustore.audit.log import record
 from docustore.clock import now_utc
-from docustore.database import ANY_CLIENT, AWARE, Database
+from docustore.database import AWARE, UNCLAMPED, Database
 from docustore.errors import DocustoreError, NotFoundError
 from docustore.exports.encoders import Tally, encoder_of
 from docustore.exports.models import EXPORTS, ExportRecord, ExportState
@@ -71,7 +71,7 @@ class Export:
             matching=self.order.matching,
             projection=self.order.projection,
             # A restore keeps times beyond the calendar; other readers have no form for them.
-            codec=ANY_CLIENT if self.order.is_full else AWARE,
+            codec=UNCLAMPED if self.order.is_full else AWARE,
             batch_docs=self._batch_docs,
         )
 

@@ -30,14 +30,13 @@ from docustore.exports.decide import (
     Rules,
     Update,
     decide,
-    id_key,
 )
 from docustore.exports.imported import Checked, ImportedUser, Reject, StoredUser, checked
 from docustore.exports.report import ImportReport
 from docustore.exports.rows import Row, RowFile
 from docustore.migrations.registry import MIGRATIONS
 from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY, is_transient, unavailability
-from docustore.users.stored import USERS
+from docustore.users.stored import USERS, id_key
 
 BATCH_ROWS: Final = 1000
 # A lost race is decided anew with the present user; other writers win a few times at most.

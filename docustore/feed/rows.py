@@ -17,7 +17,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
 from docustore.changes.position import POSITIONS
-from docustore.database import ANY_CLIENT, Database, Document
+from docustore.database import UNCLAMPED, Database, Document
 from docustore.history.models import HISTORY
 from docustore.users.fields import IN_RESPONSE
 
@@ -84,4 +84,4 @@ def dense(rows: Sequence[Document], *, after: int) -> Sequence[Document]:
 
 
 def _primary(database: Database, name: str) -> AsyncCollection[Document]:
-    return database.get_collection(name, codec_options=ANY_CLIENT, read_preference=ReadPreference.PRIMARY)
+    return database.get_collection(name, codec_options=UNCLAMPED, read_preference=ReadPreference.PRIMARY)

@@ -7,24 +7,20 @@ that Python has: a reader of one user must not fail at another client's value.
 from collections.abc import Sequence
 from typing import Final
 
-from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo.asynchronous.collection import AsyncCollection
 
-from docustore.database import Database, Document
+from docustore.database import AWARE, Database, Document
 from docustore.history.models import HISTORY
 from docustore.history.rows import Image
 from docustore.history.undo import MAX_CHAIN, has_state, states_of
 
-READ_CODEC: Final[CodecOptions[Document]] = CodecOptions(
-    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_CLAMP, unicode_decode_error_handler="replace"
-)
 OLDEST_FIRST: Final = [("_id", 1)]
 NEWEST_FIRST: Final = [("_id", -1)]
 
 
 def history_rows(database: Database) -> AsyncCollection[Document]:
     """Return the collection for readers."""
-    return database[HISTORY].with_options(codec_options=READ_CODEC)
+    return database[HISTORY].with_options(codec_options=AWARE)
 
 
 async def following_rows(database: Database, row: Document, *, seq: int) -> list[Document]:

@@ -8,7 +8,7 @@ import msgspec
 
 from docustore.api.pagination import cut_page, decode_cursor, number_of, numbered
 from docustore.changes.subscriptions import OUTBOX, EventKind, row_id
-from docustore.database import ANY_CLIENT, Database, Document
+from docustore.database import UNCLAMPED, Database, Document
 from docustore.outbox.destinations import known_destination
 from docustore.outbox.rows import RowState, rows_of
 
@@ -64,7 +64,7 @@ async def delivery_page(
         query["_id"]["$lt"] = row_id(name, number_of(decode_cursor(cursor, query=asked)))
     if state is not None:
         query["state"] = state.value
-    outbox = database[OUTBOX].with_options(codec_options=ANY_CLIENT)
+    outbox = database[OUTBOX].with_options(codec_options=UNCLAMPED)
     rows = await outbox.find(query, sort=[("_id", -1)]).limit(limit + 1).to_list()
     page, next_cursor = cut_page(rows, limit=limit, position=lambda row: numbered(row["number"]), query=asked)
     return DeliveryPage(items=[_delivery(row) for row in page], next_cursor=next_cursor)

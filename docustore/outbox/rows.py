@@ -9,7 +9,7 @@ from typing import Any, Final
 from docustore.changes.committed import committed_seq
 from docustore.changes.events import user_key
 from docustore.changes.subscriptions import OUTBOX, PENDING
-from docustore.database import ANY_CLIENT, Database, Document
+from docustore.database import UNCLAMPED, Database, Document
 from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.history.undo import has_state
 from docustore.outbox.sending import Outcome
@@ -53,7 +53,7 @@ async def due_lanes(database: Database, name: str, *, now: datetime, up_to: int 
         up_to: Read only events up to this number: later ones must wait for a replay in progress.
     """
     bound = {} if up_to is None else {"number": {"$lte": up_to}}
-    outbox = database[OUTBOX].with_options(codec_options=ANY_CLIENT)
+    outbox = database[OUTBOX].with_options(codec_options=UNCLAMPED)
     due = outbox.find({**_due(name, now=now), **bound}, {"lane": 1}, sort=[("due_at", 1)])
     lanes = {user_key(row["lane"]): row["lane"] async for row in due.limit(LANES_PER_ROUND)}
     if not lanes:

@@ -1,6 +1,6 @@
 """Routes of data quality: report, violating users, full check."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -12,12 +12,11 @@ from pydantic import Field
 from docustore.api.body_types import Reason, RequestBody, RequestTime
 from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Position, decode_cursor, encode_cursor
 from docustore.api.problem_details import problems
-from docustore.clock import as_utc, now_utc
-from docustore.errors import NotFoundError
+from docustore.clock import as_naive_utc, as_utc, now_utc
 from docustore.quality.checks import CheckTrigger, run_check
 from docustore.quality.hours import Bucket
 from docustore.quality.report import QualityReport, quality_report
-from docustore.quality.rules import Dimension, Rule
+from docustore.quality.rules import Dimension
 from docustore.quality.trend import QualityTrend, quality_trend, subject_of
 from docustore.quality.verdict import RuleSet
 from docustore.quality.violations import After, violations
@@ -25,7 +24,7 @@ from docustore.quality.waivers import Waiver, unwaive_rule, waive_rule
 from docustore.security.authentication import ADMIN, AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
-from docustore.users.lookup import find_many
+from docustore.users.lookup import find_listed
 from docustore.users.views import UserView, user_view
 
 RuleName = Annotated[str, PathParameter(description="the `name` of the rule")]
@@ -79,7 +78,7 @@ class QualityController(Controller):
 
         The figures are kept from every change; the response time does not depend on the number of users.
         """
-        return await quality_report(state.database, rules_of(state), now=_now())
+        return await quality_report(state.database, rules_of(state), now=as_naive_utc(now_utc()))
 
     @get("/trend", responses=problems(), operation_id="get_quality_trend", summary="How did the quality change?")
     async def trend(  # each one is a query parameter
@@ -115,16 +114,15 @@ class QualityController(Controller):
         self, state: State, name: RuleName, limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None
     ) -> ViolationPage:
         """List the users that violate a rule; users that share a value follow each other."""
-        rule, rule_id = find_rule(rules_of(state), name)
+        rule, rule_id = rules_of(state).named(name)
         bound = ("violations", rule_id)
         after = None if cursor is None else After.parse(decode_cursor(cursor, query=bound).id)
-        page = await violations(state.database, rule, rule_id, after=after, limit=limit, now=_now())
-        found = await find_many(page.user_ids) if page.user_ids else {}
+        now = as_naive_utc(now_utc())
+        page = await violations(state.database, rule, rule_id, after=after, limit=limit, now=now)
+        found = await find_listed(page.user_ids)
         position = None if page.after is None else Position(at=None, id=page.after.text)
         next_cursor = None if position is None else encode_cursor(position, query=bound)
-        return ViolationPage(
-            items=[user_view(found[each]) for each in page.user_ids if each in found], next_cursor=next_cursor
-        )
+        return ViolationPage(items=[user_view(user) for user in found], next_cursor=next_cursor)
 
     @post(
         "/run",
@@ -162,7 +160,7 @@ class QualityController(Controller):
 
         The rule is then `waived`, never `passed`, and raises no alert. When the time has passed it counts again.
         """
-        find_rule(rules_of(state), name)
+        rules_of(state).named(name)
         return await waive_rule(
             state.database,
             name,
@@ -188,19 +186,3 @@ def rules_of(state: State) -> RuleSet:
     """Return the rules of the service; they are prepared once."""
     rules: RuleSet = state.quality_rules
     return rules
-
-
-def find_rule(rules: RuleSet, name: str) -> tuple[Rule, str]:
-    """Return a rule and its id.
-
-    Raises:
-        NotFoundError: There is no such rule.
-    """
-    rule = rules.find(name)
-    if rule is None:
-        raise NotFoundError(kind="rule", id=name)
-    return rule, rules.ids[name]
-
-
-def _now() -> datetime:
-    return now_utc().astimezone(UTC).replace(tzinfo=None)

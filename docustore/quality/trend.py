@@ -13,7 +13,7 @@ from typing import Any, Final, TypedDict
 import structlog
 from pymongo.errors import DuplicateKeyError
 
-from docustore.clock import EARLIEST
+from docustore.clock import EARLIEST, as_naive_utc
 from docustore.database import Database
 from docustore.errors import FieldError, InvalidQueryError
 from docustore.quality.anomaly import hours_before
@@ -66,7 +66,7 @@ async def keep_hour(database: Database, rules: RuleSet) -> bool:
     at = begin_of(now, Bucket.HOUR)
     if await database[REPORTS].find_one({"_id": report_id(Bucket.HOUR, at)}, {"_id": 1}) is not None:
         return False
-    report = await quality_report(database, rules, now=now.astimezone(UTC).replace(tzinfo=None))
+    report = await quality_report(database, rules, now=as_naive_utc(now))
     past = {"_id": {"$in": [report_id(Bucket.HOUR, each) for each in hours_before(at)]}}
     earlier = await database[REPORTS].find(past, {"rules": 1}).to_list()
     document = hour_document(at, report, earlier, {rule.name: rule.anomaly for rule in rules.rules})

@@ -1,12 +1,13 @@
 """The result of every rule for one user, from its stored verdict."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 
+from docustore.clock import as_naive_utc
 from docustore.database import Database
 from docustore.quality.counts import VALUES
 from docustore.quality.rules import NotOlderThan, Rule
@@ -91,7 +92,7 @@ def result_of(rule: Rule, rule_id: str, verdict: Stored, *, shared: frozenset[st
             return result
     for each in verdict.get("clocks", ()):
         if each["rule"] == rule_id and isinstance(rule.check, NotOlderThan):
-            cutoff = now.astimezone(UTC).replace(tzinfo=None) - timedelta(days=rule.check.days)
+            cutoff = as_naive_utc(now) - timedelta(days=rule.check.days)
             return UserResult.VIOLATED if _naive(each["at"]) < cutoff else UserResult.PASSED
     if any(each["rule"] == rule_id for each in verdict.get("keys", ())):
         return UserResult.VIOLATED if rule_id in shared else UserResult.PASSED
@@ -107,7 +108,7 @@ async def _shared(database: Database, values: list[tuple[str, str]]) -> frozense
 
 
 def _naive(at: datetime) -> datetime:
-    return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
+    return at if at.tzinfo is None else as_naive_utc(at)
 
 
 def _shown(rule: Rule, result: UserResult) -> UserRuleResult:

@@ -7,6 +7,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any, Final, TypedDict
 
+from docustore.errors import NotFoundError
 from docustore.quality.rules import Holds, NotOlderThan, Rule, User
 
 _HASH_BYTES: Final = 12
@@ -70,6 +71,17 @@ class RuleSet:
     def find(self, name: str) -> Rule | None:
         """Return the rule of a name."""
         return next((rule for rule in self.rules if rule.name == name), None)
+
+    def named(self, name: str) -> tuple[Rule, str]:
+        """Return the rule of a name, and its id.
+
+        Raises:
+            NotFoundError: There is no such rule.
+        """
+        rule = self.find(name)
+        if rule is None:
+            raise NotFoundError(kind="rule", id=name)
+        return rule, self.ids[name]
 
     def verdict_of(self, user: User) -> Verdict | None:
         """Judge a user; None for a deleted one, which no rule concerns."""

@@ -6,9 +6,10 @@ that is not known says neither: its incident stays as it is. A waived rule has n
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
+from docustore.clock import as_naive_utc
 from docustore.database import Database
 from docustore.etl.incidents import IncidentKind, open_incidents
 from docustore.quality.checks import CheckView
@@ -45,7 +46,7 @@ async def watch_quality(
         is_told: Someone receives alerts.
         settle: A rule has recovered if it has not failed for so long.
     """
-    report = await quality_report(database, rules, now=now.astimezone(UTC).replace(tzinfo=None))
+    report = await quality_report(database, rules, now=as_naive_utc(now))
     found = {
         IncidentKind.RULE_FAILED: failures(report["rules"]),
         IncidentKind.RULE_UNUSUAL: anomalies(report["rules"]),

@@ -6,13 +6,13 @@ Each query starts after the requests that it serves, so a client sees its own la
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from bson import ObjectId
 
 from docustore.users.store import found_user, users
-from docustore.users.stored import FOR_RESPONSE, RawUser, user_key
+from docustore.users.stored import FOR_RESPONSE, RawUser, id_key, user_key
 
 # With one query, the server is idle while its answer is parsed. More queries make smaller batches.
 QUERIES_AT_ONCE: Final = 2
@@ -26,6 +26,18 @@ async def find_many(keys: list[Key]) -> Found:
     """Read users by id, only the fields of a response; deleted users included."""
     which = keys[0] if len(keys) == 1 else {"$in": keys}
     return {user["_id"]: user async for user in users().find({"_id": which}, FOR_RESPONSE)}
+
+
+async def find_listed(ids: Sequence[Any]) -> list[RawUser]:
+    """Read users in the order of ids of any type.
+
+    Those that are removed meanwhile are left out.
+    """
+    if not ids:
+        return []
+    cursor = users().find({"_id": {"$in": list(ids)}}, FOR_RESPONSE)
+    found = {id_key(user["_id"]): user async for user in cursor}
+    return [found[key] for each in ids if (key := id_key(each)) in found]
 
 
 class UserLookup:

@@ -7,6 +7,7 @@ its default.
 from collections.abc import Mapping
 from typing import Any, Final
 
+import bson
 from bson import ObjectId
 
 from docustore.users.fields import IN_RESPONSE, completed_fields
@@ -25,6 +26,14 @@ FOR_RESPONSE: Final[Mapping[str, Any]] = dict.fromkeys(IN_RESPONSE, 1)
 def user_key(user_id: str) -> ObjectId | str:
     """Read the id of a URL as `_id`: an ObjectId if it has that form, else text."""
     return ObjectId(user_id) if ObjectId.is_valid(user_id) else user_id
+
+
+def id_key(user_id: Any) -> Any:
+    """Return what stands for an id in sets and mappings.
+
+    Another client may use any value as an id, such as a document, which has no hash.
+    """
+    return user_id if isinstance(user_id, str | ObjectId) else bson.encode({"": user_id})
 
 
 def completed(user: Mapping[str, Any]) -> dict[str, Any]:

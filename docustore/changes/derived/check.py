@@ -18,10 +18,10 @@ from docustore.changes.derived.keeper import is_same, without_id
 from docustore.changes.derived.reading import decode, documents_of, is_readable, next_documents, users_of
 from docustore.changes.events import user_key
 from docustore.changes.images import recorded_states
-from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.effect_states import load_effect_state
 from docustore.history.rows import IMAGE_CODEC, same_value
+from docustore.users.stored import USERS
 
 
 async def derived_difference(database: Database, effect: DerivedEffect) -> str | None:

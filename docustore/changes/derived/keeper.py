@@ -29,7 +29,6 @@ from docustore.changes.derived.derivation import Correction, DerivedEffect, Repl
 from docustore.changes.derived.historic import HistoricEffect, Row, gone_documents, rows_of_interest
 from docustore.changes.derived.reading import decode, documents_of, is_readable, next_documents, users_of
 from docustore.changes.events import user_key
-from docustore.changes.pipeline import USERS
 from docustore.changes.stopping import stops_the_listener
 from docustore.database import Database, Document
 from docustore.effect_states import (
@@ -43,6 +42,7 @@ from docustore.effect_states import (
 from docustore.errors import EffectsFailingError
 from docustore.history.models import HISTORY
 from docustore.history.rows import Image
+from docustore.users.stored import USERS
 
 log = structlog.get_logger()
 

@@ -9,9 +9,9 @@ from bson.timestamp import Timestamp
 
 from docustore.changes.comparison import REPLACEMENT, boundary_id
 from docustore.changes.events import user_key
-from docustore.changes.pipeline import USERS
 from docustore.database import Database
 from docustore.history.rows import IMAGE_CODEC, Image
+from docustore.users.stored import USERS
 
 CHUNK: Final = 1000
 _RAW: Final = IMAGE_CODEC.with_options(document_class=RawBSONDocument)

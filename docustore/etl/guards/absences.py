@@ -21,9 +21,9 @@ from docustore.etl.guards.outcome import refuse_if_held
 from docustore.etl.guards.seen import SEEN, chunk_of, chunks
 from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.models import SNAPSHOTS, SOURCES, EtlRun, Window
-from docustore.etl.operations import USERS
 from docustore.etl.store import store_records
 from docustore.etl.transform import UserRecord
+from docustore.users.stored import USERS
 
 ABSENT: Final = "absent"
 BATCH: Final = 1000

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from docustore.database import Database
-from docustore.etl.operations import USERS
+from docustore.users.stored import USERS
 
 
 def live_identities(source: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from docustore.etl.guards.absences import absent_keys
 from docustore.etl.guards.keys import KeySet, digests_of
 from docustore.etl.guards.watermark import read_watermark
 from docustore.etl.models import RunOptions, Window
-from docustore.etl.operations import USERS, writer_of
+from docustore.etl.operations import writer_of
 from docustore.etl.recognise import recognise
 from docustore.etl.records import RecordRejectedError
 from docustore.etl.rules import record_rules
@@ -33,6 +33,7 @@ from docustore.etl.store import store_records
 from docustore.etl.transform import UserRecord, to_user_record
 from docustore.etl.window import check_clock
 from docustore.source_settings import SourceSettings
+from docustore.users.stored import USERS
 
 SAMPLED_KEYS: Final = 20
 

@@ -11,11 +11,11 @@ from docustore.database import Database
 from docustore.errors import VerificationFailedError
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.verified import Difference, Verification
-from docustore.etl.operations import USERS, writer_of
+from docustore.etl.operations import writer_of
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import FIELDS, leaf
 from docustore.users.identities import IdentityEntry, is_ended, with_values
-from docustore.users.stored import RawUser
+from docustore.users.stored import USERS, RawUser
 from docustore.users.versions import is_newer_version
 
 MISSING: Final = "identities"

@@ -73,7 +73,7 @@ async def test_users_of_a_rule_in_pages(judged: Client) -> None:
 async def test_pages_hold_users_of_other_clients(judged: Client, database: Database) -> None:
     """MongoDB compares ids of one type only: a page that ends with a text must not end the list."""
     texts = ["a-1", "a-2", "a-3"]
-    users = [{"_id": each, "email": f"{each}@example.org"} for each in texts]
+    users: list[dict[str, Any]] = [{"_id": each, "email": f"{each}@example.org"} for each in texts]
     await database["users"].insert_many(users, bypass_document_validation=True)
     await until_judged(database)
     path, found = "/quality/rules/last_name_present/users", []
@@ -85,6 +85,17 @@ async def test_pages_hold_users_of_other_clients(judged: Client, database: Datab
 
     own = [f"{each}@example.org" for each in texts]
     assert found == [*own, "u0@example.org", "u1@example.org", "u2@example.org"]
+
+
+async def test_users_with_ids_of_any_type_are_listed(judged: Client, database: Database) -> None:
+    """Another client may use a document as an id, which no mapping of Python holds."""
+    user = {"_id": {"a": 1}, "email": "document@example.org"}
+    await database["users"].insert_one(user, bypass_document_validation=True)
+    await until_judged(database)
+
+    page = (await judged.get("/quality/rules/last_name_present/users")).json()
+
+    assert "document@example.org" in [user["email"] for user in page["items"]]
 
 
 async def test_trend(judged: Client, database: Database) -> None:

@@ -1,14 +1,18 @@
 """`docustore export` and `docustore import` on the command line."""
 
+import asyncio
 import fcntl
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from docustore.config import Settings
 from docustore.database import Database
+from tests.forks import plain_environment
 from tests.integration.cli.docustore_command import addresses, run_docustore
 from tests.integration.exports.conftest import fill
 
@@ -105,6 +109,31 @@ async def test_full_export_is_private(settings: Settings, database: Database, tm
 
     assert (found.exit_code, path.stat().st_mode & 0o777) == (0, 0o600)
     assert json.loads(path.read_text())["email"] == "user0@example.org"
+
+
+async def test_full_disk_ends_an_export_with_a_record(settings: Settings, database: Database) -> None:
+    users = [{"email": f"user{number}@example.org", "first_name": "x" * 90} for number in range(600)]
+    await database["users"].insert_many(users)
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "docustore",
+            "export",
+            stdout=full,
+            stderr=asyncio.subprocess.PIPE,
+            env={**plain_environment(), **addresses(settings)},
+        )
+    finally:
+        os.close(full)
+    _, stderr = await process.communicate()
+
+    [recorded] = await database["exports"].find({}).to_list()
+    assert process.returncode == 1
+    assert "is full" in stderr.decode()
+    assert "Traceback" not in stderr.decode()
+    assert recorded["state"] == "failed"
 
 
 async def test_two_exports_never_write_one_file(tmp_path: Path) -> None:
