@@ -27,7 +27,7 @@ def _is_text(value: Any) -> bool:
 
 def is_one_of(value: Any, words: frozenset[str]) -> bool:
     """Tell whether a value of any type is one of some words."""
-    # Not `isinstance`: the driver's `Code` is a text that cannot be looked up.
+    # Another client may store a list, or `Code`, which is a text for `isinstance`; no set can hold them.
     return type(value) is str and value in words
 
 

@@ -136,7 +136,8 @@ def _is_given(value: Any) -> bool:
 def _each(value: Any, holds: Callable[[str], bool]) -> bool:
     """Test a text, or each element of a list; any other value does not hold."""
     values = value if isinstance(value, list) else [value]
-    return all(isinstance(each, str) and holds(each) for each in values)
+    # Not `isinstance`: the driver's `Code` is a text that no set can hold.
+    return all(type(each) is str and holds(each) for each in values)
 
 
 def _clock(path: tuple[str, ...]) -> Callable[[User], datetime | None]:

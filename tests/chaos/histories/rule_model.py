@@ -167,16 +167,20 @@ def _times_in_order(user: User) -> Result:
 
 
 def _written_by_the_model(user: User) -> Result:
-    types: dict[str, type] = {
-        "version": int,
-        "created_at": datetime,
-        "updated_at": datetime,
-        "identities": list,
-        "roles": list,
-        "tags": list,
-        "profile": dict,
-    }
-    return _holds(all(isinstance(user.get(name), wanted) for name, wanted in types.items()))
+    version, identities = user.get("version"), user.get("identities")
+    return _holds(
+        isinstance(version, int)
+        and not isinstance(version, bool)
+        and all(isinstance(user.get(name), datetime) for name in ("created_at", "updated_at"))
+        and isinstance(identities, list)
+        and all(isinstance(each, dict) and isinstance(each.get("key"), str) for each in identities)
+        and all(_is_list_of_texts(user.get(name)) for name in ("roles", "tags"))
+        and isinstance(user.get("profile"), dict)
+    )
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
 def _not_before(time: object, limit: datetime) -> Result:
@@ -202,7 +206,8 @@ def _language_known(user: User) -> Result:
     language = _preferences(user).get("language")
     if language is None or language == [] or (isinstance(language, str) and not language.strip()):
         return Result.NOT_CONCERNED
-    return _holds(language in list(KNOWN_LANGUAGES))
+    words = language if isinstance(language, list) else [language]
+    return _holds(all(each in list(KNOWN_LANGUAGES) for each in words))
 
 
 def _mailbox(user: User) -> str | None:

@@ -43,6 +43,7 @@ def verdict_of(user: dict[str, Any], **settings: Any) -> str:
         ({"kind": "one_of", "field": "roles", "values": ["a", "b"]}, {"roles": ["b", "a"]}, "passed"),
         ({"kind": "one_of", "field": "roles", "values": ["a", "b"]}, {"roles": ["a", "c"]}, "violated"),
         ({"kind": "one_of", "field": "roles", "values": ["a", "b"]}, {"roles": {"a": 1}}, "violated"),
+        ({"kind": "one_of", "field": "roles", "values": ["a", "b"]}, {"roles": [Code("a")]}, "violated"),
         ({"kind": "pattern", "field": PLACE, "pattern": "[A-Z].*"}, {"profile": {"location": "Delft"}}, "passed"),
         ({"kind": "pattern", "field": PLACE, "pattern": "[A-Z]"}, {"profile": {"location": "Delft"}}, "violated"),
         ({"kind": "pattern", "field": PLACE, "pattern": "[A-Z]"}, {}, "inapplicable"),
