@@ -27,8 +27,10 @@ from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
 from docustore.etl.context import RunContext
 from docustore.etl.guards.brake import Changes, PageHeldError, changes_of
 from docustore.etl.guards.guards import Guards
+from docustore.etl.held_address import is_address_held
 from docustore.etl.models import TOMBSTONES
 from docustore.etl.operations import stamp_of
+from docustore.etl.refusals import ADDRESS_HELD
 from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord
 from docustore.etl.unwritten import Unwritten
@@ -135,7 +137,10 @@ class _Batch:
             await asyncio.sleep(random.uniform(0, pause_s))  # noqa: S311  # not a secret
             if not await self._store_round([index], is_final=True):
                 return
-        raise RecordsBusyError
+        plan = await _plan_round(self._database, [self._records[index]])
+        if not await is_address_held(self._database, plan):
+            raise RecordsBusyError
+        self._outcomes[index], self._refusals[index] = Outcome.QUARANTINED, ADDRESS_HELD
 
     async def _skip_known(self) -> None:
         """Note the outcomes of known records, by one indexed read of a few fields."""

@@ -121,7 +121,7 @@ def _later_than_known(user: Mapping[str, Any], now: datetime) -> datetime:
     known: list[datetime] = [
         time
         for entry in user.get("identities") or ()
-        for time in (entry["modified_at"], entry.get("deleted_at"))
+        for time in (entry.get("modified_at"), entry.get("deleted_at"))
         if time is not None
     ]
     return max((now, *(time + _TICK for time in known)))

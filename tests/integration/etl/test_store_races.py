@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from docustore.database import Database
+from docustore.etl import store as store_module
 from docustore.etl.classify import Outcome
 from tests.chaos.scale import scaled
 from tests.store_cases import record, store
@@ -71,6 +73,30 @@ async def test_other_writer_between_read_and_write_is_not_overwritten(database: 
 
     [user] = await content(database)
     assert user["local_roles"] == ["r29"]
+
+
+async def test_address_that_another_user_holds_costs_one_record(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another client has changed the address of a user of two identities.
+
+    A third user has the old one. The rest of the user would get the old one back: a person must decide, and the
+    other records of the source go on.
+    """
+    monkeypatch.setattr(store_module, "PAUSES_ALONE_S", (0.0, 0.0))
+    both = {"email": "a@example.org"}
+    await store(database, [record(1, **both), record(2, **both)])
+    await database.users.update_one(both, {"$set": {"email": "z@example.org"}, "$inc": {"version": 1}})
+    await database.users.insert_one({**both, "deleted_at": None, "status": "active", "version": 1})
+    batch = [record(1, 5, email="b@example.org"), record(3)]
+
+    refused = await store(database, batch)
+    await database.users.update_one({"email": "z@example.org"}, {"$set": {"email": "a2@example.org"}})
+    await database.users.delete_one(both)
+    replayed = await store(database, batch)
+
+    assert refused == [Outcome.QUARANTINED, Outcome.INSERTED]
+    assert replayed == [Outcome.UPDATED, Outcome.UNCHANGED]
 
 
 @settings(
