@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -65,20 +65,20 @@ async def http_service(
     service = HttpService(url="", queries=[])
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        request = await _received(reader)
-        service.queries.append(request.query)
-        service.requests.append(request)
-        if hold is not None:
-            await hold(request.query)
-        answered = answer(request if by_request else request.query)
-        writer.write(_encoded(answered))
-        with suppress(ConnectionError):
+        # A client that is killed ends its connection anywhere.
+        with closing(writer), suppress(ConnectionError, asyncio.IncompleteReadError):
+            request = await _received(reader)
+            service.queries.append(request.query)
+            service.requests.append(request)
+            if hold is not None:
+                await hold(request.query)
+            answered = answer(request if by_request else request.query)
+            writer.write(_encoded(answered))
             await writer.drain()
             while answered.endless and not writer.is_closing():
                 writer.write(b" ")
                 await writer.drain()
                 await asyncio.sleep(TRICKLE_S)
-        writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", port)
     async with server:
