@@ -149,7 +149,7 @@ def _run(settings: Settings, orders: int) -> int:
         # Blocks until the listener has checked the store; nothing is read if it ends before that.
         if os.read(orders, len(_BEGIN)):
             uvloop.run(_keep(settings, orders))
-    except Exception:
+    except Exception:  # the last frame of the process: it logs the error, then it ends
         log.exception("effects.crashed")
         return 1
     finally:

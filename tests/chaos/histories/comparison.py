@@ -42,7 +42,9 @@ QUESTIONS: Final = (
 
 
 async def check_quality(service: Service, users: list[User], *, now: datetime) -> None:
-    """Compare each rule with its model: figures, the listed users, members of shared values.
+    """Compare each rule with its model.
+
+    Figures, the listed users, members of shared values.
 
     Args:
         now: Naive time in UTC.
@@ -155,7 +157,10 @@ async def check_answers(client: AsyncClient) -> None:
 
 
 async def check_own_checks(service: Service, client: AsyncClient) -> None:
-    """Let docustore compare itself with the users: no effect differs, and no change waits for a person."""
+    """Check with docustore's own means that no effect differs.
+
+    No change waits for a person either.
+    """
     database, settings = service.database, service.settings
     found = await verify(database, EFFECTS, [derived(settings) for derived in DERIVED], timeout_s=PATIENCE_S)
     assert found.is_complete

@@ -23,7 +23,10 @@ STRANGE_STATUSES: Final = (*STATUSES, "retired", "Active", None, 7, ["active"], 
 
 
 class RefusedError(Exception):
-    """The collection refuses a write: an address is taken, or a value has a wrong type."""
+    """The collection refuses a write.
+
+    An address is taken, or a value has a wrong type.
+    """
 
 
 class ForeignClient:
@@ -131,7 +134,10 @@ class ForeignClient:
         return 1
 
     async def _write_in_a_transaction(self) -> int:
-        """Insert one user, update two, remove one: all of it or nothing. Some transactions are aborted."""
+        """Insert one user, update two, remove one: all of it or nothing.
+
+        Some transactions are aborted.
+        """
         inserted, updated = self._values.user(), self._population.some(self._random, 2)
         removed, changed = self._population.take(self._random, 1), self._values.changed()
         is_aborted = self._random.random() < 0.2

@@ -19,7 +19,10 @@ MAX_BYTES, MAX_ELEMENTS = 256, 200
 
 @dataclass(slots=True)
 class Past:
-    """What history says: the last state of each user, changes of status, changes by writer."""
+    """What history says.
+
+    The last state of each user, changes of status, changes by writer.
+    """
 
     last: dict[Any, User] = field(default_factory=dict)
     transitions: Counter[str] = field(default_factory=Counter)

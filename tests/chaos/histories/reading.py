@@ -17,7 +17,10 @@ IN_HISTORY: Final = ("_id", "status", "created_at", "deleted_at", "identities", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One row of history: which user, the writer, and the state after, None after a removal."""
+    """One row of history: user, writer, and the state after.
+
+    The state is None after a removal.
+    """
 
     user_id: Any
     source: str

@@ -22,7 +22,9 @@ READS: Final = ("/quality/report", "/users/analytics", "/analytics/users", "/use
 
 @dataclass(slots=True, kw_only=True)
 class ApiClients:
-    """Requests to random processes of the API; a process that is killed does not answer.
+    """Requests to random processes of the API.
+
+    A process that is killed does not answer.
 
     `documented` holds the statuses that the OpenAPI document allows, by method and path template. `undocumented`
     lists the other answers.
@@ -86,7 +88,10 @@ class ApiClients:
         }
 
     def _note(self, answer: Response | None) -> None:
-        """Count a change; an action that changes nothing answers with the version of before."""
+        """Count a change.
+
+        An action that changes nothing answers with the version of before.
+        """
         if answer is None or not answer.is_success:
             return
         user_id, version = answer.json()["id"], answer.json()["version"]
