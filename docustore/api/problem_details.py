@@ -54,6 +54,7 @@ from docustore.errors import (
     TooManySavedQueriesError,
     UnauthenticatedError,
     UserGoneError,
+    UserRefusedError,
     VersionConflictError,
     WarehouseError,
 )
@@ -90,6 +91,7 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     UserGoneError: HTTPStatus.GONE,
     EmailTakenError: HTTPStatus.CONFLICT,
+    UserRefusedError: HTTPStatus.CONFLICT,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
     PreconditionRequiredError: HTTPStatus.PRECONDITION_REQUIRED,
@@ -184,6 +186,8 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
         return unexpected_problem(request, exc)
     errors = exc.errors if isinstance(exc, InvalidInputError) else None
     detail = "the request is invalid; see `errors`" if errors else str(exc)
+    if isinstance(exc, UserRefusedError):
+        errors = exc.errors
     return _answer(request, status, name=name_of(type(exc)), detail=detail, errors=errors, headers=headers)
 
 
