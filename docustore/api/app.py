@@ -23,7 +23,7 @@ from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.api.stored_types import AS_TEXT
 from docustore.audit.controller import AuditController
-from docustore.changes.committed import committed_seq
+from docustore.changes.committed import COMMITTED_STAGE
 from docustore.changes.controller import ChangesController
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
@@ -179,7 +179,7 @@ async def running_on(app: Litestar, database: Database, queue: Queue) -> AsyncIt
     app.state.queue = queue
     app.state.user_lookup = UserLookup()
     app.state.read_horizon = read_horizon
-    app.state.read_committed = committed_seq
+    app.state.committed_stage = COMMITTED_STAGE
     app.state.check_quality = partial(derived_difference, database, UserQualityEffect(settings))
     app.state.past_users = PastUsersOfHistory(database, read_horizon)
     app.state.limiter = Limiter(queue, settings)
