@@ -7,7 +7,7 @@ from typing import Final, TypedDict
 from docustore.database import Database, Document
 from docustore.effect_states import BuildState
 from docustore.quality.checks import CheckView
-from docustore.quality.rules import Dimension, NotOlderThan, Rule, Severity
+from docustore.quality.rules import Dimension, NotOlderThan, Rule, RuleLabels, Severity
 from docustore.quality.stored import USER_QUALITY, last_day, read_counts
 from docustore.quality.stored_report import StoredReport, read_report
 from docustore.quality.verdict import RuleSet
@@ -30,13 +30,6 @@ class RuleStatus(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     WAIVED = "waived"
-
-
-class LimitView(TypedDict):
-    """The accepted violations; null = no limit of this kind."""
-
-    count: int | None
-    percent: float | None
 
 
 class WaivedView(TypedDict):
@@ -75,7 +68,7 @@ class BuildingView(TypedDict):
     shown_as_of: datetime | None
 
 
-class RuleFigures(TypedDict):
+class RuleFigures(RuleLabels):
     """One rule and its figures.
 
     `users` were judged by this `version` of the rule. Of these it does not concern `inapplicable`, and
@@ -84,13 +77,7 @@ class RuleFigures(TypedDict):
     `building` is null unless another version of the rule is declared.
     """
 
-    name: str
     version: str
-    title: str
-    remedy: str
-    owner: str
-    dimension: str
-    severity: str
     status: RuleStatus
     users: int
     applicable: int
@@ -98,8 +85,6 @@ class RuleFigures(TypedDict):
     violated_pct: float | None
     not_evaluated: int
     inapplicable: int
-    warn: LimitView
-    fail: LimitView
     building: BuildingView | None
     waiver: WaivedView | None
     anomaly: AnomalyView | None
@@ -146,8 +131,16 @@ async def quality_report(database: Database, rules: RuleSet, *, now: datetime) -
     # During the first build, the counters are those of the users so far.
     is_kept = state is not None and state.live_version is not None and state.state is not BuildState.FAILED
     figures = [
-        _figures(rule, rule_id, shown[rule_id], stored, too_old.get(rule_id), is_kept)
-        for rule, rule_id in rules.identified
+        _figures(
+            rule,
+            rule_id,
+            labels,
+            shown=shown[rule_id],
+            stored=stored,
+            too_old=too_old.get(rule_id),
+            is_kept=is_kept,
+        )
+        for (rule, rule_id), labels in zip(rules.identified, rules.labels, strict=True)
     ]
     return {
         "state": "absent" if state is None else state.state.value,
@@ -165,16 +158,14 @@ def judged_status(figures: RuleFigures) -> RuleStatus:
     return figures["status"] if figures["waiver"] is None else figures["waiver"]["status"]
 
 
-def _with_waiver(figures: RuleFigures, waiver: Waiver | None) -> RuleFigures:
-    if waiver is None:
-        return figures
+def _with_waiver(figures: RuleFigures, waiver: Waiver) -> RuleFigures:
     shown: WaivedView = {**waiver, "status": figures["status"]}
     return {**figures, "status": RuleStatus.WAIVED, "waiver": shown}
 
 
-def _anomaly(figures: RuleFigures, hour: Document | None) -> AnomalyView | None:
-    stored = {} if hour is None else hour["rules"].get(figures["name"], {})
-    if hour is None or stored.get("version") != figures["version"] or stored["anomaly"] is None:
+def _anomaly(figures: RuleFigures, hour: Document) -> AnomalyView | None:
+    stored = hour["rules"].get(figures["name"])
+    if stored is None or stored["version"] != figures["version"] or stored["anomaly"] is None:
         return None
     found = stored["anomaly"]
     return {
@@ -188,7 +179,14 @@ def _anomaly(figures: RuleFigures, hour: Document | None) -> AnomalyView | None:
 
 
 def _figures(
-    rule: Rule, rule_id: str, shown: Shown, stored: StoredReport, too_old: int | None, is_kept: bool
+    rule: Rule,
+    rule_id: str,
+    labels: RuleLabels,
+    *,
+    shown: Shown,
+    stored: StoredReport,
+    too_old: int | None,
+    is_kept: bool,
 ) -> RuleFigures:
     own = shown.figures
     users, skipped, inapplicable = own.get("users", 0), own.get("skipped", 0), own.get("inapplicable", 0)
@@ -196,13 +194,8 @@ def _figures(
     applicable = users - skipped - inapplicable
     is_known = is_kept and shown.is_complete
     figures: RuleFigures = {
-        "name": rule.name,
-        "version": shown.rule_id.partition("@")[2],
-        "title": rule.title,
-        "remedy": rule.remedy,
-        "owner": rule.owner,
-        "dimension": rule.dimension.value,
-        "severity": rule.severity.value,
+        **labels,
+        "version": shown.rule_id[len(rule.name) + 1 :],
         "status": status_of(rule, violated=violated, applicable=applicable, skipped=skipped, is_known=is_known),
         "users": users,
         "applicable": applicable,
@@ -210,14 +203,14 @@ def _figures(
         "violated_pct": round(100 * violated / applicable, 2) if applicable else None,
         "not_evaluated": skipped,
         "inapplicable": inapplicable,
-        "warn": {"count": rule.warn.count, "percent": rule.warn.percent},
-        "fail": {"count": rule.fail.count, "percent": rule.fail.percent},
         "building": _building(rule_id, shown, stored.counted),
         "waiver": None,
         "anomaly": None,
     }
-    figures["anomaly"] = _anomaly(figures, stored.hour)
-    return _with_waiver(figures, stored.waivers.get(rule.name))
+    if stored.hour is not None:
+        figures["anomaly"] = _anomaly(figures, stored.hour)
+    waiver = stored.waivers.get(rule.name)
+    return figures if waiver is None else _with_waiver(figures, waiver)
 
 
 def _building(rule_id: str, shown: Shown, counted: Counted) -> BuildingView | None:

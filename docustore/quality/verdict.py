@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, Final, TypedDict
 
 from docustore.errors import NotFoundError
-from docustore.quality.rules import Holds, NotOlderThan, Rule, User
+from docustore.quality.rules import Holds, NotOlderThan, Rule, RuleLabels, User, labels_of
 
 _HASH_BYTES: Final = 12
 
@@ -53,6 +53,11 @@ class RuleSet:
         """Each rule with its id."""
         # An id reads the source of the rule's functions, so it is made once.
         return tuple((rule, rule.id) for rule in self.rules)
+
+    @cached_property
+    def labels(self) -> tuple[RuleLabels, ...]:
+        """What each rule says of itself, in the order of the rules."""
+        return tuple(map(labels_of, self.rules))
 
     @cached_property
     def ids(self) -> dict[str, str]:
