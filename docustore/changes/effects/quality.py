@@ -111,7 +111,10 @@ async def _write_values(database: Database, writes: Sequence[ValueWrite], sessio
 
 
 def _value_write(value: Value, before: int | None, number: int) -> ValueWrite:
-    """Move the users of a value; only the keeper writes them, so `before` is what is stored."""
+    """Move the users of a value.
+
+    Only the keeper writes them, so `before` is what is stored.
+    """
     own = _value_id(value)
     if before is None:
         # An insert costs the server a third of an upsert.
