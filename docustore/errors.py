@@ -45,6 +45,7 @@
     ├── NotFoundError                  a user, run, source or key does not exist
     ├── UserGoneError                  the user was deleted
     ├── EmailTakenError                another user has the e-mail address
+    ├── UserRefusedError               the collection's validator refuses the user; names the fields
     ├── IdempotencyKeyReusedError      one key was sent with two different requests
     ├── VersionConflictError           the document changed since it was read
     │   └── SavedQueryChangedError     the saved query or report changed, or is gone
@@ -483,6 +484,14 @@ class EmailTakenError(DocustoreError):
 
     def __init__(self) -> None:
         super().__init__("another user has this e-mail address; use another address or change that user first")
+
+
+class UserRefusedError(DocustoreError):
+    """The collection's validator refuses a user; nothing was written."""
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        super().__init__("the validator of `users` refuses stored fields of this user; see `errors`")
+        self.errors = errors
 
 
 class IdempotencyKeyReusedError(DocustoreError):

@@ -3,8 +3,10 @@
 The servers are real ones. The session starts them and removes them at its end.
 """
 
+import asyncio
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 import structlog
+from xdist.remote import Producer
 
 from docustore.config import Settings
 from docustore.database import Database, connect
@@ -20,6 +23,7 @@ from docustore.embedded.servers import embedded_servers
 from docustore.queue import Queue, open_queue
 from tests.database_pool import DatabasePool
 from tests.forks import FORKS
+from tests.scheduling import FileScheduling, processes
 from tests.upstreams.postgresql import PostgresServer, binaries, postgres_server
 
 # No deadline: the duration of an example depends on the machine. The examples are the same in every run, so that
@@ -38,9 +42,14 @@ for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).
     del os.environ[_name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long: at the end, one process would be busy and the others idle."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return processes()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,8 +71,12 @@ class Servers:
 @pytest.fixture(scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     """The replica set and Valkey of the whole session."""
-    async with embedded_servers(tmp_path_factory.mktemp("servers")) as own:
+    folder = tmp_path_factory.mktemp("servers")
+    async with embedded_servers(folder) as own:
         yield Servers(mongodb_url=own.mongodb_url, mongodb_root_url=own.mongodb_root_url, redis_url=own.redis_url)
+    # Where a test has failed, pytest keeps the folder: the logs are of use, the data are only large.
+    for data in ("mongod", "valkey"):
+        await asyncio.to_thread(shutil.rmtree, folder / data)
 
 
 @pytest.fixture(scope="session")

@@ -55,6 +55,7 @@ from docustore.errors import (
     TooManySavedQueriesError,
     UnauthenticatedError,
     UserGoneError,
+    UserRefusedError,
     VersionConflictError,
     WarehouseError,
 )
@@ -92,6 +93,7 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     NotFoundError: HTTPStatus.NOT_FOUND,
     UserGoneError: HTTPStatus.GONE,
     EmailTakenError: HTTPStatus.CONFLICT,
+    UserRefusedError: HTTPStatus.CONFLICT,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
     PreconditionRequiredError: HTTPStatus.PRECONDITION_REQUIRED,
@@ -186,6 +188,8 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
         return unexpected_problem(request, exc)
     errors = exc.errors if isinstance(exc, InvalidInputError) else None
     detail = "the request is invalid; see `errors`" if errors else str(exc)
+    if isinstance(exc, UserRefusedError):
+        errors = exc.errors
     return _answer(request, status, name=name_of(type(exc)), detail=detail, errors=errors, headers=headers)
 
 

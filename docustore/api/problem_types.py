@@ -68,6 +68,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "unsupported-media-type": "Send the body as one of the types that `detail` lists.",
     "user-busy": "Send the request again after `Retry-After` seconds.",
     "user-gone": "Restore the user with `POST /users/{id}/restore`, or stop using its id.",
+    "user-refused": "Correct the fields in `errors` with `PATCH /users/{id}`, then send the request again.",
     "verification-failed": "Read `verification` of the run, and find out who changed these users.",
     "write-held-up": "Send the request again after `Retry-After` seconds, for a minute at most.",
     "version-conflict": "Read the user again, apply your change to it, and send the new `ETag`.",

@@ -4,6 +4,7 @@ The server finds the next events, and their effects are made, while it commits t
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
@@ -13,6 +14,11 @@ from docustore.changes.stream import ChangeReader
 
 # The limit of what waits in memory, beside the batch in progress and one reply in flight (16 MB at most).
 MAX_BUFFERED_BYTES: Final = 8 * 1024 * 1024
+# A read costs the server and this process about as much as three events. So a read that has found all events is
+# followed by the next one late in the transaction: this share of the time that the last one took, and at most so
+# long. The reply comes before the transaction ends.
+READ_AFTER: Final = 0.5
+LONGEST_PAUSE_S: Final = 0.02
 
 
 class ReadAhead:
@@ -44,6 +50,8 @@ class ReadAhead:
         self._filled = asyncio.Event()
         self._taken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._taken_at = time.monotonic()
+        self._worked_s = 0.0
 
     async def __aenter__(self) -> Self:
         """Start reading."""
@@ -66,12 +74,14 @@ class ReadAhead:
             PositionLostError, EventTooLargeError, PyMongoError: The reader failed; every batch that it read
                 before was taken.
         """
+        self._worked_s = time.monotonic() - self._taken_at
         await self._filled.wait()
         async with self._adding:
             gathered, self._gathered = self._gathered, self._gather()
             if self._task is not None and not self._task.done():
                 self._filled.clear()
             self._taken.set()
+        self._taken_at = time.monotonic()
         if gathered.last is None:
             # The task has ended: only its end leaves the event set with an empty buffer.
             assert self._task is not None  # noqa: S101  # for mypy; take() is called inside the context
@@ -79,25 +89,37 @@ class ReadAhead:
         return gathered
 
     async def _read(self) -> None:
-        fetching = asyncio.create_task(self._reader.fetch())
+        reading = asyncio.create_task(self._reader.fetch())
         try:
             while True:
-                reply = await fetching
-                if not self._is_ending():
-                    fetching = asyncio.create_task(self._reader.fetch())
+                reply = await reading
+                has_more = self._reader.may_have_more(reply)
+                if has_more and not self._is_ending():
+                    reading = asyncio.create_task(self._reader.fetch())
                     # Sends the request before this thread parses.
                     await asyncio.sleep(0)
                 batch = await self._reader.parse(reply)
                 async with self._adding:
                     await self._gathered.add(batch)
+                    self._taken.clear()
                     self._filled.set()
                 if self._is_ending() or batch.ending_operation is not None:
                     return
+                if not has_more:
+                    await self._pause()
+                    if self._is_ending():
+                        return
+                    reading = asyncio.create_task(self._reader.fetch())
                 while self._is_full() and not self._is_left:
-                    self._taken.clear()
                     await self._taken.wait()
         finally:
-            await asyncio.gather(fetching, return_exceptions=True)
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _pause(self) -> None:
+        """Wait until the next transaction has begun, and for a part of it."""
+        await self._taken.wait()
+        if not self._is_left:
+            await asyncio.sleep(min(READ_AFTER * self._worked_s, LONGEST_PAUSE_S))
 
     def _is_ending(self) -> bool:
         return self._is_left or self._is_over()

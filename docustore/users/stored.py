@@ -11,6 +11,7 @@ import bson
 from bson import ObjectId
 
 from docustore.users.fields import IN_RESPONSE, completed_fields
+from docustore.users.sound import local_roles_of, version_of
 
 RawUser = Mapping[str, Any]
 USERS: Final = "users"
@@ -38,11 +39,14 @@ def id_key(user_id: Any) -> Any:
 
 def completed(user: Mapping[str, Any]) -> dict[str, Any]:
     """Copy a raw user; a missing field gets its default."""
+    registered = user.get("created_at")
     return {
         **user,
         **completed_fields(user),
-        "local_roles": list(user.get("local_roles") or ()),
+        # A list must be replaced by a write, see `registration_of`; also an empty one.
+        **({"created_at": registered} if isinstance(registered, list) else {}),
+        "local_roles": local_roles_of(user),
         "updated_at": user.get("updated_at"),
         "deleted_at": user.get("deleted_at"),
-        "version": user.get("version") or 1,
+        "version": version_of(user),
     }
