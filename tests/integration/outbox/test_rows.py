@@ -51,6 +51,24 @@ async def test_one_row_per_change_and_destination(database: Database, local: Set
     assert await _numbers(database, by_field) == [4]
 
 
+async def test_destinations_are_read_once_until_they_change(database: Database, local: Settings) -> None:
+    """A change by hand has no mark; the next command has one, and then all of them are read."""
+    first, _ = await webhook(database, local, URL)
+    async with listening(database, local):
+        await wait_until_applied(database)
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+        await database["outbox_destinations"].update_many({}, {"$set": {"operations": ["delete"]}})
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+        second, _ = await webhook(database, local, URL)
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+
+    assert await _numbers(database, first) == [1, 2]
+    assert await _numbers(database, second) == [3]
+
+
 async def test_start_is_exact_while_users_change(database: Database, local: Settings) -> None:
     """A batch is before or after the command: no change is missed or told twice."""
 
