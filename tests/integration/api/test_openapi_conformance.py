@@ -45,7 +45,7 @@ WITHOUT_KEYS: Final = schemathesis.Config.from_dict(
     {"generation": {"with-security-parameters": False}, "operations": [NO_LISTENER]}
 )
 REPRODUCIBLE: Final = settings(
-    max_examples=int(scaled(bounded=8, full=20)),
+    max_examples=int(scaled(bounded=4, full=20)),
     derandomize=True,
     database=None,
     deadline=None,

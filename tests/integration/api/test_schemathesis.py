@@ -25,7 +25,7 @@ def extent() -> list[str]:
     """Return the options that bound the run; the profile `explore` has more examples, and new ones."""
     if os.environ.get("HYPOTHESIS_PROFILE") == "explore":
         return ["--max-examples=200", "--generation-database=none"]
-    return ["--max-examples=5", "--generation-deterministic"]
+    return ["--max-examples=2", "--generation-deterministic"]
 
 
 # Far beyond what the run takes: most of it are the cases that follow from each rule of the description.
