@@ -567,6 +567,18 @@ class TooManySavedQueriesError(QueryError):
         self.limit = limit
 
 
+class SavedQueryInUseError(QueryError):
+    """A saved query cannot be deleted: reports answer it."""
+
+    def __init__(self, *, name: str, reports: tuple[str, ...]) -> None:
+        super().__init__(
+            f"the query {name} is answered by the reports {', '.join(reports)}: delete them, or save them with "
+            "another query, then delete it"
+        )
+        self.name = name
+        self.reports = reports
+
+
 class ExportExpiredError(DocustoreError):
     """The server no longer keeps the state that an export reads."""
 

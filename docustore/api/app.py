@@ -34,6 +34,7 @@ from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.database import Database
 from docustore.document_models import open_database
+from docustore.etl.alerts_controller import AlertsController
 from docustore.etl.controller import EtlController
 from docustore.etl.decisions_controller import RunDecisionsController
 from docustore.etl.guards.controller import EtlGuardsController
@@ -107,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             GapsController,
             QualityController,
             ProfileController,
+            AlertsController,
             UserQualityController,
             AuditController,
             FeedController,

@@ -53,6 +53,7 @@ NEXT_STEPS: Final[Mapping[str, str]] = {
     "request-entity-too-large": "Send a body of at most 1 MB.",
     "retryable": "Send the request again after `Retry-After` seconds.",
     "run": "Read the state of the run at `/etl/runs`, then start a new one.",
+    "saved-query-in-use": "Delete the reports that `detail` names, or save them with another query.",
     "saved-query-changed": "Read the saved query again, apply your change to it, and send the new `ETag`.",
     "source-busy": "Wait for the run that `detail` names, or cancel it.",
     "source-content": "Check what the source sends; it contains no user records.",
