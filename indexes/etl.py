@@ -138,6 +138,8 @@ ETL_INCIDENTS: Final = CollectionDeclaration(
             unique=True,
             partialFilterExpression={"is_open": True},
         ),
+        # etl.incidents: those that have ended lately, latest first.
+        IndexModel([("closed_at", DESCENDING)], name="closed_at"),
     ),
 )
 

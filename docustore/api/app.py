@@ -34,6 +34,7 @@ from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.database import Database
 from docustore.document_models import open_database
+from docustore.etl.alerts_controller import AlertsController
 from docustore.etl.controller import EtlController
 from docustore.etl.decisions_controller import RunDecisionsController
 from docustore.etl.guards.controller import EtlGuardsController
@@ -57,7 +58,7 @@ from docustore.security.authentication import authorise
 from docustore.security.client_address import networks
 from docustore.security.key_ring import KeyRing
 from docustore.security.limiter import Limiter
-from docustore.security.route_limits import report_limit
+from docustore.security.route_limits import limit_headers
 from docustore.users.controller import UserController
 from docustore.users.identities_controller import UserIdentitiesController
 from docustore.users.list_controller import UserListController
@@ -79,7 +80,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         ConfigurationError: A setting is missing, unknown or malformed.
     """
     settings = settings or load_settings()
-    metrics = RequestMetrics()
+    metrics = RequestMetrics(limit_headers)
 
     async def count_unrouted(exc: Exception, scope: Any) -> None:
         metrics.count_if_unrouted(exc, scope)
@@ -107,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
             GapsController,
             QualityController,
             ProfileController,
+            AlertsController,
             UserQualityController,
             AuditController,
             FeedController,
@@ -121,10 +123,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             reference_assets(),
         ],
         type_encoders=AS_TEXT,
-        guards=[authorise],
         request_class=ApiRequest,
-        before_request=_before_request,
-        before_send=[report_limit],
+        before_request=check_request,
         after_exception=[count_unrouted],
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[metrics.wrap],
@@ -136,7 +136,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
     )
 
 
-async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
+async def check_request(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Check a request before its handler: the key, the parameters, the body.
+
+    The framework's guards would run at the same place, but it copies the handler for each of their calls.
+    """
+    await authorise(request, request.route_handler)
     if "\x00" in request.scope["path"]:
         # The file system raises ValueError on a null byte: a static route would answer 500 instead of 404.
         raise NotFoundException

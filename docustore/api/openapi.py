@@ -123,6 +123,7 @@ def openapi_config() -> OpenAPIConfig:
             ),
             Tag(name="webhooks", description="Signed messages to other systems for every change of a user."),
             Tag(name="quality", description="The quality of the stored users, rule by rule."),
+            Tag(name="alerts", description="What a person must act on, and the messages about it."),
             Tag(name="export", description="Files of users, as they were at one moment."),
             Tag(name="operation", description="Health and metrics."),
         ],

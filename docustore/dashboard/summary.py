@@ -9,6 +9,7 @@ from docustore.analytics.report import UsersAnalytics, users_analytics
 from docustore.changes.status import ChangeStatus, change_status
 from docustore.dashboard.trend import Trend, trend_of
 from docustore.database import Database
+from docustore.etl.incidents import open_incidents
 from docustore.etl.queries import RunQuery, last_finished_run, list_runs, open_by_reason, open_records
 from docustore.etl.run_record import run_record
 from docustore.security.models import Scope
@@ -33,6 +34,7 @@ class Summary(TypedDict):
     last_run: dict[str, Any] | None
     quarantine: list[dict[str, Any]]
     open_records: int
+    open_alerts: int
     changes: ChangeStatus
 
 
@@ -41,12 +43,12 @@ async def summarise(database: Database, *, scope: Scope, now: datetime) -> Summa
 
     Each figure comes from an index or from the live marts, so the cost does not depend on the number of users.
     """
-    users, marts, (runs, _), last_run, (reasons, open_), changes = await asyncio.gather(
+    users, marts, (runs, _), last_run, (reasons, open_, alerts), changes = await asyncio.gather(
         users_analytics(database, now=now),
         read_marts(database),
         list_runs(RunQuery(limit=RUNS_SHOWN)),
         last_finished_run(),
-        asyncio.gather(open_by_reason(), open_records(up_to=OPEN_COUNTED)),
+        asyncio.gather(open_by_reason(), open_records(up_to=OPEN_COUNTED), open_incidents(database)),
         change_status(database),
     )
     return {
@@ -58,5 +60,6 @@ async def summarise(database: Database, *, scope: Scope, now: datetime) -> Summa
         "last_run": None if last_run is None else run_record(last_run),
         "quarantine": reasons,
         "open_records": open_,
+        "open_alerts": len(alerts),
         "changes": changes,
     }

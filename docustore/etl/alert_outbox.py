@@ -91,6 +91,16 @@ async def undelivered(database: Database, *, limit: int = 100) -> list[Document]
     return await database[MESSAGES].find(query, sort=[("at", -1)]).limit(limit).to_list()
 
 
+async def latest_messages(database: Database, *, state: MessageState | None, limit: int) -> list[Document]:
+    """List the messages of the last 30 days, latest first.
+
+    Args:
+        state: Only those in this state; all if None.
+    """
+    query = {} if state is None else {"state": state.value}
+    return await database[MESSAGES].find(query, sort=[("at", -1)]).limit(limit).to_list()
+
+
 async def messages_by_state(database: Database) -> dict[str, int]:
     """Count the messages of the last 30 days by state."""
     states = [state.value for state in MessageState]

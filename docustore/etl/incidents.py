@@ -72,7 +72,7 @@ async def open_incident(
         await enqueue_message(
             database,
             f"{incident['_id']}:opened",
-            event=f"{_area(kind)}.{kind}",
+            event=f"{area_of(kind)}.{kind}",
             at=incident["opened_at"],
             facts=body,
         )
@@ -90,7 +90,7 @@ async def close_incident(database: Database, incident: Mapping[str, Any], *, at:
         await enqueue_message(
             database,
             f"{incident['_id']}:recovered",
-            event=f"{_area(incident['kind'])}.recovered",
+            event=f"{area_of(incident['kind'])}.recovered",
             at=at,
             facts=facts,
         )
@@ -106,9 +106,18 @@ async def open_incidents(database: Database, kinds: Iterable[IncidentKind] = Inc
     return await database[INCIDENTS].find(query, sort=[("opened_at", 1)]).to_list()
 
 
-def _area(kind: str) -> str:
+async def closed_incidents(database: Database, *, since: datetime, limit: int) -> list[Document]:
+    """List the incidents that have ended since a time, latest first."""
+    query = {"closed_at": {"$gte": since}}
+    return await database[INCIDENTS].find(query, sort=[("closed_at", -1)]).limit(limit).to_list()
+
+
+def area_of(kind: str) -> str:
+    """Name what an incident is about: `etl`, `changes`, `outbox` or `quality`."""
     if kind in LISTENER_KINDS:
         return "changes"
+    if kind in QUALITY_KINDS:
+        return "quality"
     return "outbox" if kind in DESTINATION_KINDS else "etl"
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import bson
 from bson import ObjectId
+from bson.errors import InvalidId
 
 from docustore.users.fields import IN_RESPONSE, completed_fields
 from docustore.users.sound import local_roles_of, version_of
@@ -26,7 +27,10 @@ FOR_RESPONSE: Final[Mapping[str, Any]] = dict.fromkeys(IN_RESPONSE, 1)
 
 def user_key(user_id: str) -> ObjectId | str:
     """Read the id of a URL as `_id`: an ObjectId if it has that form, else text."""
-    return ObjectId(user_id) if ObjectId.is_valid(user_id) else user_id
+    try:
+        return ObjectId(user_id)
+    except InvalidId:
+        return user_id
 
 
 def id_key(user_id: Any) -> Any:

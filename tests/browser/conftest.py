@@ -77,9 +77,12 @@ class Watched:
 
     async def confirm(self, label: str) -> None:
         """Answer the question of an action."""
-        dialog = self.page.locator("dialog")
-        await dialog.get_by_role("button", name=label, exact=True).click()
-        await expect(dialog).to_have_count(0)
+        await self.confirm_and_read(label)
+        await expect(self.page.locator("dialog")).to_have_count(0)
+
+    async def confirm_and_read(self, label: str) -> None:
+        """Answer the question of an action that shows something afterwards."""
+        await self.page.locator("dialog").get_by_role("button", name=label, exact=True).click()
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +109,8 @@ async def service(
         "DOCUSTORE_DATA_DIR": str(folder),
         "DOCUSTORE_SEARCHES_PER_MIN": "0",
         "DOCUSTORE_EXPORTS_PER_MIN": "0",
+        "DOCUSTORE_QUERIES_PER_MIN": "0",
+        "DOCUSTORE_WEBHOOK_PRIVATE_NETWORKS": json.dumps(["127.0.0.0/8"]),
         "DOCUSTORE_SOURCES": json.dumps(sources),
     }
     processes = [await start(command, environment) for command in (listener_command(), worker_command())]

@@ -90,7 +90,7 @@ async def test_rule_leads_to_its_users(admin: Watched, store: Database) -> None:
     await expect(users).to_be_visible()
     while await users.locator(f'a[href="#/users/{user_id}"]').count() == 0:
         await page.get_by_role("button", name="Show more").click()
-        await expect(page.locator("button.more:disabled")).to_have_count(0)
+        await expect(page.locator("button.more[aria-disabled]")).to_have_count(0)
     await users.locator(f'a[href="#/users/{user_id}"]').click()
     await expect(page.locator("h1")).to_have_text("Nameless")
 

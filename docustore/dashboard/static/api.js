@@ -45,8 +45,10 @@ export async function getTagged(path, options) {
   return [await response.json(), response.headers.get("ETag")];
 }
 
+/** Post; null if the answer has no body. */
 export async function post(path, body, options) {
-  return (await ask(path, { method: "POST", body, ...options })).json();
+  const text = await (await ask(path, { method: "POST", body, ...options })).text();
+  return text ? JSON.parse(text) : null;
 }
 
 /** Make a query string; empty values are left out. */

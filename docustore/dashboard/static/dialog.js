@@ -1,6 +1,7 @@
 /** Actions: a button, a question where the action is costly, and what became of it. */
 
-import { focusOn, keyOf, make, replaceParts } from "./dom.js";
+import { focusNear, focusOn, keyOf, make, replaceParts, whileBusy } from "./dom.js";
+import { dialogField } from "./forms.js";
 import { can } from "./session.js";
 import { problemBox } from "./states.js";
 
@@ -18,61 +19,74 @@ export function say(text) {
 /**
  * A button for an action; null if the session may not do it.
  *
- * `ask` is `{ title, text, fields, isDangerous }`, `run` gets the values of the fields and returns what to say.
+ * `ask` is `{ title, text, fields, isDangerous }`, or a function that returns it. `run` gets the values of the fields.
+ * It returns what to say, or `{ title, parts }`: what must be seen before the visitor goes on.
  */
 export function actionButton({ label, needs = "write", ask, run, key, cls = "" }) {
   if (!can(needs)) return null;
   const button = make("button", { type: "button", class: `button ${cls}`, "data-key": key ?? label }, label);
-  button.addEventListener("click", () => (ask ? openDialog({ label, ...ask, run }, button) : act(button, label, run)));
+  button.addEventListener("click", () => (ask ? question(button, label, ask, run) : act(button, label, run)));
   return button;
 }
 
 async function act(button, label, run) {
-  button.disabled = true;
+  await attempt(button, label, async () => tell(await run({}), button));
+}
+
+/** Ask; what the question needs is read first. */
+async function question(button, label, ask, run) {
+  await attempt(button, label, async () => {
+    openDialog({ label, ...(typeof ask === "function" ? await ask() : ask), run }, button);
+  });
+}
+
+async function attempt(button, label, work) {
   try {
-    say((await run({})) ?? "Done.");
+    await whileBusy(button, work);
   } catch (error) {
     openDialog({ title: `${label}: not done`, label: null, problem: error }, button);
-  } finally {
-    button.disabled = false;
   }
 }
 
+function tell(outcome, opener) {
+  if (outcome?.parts) openDialog({ ...outcome, label: null }, opener);
+  else say(outcome ?? "Done.");
+}
+
 /** Ask, act, and stay open while the action fails: Escape and Cancel close without acting. */
-function openDialog({ title, text, fields = [], isDangerous, label, run, problem }, opener) {
+function openDialog({ title, text, fields = [], parts = [], isDangerous, label, run, problem }, opener) {
   const result = make("div", { class: "dialog-result" }, problem && problemBox(problem));
-  const inputs = fields.map(fieldOf);
+  const inputs = fields.map(dialogField);
   const confirm = label && make("button", { class: `button ${isDangerous ? "danger" : "primary"}` }, label);
   const close = make("button", { type: "button", class: "button", on: { click: () => dialog.close() } },
     label ? "Cancel" : "Close");
   const form = make("form", { method: "dialog" },
     make("h2", { id: "dialog-title" }, title), [text].flat().map((each) => each && make("p", {}, each)),
-    inputs.map(({ row }) => row), result, make("div", { class: "dialog-buttons" }, close, confirm));
+    parts, inputs.map(({ row }) => row), result, make("div", { class: "dialog-buttons" }, close, confirm));
   const dialog = make("dialog", { "aria-labelledby": "dialog-title" }, form);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    confirm.disabled = true;
+    if (!confirm) dialog.close();
+    else await whileBusy(confirm, () => answer());
+  });
+  async function answer() {
     replaceParts(result, []);
     try {
-      say((await run(Object.fromEntries(inputs.map(({ name, input }) => [name, input.value.trim()])))) ?? "Done.");
+      const outcome = await run(Object.fromEntries(inputs.map(({ name, read }) => [name, read()])));
       dialog.close();
+      tell(outcome, opener);
     } catch (error) {
       replaceParts(result, problemBox(error));
-      confirm.disabled = false;
     }
-  });
+  }
   dialog.addEventListener("close", () => {
     dialog.remove();
     // The view may have been drawn again meanwhile, with another button of the same name.
-    if (!opener.isConnected) focusOn(document.body, keyOf(opener));
+    if (opener.isConnected) opener.focus();
+    else if (!focusOn(document.body, keyOf(opener))) focusNear(document.getElementById("content"));
   });
   document.body.append(dialog);
   dialog.showModal();
   // Enter must not run something costly by accident.
   (inputs[0]?.input ?? close).focus();
-}
-
-function fieldOf({ name, label, type = "text", isRequired = true, value = "" }) {
-  const input = make("input", { id: `field-${name}`, type, required: isRequired, maxlength: "500", value });
-  return { name, input, row: make("label", { for: `field-${name}` }, label, input) };
 }

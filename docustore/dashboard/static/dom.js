@@ -34,6 +34,21 @@ export function withCode(text) {
   return text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
 }
 
+/**
+ * Do something by a button, once at a time.
+ *
+ * The button keeps the focus: a button that is `disabled` would lose it, and the keyboard would begin anew.
+ */
+export async function whileBusy(button, work) {
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    await work();
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
 /** Link to a view, such as `users/6b03`. */
 export function link(text, view, properties = {}) {
   return make("a", { href: `#/${view}`, ...properties }, text);
@@ -50,24 +65,50 @@ export function facts(rows, cls = "") {
     make("div", {}, make("dt", {}, name), make("dd", {}, value ?? "–"))));
 }
 
-/** Change a part of the page; the focused element and open details of the same name stay so. */
+const FOCUSABLE = "a, button, input, select, summary, [tabindex]";
+const SCROLLED = ".scroll, .long-text";
+
+/** Change a part of the page; focus, open details and scrolled places stay so. */
 export function replaceParts(region, parts) {
-  const focused = keyOf(document.activeElement);
-  const isInside = region.contains(document.activeElement);
+  const focused = region.contains(document.activeElement) ? placeOf(region, document.activeElement) : null;
   const open = new Set([...region.querySelectorAll("details[open][data-key]")].map((each) => each.dataset.key));
+  const scrolled = [...region.querySelectorAll(SCROLLED)].map((each) => [each.scrollLeft, each.scrollTop]);
   region.replaceChildren(...[parts].flat(Infinity).filter((part) => !isAbsent(part)));
   for (const details of region.querySelectorAll("details[data-key]")) {
     if (open.has(details.dataset.key)) details.open = true;
   }
-  if (isInside && focused) focusOn(region, focused);
+  region.querySelectorAll(SCROLLED).forEach((each, index) => {
+    [each.scrollLeft, each.scrollTop] = scrolled[index] ?? [0, 0];
+  });
+  if (focused && !focusOn(region, focused.key, focused.index)) focusNear(region);
 }
 
-/** Focus the element of a name, if it is there. */
-export function focusOn(region, key) {
-  const all = region.querySelectorAll("a, button, input, select, summary, [tabindex]");
-  [...all].find((each) => keyOf(each) === key)?.focus({ preventScroll: true });
+/** Several elements may have the same name, such as the tables of a history: the place tells them apart. */
+function placeOf(region, element) {
+  const key = keyOf(element);
+  return { key, index: named(region, key).indexOf(element) };
+}
+
+function named(region, key) {
+  return key === null ? [] : [...region.querySelectorAll(FOCUSABLE)].filter((each) => keyOf(each) === key);
+}
+
+/** Focus the element of a name; false if it is not there. */
+export function focusOn(region, key, index = 0) {
+  const found = named(region, key);
+  const element = found[index] ?? found[0];
+  element?.focus({ preventScroll: true });
+  return Boolean(element);
+}
+
+/** Focus what stands where an element was that is gone: otherwise the keyboard would begin anew at the top. */
+export function focusNear(region) {
+  const near = region.querySelector(".scroll") ?? region.closest("section")?.querySelector("h2, h3")
+    ?? document.getElementById("view-title");
+  if (near && !near.hasAttribute("tabindex")) near.tabIndex = -1;
+  near?.focus({ preventScroll: true });
 }
 
 export function keyOf(element) {
-  return element?.dataset?.key || element?.id || element?.getAttribute?.("href") || null;
+  return element?.dataset?.key || element?.id || element?.getAttribute?.("href") || element?.getAttribute?.("aria-label") || null;
 }

@@ -4,12 +4,17 @@ import { prepareThemeButton } from "./theme_button.js";
 import { problemBox } from "./states.js";
 import { startRouter } from "./router.js";
 import { keepSummaryFresh, refreshSummary } from "./summary.js";
+import { adminOnly } from "./views/admin_only.js";
+import { alertsView } from "./views/alerts.js";
 import { changesView } from "./views/changes.js";
 import { analyticsView } from "./views/analytics.js";
 import { overviewView } from "./views/overview.js";
 import { qualityView } from "./views/quality.js";
+import { queriesView, savedQueryView } from "./views/queries.js";
 import { quarantineView } from "./views/quarantine.js";
 import { quarantinedRecordView } from "./views/quarantined_record.js";
+import { reportView } from "./views/report.js";
+import { reportsView } from "./views/reports.js";
 import { ruleView } from "./views/rule.js";
 import { runView } from "./views/run.js";
 import { runsView } from "./views/runs.js";
@@ -17,9 +22,12 @@ import { sourcesView } from "./views/sources.js";
 import { unknownView } from "./views/unknown.js";
 import { userView } from "./views/user.js";
 import { usersView } from "./views/users.js";
+import { webhookView } from "./views/webhook.js";
+import { webhooksView } from "./views/webhooks.js";
 
 const ROUTES = {
   "": overviewView,
+  alerts: alertsView,
   users: usersView,
   "users/*": userView,
   sources: sourcesView,
@@ -31,6 +39,12 @@ const ROUTES = {
   quality: qualityView,
   "quality/*": ruleView,
   analytics: analyticsView,
+  queries: queriesView,
+  "queries/*": savedQueryView,
+  reports: adminOnly("Reports", reportsView),
+  "reports/*": adminOnly("Report", reportView),
+  webhooks: adminOnly("Webhooks", webhooksView),
+  "webhooks/*": adminOnly("Webhook", webhookView),
   unknown: unknownView,
 };
 

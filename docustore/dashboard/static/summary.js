@@ -79,7 +79,8 @@ function behind(delay) {
     since(latest.users.as_of, { never: "no change yet" }), ". ", link("See the listener", "changes"));
 }
 
-function showCounts({ open_records: open, changes }) {
+function showCounts({ open_alerts: alerts, open_records: open, changes }) {
+  count("alerts", alerts, "open alerts");
   count("quarantine", open, "open records");
   count("changes", changes.dead_letters, "dead letters");
 }

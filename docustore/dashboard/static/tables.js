@@ -1,6 +1,9 @@
 /** Tables with headers for screen readers; narrow windows hide the columns of class `wide`. */
 
-import { make } from "./dom.js";
+import { make, whileBusy } from "./dom.js";
+
+// The server's own limit.
+const LARGEST_PAGE = 100;
 
 /**
  * Make a table.
@@ -27,9 +30,18 @@ function tableRow(columns, row) {
 export function moreButton(next, onClick) {
   if (!next) return null;
   const button = make("button", { type: "button", class: "button more", "data-key": "more" }, "Show more");
-  button.addEventListener("click", () => {
-    button.disabled = true;
-    onClick();
-  });
+  button.addEventListener("click", () => whileBusy(button, onClick));
   return button;
+}
+
+/** Read pages of a list until `limit` items: `{ items, hasMore }`. */
+export async function pagesOf(read, limit) {
+  const items = [];
+  let cursor = null;
+  do {
+    const found = await read(cursor, Math.min(LARGEST_PAGE, limit - items.length));
+    items.push(...found.items);
+    cursor = found.next_cursor;
+  } while (cursor && items.length < limit);
+  return { items, hasMore: Boolean(cursor) };
 }

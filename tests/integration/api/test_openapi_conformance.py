@@ -23,10 +23,9 @@ from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
-from docustore.api.app import create_app
-from docustore.config import Settings
 from tests.chaos.scale import scaled
 from tests.integration.api.conftest import Client
+from tests.unconnected_app import unconnected_app
 
 BASE_URL: Final = "http://api.test"
 ANSWER_TIMEOUT_S: Final = 30
@@ -56,8 +55,7 @@ REPRODUCIBLE: Final = settings(
 
 
 def operations() -> Iterator[APIOperation[Any, Any, Any, Any]]:
-    unconnected = create_app(Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere"))
-    document = json.dumps(unconnected.openapi_schema.to_schema(), sort_keys=True)
+    document = json.dumps(unconnected_app().openapi_schema.to_schema(), sort_keys=True)
     schema = schemathesis.openapi.from_dict(json.loads(document), config=WITHOUT_KEYS)
     for found in schema.get_all_operations():
         yield found.ok()

@@ -108,7 +108,8 @@ def _operation(collection: str, n: int) -> dict[str, Any]:
             state, report = ("due", "rare") if is_rare else ("delivered", "common")
             return {"report": report, "slot": at, "state": state, "due_at": at, "expires_at": at}
         case "etl_incidents":
-            return {"kind": f"k{n}", "source": "crm", "is_open": is_rare}
+            closed_at = None if is_rare else at
+            return {"kind": f"k{n}", "source": "crm", "is_open": is_rare, "closed_at": closed_at}
         case "outbox":
             state = "pending" if n % 10 == 0 else "delivered"
             return {

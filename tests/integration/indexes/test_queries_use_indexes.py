@@ -96,6 +96,12 @@ QUERIES = [
         filter={"kind": "overdue", "source": "crm", "is_open": True},
     ),
     Query(
+        collection="etl_incidents",
+        index="closed_at",
+        filter={"closed_at": {"$gte": START + timedelta(hours=5)}},
+        sort={"closed_at": -1},
+    ),
+    Query(
         collection="alert_messages",
         index="state_next_attempt_at",
         filter={"state": "pending", "next_attempt_at": {"$lt": START + timedelta(hours=5)}},

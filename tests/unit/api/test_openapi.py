@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from docustore.api.app import create_app
-from docustore.config import Settings
+from tests.unconnected_app import unconnected_app
 
-APP = create_app(Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere"))
+APP = unconnected_app()
 DOCUMENT: dict[str, Any] = APP.openapi_schema.to_schema()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = {
@@ -63,6 +62,8 @@ OPERATION_IDS = {
     "ignore_quarantined_record",
     "ignore_quarantined_records",
     "list_account_ages",
+    "list_alert_messages",
+    "list_alerts",
     "list_audit_entries",
     "list_cohorts",
     "list_dead_letters",
@@ -104,6 +105,7 @@ OPERATION_IDS = {
     "resume_listener",
     "resume_report",
     "resume_source",
+    "retry_alert_messages",
     "revoke_role",
     "rotate_webhook_secret",
     "run_quality_check",

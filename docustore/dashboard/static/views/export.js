@@ -1,7 +1,8 @@
 /** The export of users with the filters of a list: one file of one moment, checked at its end. */
 
 import { ask, get, query } from "../api.js";
-import { make, replaceParts } from "../dom.js";
+import { make, replaceParts, whileBusy } from "../dom.js";
+import { saveFile } from "../files.js";
 import { bytes, plural } from "../format.js";
 import { notice, problemBox } from "../states.js";
 
@@ -15,16 +16,15 @@ export function exportPanel(filters) {
   const result = make("div", { class: "export-result", role: "status" });
   const form = make("form", { class: "export" }, make("label", { class: "filter" }, "File", format), start,
     make("p", { class: "note" }, "All users that match the filters, as of one moment. A search is not exported."));
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
-    start.disabled = true;
-    try {
-      await download(`/export/users${query({ format: format.value, ...filters() })}`, result);
-    } catch (error) {
-      replaceParts(result, error.name === "AbortError" ? notice("wait", "The export was stopped.") : problemBox(error));
-    } finally {
-      start.disabled = false;
-    }
+    whileBusy(start, async () => {
+      try {
+        await download(`/export/users${query({ format: format.value, ...filters() })}`, result);
+      } catch (error) {
+        replaceParts(result, error.name === "AbortError" ? notice("wait", "The export was stopped.") : problemBox(error));
+      }
+    });
   });
   return make("div", { class: "export-part" }, form, result);
 }
@@ -37,7 +37,7 @@ async function download(path, result) {
   const response = await ask(path, { signal: stop.signal, headers: { Accept: "*/*" } });
   const blob = await received(response, (size) => { progress.textContent = bytes(size); });
   const record = await get(`/export/${response.headers.get("Export-Id")}`);
-  save(blob, nameOf(response));
+  saveFile(blob, nameOf(response));
   replaceParts(result, notice("good", `Exported ${plural(record.rows, "user")}, ${bytes(blob.size)}. SHA-256 `,
     make("code", { class: "digest" }, record.sha256)));
 }
@@ -51,12 +51,6 @@ async function received(response, onSize) {
     onSize((size += value.length));
   }
   return new Blob(parts, { type: response.headers.get("Content-Type") });
-}
-
-function save(blob, name) {
-  const url = URL.createObjectURL(blob);
-  make("a", { href: url, download: name }).click();
-  window.setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 function nameOf(response) {

@@ -6,7 +6,7 @@ import { link, make, replaceParts } from "../dom.js";
 import { plural, since } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton, table } from "../tables.js";
+import { moreButton, pagesOf, table } from "../tables.js";
 
 const PAGE = 20;
 const MAX_AT_ONCE = 200;
@@ -19,20 +19,11 @@ export function quarantineList(page, { filters, title }) {
   const list = livePanel(page, {
     title,
     actions: [actions],
-    load: async (signal) => {
-      const items = [];
-      let cursor = null;
-      do {
-        const found = await get(`/etl/quarantine${query({ ...given(), limit: Math.min(100, limit - items.length), cursor })}`, { signal });
-        items.push(...found.items);
-        cursor = found.next_cursor;
-      } while (cursor && items.length < limit);
-      return { items, hasMore: Boolean(cursor) };
-    },
+    load: (signal) => pagesOf((cursor, size) => get(`/etl/quarantine${query({ ...given(), limit: size, cursor })}`, { signal }), limit),
     show: ({ items, hasMore }) => {
       const isOpen = (given().state ?? "open") === "open";
       replaceParts(actions, isOpen && items.length ? allButtons(given(), list.refresh) : []);
-      return items.length ? [recordsTable(items, list.refresh), moreButton(hasMore, () => { limit += PAGE; list.refresh(); })]
+      return items.length ? [recordsTable(items, list.refresh), moreButton(hasMore, () => { limit += PAGE; return list.refresh(); })]
         : empty("No such records", isOpen ? "Every record that was read has been loaded or resolved." : "Change the filters.");
     },
   });

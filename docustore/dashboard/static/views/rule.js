@@ -1,14 +1,14 @@
 /** One rule of quality: its figures, its remedy, and the users that violate it. */
 
-import { ask, get, query } from "../api.js";
-import { actionButton } from "../dialog.js";
+import { get, query } from "../api.js";
 import { badge, facts, replaceParts, withCode } from "../dom.js";
 import { moment, number } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton } from "../tables.js";
+import { moreButton, pagesOf } from "../tables.js";
 import { trendPanel } from "./quality_trend.js";
 import { usersTable } from "./users.js";
+import { waiverButton } from "./waiver.js";
 
 const PAGE = 25;
 const REFRESH_MS = 5000;
@@ -26,26 +26,17 @@ export function ruleView(page, name) {
     show: (rule) => {
       if (!rule) return empty("No such rule", "It may have been removed from the settings.");
       page.rename(rule.title);
-      replaceParts(page.actions, waiverButton(rule, figures));
+      replaceParts(page.actions, waiverButton(rule, figures.refresh));
       return rulePart(rule);
     },
   });
   const users = livePanel(page, {
     title: "Users that violate it",
     every: REFRESH_MS,
-    load: async (signal) => {
-      const items = [];
-      let cursor = null;
-      do {
-        const path = `/quality/rules/${encodeURIComponent(name)}/users`;
-        const found = await get(`${path}${query({ limit: Math.min(100, limit - items.length), cursor })}`, { signal });
-        items.push(...found.items);
-        cursor = found.next_cursor;
-      } while (cursor && items.length < limit);
-      return { items, hasMore: Boolean(cursor) };
-    },
+    load: (signal) => pagesOf((cursor, size) =>
+      get(`/quality/rules/${encodeURIComponent(name)}/users${query({ limit: size, cursor })}`, { signal }), limit),
     show: ({ items, hasMore }) => (items.length
-      ? [usersTable(items), moreButton(hasMore, () => { limit += PAGE; users.refresh(); })]
+      ? [usersTable(items), moreButton(hasMore, () => { limit += PAGE; return users.refresh(); })]
       : empty("No user violates it", "The list follows changes within about a second.")),
   });
   page.root.append(figures.element, trendPanel(page, { rule: name }).element, users.element);
@@ -67,35 +58,6 @@ function rulePart(rule) {
     ["Fails above", limitText(rule.fail)],
     ["Name and version", `${rule.name}, ${rule.version}`],
   ]);
-}
-
-function waiverButton(rule, figures) {
-  const path = `/quality/rules/${encodeURIComponent(rule.name)}/waiver`;
-  if (rule.waiver) {
-    return actionButton({
-      label: "End the waiver",
-      needs: "admin",
-      run: async () => {
-        await ask(path, { method: "DELETE" });
-        await figures.refresh();
-        return "The rule counts again.";
-      },
-    });
-  }
-  return actionButton({
-    label: "Waive",
-    needs: "admin",
-    ask: {
-      title: "Accept the violations for some time?",
-      text: "The rule is reported as waived until then, and alerts nobody. Its figures go on.",
-      fields: [{ name: "until", label: "Until the end of", type: "date" }, { name: "reason", label: "Reason, for the next person" }],
-    },
-    run: async ({ until, reason }) => {
-      await ask(path, { method: "PUT", body: { until: `${until}T23:59:59Z`, reason } });
-      await figures.refresh();
-      return `Waived until ${until}.`;
-    },
-  });
 }
 
 function limitText({ count, percent }) {

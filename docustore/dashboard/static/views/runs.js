@@ -32,7 +32,7 @@ export function runsView(page) {
       }
       return { runs, hasMore: Boolean(cursor) };
     },
-    show: ({ runs, hasMore }) => [runsTable(runs), moreButton(hasMore, () => { pages += 1; list.refresh(); })],
+    show: ({ runs, hasMore }) => [runsTable(runs), moreButton(hasMore, () => { pages += 1; return list.refresh(); })],
   });
   page.show({ title: "Runs" }, form, list.element);
   fillSources(source, page.query.get("source") ?? "", page.signal);

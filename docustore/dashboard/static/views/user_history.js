@@ -6,34 +6,24 @@ import { badge, link, make } from "../dom.js";
 import { momentSince, number, shown } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton, table } from "../tables.js";
+import { moreButton, pagesOf, table } from "../tables.js";
 import { withBefore } from "./diff.js";
 
 const REFRESH_MS = 10_000;
 
 export function historyPanel(page, path, { etag, changed }) {
   let limit = 20;
-  const load = async (signal) => {
-    const entries = [];
-    let cursor = null;
-    do {
-      const found = await get(`${path}/history${query({ limit: Math.min(100, limit - entries.length), cursor })}`, { signal });
-      entries.push(...found.items);
-      cursor = found.next_cursor;
-    } while (cursor && entries.length < limit);
-    return { entries, hasMore: Boolean(cursor) };
-  };
   const panel = livePanel(page, {
     title: "History",
     every: REFRESH_MS,
-    load,
-    show: ({ entries, hasMore }) => {
+    load: (signal) => pagesOf((cursor, size) => get(`${path}/history${query({ limit: size, cursor })}`, { signal }), limit),
+    show: ({ items: entries, hasMore }) => {
       if (!entries.length) return empty("No change on record yet", "History follows a change within about a second.");
       const list = withBefore(entries, { isComplete: !hasMore });
       return [
         make("ol", { class: "timeline" }, list.map((entry, index) =>
           entryPart(entry, { path, etag, changed, isCurrent: index === 0 }))),
-        moreButton(hasMore, () => { limit += 40; panel.refresh(); }),
+        moreButton(hasMore, () => { limit += 40; return panel.refresh(); }),
       ];
     },
   });
