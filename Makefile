@@ -31,11 +31,9 @@ $(FULL): requirements.lock $(DEMO)
 demo: setup-demo
 	$(BIN)/docustore demo
 
-# One process for each core, at most four: each of them starts servers of its own. The fault tests and those of the
-# page start many processes; they run afterwards, one by one.
+# tests/scheduling.py tells how many processes run which tests.
 test: setup
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --ignore tests/chaos --ignore tests/browser
-	$(BIN)/python -m pytest tests/chaos tests/browser
+	$(BIN)/python -m pytest -n auto --durations=10
 
 # The fault tests at full length. DOCUSTORE_TEST_SEED=N makes other faults. They run for longer than the time after which
 # pytest prints every stack, and that print ended a process.
@@ -50,7 +48,7 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/unit
+	$(BIN)/python -m pytest -q --exitfirst tests/unit
 
 format: setup
 	$(BIN)/ruff format .

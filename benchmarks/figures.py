@@ -20,7 +20,7 @@ from docustore.analytics.cube.ask import Asking, Request, Source, ask_registrati
 from docustore.analytics.cube.buckets import BucketUnit
 from docustore.analytics.cube.exact import Exact
 from docustore.analytics.cube.marts import Marts
-from docustore.changes.committed import committed_seq
+from docustore.changes.committed import COMMITTED_STAGE
 from docustore.changes.effects.analytics import UserAnalyticsEffect
 from docustore.changes.effects.quality import UserQualityEffect
 from docustore.config import Settings
@@ -69,7 +69,7 @@ async def _measure(database: Database, settings: Settings, *, users: int) -> lis
         await database["users"].find_one({"_id": user["_id"]})
 
     async def ask(question: Any, request: Request, source: Callable[[], Source], _: str) -> None:
-        await question(Asking(source=source(), now=_NOW, read_committed=committed_seq), request)
+        await question(Asking(source=source(), now=_NOW), request)
 
     async def report(_: str) -> None:
         await quality_report(database, rules, now=_NOW.replace(tzinfo=None))
@@ -78,7 +78,7 @@ async def _measure(database: Database, settings: Settings, *, users: int) -> lis
         await (await database["users"].aggregate(_quality_pipeline())).to_list()
 
     # A new one for each question: all scans of one share its time.
-    marts = partial(Marts, database=database)
+    marts = partial(Marts, database=database, committed=COMMITTED_STAGE)
     exact = partial(Exact, database=database, max_time_ms=SCAN_TIMEOUT_MS)
     pairs: dict[str, tuple[Query, Query]] = {
         "users by location": (

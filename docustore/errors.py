@@ -45,6 +45,7 @@
     ├── NotFoundError                  a user, run, source or key does not exist
     ├── UserGoneError                  the user was deleted
     ├── EmailTakenError                another user has the e-mail address
+    ├── UserRefusedError               the collection's validator refuses the user; names the fields
     ├── IdempotencyKeyReusedError      one key was sent with two different requests
     ├── VersionConflictError           the document changed since it was read
     │   └── SavedQueryChangedError     the saved query or report changed, or is gone
@@ -485,6 +486,14 @@ class EmailTakenError(DocustoreError):
         super().__init__("another user has this e-mail address; use another address or change that user first")
 
 
+class UserRefusedError(DocustoreError):
+    """The collection's validator refuses a user; nothing was written."""
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        super().__init__("the validator of `users` refuses stored fields of this user; see `errors`")
+        self.errors = errors
+
+
 class IdempotencyKeyReusedError(DocustoreError):
     """An idempotency key was sent again with a different request."""
 
@@ -556,6 +565,18 @@ class TooManySavedQueriesError(QueryError):
     def __init__(self, *, plural: str, limit: int) -> None:
         super().__init__(f"there are {limit} {plural}: delete one that is no longer needed")
         self.limit = limit
+
+
+class SavedQueryInUseError(QueryError):
+    """A saved query cannot be deleted: reports answer it."""
+
+    def __init__(self, *, name: str, reports: tuple[str, ...]) -> None:
+        super().__init__(
+            f"the query {name} is answered by the reports {', '.join(reports)}: delete them, or save them with "
+            "another query, then delete it"
+        )
+        self.name = name
+        self.reports = reports
 
 
 class ExportExpiredError(DocustoreError):

@@ -19,7 +19,7 @@ USER_ANALYTICS: Final = CollectionDeclaration(
 ANALYTICS_VALUES: Final = CollectionDeclaration(
     name=VALUES,
     indexes=tuple(
-        # analytics.cube.marts: the values of a dimension with the most users.
+        # analytics.cube.totals: all users, and the values of a dimension with the most users.
         IndexModel([("_id.d", ASCENDING), (metric, DESCENDING), ("_id.v", ASCENDING)], name=metric)
         for metric in ("present", "registered")
     ),

@@ -4,9 +4,9 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from docustore.analytics.query.saved.store import REPORTS as REPORTS_NAME
 from docustore.analytics.query.saved.store import SAVED_QUERIES as SAVED_QUERIES_NAME
 from docustore.reports.deliveries import DELIVERIES, DeliveryState
-from docustore.reports.store import REPORTS as REPORTS_NAME
 from indexes.declaration import CollectionDeclaration
 
 # Read by name; at most a thousand.

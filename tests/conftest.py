@@ -3,15 +3,19 @@
 The servers are real ones. The session starts them and removes them at its end.
 """
 
+import asyncio
+import gc
 import os
 import re
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
 import structlog
+from xdist.remote import Producer
 
 from docustore.config import Settings
 from docustore.database import Database, connect
@@ -20,6 +24,7 @@ from docustore.embedded.servers import embedded_servers
 from docustore.queue import Queue, open_queue
 from tests.database_pool import DatabasePool
 from tests.forks import FORKS
+from tests.scheduling import FileScheduling, processes
 from tests.upstreams.postgresql import PostgresServer, binaries, postgres_server
 
 # No deadline: the duration of an example depends on the machine. The examples are the same in every run, so that
@@ -38,9 +43,29 @@ for _name in [name for name in os.environ if re.fullmatch(r"DOCUSTORE_(?!TEST_).
     del os.environ[_name]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long: at the end, one process would be busy and the others idle."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave what collection makes out of garbage collection.
+
+    It lives until the end of the process. To look through it takes a fifth of the collection, and a second of each
+    test that collects garbage.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return processes()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -62,8 +87,12 @@ class Servers:
 @pytest.fixture(scope="session")
 async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Servers]:
     """The replica set and Valkey of the whole session."""
-    async with embedded_servers(tmp_path_factory.mktemp("servers")) as own:
+    folder = tmp_path_factory.mktemp("servers")
+    async with embedded_servers(folder) as own:
         yield Servers(mongodb_url=own.mongodb_url, mongodb_root_url=own.mongodb_root_url, redis_url=own.redis_url)
+    # Where a test has failed, pytest keeps the folder: the logs are of use, the data are only large.
+    for data in ("mongod", "valkey"):
+        await asyncio.to_thread(shutil.rmtree, folder / data)
 
 
 @pytest.fixture(scope="session")

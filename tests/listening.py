@@ -12,6 +12,8 @@ from typing import Any
 from bson import ObjectId
 
 from docustore.analytics.reconcile import reconcile
+from docustore.changes.derived.derivation import Derivations
+from docustore.changes.effects.registry import DERIVED
 from docustore.changes.listener import listen
 from docustore.config import Settings
 from docustore.database import Database
@@ -22,8 +24,26 @@ JOINED = datetime(2024, 5, 1, 12, tzinfo=UTC)
 @asynccontextmanager
 async def listening(database: Database, settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
     """Run a listener during the block, then stop it like SIGTERM does."""
+    async with _listening(database, settings, DERIVED) as listener:
+        yield listener
+
+
+@asynccontextmanager
+async def following(database: Database, settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
+    """Run a listener without derived effects, which would be a third of its work.
+
+    For tests that look at none of them.
+    """
+    async with _listening(database, settings, ()) as listener:
+        yield listener
+
+
+@asynccontextmanager
+async def _listening(
+    database: Database, settings: Settings, derived: Derivations
+) -> AsyncIterator[asyncio.Task[None]]:
     stop = asyncio.Event()
-    listener = asyncio.create_task(listen(database, settings, stop=stop))
+    listener = asyncio.create_task(listen(database, settings, stop=stop, derived=derived))
     try:
         yield listener
     finally:

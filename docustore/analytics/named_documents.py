@@ -29,6 +29,8 @@ _NAME: Final = re.compile(NAME_PATTERN.removesuffix("$"))
 
 # Returns the new content from the document before, None for a new one; may refuse by an error.
 Content = Callable[[Document | None], Document]
+# Does more in the transaction of a save; may refuse by an error.
+Also = Callable[[AsyncClientSession], Awaitable[None]]
 # Does more in the transaction of a removal; may refuse by an error.
 Removal = Callable[[Document, AsyncClientSession], Awaitable[None]]
 
@@ -63,12 +65,21 @@ class NamedDocuments:
         """List all documents by name."""
         return await database[self.collection].find({}, sort=[("_id", 1)]).to_list()
 
-    async def save(
-        self, database: Database, name: str, content: Content, *, if_match: str | None, actor: str, now: datetime
+    async def save(  # the parts of one change
+        self,
+        database: Database,
+        name: str,
+        content: Content,
+        *,
+        if_match: str | None,
+        actor: str,
+        now: datetime,
+        also: Also | None = None,
     ) -> Document:
         """Create or replace a document; a new one has version 1.
 
         Args:
+            also: Runs in the transaction, before the document is written.
             if_match: The header `If-Match`. A replacement needs it; a new document has no version to match.
 
         Raises:
@@ -84,6 +95,8 @@ class NamedDocuments:
             self._require_version(before, name, if_match=if_match)
             if before is None:
                 await self._require_room(database, session)
+            if also is not None:
+                await also(session)
             kept: Document = before or {"owner": actor, "created_at": now, "version": 0}
             after: Document = {**kept, **content(before), "_id": name, "updated_at": now, "updated_by": actor}
             after["version"] += 1

@@ -23,7 +23,7 @@ from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
 from docustore.api.stored_types import AS_TEXT
 from docustore.audit.controller import AuditController
-from docustore.changes.committed import committed_seq
+from docustore.changes.committed import COMMITTED_STAGE
 from docustore.changes.controller import ChangesController
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
@@ -58,7 +58,7 @@ from docustore.security.authentication import authorise
 from docustore.security.client_address import networks
 from docustore.security.key_ring import KeyRing
 from docustore.security.limiter import Limiter
-from docustore.security.route_limits import report_limit
+from docustore.security.route_limits import limit_headers
 from docustore.users.controller import UserController
 from docustore.users.identities_controller import UserIdentitiesController
 from docustore.users.list_controller import UserListController
@@ -80,7 +80,7 @@ def create_app(settings: Settings | None = None) -> Litestar:
         ConfigurationError: A setting is missing, unknown or malformed.
     """
     settings = settings or load_settings()
-    metrics = RequestMetrics()
+    metrics = RequestMetrics(limit_headers)
 
     async def count_unrouted(exc: Exception, scope: Any) -> None:
         metrics.count_if_unrouted(exc, scope)
@@ -123,10 +123,8 @@ def create_app(settings: Settings | None = None) -> Litestar:
             reference_assets(),
         ],
         type_encoders=AS_TEXT,
-        guards=[authorise],
         request_class=ApiRequest,
-        before_request=_before_request,
-        before_send=[report_limit],
+        before_request=check_request,
         after_exception=[count_unrouted],
         exception_handlers=EXCEPTION_HANDLERS,
         middleware=[metrics.wrap],
@@ -138,7 +136,12 @@ def create_app(settings: Settings | None = None) -> Litestar:
     )
 
 
-async def _before_request(request: Request[Any, Any, Any]) -> Response[None] | None:
+async def check_request(request: Request[Any, Any, Any]) -> Response[None] | None:
+    """Check a request before its handler: the key, the parameters, the body.
+
+    The framework's guards would run at the same place, but it copies the handler for each of their calls.
+    """
+    await authorise(request, request.route_handler)
     if "\x00" in request.scope["path"]:
         # The file system raises ValueError on a null byte: a static route would answer 500 instead of 404.
         raise NotFoundException
@@ -178,7 +181,7 @@ async def running_on(app: Litestar, database: Database, queue: Queue) -> AsyncIt
     app.state.queue = queue
     app.state.user_lookup = UserLookup()
     app.state.read_horizon = read_horizon
-    app.state.read_committed = committed_seq
+    app.state.committed_stage = COMMITTED_STAGE
     app.state.check_quality = partial(derived_difference, database, UserQualityEffect(settings))
     app.state.past_users = PastUsersOfHistory(database, read_horizon)
     app.state.limiter = Limiter(queue, settings)

@@ -9,9 +9,8 @@ from time import perf_counter
 from typing import Any, Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
-from docustore.api.request_ids import HEADER, request_id
+from docustore.api.request_ids import HEADER, LOGGED_ID, request_id
 from docustore.api.response_headers import add_defaults
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4"
@@ -58,9 +57,13 @@ class RequestMetrics:
     """Counts and durations of requests, by the template of their route.
 
     Raw paths are never used as labels: they contain ids, and ids are personal data.
+
+    Args:
+        more_headers: Returns further headers for the response to a request.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more_headers: Callable[[Scope], list[tuple[bytes, bytes]]]) -> None:
+        self._more_headers = more_headers
         self._registry = CollectorRegistry()
         self._duration = Histogram(
             "docustore_http_request_duration_seconds",
@@ -69,9 +72,12 @@ class RequestMetrics:
             registry=self._registry,
             buckets=BUCKETS_S,
         )
-        self._in_progress = Gauge(
+        self._open = 0
+        in_progress = Gauge(
             "docustore_http_requests_in_progress", "Requests being answered", registry=self._registry
         )
+        # Read at the scrape: a gauge takes a lock at each change.
+        in_progress.set_function(lambda: self._open)
         self._unrouted = Counter(
             "docustore_http_requests_unrouted_total",
             "Requests to paths that do not exist",
@@ -83,8 +89,8 @@ class RequestMetrics:
     def wrap(self, app: AsgiApp) -> AsgiApp:
         """Wrap an ASGI application so that its requests are measured.
 
-        The wrapper also adds the default headers and the request id, and binds the id to the log lines of the
-        request: one wrapper costs less than two.
+        The wrapper also adds the default headers, the request id and `more_headers`. It binds the id to the log
+        lines of the request. One wrapper costs less than several.
 
         The router must run before the wrapped application: the route template is in its scope.
         """
@@ -97,20 +103,21 @@ class RequestMetrics:
             own_id = request_id(scope)
             started_at = perf_counter()
 
-            async def record_status(message: Mapping[str, Any]) -> None:
+            async def record_status(message: MutableMapping[str, Any]) -> None:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
                     add_defaults(message["headers"], (HEADER, own_id.encode()))
+                    message["headers"] += self._more_headers(scope)
                 await send(message)
 
-            self._in_progress.inc()
-            bound = bind_contextvars(request_id=own_id)
+            self._open += 1
+            bound = LOGGED_ID.set(own_id)
             try:
                 await app(scope, receive, record_status)
             finally:
-                reset_contextvars(**bound)
-                self._in_progress.dec()
+                LOGGED_ID.reset(bound)
+                self._open -= 1
                 self._observe(scope, status, perf_counter() - started_at)
 
         return measured

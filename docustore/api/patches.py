@@ -91,7 +91,8 @@ def _copied_bytes(document: object, operation: dict[str, Any]) -> int:
     source = operation.get("from")
     if operation.get("op") != "copy" or not isinstance(source, str):
         return 0
-    return len(msgspec.json.encode(JsonPointer(source).resolve(document)))
+    # A value of another client may have no form in JSON.
+    return len(msgspec.json.encode(JsonPointer(source).resolve(document), enc_hook=str))
 
 
 def _refusal(code: str, detail: str) -> InvalidInputError:

@@ -44,6 +44,7 @@ from docustore.errors import (
     QueryError,
     RetryableError,
     RunError,
+    SavedQueryInUseError,
     SchemaDriftError,
     ServiceStartError,
     SourceContentError,
@@ -54,6 +55,7 @@ from docustore.errors import (
     TooManySavedQueriesError,
     UnauthenticatedError,
     UserGoneError,
+    UserRefusedError,
     VersionConflictError,
     WarehouseError,
 )
@@ -86,10 +88,12 @@ STATUS_BY_ERROR: Final[Mapping[type[DocustoreError], int]] = {
     ExportExpiredError: HTTPStatus.INTERNAL_SERVER_ERROR,
     QueryError: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManySavedQueriesError: HTTPStatus.CONFLICT,
+    SavedQueryInUseError: HTTPStatus.CONFLICT,
     WarehouseError: HTTPStatus.INTERNAL_SERVER_ERROR,
     NotFoundError: HTTPStatus.NOT_FOUND,
     UserGoneError: HTTPStatus.GONE,
     EmailTakenError: HTTPStatus.CONFLICT,
+    UserRefusedError: HTTPStatus.CONFLICT,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     VersionConflictError: HTTPStatus.PRECONDITION_FAILED,
     PreconditionRequiredError: HTTPStatus.PRECONDITION_REQUIRED,
@@ -184,6 +188,8 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
         return unexpected_problem(request, exc)
     errors = exc.errors if isinstance(exc, InvalidInputError) else None
     detail = "the request is invalid; see `errors`" if errors else str(exc)
+    if isinstance(exc, UserRefusedError):
+        errors = exc.errors
     return _answer(request, status, name=name_of(type(exc)), detail=detail, errors=errors, headers=headers)
 
 

@@ -5,14 +5,19 @@ the request writes.
 """
 
 import re
+from contextvars import ContextVar
 from secrets import token_hex
 from typing import Any, Final
+
+from structlog.contextvars import STRUCTLOG_KEY_PREFIX
 
 NAME: Final = "X-Request-Id"
 HEADER: Final = b"x-request-id"
 MAX_CHARS: Final = 128
 # UUIDs, trace ids and the ids of proxies. An id goes into logs and into the store: no spaces, quotes or controls.
 WELL_FORMED: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:+/=@-]{0,%d}" % (MAX_CHARS - 1))
+# structlog adds every variable with this prefix to the lines of the log.
+LOGGED_ID: Final[ContextVar[str]] = ContextVar(f"{STRUCTLOG_KEY_PREFIX}request_id")
 _KEY: Final = "docustore_request_id"
 
 

@@ -136,8 +136,8 @@ async def commit(
         # The numbers of partitions first: a transaction that begins before another one ends must be repeated.
         numbered = await _numbered(writer, moved, effects, stamp, session)
         # Then the position: it takes the lock that keeps a take-over out until this transaction ends.
-        await move_position(writer.database, position, moved, lease_ms=writer.lease_ms, session=session)
-        await effects.write(writer.database, numbered, session)
+        mark = await move_position(writer.database, position, moved, lease_ms=writer.lease_ms, session=session)
+        await effects.write(writer.database, replace(numbered, destinations=mark), session)
         if also is not None:
             await also(session)
 

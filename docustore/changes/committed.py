@@ -1,7 +1,18 @@
 """How far history is committed: readers of history go no further."""
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.database import Database
+
+# Adds the number of `committed_seq` to an aggregation, as `{_id, seq}`; nothing before the first row.
+COMMITTED_STAGE: Final[Mapping[str, Any]] = {
+    "$unionWith": {
+        "coll": POSITIONS,
+        "pipeline": [{"$match": {"_id": POSITION_ID}}, {"$project": {"seq": 1}}],
+    }
+}
 
 
 async def committed_seq(database: Database) -> int:

@@ -1,9 +1,9 @@
 """Follow one open stream: apply the batches, and move an idle position."""
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from bson.timestamp import Timestamp
@@ -13,8 +13,9 @@ from docustore.changes.comparison import boundary_id
 from docustore.changes.cooperative import in_slices
 from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import Effects, fields_of
-from docustore.changes.events import Change, just_before
+from docustore.changes.events import Change
 from docustore.changes.foreign_rows import set_aside_foreign_rows
+from docustore.changes.gathering import Gathering, reached_after, reached_by, reached_with
 from docustore.changes.images import resolve
 from docustore.changes.isolation import Isolation
 from docustore.changes.pipeline import Images
@@ -25,9 +26,6 @@ from docustore.changes.stopping import stops_the_listener
 from docustore.changes.stream import ChangeReader, EventBatch
 
 log = structlog.get_logger()
-
-# Bounds what one transaction holds in the server's cache; a larger event gets a transaction of its own.
-MAX_TRANSACTION_BYTES: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +67,16 @@ async def follow(
         up_to=None if options.boundary is None else boundary_id(options.boundary),
         only=selected(position),
     )
-    async with reader, ReadAhead(reader, max_events=options.batch_size, is_over=is_over) as ahead:
+    gather = partial(Gathering, options.effects, max_events=options.batch_size)
+    async with (
+        reader,
+        ReadAhead(reader, gather=gather, max_events=options.batch_size, is_over=is_over) as ahead,
+    ):
         while not is_over() and not follower.is_done:
-            batch = await ahead.take()
-            await follower.advance(batch)
-            if batch.ending_operation is not None:
-                return batch.ending_operation
+            gathered = await ahead.take()
+            await follower.advance(gathered)
+            if gathered.ending_operation is not None:
+                return gathered.ending_operation
     return None
 
 
@@ -95,21 +97,21 @@ class _Follower:
         is_past_floors = self.has_floors and not self.position.floors
         return is_past_large_event or is_past_floors or has_reached(self.position, self.options.until)
 
-    async def advance(self, batch: EventBatch) -> None:
-        if batch.ending_operation is not None and self.position.partition is not None:
-            batch = before_the_end(batch)
-        if batch.changes:
-            for changes, reached in parts(batch, max_events=self.options.batch_size):
-                await self._apply(changes, reached)
-            self.events += len(batch.changes)
-        elif batch.ending_operation is None:
-            await self._note_idle(batch)
+    async def advance(self, gathered: Gathering) -> None:
+        is_partition = self.position.partition is not None
+        for part, reached in reached_by(gathered, stops_before_the_end=is_partition):
+            await self._apply(part.changes, reached, part.effects)
+        self.events += gathered.events
+        if gathered.last is not None and not gathered.parts and gathered.ending_operation is None:
+            await self._note_idle(gathered.last)
 
-    async def _apply(self, changes: tuple[Change, ...], reached: Reached) -> None:
+    async def _apply(
+        self, changes: Sequence[Change], reached: Reached, prepared: BatchEffects | None = None
+    ) -> None:
         isolation = self.options.isolation
         if not isolation.concerns(changes):
             try:
-                await self._apply_together(changes, reached)
+                await self._apply_together(changes, reached, prepared)
             except Exception as exc:
                 if stops_the_listener(exc):
                     raise
@@ -123,20 +125,34 @@ class _Follower:
         if len(changes) > 1:
             # Halves: one change that fails costs a dozen transactions, not one for each change of its batch.
             first, second = changes[: len(changes) // 2], changes[len(changes) // 2 :]
-            await self._apply(first, _reached_with(first[-1]))
+            await self._apply(first, reached_with(first[-1]))
             await self._apply(second, reached)
             return
-        moved = reached_position(self.position, _reached_with(changes[0]))
+        moved = reached_position(self.position, reached_with(changes[0]))
         self.position = await isolation.apply(self.position, moved, changes[0])
         await self._commit(BatchEffects(self.options.effects, seq=self.position.seq), reached=reached)
 
-    async def _apply_together(self, changes: tuple[Change, ...], reached: Reached) -> None:
+    async def _apply_together(
+        self, changes: Sequence[Change], reached: Reached, prepared: BatchEffects | None
+    ) -> None:
         position = self.position
+        if prepared is not None and not self._may_be_approximate(changes):
+            prepared.number_after(position.seq)
+            await self._commit(prepared, reached=reached)
+            return
         resolved = await resolve(self.writer.database, changes, approximate_until=position.approximate_until)
         effects = BatchEffects(self.options.effects, seq=position.seq)
         async for slice_ in in_slices(resolved.changes):
             effects.add(slice_)
         await self._commit(effects, reached=reached, read_at=resolved.read_at)
+
+    def _may_be_approximate(self, changes: Sequence[Change]) -> bool:
+        """Tell whether a state before comes from history.
+
+        The first change is the oldest one.
+        """
+        until = self.position.approximate_until
+        return until is not None and changes[0].cluster_time <= until
 
     async def _note_idle(self, batch: EventBatch) -> None:
         if not self.is_caught_up:
@@ -144,7 +160,9 @@ class _Follower:
             log.info("listener.caught_up", seq=self.position.seq, events=self.events)
         is_due = time.monotonic() - self.saved_at >= self.options.idle_save_s
         if is_due or not self.position.is_exact or self.options.until is not None:
-            await self._commit(BatchEffects(self.options.effects, seq=self.position.seq), reached=_reached(batch))
+            await self._commit(
+                BatchEffects(self.options.effects, seq=self.position.seq), reached=reached_after(batch)
+            )
 
     async def _commit(self, effects: BatchEffects, *, reached: Reached, read_at: Timestamp | None = None) -> None:
         self.position = await apply_effects(self.writer, self.position, effects, reached=reached, read_at=read_at)
@@ -155,41 +173,3 @@ def has_reached(position: Position, until: Timestamp | None) -> bool:
     """Tell whether a position is exact and not before a time; False without a time."""
     reached = position.cluster_time
     return until is not None and position.is_exact and reached is not None and reached >= until
-
-
-def before_the_end(batch: EventBatch) -> EventBatch:
-    """Return a batch that ends with its last change. Pure.
-
-    The end concerns all partitions: the position that stands for them must still find it in the stream.
-    """
-    if not batch.changes:
-        return batch
-    last = _reached_with(batch.changes[-1])
-    return replace(batch, token=last.token, cluster_time=last.cluster_time, is_exact=False)
-
-
-def parts(batch: EventBatch, *, max_events: int) -> Iterator[tuple[tuple[Change, ...], Reached]]:
-    """Cut a batch into parts of one transaction each. Pure.
-
-    Each part comes with the position after it.
-    """
-    changes = batch.changes
-    start, size_bytes = 0, 0
-    for index, change in enumerate(changes):
-        size_bytes += change.size_bytes
-        if index > start and (index - start >= max_events or size_bytes > MAX_TRANSACTION_BYTES):
-            yield changes[start:index], _reached_with(changes[index - 1])
-            start, size_bytes = index, change.size_bytes
-    yield changes[start:], _reached(batch)
-
-
-def _reached(batch: EventBatch) -> Reached:
-    return Reached(token=batch.token, cluster_time=batch.cluster_time, is_exact=batch.is_exact)
-
-
-def _reached_with(change: Change) -> Reached:
-    """Return the position after one change.
-
-    More changes of its transaction may follow.
-    """
-    return Reached(token=change.token, cluster_time=just_before(change.cluster_time), is_exact=False)

@@ -47,7 +47,7 @@ class Resolved:
     `read_at` is set where an image was read later than its change.
     """
 
-    changes: tuple[Change, ...]
+    changes: Sequence[Change]
     read_at: Timestamp | None
 
 
@@ -61,10 +61,10 @@ class _Known:
 
 
 async def resolve(
-    database: Database, changes: tuple[Change, ...], *, approximate_until: Timestamp | None
+    database: Database, changes: Sequence[Change], *, approximate_until: Timestamp | None
 ) -> Resolved:
     """Fill in the images that the server did not have; free where it had all of them."""
-    wanting = [change for change in changes if _needs_history(change, approximate_until)]
+    wanting = [change for change in changes if needs_history(change, approximate_until)]
     if not wanting:
         return Resolved(changes=changes, read_at=None)
     recorded = await recorded_states(database, [change.user_id for change in wanting])
@@ -141,7 +141,11 @@ async def _state_of_compacted(database: Database, user_id: Any, number: int) -> 
     return None if state is None else RawBSONDocument(bson.encode(state))
 
 
-def _needs_history(change: Change, approximate_until: Timestamp | None) -> bool:
+def needs_history(change: Change, approximate_until: Timestamp | None) -> bool:
+    """Tell whether an image of a change is read from history.
+
+    See `Position.approximate_until`.
+    """
     if not (change.is_before_known and change.is_after_known):
         return True
     return approximate_until is not None and change.cluster_time <= approximate_until

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from bson import ObjectId
 from bson.binary import Binary
 from bson.int64 import Int64
 from bson.timestamp import Timestamp
@@ -23,6 +24,8 @@ from docustore.errors import ListenerFencedError
 
 POSITIONS: Final = "change_positions"
 POSITION_ID: Final = "users"
+# The field that names the present destinations of the outbox. A command that changes them sets a new value.
+DESTINATIONS_MARK: Final = "destinations"
 # The document `users` and the positions of its partitions.
 ALL_POSITIONS: Final[Document] = {"$or": [{"_id": POSITION_ID}, {"partition": {"$exists": True}}]}
 # Those that listeners own: with partitions, `users` is none of them.
@@ -116,7 +119,7 @@ class Position:
 async def ensure_position(database: Database) -> None:
     """Create the document if it is missing; safe when two listeners do so at once."""
     fresh: dict[str, Any] = {"seq": Int64(0), "fence": 0, "state": ListenerState.NEW.value, "recoveries": 0}
-    fresh |= {"snapshot_rows": 0, "approximate_rows": 0}
+    fresh |= {"snapshot_rows": 0, "approximate_rows": 0, DESTINATIONS_MARK: ObjectId()}
     try:
         await database[POSITIONS].update_one({"_id": POSITION_ID}, {"$setOnInsert": fresh}, upsert=True)
     except DuplicateKeyError:
@@ -178,15 +181,15 @@ async def move_position(
     *,
     lease_ms: int,
     session: AsyncClientSession | None = None,
-) -> None:
+) -> ObjectId | None:
     """Store a moved position, if the stored one is still the known one.
 
-    Renews the lease.
+    Renews the lease. Returns the mark of the present destinations; None if there is none.
 
     Raises:
         ListenerFencedError: Another listener took over, or this batch was applied already; nothing is set.
     """
-    await _update(database, known, {**_stored(moved), **lease_renewal(lease_ms)}, session=session)
+    return await _update(database, known, {**_stored(moved), **lease_renewal(lease_ms)}, session=session)
 
 
 async def hold_position(
@@ -215,11 +218,15 @@ def fenced(fence: int) -> ListenerFencedError:
 
 async def _update(
     database: Database, known: Position, assignments: Mapping[str, Any], *, session: AsyncClientSession | None
-) -> None:
+) -> ObjectId | None:
     query = {"_id": known.id, "fence": known.fence, "seq": known.seq}
-    result = await database[POSITIONS].update_one(query, [{"$set": assignments}], session=session)
-    if result.matched_count == 0:
+    found = await database[POSITIONS].find_one_and_update(
+        query, [{"$set": assignments}], projection={"_id": 0, DESTINATIONS_MARK: 1}, session=session
+    )
+    if found is None:
         raise fenced(known.fence)
+    mark = found.get(DESTINATIONS_MARK)
+    return mark if isinstance(mark, ObjectId) else None
 
 
 def _stored(position: Position) -> dict[str, Any]:

@@ -135,6 +135,10 @@ class ChangeReader:
         self._cursor_id = reply["cursor"]["id"]
         return reply
 
+    def may_have_more(self, reply: RawBSONDocument) -> bool:
+        """Tell whether the server may have had more events than it replied."""
+        return self._is_full(reply) or len(reply.raw) >= CUT_REPLY_BYTES
+
     async def parse(self, reply: RawBSONDocument) -> EventBatch:
         """Parse the reply of a `fetch`, in slices."""
         cursor = reply["cursor"]
@@ -146,9 +150,12 @@ class ChangeReader:
         return to_batch(
             changes,
             token=bson.decode(cursor["postBatchResumeToken"].raw),
-            is_full=len(events) >= self._batch_size,
+            is_full=self._is_full(reply),
             ending_operation=None if ending is None else events[ending]["operation"],
         )
+
+    def _is_full(self, reply: RawBSONDocument) -> bool:
+        return len(reply["cursor"]["nextBatch"]) >= self._batch_size
 
     async def _run(self, command: dict[str, Any], *, while_opening: bool = False) -> RawBSONDocument:
         try:

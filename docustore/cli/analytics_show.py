@@ -24,7 +24,7 @@ from docustore.analytics.cube.scope import Comparison
 from docustore.analytics.cube.tables import Table as Rows
 from docustore.analytics.cube.tables import csv_of, text_of
 from docustore.analytics.dimensions import DIMENSIONS
-from docustore.changes.committed import committed_seq
+from docustore.changes.committed import COMMITTED_STAGE
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.analytics import UserAnalyticsEffect
 from docustore.cli.command import Invocation, command
@@ -66,8 +66,10 @@ async def show(invocation: Invocation, *, report: str, exact: bool, as_csv: bool
     """Show a report: users, registrations, transitions, cohorts or ages."""
     settings = invocation.settings()
     async with command_database(invocation) as database:
-        source = source_of(database, is_exact=exact, timeout_ms=settings.query_timeout_ms)
-        asking = Asking(source=source, now=now_utc(), read_committed=committed_seq)
+        source = source_of(
+            database, is_exact=exact, timeout_ms=settings.query_timeout_ms, committed=COMMITTED_STAGE
+        )
+        asking = Asking(source=source, now=now_utc())
         found: Any = await _ASK[report](asking, _request(asked))
     if as_csv:
         click.echo(csv_of(found.table()), nl=False)

@@ -27,6 +27,7 @@ from docustore.users.identities import (
     winner_of,
     with_values,
 )
+from docustore.users.sound import address_of
 from docustore.users.stored import RawUser
 from docustore.users.versions import hash_version, is_newer_version
 
@@ -146,7 +147,7 @@ class _Planner:
         self._touched: dict[int, _Group] = {}
         self._has_moves = False
         for user in users:
-            self._add(_Group(user, {entry["key"]: entry for entry in with_values(user)}, user["email"]))
+            self._add(_Group(user, {entry["key"]: entry for entry in with_values(user)}, address_of(user)))
 
     def plan(self, records: Sequence[UserRecord]) -> BatchPlan:
         outcomes = [self._apply(index, record) for index, record in enumerate(records)]
@@ -305,7 +306,7 @@ class _Planner:
             del self._by_email[group.email]
         if not group.identities:
             return
-        group.email = winner_of(list(group.identities.values()))["values"]["email"]
+        group.email = address_of(winner_of(list(group.identities.values()))["values"])
         if not group.is_deleted:
             self._by_email.setdefault(group.email, group)
 

@@ -35,6 +35,7 @@ class IncidentKind(StrEnum):
     NO_RECORDS = "no_records"
     GATE_NOT_PASSED = "gate_not_passed"
     VOLUME_UNUSUAL = "volume_unusual"
+    NEW_FIELDS = "new_fields"
     OPLOG_SHORT = "oplog_short"
     LISTENER_STALLED = "listener_stalled"
     DESTINATION_FAILING = "destination_failing"

@@ -21,6 +21,7 @@ from docustore.etl.classify import Outcome
 from docustore.etl.models import QUARANTINE, QuarantineState
 from docustore.etl.quarantine import Rejected, fingerprint_of
 from docustore.etl.transform import UserRecord
+from docustore.users.sound import EPOCH, keyed_identities, time_of
 from docustore.users.stored import USERS
 
 # About 10 MB. Above it, each page asks the store, by an index.
@@ -126,9 +127,9 @@ async def _stored_times(database: Database, keys: Iterable[str]) -> dict[str, da
         {"identities.key": {"$in": list(wanted)}}, {"identities.key": 1, "identities.modified_at": 1}
     )
     return {
-        identity["key"]: identity["modified_at"]
+        identity["key"]: time_of(identity.get("modified_at")) or EPOCH
         async for user in users
-        for identity in user["identities"]
+        for identity in keyed_identities(user)
         if identity["key"] in wanted
     }
 

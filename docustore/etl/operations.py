@@ -11,6 +11,7 @@ from docustore.database import Document
 from docustore.etl.classify import UserWrite
 from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY
 from docustore.users.cause import Cause
+from docustore.users.sound import exactly, version_of
 from docustore.users.stored import SCHEMA_VERSION
 
 # Another user has the identity or the e-mail, or the validator refuses the user. Both concern one user only.
@@ -46,7 +47,8 @@ def insertion(write: UserWrite, stamp: Document) -> InsertOne[Document]:
 
 def update(write: UserWrite, stamp: Document) -> UpdateOne:
     """Update a user if it still has the version that the plan was computed from."""
-    return UpdateOne(_guard(write), {"$set": {**(write.fields or {}), **stamp}, "$inc": {"version": 1}})
+    version = version_of(write.before or {}) + 1
+    return UpdateOne(_guard(write), {"$set": {**(write.fields or {}), **stamp, "version": version}})
 
 
 def deletion(write: UserWrite) -> DeleteOne:
@@ -76,4 +78,4 @@ def records_of(writes: Iterable[UserWrite]) -> set[int]:
 def _guard(write: UserWrite) -> Document:
     before = write.before or {}
     # A user written by another client may have no version; None matches a missing field.
-    return {"_id": before["_id"], "version": before.get("version")}
+    return {"_id": before["_id"], "version": exactly(before.get("version"))}

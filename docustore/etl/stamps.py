@@ -50,7 +50,8 @@ class Stamps:
             stamp: The page's stamp.
         """
         written_at = user.get("updated_at")
-        if written_at is None or user.get("updated_by") != self._writer:
+        # Another client may have stored any value.
+        if not isinstance(written_at, datetime) or user.get("updated_by") != self._writer:
             return False
         if written_at == stamp:
             return True

@@ -15,9 +15,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from operator import itemgetter
+from typing import Any, Final
 
-from bson import ObjectId
 from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 
@@ -35,7 +35,8 @@ from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord
 from docustore.etl.unwritten import Unwritten
 from docustore.etl.write import write_plan
-from docustore.users.stored import USERS, RawUser
+from docustore.users.sound import address_of, sound_identities
+from docustore.users.stored import USERS, RawUser, id_key
 
 # A lost race is common and is usually won in the second round.
 ROUNDS_TOGETHER: Final = 2
@@ -53,6 +54,7 @@ _VERSIONS: Final = {
     "identities.rivals": 1,
     "identities.mapping": 1,
 }
+_required_parts: Final = itemgetter("key", "hash", "modified_at")
 # What `Stamps` reads beside these.
 _WRITES: Final = {"version": 1, "updated_at": 1, "updated_by": 1}
 # The plan needs neither the password hash nor the terms, which are derived from other fields.
@@ -150,7 +152,12 @@ class _Batch:
         fields = {**_VERSIONS, **_WRITES} if self._context.may_be_written else _VERSIONS
         for user in await self._database[USERS].find(which, fields, batch_size=len(keys) + 1).to_list():
             for identity in user["identities"]:
-                identities[identity["key"]] = (identity, user)
+                # An identity of another client may lack parts. Then the record is planned, and written again.
+                try:
+                    key, _, _ = _required_parts(identity)
+                except (KeyError, TypeError):
+                    continue
+                identities[key] = (identity, user)
         for index, record in enumerate(self._records):
             found = identities.get(record.key)
             is_held = self._context.observed.note(record, None if found is None else found[0])
@@ -246,10 +253,10 @@ class _Batch:
 async def _plan_round(database: Database, records: Sequence[UserRecord]) -> BatchPlan:
     """Read the users that the records meet, and plan their writes."""
     keys = [record.key for record in records]
-    users: dict[ObjectId, Document] = {}
+    users: dict[Any, Document] = {}
     async for user in database[USERS].find({"identities.key": {"$in": keys}}, _FOR_PLANNING):
-        users[user["_id"]] = user
-    held = {(identity["key"], user["email"]) for user in users.values() for identity in user["identities"]}
+        users[id_key(user["_id"])] = user
+    held = {(identity["key"], address_of(user)) for user in users.values() for identity in sound_identities(user)}
     emails = {
         record.values["email"]
         for record in records
@@ -258,8 +265,8 @@ async def _plan_round(database: Database, records: Sequence[UserRecord]) -> Batc
     if emails:
         by_email = {"email": {"$in": list(emails)}, "deleted_at": None}
         async for user in database[USERS].find(by_email, _FOR_PLANNING):
-            users[user["_id"]] = user
-    known = {identity["key"] for user in users.values() for identity in user.get("identities") or ()}
+            users[id_key(user["_id"])] = user
+    known = {identity["key"] for user in users.values() for identity in sound_identities(user)}
     ends = await _find_tombstones(database, [record for record in records if record.key not in known])
     return plan_batch(records, users.values(), {key: ended_at for key, (ended_at, _) in ends.items()})
 

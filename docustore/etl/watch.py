@@ -8,6 +8,7 @@ from pymongo import ASCENDING, DESCENDING
 
 from docustore.database import Database
 from docustore.errors import QuarantineBudgetExceededError
+from docustore.etl.drift import drift_facts, drifted_run
 from docustore.etl.guards.gate_result import GateResult
 from docustore.etl.incidents import SOURCE_KINDS, IncidentKind, close_incident, open_incident, open_incidents
 from docustore.etl.models import RUNS, RunState
@@ -27,8 +28,8 @@ async def watch(
     """Open and close incidents.
 
     Kinds: a failed run, too many quarantined records, a run that waits for an approval, no success in time, no
-    records where there always were some, an unusual number of records, more violations than a quality gate that
-    only warns accepts.
+    records where there always were some, an unusual number of records, new fields that nothing reads, more
+    violations than a quality gate that only warns accepts.
 
     Args:
         is_told: Someone receives alerts.
@@ -40,6 +41,7 @@ async def watch(
         await _note_emptiness(database, status.name, now=now, is_told=is_told)
         await _note_gate(database, status.name, now=now, is_told=is_told)
         await _note_volume(database, status.name, now=now, is_told=is_told)
+        await _note_drift(database, status.name, now=now, is_told=is_told)
     by_name = {status.name: status for status in statuses}
     for incident in await open_incidents(database, SOURCE_KINDS):
         source = by_name.get(incident["source"])
@@ -118,6 +120,12 @@ async def _note_volume(database: Database, name: str, *, now: datetime, is_told:
         await open_incident(database, IncidentKind.VOLUME_UNUSUAL, name, at=now, is_told=is_told, **facts)
 
 
+async def _note_drift(database: Database, name: str, *, now: datetime, is_told: bool) -> None:
+    run = await drifted_run(database, name)
+    if run is not None:
+        await open_incident(database, IncidentKind.NEW_FIELDS, name, at=now, is_told=is_told, **drift_facts(run))
+
+
 def is_suddenly_empty(reads: list[int]) -> bool:
     """Tell whether the last run had no records and the ones before it all had some.
 
@@ -136,6 +144,8 @@ async def _is_over(database: Database, incident: Mapping[str, Any], status: Sour
     if incident["kind"] == IncidentKind.GATE_NOT_PASSED:
         gate = (await last_success(database, status.name) or {}).get("gate")
         return gate is None or bool(gate["is_passed"])
+    if incident["kind"] == IncidentKind.NEW_FIELDS:
+        return await drifted_run(database, status.name) is None
     if incident["kind"] == IncidentKind.VOLUME_UNUSUAL:
         found = await judged_volume(database, status.name)
         return found is not None and not found.is_anomalous

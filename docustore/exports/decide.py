@@ -18,6 +18,7 @@ from docustore.exports.imported import ImportedUser, StoredUser
 from docustore.users.cause import Cause
 from docustore.users.fields import WRITABLE, completed_fields
 from docustore.users.rules import UserRules
+from docustore.users.sound import exactly, version_of
 from docustore.users.stored import RawUser, completed, id_key
 from docustore.users.writes import changed_fields, guarded, loaded, new_user, stamped
 
@@ -179,9 +180,9 @@ def _of_stored(row: StoredUser, known: Known, rules: Rules) -> Action:
     if holder is not None and holder["_id"] != row.user_id:
         return TAKEN
     # Never a version that a client may have seen with another content.
-    version = max(row.document.get("version") or 1, (stored.get("version") or 1) + 1)
+    version = max(version_of(row.document), version_of(stored) + 1)
     return Replacement(
-        guard={"_id": stored["_id"], "version": stored.get("version")},
+        guard={"_id": stored["_id"], "version": exactly(stored.get("version"))},
         document={
             **row.document,
             "version": version,

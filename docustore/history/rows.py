@@ -45,6 +45,7 @@ IMAGE_CODEC: Final[CodecOptions[dict[str, Any]]] = CodecOptions(
     datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
 )
 _ABSENT: Final = object()
+_TEXT: Final = frozenset({str})
 # For these types Python and BSON agree on equality. For containers and floats they do not: [1] equals [True], and
 # NaN differs from itself.
 _COMPARED_BY_PYTHON: Final = frozenset({str, int, Int64, bool, type(None), datetime, ObjectId, object})
@@ -82,7 +83,14 @@ def same_value(one: Any, other: Any) -> bool:
         return False
     if type(one) in _COMPARED_BY_PYTHON:
         return bool(one == other)
+    if type(one) is list and _has_only_texts(one) and _has_only_texts(other):
+        return bool(one == other)
     return one is other or bson.encode({"": one}) == bson.encode({"": other})
+
+
+def _has_only_texts(values: list[Any]) -> bool:
+    """Tell whether Python and BSON agree on the equality of a list."""
+    return _TEXT.issuperset(map(type, values))
 
 
 def source_of(before: Image | None, after: Image | None) -> str:

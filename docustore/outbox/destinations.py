@@ -1,18 +1,19 @@
 """Destinations: create, change, enable, disable, remove.
 
-A command that changes who wants events writes to every position in its transaction. So the batches of the
-listener are before or after it, and the number at which a destination starts or stops is exact.
+A command that changes who wants events writes a new mark to every position in its transaction. So the batches of
+the listener are before or after it, and the number at which a destination starts or stops is exact.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from docustore.audit.log import record
-from docustore.changes.position import POSITIONS
+from docustore.changes.position import DESTINATIONS_MARK, POSITIONS
 from docustore.changes.subscriptions import DESTINATIONS, MAX_DESTINATIONS, OUTBOX
 from docustore.clock import now_utc
 from docustore.database import Database, Document, in_transaction
@@ -250,7 +251,7 @@ async def settled(database: Database, work: Callable[[AsyncClientSession, int], 
 
     async def settle_and_work(session: AsyncClientSession) -> T:
         # First: a read before it would make the time longer in which a batch conflicts.
-        await database[POSITIONS].update_many({}, {"$set": {"destinations_at": now_utc()}}, session=session)
+        await database[POSITIONS].update_many({}, {"$set": {DESTINATIONS_MARK: ObjectId()}}, session=session)
         return await work(session, await last_number(database, session))
 
     return await in_transaction(database, settle_and_work)

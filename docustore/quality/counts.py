@@ -2,14 +2,17 @@
 
 `quality_counts` holds one document of totals and one for each rule of time and year:
 
-    {_id: "totals", users: 7, rules: {"email_valid@3f…": {users: 7, violated: 1, skipped: 0, inapplicable: 0}}}
+    {_id: "totals", users: 7, rules: {"email_valid@3f…": {users: 7, violated: 1, skipped: 0, inapplicable: 0}},
+     years: {"updated_lately@9c…": {"2026": 2}}}
     {_id: "days:updated_lately@9c…:2026", days: {"0131": 2}}
+
+`years` repeats the sums of the days, so that a report reads the days of one year only.
 
 `quality_values` counts the users of each value that must be unique: `{_id: {rule, value}, users: 2}`.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
@@ -67,7 +70,16 @@ class QualityCounts:
         for (rule_id, day), number in self.days.items():
             if number:
                 documents.setdefault(days_id(rule_id, day[:4]), {})[f"days.{day[5:7]}{day[8:]}"] = number
+        for (rule_id, year), number in self._years().items():
+            if number:
+                documents.setdefault(TOTALS_ID, {})[f"years.{rule_id}.{year}"] = number
         return documents
+
+    def _years(self) -> Counter[tuple[str, str]]:
+        years: Counter[tuple[str, str]] = Counter()
+        for (rule_id, day), number in self.days.items():
+            years[rule_id, day[:4]] += number
+        return years
 
     def shared(self, stored: dict[Value, int]) -> dict[str, int]:
         """Return how the number of users with a shared value changes, by rule.
@@ -97,21 +109,28 @@ def day_of(moment: datetime) -> str:
     return moment.date().isoformat()
 
 
-def users_before(documents: Sequence[Mapping[str, Any]], rule_id: str, cutoff: date) -> int:
+def users_before(years: Mapping[str, int], days: Mapping[str, int], cutoff: date) -> int:
     """Add up the users of a rule of time whose day is before the day of the cut-off.
 
     Args:
-        documents: The documents of the days of all rules and years.
+        years: The users of each year.
+        days: The users of each day of the year of the cut-off.
     """
-    prefix = f"{DAYS_PREFIX}{rule_id}:"
-    limit = f"{cutoff.month:02}{cutoff.day:02}"
-    total = 0
+    year, limit = f"{cutoff.year:04}", f"{cutoff.month:02}{cutoff.day:02}"
+    before = sum(number for each, number in years.items() if each < year)
+    return before + sum(number for day, number in days.items() if day < limit)
+
+
+def years_of(documents: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, int]]:
+    """Add up the days of each rule of time by year: the `years` of the totals.
+
+    Args:
+        documents: The documents of the days of all rules and years; others are left out.
+    """
+    years: dict[str, dict[str, int]] = {}
     for document in documents:
-        if document["_id"].startswith(prefix):
-            year = int(document["_id"][len(prefix) :])
-            days: dict[str, int] = document.get("days", {})
-            if year < cutoff.year:
-                total += sum(days.values())
-            elif year == cutoff.year:
-                total += sum(number for day, number in days.items() if day < limit)
-    return total
+        name = str(document["_id"])
+        if name.startswith(DAYS_PREFIX):
+            rule_id, _, year = name.removeprefix(DAYS_PREFIX).rpartition(":")
+            years.setdefault(rule_id, {})[year] = sum(document.get("days", {}).values())
+    return years

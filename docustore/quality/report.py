@@ -1,6 +1,5 @@
 """The report of data quality, from the counters only."""
 
-from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypedDict
@@ -8,15 +7,14 @@ from typing import Final, TypedDict
 from docustore.database import Database, Document
 from docustore.effect_states import BuildState
 from docustore.quality.checks import CheckView
-from docustore.quality.counts import users_before
-from docustore.quality.rules import Dimension, NotOlderThan, Rule, Severity
-from docustore.quality.stored import USER_QUALITY
-from docustore.quality.stored_report import StoredReport, last_day, read_report
+from docustore.quality.rules import Dimension, NotOlderThan, Rule, RuleLabels, Severity
+from docustore.quality.stored import USER_QUALITY, last_day, read_counts
+from docustore.quality.stored_report import StoredReport, read_report
 from docustore.quality.verdict import RuleSet
 from docustore.quality.versions import Counted, Shown, shown_version
 from docustore.quality.waivers import Waiver
 
-_WEIGHTS: Final = {Severity.ERROR: 3.0, Severity.WARNING: 2.0, Severity.INFO: 1.0}
+_WEIGHTS: Final = {Severity.ERROR.value: 3.0, Severity.WARNING.value: 2.0, Severity.INFO.value: 1.0}
 
 
 class RuleStatus(StrEnum):
@@ -32,13 +30,6 @@ class RuleStatus(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     WAIVED = "waived"
-
-
-class LimitView(TypedDict):
-    """The accepted violations; null = no limit of this kind."""
-
-    count: int | None
-    percent: float | None
 
 
 class WaivedView(TypedDict):
@@ -77,7 +68,7 @@ class BuildingView(TypedDict):
     shown_as_of: datetime | None
 
 
-class RuleFigures(TypedDict):
+class RuleFigures(RuleLabels):
     """One rule and its figures.
 
     `users` were judged by this `version` of the rule. Of these it does not concern `inapplicable`, and
@@ -86,13 +77,7 @@ class RuleFigures(TypedDict):
     `building` is null unless another version of the rule is declared.
     """
 
-    name: str
     version: str
-    title: str
-    remedy: str
-    owner: str
-    dimension: str
-    severity: str
     status: RuleStatus
     users: int
     applicable: int
@@ -100,8 +85,6 @@ class RuleFigures(TypedDict):
     violated_pct: float | None
     not_evaluated: int
     inapplicable: int
-    warn: LimitView
-    fail: LimitView
     building: BuildingView | None
     waiver: WaivedView | None
     anomaly: AnomalyView | None
@@ -132,25 +115,40 @@ async def quality_report(database: Database, rules: RuleSet, *, now: datetime) -
         now: Naive time in UTC; the end of the ages that the rules of time look at.
     """
     cutoffs = {
-        rules.ids[rule.name]: _cutoff(rule.check, now)
-        for rule in rules.rules
+        rule_id: now - timedelta(days=rule.check.days)
+        for rule, rule_id in rules.identified
         if isinstance(rule.check, NotOlderThan)
     }
     stored = await read_report(database, cutoffs, now=now.replace(tzinfo=UTC))
+    shown = {
+        rule_id: shown_version(rule.name, rule_id, stored.counted, is_clock=rule_id in cutoffs)
+        for rule, rule_id in rules.identified
+    }
+    too_old = {
+        rule_id: await _too_old(database, shown[rule_id], stored, cutoff) for rule_id, cutoff in cutoffs.items()
+    }
     state, counted = stored.state, stored.counted
     # During the first build, the counters are those of the users so far.
     is_kept = state is not None and state.live_version is not None and state.state is not BuildState.FAILED
-    figures = [await _figures(database, rule, rules.ids[rule.name], stored, now, is_kept) for rule in rules.rules]
+    figures = [
+        _figures(
+            rule,
+            rule_id,
+            labels,
+            shown=shown[rule_id],
+            stored=stored,
+            too_old=too_old.get(rule_id),
+            is_kept=is_kept,
+        )
+        for (rule, rule_id), labels in zip(rules.identified, rules.labels, strict=True)
+    ]
     return {
         "state": "absent" if state is None else state.state.value,
         "as_of": None if state is None else state.as_of,
         "users": counted.users,
         "score": _score(figures),
         "dimensions": _by_dimension(figures),
-        "rules": [
-            _with_waiver({**each, "anomaly": _anomaly(each, stored.hour)}, stored.waivers.get(each["name"]))
-            for each in figures
-        ],
+        "rules": figures,
         "last_check": stored.check,
     }
 
@@ -160,16 +158,14 @@ def judged_status(figures: RuleFigures) -> RuleStatus:
     return figures["status"] if figures["waiver"] is None else figures["waiver"]["status"]
 
 
-def _with_waiver(figures: RuleFigures, waiver: Waiver | None) -> RuleFigures:
-    if waiver is None:
-        return figures
+def _with_waiver(figures: RuleFigures, waiver: Waiver) -> RuleFigures:
     shown: WaivedView = {**waiver, "status": figures["status"]}
     return {**figures, "status": RuleStatus.WAIVED, "waiver": shown}
 
 
-def _anomaly(figures: RuleFigures, hour: Document | None) -> AnomalyView | None:
-    stored = {} if hour is None else hour["rules"].get(figures["name"], {})
-    if hour is None or stored.get("version") != figures["version"] or stored["anomaly"] is None:
+def _anomaly(figures: RuleFigures, hour: Document) -> AnomalyView | None:
+    stored = hour["rules"].get(figures["name"])
+    if stored is None or stored["version"] != figures["version"] or stored["anomaly"] is None:
         return None
     found = stored["anomaly"]
     return {
@@ -182,25 +178,24 @@ def _anomaly(figures: RuleFigures, hour: Document | None) -> AnomalyView | None:
     }
 
 
-async def _figures(
-    database: Database, rule: Rule, rule_id: str, stored: StoredReport, now: datetime, is_kept: bool
+def _figures(
+    rule: Rule,
+    rule_id: str,
+    labels: RuleLabels,
+    *,
+    shown: Shown,
+    stored: StoredReport,
+    too_old: int | None,
+    is_kept: bool,
 ) -> RuleFigures:
-    counted = stored.counted
-    shown = shown_version(rule.name, rule_id, counted, is_clock=isinstance(rule.check, NotOlderThan))
-    users, skipped, inapplicable = (shown.figures.get(name, 0) for name in ("users", "skipped", "inapplicable"))
-    violated = shown.figures.get("violated", 0)
-    if isinstance(rule.check, NotOlderThan):
-        violated = await _too_old(database, shown.rule_id, stored, _cutoff(rule.check, now))
+    own = shown.figures
+    users, skipped, inapplicable = own.get("users", 0), own.get("skipped", 0), own.get("inapplicable", 0)
+    violated = own.get("violated", 0) if too_old is None else too_old
     applicable = users - skipped - inapplicable
     is_known = is_kept and shown.is_complete
-    return {
-        "name": rule.name,
-        "version": shown.rule_id.partition("@")[2],
-        "title": rule.title,
-        "remedy": rule.remedy,
-        "owner": rule.owner,
-        "dimension": rule.dimension.value,
-        "severity": rule.severity.value,
+    figures: RuleFigures = {
+        **labels,
+        "version": shown.rule_id[len(rule.name) + 1 :],
         "status": status_of(rule, violated=violated, applicable=applicable, skipped=skipped, is_known=is_known),
         "users": users,
         "applicable": applicable,
@@ -208,12 +203,14 @@ async def _figures(
         "violated_pct": round(100 * violated / applicable, 2) if applicable else None,
         "not_evaluated": skipped,
         "inapplicable": inapplicable,
-        "warn": {"count": rule.warn.count, "percent": rule.warn.percent},
-        "fail": {"count": rule.fail.count, "percent": rule.fail.percent},
-        "building": _building(rule_id, shown, counted),
+        "building": _building(rule_id, shown, stored.counted),
         "waiver": None,
         "anomaly": None,
     }
+    if stored.hour is not None:
+        figures["anomaly"] = _anomaly(figures, stored.hour)
+    waiver = stored.waivers.get(rule.name)
+    return figures if waiver is None else _with_waiver(figures, waiver)
 
 
 def _building(rule_id: str, shown: Shown, counted: Counted) -> BuildingView | None:
@@ -237,33 +234,34 @@ def status_of(rule: Rule, *, violated: int, applicable: int, skipped: int, is_kn
     return RuleStatus.INCOMPLETE if skipped else RuleStatus.PASSED
 
 
-def _cutoff(check: NotOlderThan, now: datetime) -> datetime:
-    return now - timedelta(days=check.days)
-
-
-async def _too_old(database: Database, rule_id: str, stored: StoredReport, cutoff: datetime) -> int:
+async def _too_old(database: Database, shown: Shown, stored: StoredReport, cutoff: datetime) -> int:
     """Count the users whose time is before the cut-off.
 
-    Whole days come from the counters, the last day from the index.
+    Whole days come from the counters, the last day from the index. A kept copy has the number of its own time.
     """
-    of_last_day = stored.last_days.get(rule_id)
+    if shown.kept_at is not None:
+        return shown.figures["violated"]
+    counted, of_last_day = stored.counted, stored.last_days.get(shown.rule_id)
     if of_last_day is None:
-        # An older version of the rule is shown.
-        of_last_day = await database[USER_QUALITY].count_documents(last_day(rule_id, cutoff))
-    return users_before(stored.counted.days, rule_id, cutoff.date()) + of_last_day
+        # An older version of the rule is shown, for a moment.
+        of_last_day = await database[USER_QUALITY].count_documents(last_day(shown.rule_id, cutoff))
+        counted = await read_counts(database)
+    return counted.users_before(shown.rule_id, cutoff.date()) + of_last_day
 
 
 def _by_dimension(figures: list[RuleFigures]) -> dict[str, float | None]:
-    rules: dict[str, list[RuleFigures]] = defaultdict(list)
+    rules: dict[str, list[RuleFigures]] = {dimension.value: [] for dimension in Dimension}
     for each in figures:
         rules[each["dimension"]].append(each)
-    return {dimension.value: _score(rules[dimension.value]) for dimension in Dimension}
+    return {dimension: _score(own) for dimension, own in rules.items()}
 
 
 def _score(figures: list[RuleFigures]) -> float | None:
-    rated = [each for each in figures if each["applicable"] and each["status"] is not RuleStatus.UNKNOWN]
-    weights = sum(_WEIGHTS[Severity(each["severity"])] for each in rated)
-    if not weights:
-        return None
-    lost = sum(_WEIGHTS[Severity(each["severity"])] * each["violated"] / each["applicable"] for each in rated)
-    return round(100 * (1 - lost / weights), 2)
+    weights, lost = 0.0, 0.0
+    for each in figures:
+        applicable = each["applicable"]
+        if applicable and each["status"] is not RuleStatus.UNKNOWN:
+            weight = _WEIGHTS[each["severity"]]
+            weights += weight
+            lost += weight * each["violated"] / applicable
+    return round(100 * (1 - lost / weights), 2) if weights else None

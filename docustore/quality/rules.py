@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from docustore.quality.anomaly import Direction
 
@@ -128,6 +128,40 @@ class Rule:
             # The days only move the limit, not what is stored.
             parts.append("clock")
         return blake2b("\0".join(parts).encode(), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+class LimitView(TypedDict):
+    """The accepted violations; null = no limit of this kind."""
+
+    count: int | None
+    percent: float | None
+
+
+class RuleLabels(TypedDict):
+    """What a rule says of itself; `owner` is empty without one."""
+
+    name: str
+    title: str
+    remedy: str
+    owner: str
+    dimension: str
+    severity: str
+    warn: LimitView
+    fail: LimitView
+
+
+def labels_of(rule: Rule) -> RuleLabels:
+    """Return what a rule says of itself."""
+    return {
+        "name": rule.name,
+        "title": rule.title,
+        "remedy": rule.remedy,
+        "owner": rule.owner,
+        "dimension": rule.dimension.value,
+        "severity": rule.severity.value,
+        "warn": {"count": rule.warn.count, "percent": rule.warn.percent},
+        "fail": {"count": rule.fail.count, "percent": rule.fail.percent},
+    }
 
 
 def _functions_of(check: Check) -> tuple[str, ...]:

@@ -1,17 +1,20 @@
 """Read verdicts and counters, present or as of a cluster time."""
 
 from collections import Counter
-from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Final
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from docustore.clock import as_naive_utc
 from docustore.database import Database, Document
 from docustore.past_reads import documents_at
-from docustore.quality.counts import COUNTS, DAYS_PREFIX, TOTALS_ID, VALUES, QualityCounts, Value
-from docustore.quality.versions import KEPT_ID, Counted, kept_copy
+from docustore.quality.counts import COUNTS, DAYS_PREFIX, TOTALS_ID, VALUES, QualityCounts, Value, years_of
+from docustore.quality.rules import NotOlderThan
+from docustore.quality.verdict import RuleSet
+from docustore.quality.versions import KEPT_ID, SHAPE, Counted, complete_versions, kept_copy
 
 USER_QUALITY: Final = "user_quality"
 # The figures of each hour and day: see `docustore.quality.hours`.
@@ -81,8 +84,12 @@ def corrections(counted: Figures, recounted: Figures) -> tuple[dict[str, Figures
 def figures_of(document: Document) -> Figures:
     """List the counters of one document of `quality_counts`, by name."""
     if document["_id"] == TOTALS_ID:
-        nested = document.get("rules", {})
-        flat = {f"rules.{rule}.{name}": number for rule, each in nested.items() for name, number in each.items()}
+        flat = {
+            f"{part}.{rule}.{name}": number
+            for part in ("rules", "years")
+            for rule, each in document.get(part, {}).items()
+            for name, number in each.items()
+        }
         return _named(TOTALS_ID, {"users": document.get("users", 0), **flat})
     return _named(document["_id"], {f"days.{day}": number for day, number in document.get("days", {}).items()})
 
@@ -100,29 +107,61 @@ async def read_counts(database: Database, session: AsyncClientSession | None = N
     return counted_of(await database[COUNTS].find(session=session).to_list())
 
 
-def counted_of(documents: Iterable[Document]) -> Counted:
-    """Sort the documents of `quality_counts`; any of them may be missing."""
-    by_id = {each["_id"]: each for each in documents}
+def counted_of(documents: Sequence[Document]) -> Counted:
+    """Sort documents of `quality_counts`; any of them may be missing.
+
+    An older release has kept no `years`: they are added up from the days, of which all must be there.
+    """
+    by_id = {str(each["_id"]): each for each in documents}
+    totals = by_id.get(TOTALS_ID, {})
     return Counted(
-        totals=by_id.get(TOTALS_ID, {}),
-        days=[each for name, each in by_id.items() if str(name).startswith(DAYS_PREFIX)],
+        totals=totals if "years" in totals else {**totals, "years": years_of(documents)},
+        days={name: each.get("days", {}) for name, each in by_id.items() if name.startswith(DAYS_PREFIX)},
         kept=by_id.get(KEPT_ID, {}),
     )
 
 
-async def keep_complete(
-    database: Database, *, configuration: str, at: datetime, session: AsyncClientSession
-) -> None:
+async def keep_complete(database: Database, rules: RuleSet, *, at: datetime, session: AsyncClientSession) -> None:
     """Copy the complete counters before they move, once for each set of rules.
 
+    Counters of an older release get their `years` too.
+
     Args:
-        configuration: The digest of the rules by which users are judged from now on.
+        rules: Those by which users are judged from now on.
+        at: Aware.
     """
-    stored = await database[COUNTS].find_one({"_id": KEPT_ID}, {"configuration": 1}, session=session)
-    if stored is not None and stored["configuration"] == configuration:
+    kept = await database[COUNTS].find_one({"_id": KEPT_ID}, {"configuration": 1, "shape": 1}, session=session)
+    if kept is not None and (kept["configuration"], kept.get("shape")) == (rules.digest, SHAPE):
         return
-    copy = kept_copy(await read_counts(database, session), configuration=configuration, at=at)
+    counted = await read_counts(database, session)
+    years = {"$set": {"years": counted.years}}
+    await database[COUNTS].update_one({"_id": TOTALS_ID}, years, upsert=True, session=session)
+    too_old = await _too_old(database, rules, counted, as_naive_utc(at), session)
+    copy = kept_copy(counted, configuration=rules.digest, at=at, too_old=too_old)
     await database[COUNTS].replace_one({"_id": KEPT_ID}, copy, upsert=True, session=session)
+
+
+async def _too_old(
+    database: Database, rules: RuleSet, counted: Counted, now: datetime, session: AsyncClientSession
+) -> dict[str, int]:
+    """Count the violations of the complete versions of rules of time.
+
+    The declared rule of the same name says how old is too old.
+    """
+    found = {}
+    for rule_id in complete_versions(counted):
+        rule = rules.find(rule_id.partition("@")[0])
+        if rule is not None and isinstance(rule.check, NotOlderThan) and counted.has_clock(rule_id):
+            cutoff = now - timedelta(days=rule.check.days)
+            last = await database[USER_QUALITY].count_documents(last_day(rule_id, cutoff), session=session)
+            found[rule_id] = counted.users_before(rule_id, cutoff.date()) + last
+    return found
+
+
+def last_day(rule_id: str, cutoff: datetime) -> dict[str, Any]:
+    """Match the users of the day of a cut-off whose time is before it."""
+    midnight = cutoff.replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"clocks": {"$elemMatch": {"rule": rule_id, "at": {"$gte": midnight, "$lt": cutoff}}}}
 
 
 async def server_time(database: Database) -> datetime:

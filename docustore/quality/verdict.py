@@ -8,7 +8,7 @@ from hashlib import blake2b
 from typing import Any, Final, TypedDict
 
 from docustore.errors import NotFoundError
-from docustore.quality.rules import Holds, NotOlderThan, Rule, User
+from docustore.quality.rules import Holds, NotOlderThan, Rule, RuleLabels, User, labels_of
 
 _HASH_BYTES: Final = 12
 
@@ -49,14 +49,20 @@ class RuleSet:
     rules: Sequence[Rule]
 
     @cached_property
-    def _identified(self) -> tuple[tuple[str, Rule], ...]:
+    def identified(self) -> tuple[tuple[Rule, str], ...]:
+        """Each rule with its id."""
         # An id reads the source of the rule's functions, so it is made once.
-        return tuple((rule.id, rule) for rule in self.rules)
+        return tuple((rule, rule.id) for rule in self.rules)
+
+    @cached_property
+    def labels(self) -> tuple[RuleLabels, ...]:
+        """What each rule says of itself, in the order of the rules."""
+        return tuple(map(labels_of, self.rules))
 
     @cached_property
     def ids(self) -> dict[str, str]:
         """The id of each rule by its name."""
-        return {rule.name: rule_id for rule_id, rule in self._identified}
+        return {rule.name: rule_id for rule, rule_id in self.identified}
 
     @cached_property
     def fields(self) -> tuple[str, ...]:
@@ -88,7 +94,7 @@ class RuleSet:
         if user.get("deleted_at") is not None:
             return None
         verdict = Verdict(passed=[], violated=[], skipped=[], inapplicable=[], clocks=[], keys=[])
-        for rule_id, rule in self._identified:
+        for rule, rule_id in self.identified:
             _judge(rule_id, rule, user, verdict)
         return verdict
 

@@ -5,25 +5,31 @@ user by user, so the listener keeps a copy of all complete counters in the trans
 
     {_id: "kept", configuration: "3f…", rules: {email_valid: {id: "email_valid@9c…", at, users, violated, ...}}}
 
-The copy is shown until the new version has judged every user.
+The copy is shown until the new version has judged every user. A rule of time is marked by `is_clock`, and has the
+violations of the time of the copy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
-from docustore.quality.counts import COUNTED, DAYS_PREFIX
+from docustore.quality.counts import COUNTED, days_id, users_before
 
 KEPT_ID: Final = "kept"
+# Of the counters; before shape 2 the totals had no `years`.
+SHAPE: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """The stored counters: totals, the days of rules of time, and the kept copy."""
+    """The stored counters: totals, the days of rules of time, and the kept copy.
+
+    `days` holds the days of some years, by the name of the document.
+    """
 
     totals: Mapping[str, Any]
-    days: Sequence[Mapping[str, Any]] = ()
+    days: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     kept: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -41,9 +47,23 @@ class Counted:
         """Tell whether every user was judged by this version."""
         return self.rules.get(rule_id, {}).get("users", 0) == self.users
 
+    @property
+    def years(self) -> Mapping[str, Mapping[str, int]]:
+        """Return the users of each rule of time by year, by id."""
+        found: Mapping[str, Mapping[str, int]] = self.totals.get("years", {})
+        return found
+
     def has_clock(self, rule_id: str) -> bool:
         """Tell whether the version is a rule of time: its violations depend on the days."""
-        return any(str(each["_id"]).startswith(f"{DAYS_PREFIX}{rule_id}:") for each in self.days)
+        return rule_id in self.years
+
+    def users_before(self, rule_id: str, cutoff: date) -> int:
+        """Count the users of a rule of time whose day is before that of the cut-off.
+
+        `days` must hold the year of the cut-off.
+        """
+        days = self.days.get(days_id(rule_id, f"{cutoff.year:04}"), {})
+        return users_before(self.years.get(rule_id, {}), days, cutoff)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,31 +97,46 @@ def shown_version(name: str, rule_id: str, counted: Counted, *, is_clock: bool) 
         if counted.is_complete(other) and counted.has_clock(other) is is_clock:
             return Shown(rule_id=other, figures=counted.rules[other], is_complete=True)
     kept = counted.kept.get("rules", {}).get(name)
-    if kept is not None and not is_clock:
+    if kept is not None and kept.get("is_clock", False) is is_clock:
         return Shown(rule_id=kept["id"], figures=kept, is_complete=True, kept_at=kept["at"])
     return Shown(rule_id=rule_id, figures=own, is_complete=False)
 
 
-def kept_copy(counted: Counted, *, configuration: str, at: datetime) -> dict[str, Any]:
+def kept_copy(
+    counted: Counted, *, configuration: str, at: datetime, too_old: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Copy the counters of every version that is complete, over older copies.
 
-    Those of rules of time are left out: their violations depend on the time.
+    Args:
+        too_old: The violations of the complete versions of rules of time at this time, by id. Without its number
+            such a version is left out.
     """
-    complete = {
-        rule_id.partition("@")[0]: {
-            "id": rule_id,
-            "at": at,
-            "users": figures["users"],
-            **{name: figures.get(name, 0) for name in COUNTED},
-        }
-        for rule_id, figures in counted.rules.items()
-        if figures.get("users") and counted.is_complete(rule_id) and not counted.has_clock(rule_id)
-    }
+    found = too_old or {}
+    complete = {}
+    for rule_id in complete_versions(counted):
+        figures, is_clock = counted.rules[rule_id], counted.has_clock(rule_id)
+        if is_clock and rule_id not in found:
+            continue
+        copy = {"id": rule_id, "at": at, "users": figures["users"]}
+        copy |= {name: figures.get(name, 0) for name in COUNTED}
+        if is_clock:
+            copy |= {"violated": found[rule_id], "is_clock": True}
+        complete[rule_id.partition("@")[0]] = copy
     return {
         "_id": KEPT_ID,
         "configuration": configuration,
+        "shape": SHAPE,
         "rules": {**counted.kept.get("rules", {}), **complete},
     }
+
+
+def complete_versions(counted: Counted) -> list[str]:
+    """List the versions that have judged every user."""
+    return [
+        rule_id
+        for rule_id, figures in counted.rules.items()
+        if figures.get("users") and counted.is_complete(rule_id)
+    ]
 
 
 def _versions_of(name: str, rules: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import structlog
 
+from docustore.analytics.query.saved.store import REPORTS
 from docustore.audit.log import record
 from docustore.clock import now_utc
 from docustore.config import Settings
@@ -15,7 +16,7 @@ from docustore.etl.alert_outbox import enqueue_message
 from docustore.outbox.backoff import MAX_BEGUN
 from docustore.reports.deliveries import DeliveryState, Sent, enter_slot, finish, take
 from docustore.reports.sending import send_report
-from docustore.reports.store import REPORTS, find_report, recurrence_of
+from docustore.reports.store import find_report, recurrence_of
 
 log: Final = structlog.get_logger()
 # One call of the worker ends within its time, also if each destination hangs.

@@ -13,7 +13,7 @@ import structlog
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.analytics.named_documents import NamedDocuments
-from docustore.analytics.query.saved.store import SAVED_QUERIES
+from docustore.analytics.query.saved.store import REPORTS, hold
 from docustore.config import Settings
 from docustore.database import Database, Document, in_transaction
 from docustore.errors import FieldError, InvalidInputError
@@ -25,7 +25,6 @@ from docustore.webhooks.signature import new_secret
 from docustore.webhooks.store import stored_secret
 
 log: Final = structlog.get_logger()
-REPORTS: Final = "analytics_reports"
 MAX_REPORTS: Final = 200
 
 
@@ -94,7 +93,7 @@ async def save_report(
             mail server is set.
         PreconditionRequiredError, SavedQueryChangedError, TooManySavedQueriesError: See `NamedDocuments.save`.
     """
-    await _require_possible(database, settings, given)
+    await _require_possible(settings, given)
     new_secrets: list[Document] = [] if given.webhook_url is None else [stored_secret(new_secret())]
 
     def content(before: Document | None) -> Document:
@@ -104,7 +103,11 @@ async def save_report(
         since = now if is_rescheduled else old["schedule_since"]
         return {**old, **members, "schedule_since": since, "secrets": old["secrets"] or new_secrets}
 
-    report = await _REPORTS.save(database, name, content, if_match=if_match, actor=actor, now=now)
+    async def hold_query(session: AsyncClientSession) -> None:
+        if not await hold(database, given.query, session):
+            raise _not_allowed("/query", "there is no saved query of this name: save it first")
+
+    report = await _REPORTS.save(database, name, content, if_match=if_match, actor=actor, now=now, also=hold_query)
     is_new_secret = bool(new_secrets) and report["secrets"] == new_secrets
     return report, new_secrets[0]["secret"] if is_new_secret else None
 
@@ -143,9 +146,7 @@ async def remove_report(database: Database, name: str, *, actor: str) -> None:
     await _REPORTS.remove(database, name, remove_deliveries, actor=actor)
 
 
-async def _require_possible(database: Database, settings: Settings, given: ReportInput) -> None:
-    if await database[SAVED_QUERIES].find_one({"_id": given.query}, {"_id": 1}) is None:
-        raise _not_allowed("/query", "there is no saved query of this name: save it first")
+async def _require_possible(settings: Settings, given: ReportInput) -> None:
     if given.mail_to and settings.report_mail_url is None:
         raise _not_allowed("/mail_to", "no mail server is set: set DOCUSTORE_REPORT_MAIL_URL")
     if given.webhook_url is not None:

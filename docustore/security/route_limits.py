@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from litestar.datastructures import MutableScopeHeaders, ResponseHeader
+from litestar.datastructures import ResponseHeader
 
 from docustore.errors import TooManyRequestsError
 from docustore.security.http_client import Connection
@@ -50,9 +50,9 @@ def note(connection: Connection, verdict: Verdict | None) -> None:
     state[_VERDICT] = verdict
 
 
-async def report_limit(message: Any, scope: Any) -> None:
-    """Add the header fields of the quota to the response; a hook of the application."""
-    if message["type"] == "http.response.start" and (verdict := scope["state"].get(_VERDICT)) is not None:
-        headers = MutableScopeHeaders.from_message(message)
-        for name, value in verdict.headers().items():
-            headers[name] = value
+def limit_headers(scope: Any) -> list[tuple[bytes, bytes]]:
+    """Return the header fields of the quota for the response; empty without one."""
+    verdict: Verdict | None = scope["state"].get(_VERDICT)
+    if verdict is None:
+        return []
+    return [(name.lower().encode(), value.encode()) for name, value in verdict.headers().items()]

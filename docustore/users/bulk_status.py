@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
 from docustore.errors import FieldError, InvalidInputError
+from docustore.transient import DOCUMENT_VALIDATION_FAILURE, server_codes
 from docustore.users.cause import Cause
 from docustore.users.models import User
 from docustore.users.schemas import BulkStatusInput
@@ -76,5 +78,11 @@ async def _write(batch: Sequence[dict[str, Any]], order: BulkStatusInput, *, cau
         user.set_status(order.new_status)
         fields = stamped(stored, changed_fields(raw, before, user, now=now), now=now, cause=cause)
         updates.append(UpdateOne(guarded(raw, stored_version=stored.get("version")), {"$set": fields}))
-    result = await users().bulk_write(updates, ordered=False)
+    try:
+        result = await users().bulk_write(updates, ordered=False)
+    except BulkWriteError as exc:
+        # Unordered: a user that the validator refuses keeps its status, all others are written.
+        if server_codes(exc) != {DOCUMENT_VALIDATION_FAILURE}:
+            raise
+        return int(exc.details["nModified"])
     return result.modified_count

@@ -122,7 +122,7 @@ class UserController(Controller):
 
     @delete(
         "/{user_id:str}",
-        responses=problems(404, 410, 412, 428),
+        responses=problems(404, 409, 410, 412, 428),
         operation_id="delete_user",
         summary="Delete a user",
     )

@@ -22,6 +22,7 @@ from docustore.errors import EmailTakenError, FieldError, IdempotencyKeyReusedEr
 from docustore.security.passwords import is_password
 from docustore.users.bounded import bounded_write
 from docustore.users.cause import Cause
+from docustore.users.refused import named_refusal
 from docustore.users.schemas import UserInput
 from docustore.users.sent_request import SentRequest
 from docustore.users.service import prepared_user
@@ -120,5 +121,5 @@ async def _insert_both(row: dict[str, Any], user: dict[str, Any]) -> None:
         await IdempotencyKey.get_pymongo_collection().insert_one(row, session=session)
         await users().insert_one(user, session=session)
 
-    with bounded_write():
+    with bounded_write(), named_refusal():
         await in_transaction(users().database, insert)

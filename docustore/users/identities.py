@@ -19,17 +19,17 @@ All fields are derived from the newest record of each identity, so the order of 
 """
 
 from collections.abc import Container, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final, NotRequired, TypedDict
+from datetime import datetime
+from typing import Any, Final, NotRequired, TypedDict, cast
 
 from docustore.users.fields import WRITABLE, Values, completed_fields
 from docustore.users.profile import UserStatus
 from docustore.users.search_terms import search_terms
+from docustore.users.sound import EPOCH, local_roles_of, registration_of, sound_identities, time_of
 from docustore.users.stored import RawUser
 from docustore.users.versions import content_hash
 
 LOCAL_SOURCE: Final = "local"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _LOCAL_PREFIX: Final = f"{LOCAL_SOURCE}:"
 
@@ -88,9 +88,10 @@ def is_ended(identity: IdentityEntry) -> bool:
 def values_of(user: RawUser) -> Values:
     """Read a user's own fields as values of its only identity, without local roles."""
     values = completed_fields(user)
-    local_roles = user.get("local_roles")
+    local_roles = local_roles_of(user)
     if local_roles:
         values["roles"] = [role for role in values["roles"] if role not in local_roles]
+    values["created_at"] = time_of(values["created_at"])
     return values
 
 
@@ -99,12 +100,12 @@ def with_values(user: RawUser) -> list[IdentityEntry]:
 
     A user of another client has no identity. It counts as one local identity, modified at its last update.
     """
-    entries: Sequence[IdentityEntry] = user.get("identities") or ()
+    entries = cast("Sequence[IdentityEntry]", sound_identities(user))
     if not entries:
         entries = [
             {
                 "key": identity_key(LOCAL_SOURCE, str(user["_id"])),
-                "modified_at": user.get("updated_at") or user.get("created_at") or _EPOCH,
+                "modified_at": time_of(user.get("updated_at")) or time_of(user.get("created_at")) or EPOCH,
                 "hash": "",
             }
         ]
@@ -125,7 +126,7 @@ def derive(identities: Sequence[IdentityEntry], *, user: RawUser | None) -> dict
     """
     winner, is_live = _winner(identities) if len(identities) > 1 else (identities[0], not is_ended(identities[0]))
     values = winner["values"]
-    local_roles = list((user or {}).get("local_roles") or ())
+    local_roles = [] if user is None else local_roles_of(user)
     fields: dict[str, Any] = {name: values[name] for name in WRITABLE}
     if not is_live:
         fields["status"] = UserStatus.INACTIVE.value
@@ -137,6 +138,8 @@ def derive(identities: Sequence[IdentityEntry], *, user: RawUser | None) -> dict
     registered = _registered(identities)
     if registered is not None:
         fields["created_at"] = registered
+    elif user is not None and isinstance(user.get("created_at"), list):
+        fields["created_at"] = registration_of(user)
     return fields
 
 
@@ -176,8 +179,12 @@ def local_write(user: RawUser, *, user_id: str, values: Values, now: datetime) -
 
 def _completed(entry: IdentityEntry, user: RawUser) -> IdentityEntry:
     complete = entry.copy()
-    # Values that an older version of docustore stored lack the new fields.
-    complete["values"] = completed_fields(entry["values"]) if "values" in entry else values_of(user)
+    if "values" in entry:
+        # Values that an older version of docustore stored lack the new fields.
+        complete["values"] = completed_fields(entry["values"])
+        complete["values"]["created_at"] = time_of(complete["values"]["created_at"])
+    else:
+        complete["values"] = values_of(user)
     return complete
 
 

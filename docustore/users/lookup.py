@@ -20,12 +20,13 @@ MAX_IDS: Final = 200
 
 Key = ObjectId | str
 Found = Mapping[Key, dict[str, Any]]
+Future = asyncio.Future[RawUser | None]
 
 
 async def find_many(keys: list[Key]) -> Found:
     """Read users by id, only the fields of a response; deleted users included."""
     which = keys[0] if len(keys) == 1 else {"$in": keys}
-    return {user["_id"]: user async for user in users().find({"_id": which}, FOR_RESPONSE)}
+    return {user["_id"]: user for user in await users().find({"_id": which}, FOR_RESPONSE).to_list()}
 
 
 async def find_listed(ids: Sequence[Any]) -> list[RawUser]:
@@ -45,7 +46,7 @@ class UserLookup:
 
     def __init__(self, read: Callable[[list[Key]], Awaitable[Found]] = find_many) -> None:
         self._read_many = read
-        self._waiting: dict[Key, asyncio.Future[RawUser | None]] = {}
+        self._waiting: dict[Key, list[Future]] = {}
         self._queries: set[asyncio.Task[None]] = set()
         self._is_starting = False
 
@@ -56,13 +57,11 @@ class UserLookup:
             NotFoundError: No user has this id.
             UserGoneError: The user is deleted.
         """
-        key = user_key(user_id)
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
-            self._start()
-        # Shielded: a client that disconnects must not cancel the other requests that share the future.
-        return found_user(await asyncio.shield(future), user_id)
+        # A future for each request: a client that disconnects must not cancel the others that want the same user.
+        future: Future = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(user_key(user_id), []).append(future)
+        self._start()
+        return found_user(await future, user_id)
 
     def _start(self) -> None:
         if self._waiting and not self._is_starting and len(self._queries) < QUERIES_AT_ONCE:
@@ -83,12 +82,16 @@ class UserLookup:
         try:
             found = await self._read_many(list(batch))
         except BaseException as exc:
-            for future in batch.values():
-                future.set_exception(exc)
-                # Marks the error as retrieved: if no request waits any more, asyncio would log it.
-                future.exception()
+            for futures in batch.values():
+                for future in futures:
+                    # A request that is gone has cancelled its future.
+                    if not future.done():
+                        future.set_exception(exc)
             if not isinstance(exc, Exception):
                 raise
             return
-        for key, future in batch.items():
-            future.set_result(found.get(key))
+        for key, futures in batch.items():
+            user = found.get(key)
+            for future in futures:
+                if not future.done():
+                    future.set_result(user)

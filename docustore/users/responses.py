@@ -8,6 +8,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.openapi.datastructures import ResponseSpec
 
 from docustore.api.entity_tags import entity_tag
+from docustore.api.json_response import JsonResponse
 from docustore.users.preconditions import is_current
 from docustore.users.stored import RawUser
 from docustore.users.views import UserView, user_view
@@ -39,7 +40,7 @@ LINK: Final = ResponseHeader(
 def answer(user: RawUser, *, status: HTTPStatus = HTTPStatus.OK) -> Response[UserView]:
     """Make the response with one user."""
     view = user_view(user)
-    return Response(view, status_code=status.value, headers={"ETag": entity_tag(view.version)})
+    return JsonResponse(view, status=status.value, headers={"ETag": entity_tag(view.version)})
 
 
 def answer_unless_current(user: RawUser, if_none_match: str | None) -> Response[UserView]:

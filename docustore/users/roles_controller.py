@@ -38,7 +38,7 @@ class UserRolesController(Controller):
 
     @put(
         "/{user_id:str}/roles/{role:str}",
-        responses=problems(404, 410, 412, 422),
+        responses=problems(404, 409, 410, 412, 422),
         response_headers=[ETAG],
         operation_id="grant_role",
         summary="Grant a role",
@@ -58,7 +58,7 @@ class UserRolesController(Controller):
     @delete(
         "/{user_id:str}/roles/{role:str}",
         status_code=200,
-        responses=problems(404, 410, 412),
+        responses=problems(404, 409, 410, 412),
         response_headers=[ETAG],
         operation_id="revoke_role",
         summary="Take a role away",

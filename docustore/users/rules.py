@@ -4,10 +4,12 @@ The methods change only the object. `docustore.users.writes` compares it before 
 `docustore.users.service` saves the difference.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from docustore.errors import FieldError, InvalidInputError
 from docustore.users.field_types import MAX_LABELS
@@ -99,9 +101,15 @@ class UserRules(WritableFields):
                 setattr(self, name, getattr(given, name))
 
     def writable(self) -> dict[str, Any]:
-        """Return the writable fields as the JSON document that a patch changes."""
-        # No warnings: values of other clients may not fit the model.
-        return self.model_dump(mode="json", include=set(WRITABLE), warnings=False)
+        """Return the writable fields as the document that a patch changes."""
+        return self.plain(WRITABLE)
+
+    def plain(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return some fields as they are stored.
+
+        A value of another client that does not fit the model stays as it is; JSON may not have its type.
+        """
+        return {name: _plain(getattr(self, name)) for name in names}
 
     def mark_deleted(self, now: datetime) -> None:
         """Mark the user as deleted.
@@ -113,6 +121,12 @@ class UserRules(WritableFields):
     def restore(self) -> None:
         """Undo a deletion."""
         self.deleted_at = None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value.value if isinstance(value, Enum) else value
 
 
 def full_name(first_name: str, last_name: str) -> str:

@@ -15,7 +15,12 @@ _WORD: Final = re.compile(r"[a-z0-9]+")
 
 
 def fold(text: str) -> str:
-    """Transliterate to lower-case ASCII: `Łódź` -> `lodz`, `Дмитрий` -> `dmitriy`."""
+    """Transliterate to lower-case ASCII: `Łódź` -> `lodz`, `Дмитрий` -> `dmitriy`.
+
+    A value of another client that is no text has no terms.
+    """
+    if not isinstance(text, str):
+        return ""
     return (text if text.isascii() else _transliterated(text)).lower()
 
 

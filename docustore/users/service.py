@@ -20,6 +20,7 @@ from docustore.users.cause import Cause
 from docustore.users.models import User
 from docustore.users.new_password import NewPassword
 from docustore.users.preconditions import IfMatch
+from docustore.users.refused import named_refusal
 from docustore.users.schemas import UserInput, parse_user
 from docustore.users.store import found_user, users
 from docustore.users.stored import WITHOUT_PASSWORD, RawUser, completed, user_key
@@ -46,11 +47,12 @@ async def create_user(given: UserInput, *, cause: Cause, now: datetime) -> RawUs
 
     Raises:
         EmailTakenError: Another user, who is not deleted, has the address.
+        UserRefusedError: The validator refuses the user.
         WriteHeldUpError: A request with the same address has not ended.
     """
     document = await prepared_user(given, cause=cause, now=now)
     try:
-        with bounded_write():
+        with bounded_write(), named_refusal():
             await users().insert_one(document)
     except DuplicateKeyError as exc:
         raise EmailTakenError from exc
@@ -140,6 +142,7 @@ async def _change(
         VersionConflictError: The writer named versions, and the present one is not among them.
         UserBusyError: Other writers came first for five seconds. Nothing was written.
         EmailTakenError: Another user, who is not deleted, has the address.
+        UserRefusedError: The validator refuses the user.
         WriteHeldUpError: A request with the same address has not ended.
     """
     deadline = time.monotonic() + RETRY_FOR_S
@@ -167,7 +170,7 @@ async def _change(
 
 async def _is_written(guard: Fields, fields: Fields) -> bool:
     try:
-        with bounded_write():
+        with bounded_write(), named_refusal():
             result = await users().update_one(guard, {"$set": fields})
     except DuplicateKeyError as exc:
         raise EmailTakenError from exc

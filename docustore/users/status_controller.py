@@ -17,12 +17,16 @@ from docustore.users.service import Write, act, restore_user
 from docustore.users.views import BulkStatusResult, UserView
 
 
-def user_action(verb: str, *, refused_with: int) -> post:
-    """Declare a status action; `refused_with` is its HTTP status besides 404 and 412."""
+def user_action(verb: str, *refused_with: int) -> post:
+    """Declare a status action.
+
+    Args:
+        refused_with: Its statuses besides 404, 409 and 412.
+    """
     return post(
         f"/{{user_id:str}}/{verb}",
         status_code=200,
-        responses=problems(404, refused_with, 412),
+        responses=problems(404, 409, 412, *refused_with),
         response_headers=[ETAG],
         operation_id=f"{verb}_user",
         summary=f"{verb.capitalize()} a user",
@@ -38,28 +42,28 @@ class UserStatusController(Controller):
     path = "/users"
     tags = ("user status",)
 
-    @user_action("activate", refused_with=410)
+    @user_action("activate", 410)
     async def activate(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Allow a user to act. An active user is not changed."""
         return answer(await act(unconditional_write(request, user_id, if_match), User.activate))
 
-    @user_action("deactivate", refused_with=410)
+    @user_action("deactivate", 410)
     async def deactivate(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Mark a user as no longer in use. An inactive user is not changed."""
         return answer(await act(unconditional_write(request, user_id, if_match), User.deactivate))
 
-    @user_action("suspend", refused_with=410)
+    @user_action("suspend", 410)
     async def suspend(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:
         """Forbid a user to act. A suspended user is not changed."""
         return answer(await act(unconditional_write(request, user_id, if_match), User.suspend))
 
-    @user_action("restore", refused_with=409)
+    @user_action("restore")
     async def restore(
         self, request: AuthorisedRequest, user_id: UserId, if_match: IfMatchHeader = None
     ) -> Response[UserView]:

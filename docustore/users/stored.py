@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import bson
 from bson import ObjectId
+from bson.errors import InvalidId
 
 from docustore.users.fields import IN_RESPONSE, completed_fields
+from docustore.users.sound import local_roles_of, version_of
 
 RawUser = Mapping[str, Any]
 USERS: Final = "users"
@@ -25,7 +27,10 @@ FOR_RESPONSE: Final[Mapping[str, Any]] = dict.fromkeys(IN_RESPONSE, 1)
 
 def user_key(user_id: str) -> ObjectId | str:
     """Read the id of a URL as `_id`: an ObjectId if it has that form, else text."""
-    return ObjectId(user_id) if ObjectId.is_valid(user_id) else user_id
+    try:
+        return ObjectId(user_id)
+    except InvalidId:
+        return user_id
 
 
 def id_key(user_id: Any) -> Any:
@@ -38,11 +43,14 @@ def id_key(user_id: Any) -> Any:
 
 def completed(user: Mapping[str, Any]) -> dict[str, Any]:
     """Copy a raw user; a missing field gets its default."""
+    registered = user.get("created_at")
     return {
         **user,
         **completed_fields(user),
-        "local_roles": list(user.get("local_roles") or ()),
+        # A list must be replaced by a write, see `registration_of`; also an empty one.
+        **({"created_at": registered} if isinstance(registered, list) else {}),
+        "local_roles": local_roles_of(user),
         "updated_at": user.get("updated_at"),
         "deleted_at": user.get("deleted_at"),
-        "version": user.get("version") or 1,
+        "version": version_of(user),
     }

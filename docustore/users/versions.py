@@ -15,6 +15,7 @@ from docustore.users.profile import UserStatus
 HASH_BYTES: Final = 12
 # A digest without a version counts as this version. Early digests had none.
 UNVERSIONED: Final = 1
+_NUMBERS: Final = frozenset(map(str, range(1_000)))
 _mapped: Final = itemgetter(*MAPPED)
 _PREFIX: Final = f"{HASH_VERSION}:"
 _RESTRICTIVENESS: Final = {UserStatus.ACTIVE.value: 0, UserStatus.INACTIVE.value: 1, UserStatus.SUSPENDED.value: 2}
@@ -36,7 +37,8 @@ def hash_version(content: str) -> int:
     if not content:
         return 0
     version, colon, _ = content.partition(":")
-    return int(version) if colon else UNVERSIONED
+    # Another client may have stored any text.
+    return int(version) if colon and version in _NUMBERS else UNVERSIONED
 
 
 def is_newer_version(
@@ -59,7 +61,8 @@ def is_newer_version(
 
 
 def _rank(values: Mapping[str, Any]) -> int:
-    return _RESTRICTIVENESS.get(values["status"], 0)
+    status = values["status"]
+    return _RESTRICTIVENESS.get(status, 0) if isinstance(status, str) else 0
 
 
 def _comparable(values: Mapping[str, Any]) -> list[bytes]:

@@ -10,6 +10,7 @@ from docustore.effect_states import BuildState
 from docustore.users.fields import completed_fields
 from docustore.users.profile import Theme, UserStatus
 from docustore.users.rules import full_name
+from docustore.users.sound import version_of
 
 
 class PreferencesView(msgspec.Struct, frozen=True):
@@ -94,6 +95,6 @@ def user_view(raw: Mapping[str, Any]) -> UserView:
         id=str(raw["_id"]),
         full_name=full_name(values["first_name"], values["last_name"]),
         updated_at=raw.get("updated_at"),
-        version=raw.get("version") or 1,
+        version=version_of(raw),
         **values,
     )

@@ -6,7 +6,7 @@ also holds between the API and the ETL; see `docustore.users.identities`. The bu
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from bson import ObjectId
@@ -17,11 +17,13 @@ from docustore.users.fields import WRITABLE
 from docustore.users.identities import derive, local_write, values_of
 from docustore.users.rules import UserRules
 from docustore.users.schemas import UserInput
+from docustore.users.sound import exactly, sound_identities, version_of
 from docustore.users.stored import SCHEMA_VERSION
 
 Fields = dict[str, Any]
 AnyUser = TypeVar("AnyUser", bound=UserRules)
 _TICK: Final = timedelta(milliseconds=1)
+_LATEST: Final = datetime.max.replace(tzinfo=UTC) - _TICK
 # The stored fields that business methods may change; `identities` and `search_terms` depend on them.
 _CHANGEABLE: Final = (*WRITABLE, "local_roles", "deleted_at")
 
@@ -38,7 +40,7 @@ def loaded(user: Mapping[str, Any], model: type[AnyUser]) -> AnyUser:
     except ValidationError as exc:
         unfit = {str(error["loc"][0]) for error in exc.errors()}
         found = model(**{"email": "", **{name: value for name, value in given.items() if name not in unfit}})
-    plain = _plain(found)
+    plain = found.plain(_CHANGEABLE)
     found.__dict__.update({name: user[name] for name in _CHANGEABLE if plain[name] != user[name]})
     return found
 
@@ -77,7 +79,7 @@ def changed_fields(stored: Mapping[str, Any], before: UserRules, after: UserRule
     Args:
         stored: The complete raw user; both models were loaded from it.
     """
-    old, new = _plain(before), _plain(after)
+    old, new = before.plain(_CHANGEABLE), after.plain(_CHANGEABLE)
     changed = {name: value for name, value in new.items() if value != old[name]}
     fields: Fields = {"deleted_at": changed.pop("deleted_at")} if "deleted_at" in changed else {}
     if not changed:
@@ -86,16 +88,17 @@ def changed_fields(stored: Mapping[str, Any], before: UserRules, after: UserRule
     local_roles = new["local_roles"]
     moment = _later_than_known(stored, now)
     identities = local_write(stored, user_id=str(stored["_id"]), values=values, now=moment)
-    return {**derive(identities, user={"local_roles": local_roles}), "local_roles": local_roles, **fields}
+    derived = derive(identities, user={**stored, "local_roles": local_roles})
+    return {**derived, "local_roles": local_roles, **fields}
 
 
-def guarded(user: Mapping[str, Any], *, stored_version: int | None) -> Fields:
+def guarded(user: Mapping[str, Any], *, stored_version: object) -> Fields:
     """Build the filter that matches a user only if no other writer has changed it.
 
     Args:
-        stored_version: None if another client wrote the user without a version.
+        stored_version: As it is stored. None if another client wrote the user without a version.
     """
-    return {"_id": user["_id"], "version": stored_version, "deleted_at": user["deleted_at"]}
+    return {"_id": user["_id"], "version": exactly(stored_version), "deleted_at": exactly(user["deleted_at"])}
 
 
 def stamped(stored: Mapping[str, Any], fields: Fields, *, now: datetime, cause: Cause) -> Fields:
@@ -105,23 +108,18 @@ def stamped(stored: Mapping[str, Any], fields: Fields, *, now: datetime, cause: 
     fields are written, so that this write does not undo the other one.
     """
     differing = {name: value for name, value in fields.items() if name not in stored or stored[name] != value}
-    version = (stored.get("version") or 1) + 1
+    version = version_of(stored) + 1
     stamp = {"updated_at": now, "updated_by": cause.actor, "cause": cause.as_document()}
     return {**differing, "version": version, **stamp}
-
-
-def _plain(user: UserRules) -> Fields:
-    # No warnings: values of other clients may not fit the model.
-    plain = user.model_dump(mode="json", include=set(_CHANGEABLE) - {"deleted_at"}, warnings=False)
-    return {**plain, "deleted_at": user.deleted_at}
 
 
 def _later_than_known(user: Mapping[str, Any], now: datetime) -> datetime:
     """Return now, or 1 ms after the newest identity: a source's clock may be ahead."""
     known: list[datetime] = [
         time
-        for entry in user.get("identities") or ()
-        for time in (entry.get("modified_at"), entry.get("deleted_at"))
+        for entry in sound_identities(user)
+        for time in (entry["modified_at"], entry.get("deleted_at"))
         if time is not None
     ]
-    return max((now, *(time + _TICK for time in known)))
+    # No time is later than the last moment of the calendar. An edit counts over a version of the same time.
+    return max((now, *(min(time, _LATEST) + _TICK for time in known)))

@@ -33,6 +33,9 @@ class AgeSource(Protocol):
     async def ages(self, question: CubeQuestion) -> Sequence[AgeLine]:
         """Count present users by day of registration: all users first, then the values."""
 
+    async def freshness(self, now: datetime) -> Freshness:
+        """Tell how old the counts are."""
+
 
 class Ages(msgspec.Struct, frozen=True, kw_only=True):
     """The ages of the present users with one value, in whole days.
@@ -75,9 +78,7 @@ class AgesReport(msgspec.Struct, frozen=True, kw_only=True):
         return Table(columns=columns, rows=rows)
 
 
-async def ages_report(
-    source: AgeSource, question: CubeQuestion, *, now: datetime, freshness: Freshness
-) -> AgesReport:
+async def ages_report(source: AgeSource, question: CubeQuestion, *, now: datetime) -> AgesReport:
     """Compute averages and percentiles of account ages."""
     today = now.astimezone(UTC).date()
     lines = await source.ages(question)
@@ -85,7 +86,7 @@ async def ages_report(
         day=today,
         dimension=question.dimension,
         ages=[ages_of(line, today=today.toordinal() - _EPOCH_ORDINAL) for line in lines],
-        freshness=freshness,
+        freshness=await source.freshness(now),
     )
 
 

@@ -14,10 +14,12 @@ See `docs/analytics.md`. An answer costs a few indexed reads, at any number of u
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
 from typing import Final, Protocol
 
+from docustore.analytics.cube.freshness import Freshness
 from docustore.analytics.values import OTHER
 
 DEFAULT_TOP: Final = 10
@@ -94,6 +96,9 @@ class CubeSource(Protocol):
 
     async def answer_all(self, questions: Sequence[CubeQuestion]) -> list[CubeAnswer]:
         """Answer questions, in their order."""
+
+    async def freshness(self, now: datetime) -> Freshness:
+        """Tell how old the answers of this source are; they are not older than it says."""
 
 
 def with_rest(

@@ -1,12 +1,12 @@
 """Ask for a report: the checks and defaults that routes and commands share."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from docustore.analytics.cube.ages_report import AgesReport, ages_report
-from docustore.analytics.cube.answers import DEFAULT_TOP, CubeQuestion
+from docustore.analytics.cube.answers import DEFAULT_TOP, CubeMetric, CubeQuestion
 from docustore.analytics.cube.buckets import BucketUnit, Period, Weekday, period_of
 from docustore.analytics.cube.cohorts_report import (
     DEFAULT_MONTHS,
@@ -16,18 +16,15 @@ from docustore.analytics.cube.cohorts_report import (
     month_after,
 )
 from docustore.analytics.cube.exact import Exact
-from docustore.analytics.cube.freshness import Freshness, freshness_of, pipeline_freshness
 from docustore.analytics.cube.marts import Marts
 from docustore.analytics.cube.registrations_report import RegistrationsReport, registrations_report
 from docustore.analytics.cube.scope import Comparison, Scope, bounded_period, calendar_of, checked_time
-from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.analytics.cube.slots import first_slot, start_of
 from docustore.analytics.cube.transitions import TRANSITIONS
 from docustore.analytics.cube.transitions_report import TransitionsReport, transitions_report
 from docustore.analytics.cube.users_report import UsersReport, users_report
 from docustore.analytics.dimensions import DIMENSIONS
 from docustore.database import Database
-from docustore.effect_states import load_effect_state
 from docustore.errors import FieldError, InvalidQueryError
 
 Source = Marts | Exact
@@ -49,30 +46,21 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Where answers come from, and when.
-
-    `read_committed` reads the number of the last row of history.
-    """
+    """Where one answer comes from, and when."""
 
     source: Source
     now: datetime
-    read_committed: Callable[[Database], Awaitable[int]]
-
-    async def freshness(self) -> Freshness:
-        """Tell how old answers are; ask before the figures are read."""
-        if isinstance(self.source, Exact):
-            return pipeline_freshness(now=self.now)
-        database = self.source.database
-        # One after the other would double the time of most answers.
-        committed, state = await asyncio.gather(
-            self.read_committed(database), load_effect_state(database, USER_ANALYTICS)
-        )
-        return freshness_of(state, committed=committed, now=self.now)
 
 
-def source_of(database: Database, *, is_exact: bool, timeout_ms: int) -> Source:
-    """Choose where answers come from."""
-    return Exact(database=database, max_time_ms=timeout_ms) if is_exact else Marts(database=database)
+def source_of(database: Database, *, is_exact: bool, timeout_ms: int, committed: Mapping[str, Any]) -> Source:
+    """Choose where one answer comes from.
+
+    Args:
+        committed: See `Marts`.
+    """
+    if is_exact:
+        return Exact(database=database, max_time_ms=timeout_ms)
+    return Marts(database=database, committed=committed)
 
 
 async def ask_users(asking: Asking, request: Request) -> UsersReport:
@@ -89,8 +77,7 @@ async def ask_users(asking: Asking, request: Request) -> UsersReport:
     else:
         dimensions = len(DIMENSIONS) if request.dimension is None else 1
         scope = _scope(asking, request, _period(asking, request, lines=dimensions * (request.top + 2)))
-    freshness = await asking.freshness()
-    return await users_report(asking.source, scope, freshness)
+    return await users_report(asking.source, scope)
 
 
 async def ask_registrations(asking: Asking, request: Request) -> RegistrationsReport:
@@ -100,9 +87,7 @@ async def ask_registrations(asking: Asking, request: Request) -> RegistrationsRe
         InvalidQueryError: The request is invalid.
     """
     period = _period(asking, request, lines=1 if request.dimension is None else request.top + 2)
-    return await registrations_report(
-        asking.source, _scope(asking, request, period), period, await asking.freshness()
-    )
+    return await registrations_report(asking.source, _scope(asking, request, period), period)
 
 
 async def ask_transitions(asking: Asking, request: Request) -> TransitionsReport:
@@ -112,9 +97,7 @@ async def ask_transitions(asking: Asking, request: Request) -> TransitionsReport
         InvalidQueryError: The request is invalid.
     """
     period = _period(asking, request, lines=len(TRANSITIONS))
-    return await transitions_report(
-        asking.source, _scope(asking, request, period), period, await asking.freshness()
-    )
+    return await transitions_report(asking.source, _scope(asking, request, period), period)
 
 
 async def ask_cohorts(asking: Asking, request: Request) -> CohortsReport:
@@ -130,14 +113,15 @@ async def ask_cohorts(asking: Asking, request: Request) -> CohortsReport:
         since = checked_time(request.since, pointer="/from")
     if since >= until:
         raise InvalidQueryError((FieldError(pointer="/from", code="empty", detail="must be before `to`"),))
-    months = cohort_months(period_of(since, until))
-    return await cohorts_report(asking.source, months, now=asking.now, freshness=await asking.freshness())
+    months = cohort_months(period_of(since, until), lines=1 if request.dimension is None else request.top + 2)
+    question = CubeQuestion(dimension=request.dimension, top=request.top, by=CubeMetric.REGISTERED)
+    return await cohorts_report(asking.source, months, question, now=asking.now)
 
 
 async def ask_ages(asking: Asking, request: Request) -> AgesReport:
     """Report account ages."""
     question = CubeQuestion(dimension=request.dimension, top=request.top)
-    return await ages_report(asking.source, question, now=asking.now, freshness=await asking.freshness())
+    return await ages_report(asking.source, question, now=asking.now)
 
 
 def _period(asking: Asking, request: Request, *, lines: int) -> Period:

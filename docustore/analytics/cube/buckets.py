@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -106,7 +107,11 @@ def period_of(start: datetime, end: datetime) -> Period:
     return Period(first=slot_of(start), end=slot_from(end))
 
 
-def buckets_of(period: Period, unit: BucketUnit, calendar: Calendar, *, limit: int = MAX_BUCKETS) -> list[Bucket]:
+# Depends on the calendar only; time zones cost more than the counters.
+@lru_cache(maxsize=64)
+def buckets_of(
+    period: Period, unit: BucketUnit, calendar: Calendar, *, limit: int = MAX_BUCKETS
+) -> tuple[Bucket, ...]:
     """Cut a period into buckets, in order; stops after `limit` + 1 of them."""
     found: list[Bucket] = []
     for start, end in pairwise(_edges(period, unit, calendar)):
@@ -123,7 +128,7 @@ def buckets_of(period: Period, unit: BucketUnit, calendar: Calendar, *, limit: i
             )
         if last >= period.end or len(found) > limit:
             break
-    return found
+    return tuple(found)
 
 
 def _edges(period: Period, unit: BucketUnit, calendar: Calendar) -> Iterator[datetime]:

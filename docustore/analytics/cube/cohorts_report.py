@@ -7,32 +7,58 @@ from typing import Final, Protocol
 
 import msgspec
 
+from docustore.analytics.cube.answers import CubeQuestion
 from docustore.analytics.cube.buckets import Period
 from docustore.analytics.cube.freshness import Freshness
 from docustore.analytics.cube.slots import month_of
 from docustore.analytics.cube.tables import Table
 from docustore.analytics.cube.views import share_pct
+from docustore.analytics.dimensions import DIMENSIONS
+from docustore.analytics.values import OTHER
 from docustore.errors import FieldError, InvalidQueryError
 
 DEFAULT_MONTHS: Final = 12
 MAX_COHORTS: Final = 60
+# Cohorts of values; each has a cell for every month until now.
+MAX_LINES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohortCounts:
-    """The users that registered in one month; `ends` counts their ends by month."""
+    """The users that registered in one month; `ends` counts their ends by month.
+
+    `active` is None where it is not counted: by value.
+    """
 
     registered: int = 0
     present: int = 0
-    active: int = 0
+    active: int | None = 0
     ends: Mapping[str, int] = field(default_factory=dict)
+
+
+NO_USERS: Final = CohortCounts()
+NO_USERS_OF_A_VALUE: Final = CohortCounts(active=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortLine:
+    """The cohorts of one value; `value` None = all users.
+
+    Months without users may be absent.
+    """
+
+    value: str | None
+    months: Mapping[str, CohortCounts]
 
 
 class CohortSource(Protocol):
     """Where the counts come from."""
 
-    async def cohorts(self, months: Sequence[str]) -> Mapping[str, CohortCounts]:
-        """Count the users of each month; a month without users may be absent."""
+    async def cohorts(self, months: Sequence[str], question: CubeQuestion) -> Sequence[CohortLine]:
+        """Count the users of each month: all users first, then the values, then `other`."""
+
+    async def freshness(self, now: datetime) -> Freshness:
+        """Tell how old the counts are."""
 
 
 class CohortCell(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,16 +76,17 @@ class CohortCell(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cohort(msgspec.Struct, frozen=True, kw_only=True):
-    """The users that registered in one month, UTC.
+    """The users that registered in one month, UTC; `value` null = all users.
 
-    `present` are there today, `active` are those of them whose status is active. A cohort of which all users are
-    gone has 0 per cent; one that never had a user has null.
+    `present` are there today, `active` are those of them whose status is active, null by value. A cohort of which
+    all users are gone has 0 per cent; one that never had a user has null.
     """
 
+    value: str | None
     month: str
     registered: int
     present: int
-    active: int
+    active: int | None
     present_pct: float | None
     active_pct: float | None
     cells: list[CohortCell]
@@ -69,10 +96,13 @@ class CohortsReport(msgspec.Struct, frozen=True, kw_only=True):
     """Monthly cohorts.
 
     A user is retained until it is deleted or removed, whatever its status is. A user that is restored counts as if
-    it had never been deleted.
+    it had never been deleted. With a `dimension`, a user counts with the values that it has today, a deleted one
+    with its last ones; if the dimension `is_multi_valued`, it counts once for each of its values.
     """
 
     time_zone: str
+    dimension: str | None
+    is_multi_valued: bool
     cohorts: list[Cohort]
     freshness: Freshness
 
@@ -80,6 +110,7 @@ class CohortsReport(msgspec.Struct, frozen=True, kw_only=True):
         """Return one row per cohort and month."""
         rows = [
             (
+                cohort.value,
                 cohort.month,
                 cohort.registered,
                 cohort.present,
@@ -93,21 +124,57 @@ class CohortsReport(msgspec.Struct, frozen=True, kw_only=True):
             for cohort in self.cohorts
             for cell in cohort.cells
         ]
-        own = ("cohort", "registered", "present", "active")
+        own = ("value", "cohort", "registered", "present", "active")
         return Table(columns=(*own, "month", "offset", "retained", "retained_pct", "is_unfinished"), rows=rows)
 
 
 async def cohorts_report(
-    source: CohortSource, months: Sequence[str], *, now: datetime, freshness: Freshness
+    source: CohortSource, months: Sequence[str], question: CubeQuestion, *, now: datetime
 ) -> CohortsReport:
     """Count the users of each month that stay."""
-    found = await source.cohorts(months)
+    lines = await source.cohorts(months, question)
     present_month = f"{now.astimezone(UTC):%Y-%m}"
-    cohorts = [cohort_of(month, found.get(month, CohortCounts()), until=present_month) for month in months]
-    return CohortsReport(time_zone="UTC", cohorts=cohorts, freshness=freshness)
+    cohorts = [
+        cohort_of(
+            month,
+            line.months.get(month, NO_USERS if line.value is None else NO_USERS_OF_A_VALUE),
+            until=present_month,
+            value=line.value,
+        )
+        for line in lines
+        for month in months
+    ]
+    dimension = question.dimension
+    return CohortsReport(
+        time_zone="UTC",
+        dimension=dimension,
+        is_multi_valued=dimension is not None and DIMENSIONS[dimension].is_multi_valued,
+        cohorts=cohorts,
+        freshness=await source.freshness(now),
+    )
 
 
-def cohort_of(month: str, counts: CohortCounts, *, until: str) -> Cohort:
+def rest_of(assigned: Mapping[str, CohortCounts], named: Sequence[CohortLine]) -> list[CohortLine]:
+    """Return the cohorts of all values that are not named, as `other`. Pure."""
+    months = {
+        month: _less(whole, [line.months[month] for line in named if month in line.months])
+        for month, whole in assigned.items()
+    }
+    left = {month: counts for month, counts in months.items() if counts.registered}
+    return [CohortLine(value=OTHER, months=left)] if left else []
+
+
+def _less(whole: CohortCounts, parts: Sequence[CohortCounts]) -> CohortCounts:
+    ends = {month: number - sum(part.ends.get(month, 0) for part in parts) for month, number in whole.ends.items()}
+    return CohortCounts(
+        registered=whole.registered - sum(part.registered for part in parts),
+        present=whole.present - sum(part.present for part in parts),
+        active=None,
+        ends={month: number for month, number in ends.items() if number},
+    )
+
+
+def cohort_of(month: str, counts: CohortCounts, *, until: str, value: str | None = None) -> Cohort:
     """Compute the cells of one cohort, to the present month. Pure."""
     cells = []
     retained = counts.registered
@@ -125,12 +192,13 @@ def cohort_of(month: str, counts: CohortCounts, *, until: str) -> Cohort:
             )
         )
     return Cohort(
+        value=value,
         month=month,
         registered=counts.registered,
         present=counts.present,
         active=counts.active,
         present_pct=share_pct(counts.present, counts.registered),
-        active_pct=share_pct(counts.active, counts.registered),
+        active_pct=None if counts.active is None else share_pct(counts.active, counts.registered),
         cells=cells,
     )
 
@@ -149,8 +217,11 @@ def month_after(month: str, *, months: int = 1) -> str:
     return f"{number // 12:04}-{number % 12 + 1:02}"
 
 
-def cohort_months(period: Period) -> list[str]:
+def cohort_months(period: Period, *, lines: int = 1) -> list[str]:
     """List the months of a period, UTC.
+
+    Args:
+        lines: How many values are read of each month.
 
     Raises:
         InvalidQueryError: There are too many.
@@ -158,5 +229,8 @@ def cohort_months(period: Period) -> list[str]:
     months = list(months_between(month_of(period.first), month_of(period.end - 1)))
     if len(months) > MAX_COHORTS:
         problem = f"the period has more than {MAX_COHORTS} months; ask for a shorter one"
+        raise InvalidQueryError((FieldError(pointer="/from", code="too_long", detail=problem),))
+    if len(months) * lines > MAX_LINES:
+        problem = "the period is too long for so many values; ask for a shorter one or a smaller `top`"
         raise InvalidQueryError((FieldError(pointer="/from", code="too_long", detail=problem),))
     return months

@@ -62,8 +62,13 @@ async def asking_for(request: AuthorisedRequest, state: State, *, is_exact: IsEx
     if is_exact:
         # It costs as much as a query.
         await take(request, Policy.QUERY, request.auth.key_id)
-    source = source_of(state.database, is_exact=is_exact, timeout_ms=state.settings.query_timeout_ms)
-    return Asking(source=source, now=now_utc(), read_committed=state.read_committed)
+    source = source_of(
+        state.database,
+        is_exact=is_exact,
+        timeout_ms=state.settings.query_timeout_ms,
+        committed=state.committed_stage,
+    )
+    return Asking(source=source, now=now_utc())
 
 
 def report_form(
@@ -194,14 +199,18 @@ class CubeController(Controller):
         *,
         since: Since = None,
         until: Until = None,
+        dimension: Dimension = None,
+        top: Top = DEFAULT_TOP,
         asking: AskingFor,
         form: Form,
     ) -> Response[CohortsReport]:
         """Report how many users of each month (UTC) were still there later.
 
-        By default of the last 12 months. A user is retained until it is deleted.
+        By default of the last 12 months. A user is retained until it is deleted. With a `dimension`, the cohorts
+        of all users come first, then those of each value, then `other`.
         """
-        return form.response(await ask_cohorts(asking, Request(since=since, until=until)))
+        asked = Request(since=since, until=until, dimension=dimension, top=top)
+        return form.response(await ask_cohorts(asking, asked))
 
     @get(
         "/ages",

@@ -5,16 +5,18 @@ are applied to the times themselves. Removed users are not in `users` any more: 
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from pymongo.errors import ExecutionTimeout
 
 from docustore.analytics.cube.ages_report import AgeLine
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeQuestion, with_rest
-from docustore.analytics.cube.cohorts_report import CohortCounts, month_after
+from docustore.analytics.cube.cohorts_report import CohortCounts, CohortLine, month_after, rest_of
+from docustore.analytics.cube.freshness import Freshness, pipeline_freshness
 from docustore.analytics.cube.share import USER_ANALYTICS
 from docustore.analytics.cube.slots import SLOT_MS, first_slot, start_of
 from docustore.analytics.cube.stored import HISTORY
@@ -41,6 +43,10 @@ class Exact:
     database: Database
     max_time_ms: int
     started: float = field(default_factory=time.monotonic)
+
+    async def freshness(self, now: datetime) -> Freshness:
+        """Tell that the answers are of the present."""
+        return pipeline_freshness(now=now)
 
     async def answer(self, question: CubeQuestion) -> CubeAnswer:
         """Answer a question.
@@ -87,36 +93,37 @@ class Exact:
                 counts[own["i"]] += group["changes"]
         return found
 
-    async def cohorts(self, months: Sequence[str]) -> dict[str, CohortCounts]:
+    async def cohorts(self, months: Sequence[str], question: CubeQuestion) -> list[CohortLine]:
         """Count the users that registered in each month, UTC."""
+        everybody = CohortLine(
+            value=None, months=_cohorts(await self._cohort_groups(months, STATUS), has_active=True)
+        )
+        dimension = question.dimension
+        if dimension is None:
+            return [everybody]
+        values = await self._values(question)
+        groups = await self._cohort_groups(months, dimension)
+        named = [
+            CohortLine(value=value, months=_cohorts([group for group in groups if group["_id"]["v"] == value]))
+            for value in values
+        ]
+        return [everybody, *named, *rest_of(_cohorts(groups), named)]
+
+    async def _cohort_groups(self, months: Sequence[str], dimension: str) -> list[dict[str, Any]]:
         edges = (first_slot(months[0]), first_slot(month_after(months[-1])))
         pipeline: Pipeline = [
-            *shares_pipeline(STATUS),
+            *shares_pipeline(dimension),
             *_in_intervals(CubeQuestion(edges=edges)),
             *_by_value(),
             {
                 "$group": {
-                    "_id": {"c": _month("$registered"), "e": _month("$ended")},
+                    "_id": {"c": _month("$registered"), "e": _month("$ended"), "v": "$v"},
                     "registered": {"$sum": 1},
                     "present": {"$sum": _ONE_IF_PRESENT},
-                    "active": {
-                        "$sum": {"$cond": [{"$and": ["$present", {"$eq": ["$v", UserStatus.ACTIVE.value]}]}, 1, 0]}
-                    },
                 }
             },
         ]
-        groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for group in await self._found(pipeline):
-            groups[group["_id"]["c"]].append(group)
-        return {
-            month: CohortCounts(
-                registered=sum(group["registered"] for group in own),
-                present=sum(group["present"] for group in own),
-                active=sum(group["active"] for group in own),
-                ends={group["_id"]["e"]: group["registered"] for group in own if group["_id"]["e"] is not None},
-            )
-            for month, own in groups.items()
-        }
+        return await self._found(pipeline)
 
     async def ages(self, question: CubeQuestion) -> list[AgeLine]:
         """Count present users by day of registration: all users first, then the values."""
@@ -263,3 +270,29 @@ def _line(value: str | None, groups: Sequence[Mapping[str, Any]], intervals: int
         registered[group["_id"]["i"]] += group["registered"]
         present[group["_id"]["i"]] += group["present"]
     return CubeLine(value=value, registered=registered, present=present)
+
+
+def _cohorts(groups: Sequence[Mapping[str, Any]], *, has_active: bool = False) -> dict[str, CohortCounts]:
+    """Add up groups by month of the registration.
+
+    Args:
+        has_active: The values of the groups are statuses.
+    """
+    by_month: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for group in groups:
+        by_month[group["_id"]["c"]].append(group)
+    return {month: _cohort(own, has_active=has_active) for month, own in by_month.items()}
+
+
+def _cohort(groups: Sequence[Mapping[str, Any]], *, has_active: bool) -> CohortCounts:
+    ends: Counter[str] = Counter()
+    for group in groups:
+        if group["_id"]["e"] is not None:
+            ends[group["_id"]["e"]] += group["registered"]
+    active = sum(group["present"] for group in groups if group["_id"]["v"] == UserStatus.ACTIVE.value)
+    return CohortCounts(
+        registered=sum(group["registered"] for group in groups),
+        present=sum(group["present"] for group in groups),
+        active=active if has_active else None,
+        ends=dict(ends),
+    )

@@ -1,90 +1,105 @@
-"""Answers from the counters, by a few reads of indexes."""
+"""Answers from the counters, by one or two reads of indexes."""
 
 import asyncio
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from docustore.analytics.cube.ages_report import AgeLine
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeMetric, CubeQuestion, with_rest
-from docustore.analytics.cube.cohorts_report import CohortCounts, months_between
-from docustore.analytics.cube.counts import ALL_USERS, ENDED, SERIES, VALUES, Key
-from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot, month_of, month_slots
+from docustore.analytics.cube.cohorts_report import CohortCounts, CohortLine, rest_of
+from docustore.analytics.cube.counts import ALL_USERS, ENDED, SERIES, Key
+from docustore.analytics.cube.freshness import Freshness, freshness_of
+from docustore.analytics.cube.months import Months, add_whole, all_months, months_of, parts_of, summed
+from docustore.analytics.cube.share import ANALYTICS_VERSION
+from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot
+from docustore.analytics.cube.totals import Totals, named_of, read_totals, whole_of
 from docustore.analytics.cube.transitions import TRANSITION, TRANSITIONS, Transition
-from docustore.analytics.dimensions import DIMENSIONS, STATUS
-from docustore.analytics.pipelines import Pipeline
+from docustore.analytics.dimensions import STATUS
 from docustore.analytics.values import OTHER
 from docustore.database import Database, Document
 from docustore.users.profile import UserStatus
 
-# The parts of a document of a month: whole days suffice where all intervals begin and end at midnight UTC.
-_BY_DAY: Final = {CubeMetric.REGISTERED: "r", CubeMetric.PRESENT: "p"}
 # Documents in one reply: more than any dimension has months.
 _MANY: Final = 10_000
 _AFTER_ALL_MONTHS: Final = "9999-99"
-_BY_SLOT: Final = {CubeMetric.REGISTERED: "rs", CubeMetric.PRESENT: "ps"}
+_NO_MONTHS: Final = Months(whole=(), cut=())
+_ALL_USERS: Final = CubeQuestion()
+
+Series = Mapping[Key, Sequence[Document]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Marts:
-    """The counters of one database."""
+    """The counters of one database, for one answer.
+
+    `committed` is a stage that adds the number of the last row of history, as `{seq: n}`, to an aggregation. Only
+    `freshness` needs it.
+    """
 
     database: Database
+    committed: Mapping[str, Any] | None = None
+    _first: Totals | None = field(default=None, init=False)
+
+    async def freshness(self, now: datetime) -> Freshness:
+        """Tell how old the counters are; they are not older than it says."""
+        first = self._first or await self._totals([_ALL_USERS], [])
+        return freshness_of(first.state, committed=first.committed, now=now)
 
     async def answer(self, question: CubeQuestion) -> CubeAnswer:
         """Answer a question; the cost does not depend on the number of users."""
-        values = await self._values(question)
-        dimension = question.dimension
-        named: list[Key] = [] if dimension is None else [(dimension, value) for value in values]
-        whole = _whole(dimension)
-        lines = await self.lines([ALL_USERS, *([whole] if whole != ALL_USERS else []), *named], question)
-        return with_rest(
-            question,
-            all_users=lines[ALL_USERS],
-            assigned=None if dimension is None else lines[whole],
-            named=[lines[key] for key in named],
-        )
+        return (await self.answer_all([question]))[0]
 
     async def answer_all(self, questions: Sequence[CubeQuestion]) -> list[CubeAnswer]:
-        """Answer questions together; those about all times in one read."""
-        if any(question.edges is not None or question.values is not None for question in questions):
-            return list(await asyncio.gather(*(self.answer(question) for question in questions)))
-        cursor = await self.database[VALUES].aggregate(_totals_pipeline(questions))
-        lines: dict[str, list[CubeLine]] = defaultdict(list)
-        async for each in cursor:
-            own = each["_id"]
-            lines[own["d"]].append(_total((own["d"], own["v"]), each))
-        return [_total_answer(question, lines) for question in questions]
+        """Answer questions together.
+
+        One read answers all of them, unless a period begins or ends within a month, or has buckets that are no
+        whole months in UTC: then a second one reads these months.
+        """
+        periods = {edges for question in questions if (edges := question.edges) is not None}
+        years = {year for edges in periods for year in months_of(edges).years}
+        totals = await self._totals(questions, sorted(years))
+        keys = [_keys_of(question, totals) for question in questions]
+        months = [self._months_of(question) for question in questions]
+        series = await self._series(questions, keys, months)
+        return [
+            _answer(question, own, _lines(question, own, totals, each, series))
+            for question, own, each in zip(questions, keys, months, strict=True)
+        ]
 
     async def transitions(self, edges: tuple[int, ...]) -> dict[Transition, list[int]]:
         """Count changes of status by interval."""
         keys = {transition: (TRANSITION, transition.value) for transition in TRANSITIONS}
-        lines = await self.lines(list(keys.values()), CubeQuestion(edges=edges))
-        return {transition: lines[key].registered for transition, key in keys.items()}
+        part = parts_of(edges)[CubeMetric.REGISTERED]
+        found = await self._documents(list(keys.values()), all_months(edges), {part: 1})
+        return {transition: summed(found.get(key, ()), part, edges) for transition, key in keys.items()}
 
-    async def cohorts(self, months: Sequence[str]) -> dict[str, CohortCounts]:
+    async def cohorts(self, months: Sequence[str], question: CubeQuestion) -> list[CohortLine]:
         """Count the users that registered in each month, UTC."""
+        keys = _keys_of(question, await self._totals([question], []))
         active = (STATUS, UserStatus.ACTIVE.value)
-        keys = [ALL_USERS, active]
-        found = await self._months(keys, months, {"n": 1, "p": 1})
+        read = [*keys.all, *([] if active in keys.all else [active])]
+        found = await self._documents(read, months, {"n": 1, "p": 1, "e": 1})
         ids = [{"d": ENDED, "v": month, "m": ""} for month in months]
         ended = {each["_id"]["v"]: each async for each in self.database[SERIES].find({"_id": {"$in": ids}})}
-        by_month = {key: {each["_id"]["m"]: each for each in found[key]} for key in keys}
-        return {
-            month: CohortCounts(
+        actives = {each["_id"]["m"]: _sum(each.get("p")) for each in found.get(active, ())}
+        everybody = {
+            each["_id"]["m"]: CohortCounts(
                 registered=each["n"],
                 present=_sum(each.get("p")),
-                active=_sum(by_month[active].get(month, {}).get("p")),
-                ends={
-                    f"{name[:4]}-{name[4:]}": number
-                    for name, number in ended.get(month, {}).get("e", {}).items()
-                    if number
-                },
+                active=actives.get(each["_id"]["m"], 0),
+                ends=_ends(ended.get(each["_id"]["m"], {})),
             )
-            for month, each in by_month[ALL_USERS].items()
+            for each in found.get(ALL_USERS, ())
         }
+        lines = [CohortLine(value=None, months=everybody)]
+        if question.dimension is None:
+            return lines
+        named = [CohortLine(value=key[1], months=_cohorts(found.get(key, ()))) for key in keys.named]
+        assigned = everybody if keys.whole == ALL_USERS else _cohorts(found.get(keys.whole, ()))
+        return [*lines, *named, *rest_of(assigned, named)]
 
     async def ages(self, question: CubeQuestion) -> list[AgeLine]:
         """Count present users by day of registration: all users first, then the values."""
@@ -98,42 +113,43 @@ class Marts:
             for line, documents in zip(lines, found, strict=True)
         ]
 
-    async def _values(self, question: CubeQuestion) -> Sequence[str]:
-        if question.dimension is None or question.values is not None:
-            return question.values or ()
-        # One more: `other` is never one of the named values.
-        found = self.database[VALUES].find(
-            {"_id.d": question.dimension, question.by.value: {"$gt": 0}},
-            {"_id": 1},
-            sort=[(question.by.value, -1), ("_id.v", 1)],
-            limit=question.top + 2,
-        )
-        values = [each["_id"]["v"] async for each in found]
-        return [value for value in values if value not in {"", OTHER}][: question.top]
+    async def _totals(self, questions: Sequence[CubeQuestion], years: Sequence[str]) -> Totals:
+        totals = await read_totals(self.database, questions, years=years, committed=self.committed)
+        if self._first is None:
+            self._first = totals
+        return totals
 
-    async def lines(self, keys: Sequence[Key], question: CubeQuestion) -> dict[Key, CubeLine]:
-        """Read the figures of some keys; a key that nothing is stored of has zeros."""
+    def _months_of(self, question: CubeQuestion) -> Months:
         if question.edges is None:
-            ids = [{"d": dimension, "v": value} for dimension, value in keys]
-            stored = await self.database[VALUES].find({"_id": {"$in": ids}}).to_list()
-            totals = {(each["_id"]["d"], each["_id"]["v"]): each for each in stored}
-            return {key: _total(key, totals.get(key, {})) for key in keys}
-        documents = await self._series(keys, question.edges)
-        return {key: _line(key, documents[key], question.edges) for key in keys}
+            return _NO_MONTHS
+        state = None if self._first is None else self._first.state
+        if state is not None and state.live_version == ANALYTICS_VERSION:
+            return months_of(question.edges)
+        # The years hold only a part of the users, until this version was live once.
+        return Months(whole=(), cut=tuple(all_months(question.edges)))
 
-    async def _series(self, keys: Sequence[Key], edges: Sequence[int]) -> dict[Key, list[Document]]:
-        """Read the documents of all months between the first and the last edge."""
-        projection = dict.fromkeys(_parts(edges).values(), 1)
-        months = list(months_between(month_of(edges[0]), month_of(edges[-1] - 1)))
-        return await self._months(keys, months, projection)
+    async def _series(
+        self, questions: Sequence[CubeQuestion], keys: Sequence["_Keys"], months: Sequence[Months]
+    ) -> Series:
+        wanted = {
+            (key, month) for own, each in zip(keys, months, strict=True) for key in own.all for month in each.cut
+        }
+        parts = [parts_of(question.edges) for question in questions if question.edges is not None]
+        projection = {part: 1 for each in parts for part in each.values()}
+        return await self._found([{"d": d, "v": v, "m": month} for (d, v), month in sorted(wanted)], projection)
 
-    async def _months(
+    async def _documents(
         self, keys: Sequence[Key], months: Sequence[str], projection: Mapping[str, int]
-    ) -> dict[Key, list[Document]]:
-        """Read the documents of some keys and months, by exact ids."""
+    ) -> Series:
+        """Read the documents of some keys and months."""
         ids = [{"d": own, "v": value, "m": month} for own, value in keys for month in months]
+        return await self._found(ids, projection)
+
+    async def _found(self, ids: Sequence[Document], projection: Mapping[str, int]) -> Series:
         found: dict[Key, list[Document]] = defaultdict(list)
-        async for each in self.database[SERIES].find({"_id": {"$in": ids}}, projection, batch_size=len(ids)):
+        if not ids:
+            return found
+        async for each in self.database[SERIES].find({"_id": {"$in": ids}}, projection, batch_size=len(ids) + 1):
             found[each["_id"]["d"], each["_id"]["v"]].append(each)
         return found
 
@@ -144,69 +160,76 @@ class Marts:
         return await self.database[SERIES].find({"_id": bounds}, {"p": 1}, batch_size=_MANY).to_list()
 
 
-def _totals_pipeline(questions: Sequence[CubeQuestion]) -> Pipeline:
-    """Read the sums of all dimensions, and the values with the most users of each."""
-    wholes = {_whole(question.dimension) for question in questions} | {ALL_USERS}
-    ids = [{"d": dimension, "v": value} for dimension, value in sorted(wholes)]
-    values: Pipeline = [
-        {"$unionWith": {"coll": VALUES, "pipeline": _top_pipeline(question)}}
-        for question in questions
-        if question.dimension is not None
-    ]
-    return [{"$match": {"_id": {"$in": ids}}}, *values]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keys:
+    """What the lines of an answer are about.
+
+    `whole` is the sum over all values of the dimension.
+    """
+
+    whole: Key
+    named: list[Key]
+
+    @property
+    def all(self) -> list[Key]:
+        """Every key once."""
+        return list(dict.fromkeys((ALL_USERS, self.whole, *self.named)))
 
 
-def _top_pipeline(question: CubeQuestion) -> Pipeline:
-    # Beside the named values, `other` and the sum of all values may be among the first.
-    return [
-        {"$match": {"_id.d": question.dimension, question.by.value: {"$gt": 0}}},
-        {"$sort": {question.by.value: -1, "_id.v": 1}},
-        {"$limit": question.top + 2},
-    ]
+def _keys_of(question: CubeQuestion, totals: Totals) -> _Keys:
+    dimension = question.dimension
+    named = [] if dimension is None else [(dimension, value) for value in named_of(question, totals)]
+    return _Keys(whole=whole_of(dimension), named=named)
 
 
-def _total_answer(question: CubeQuestion, lines: Mapping[str, Sequence[CubeLine]]) -> CubeAnswer:
-    nothing = CubeLine(value=None, registered=[0], present=[0])
-    all_users = next(iter(lines.get("", ())), nothing)
-    if question.dimension is None:
-        return CubeAnswer(all_users=all_users)
-    own = lines.get(question.dimension, ())
-    assigned = all_users
-    if DIMENSIONS[question.dimension].is_multi_valued:
-        assigned = next((line for line in own if line.value is None), nothing)
-    named = sorted(
-        {line.value: line for line in own if line.value not in {None, OTHER}}.values(),
-        key=lambda line: (-line.figures(question.by)[0], line.value or ""),
-    )
-    return with_rest(question, all_users=all_users, assigned=assigned, named=named[: question.top])
+def _lines(
+    question: CubeQuestion, keys: _Keys, totals: Totals, months: Months, series: Series
+) -> dict[Key, CubeLine]:
+    lines = {}
+    for key in keys.all:
+        document = totals.values.get(key, {})
+        if question.edges is None:
+            figures = [document.get("registered", 0)], [document.get("present", 0)]
+        else:
+            figures = _by_interval(question.edges, document, months, series.get(key, ()))
+        lines[key] = CubeLine(value=key[1] or None, registered=figures[0], present=figures[1])
+    return lines
 
 
-def _whole(dimension: str | None) -> Key:
-    """Return the key of the sum over all values of a dimension."""
-    if dimension is None or not DIMENSIONS[dimension].is_multi_valued:
-        return ALL_USERS
-    return dimension, ""
+def _by_interval(
+    edges: Sequence[int], document: Mapping[str, Any], months: Months, series: Sequence[Document]
+) -> tuple[list[int], list[int]]:
+    own = [each for each in series if each["_id"]["m"] in months.cut]
+    registered, present = ([0] * (len(edges) - 1) for _ in range(2))
+    if own:
+        parts = parts_of(edges)
+        registered = summed(own, parts[CubeMetric.REGISTERED], edges)
+        present = summed(own, parts[CubeMetric.PRESENT], edges)
+    add_whole(registered, present, document, months.whole)
+    return registered, present
 
 
-def _parts(edges: Sequence[int]) -> dict[CubeMetric, str]:
-    return _BY_SLOT if any(edge % SLOTS_A_DAY for edge in edges) else _BY_DAY
-
-
-def _total(key: Key, document: Mapping[str, Any]) -> CubeLine:
-    return CubeLine(
-        value=_value(key), registered=[document.get("registered", 0)], present=[document.get("present", 0)]
-    )
-
-
-def _line(key: Key, documents: Sequence[Document], edges: Sequence[int]) -> CubeLine:
-    figures = {metric: summed(documents, part, edges) for metric, part in _parts(edges).items()}
-    return CubeLine(
-        value=_value(key), registered=figures[CubeMetric.REGISTERED], present=figures[CubeMetric.PRESENT]
+def _answer(question: CubeQuestion, keys: _Keys, lines: Mapping[Key, CubeLine]) -> CubeAnswer:
+    return with_rest(
+        question,
+        all_users=lines[ALL_USERS],
+        assigned=None if question.dimension is None else lines[keys.whole],
+        named=[lines[key] for key in keys.named],
     )
 
 
-def _value(key: Key) -> str | None:
-    return key[1] or None
+def _cohorts(documents: Sequence[Document]) -> dict[str, CohortCounts]:
+    return {
+        each["_id"]["m"]: CohortCounts(
+            registered=each["n"], present=_sum(each.get("p")), active=None, ends=_ends(each)
+        )
+        for each in documents
+    }
+
+
+def _ends(document: Mapping[str, Any]) -> dict[str, int]:
+    """Return the ends by month, without zeros."""
+    return {f"{name[:4]}-{name[4:]}": number for name, number in document.get("e", {}).items() if number}
 
 
 def _sum(days: Mapping[str, int] | None) -> int:
@@ -221,25 +244,3 @@ def _days(documents: Sequence[Document]) -> dict[int, int]:
         for day, number in each.get("p", {}).items()
         if number
     }
-
-
-def summed(documents: Sequence[Document], part: str, edges: Sequence[int]) -> list[int]:
-    """Sum one part of documents of months by interval. Pure.
-
-    Args:
-        part: One of `r`, `p` (by day), `rs`, `ps` (by slot).
-    """
-    sums = [0] * (len(edges) - 1)
-    is_by_day = len(part) == 1
-    for document in documents:
-        start, end = month_slots(document["_id"]["m"])
-        interval = bisect_right(edges, start) - 1
-        if 0 <= interval < len(sums) and end <= edges[interval + 1]:
-            # The whole month, in a tenth of the time.
-            sums[interval] += sum(document.get(part, {}).values())
-            continue
-        for name, number in document.get(part, {}).items():
-            slot = start + (int(name[:2]) - 1) * SLOTS_A_DAY + (0 if is_by_day else int(name[2:]))
-            if edges[0] <= slot < edges[-1]:
-                sums[bisect_right(edges, slot) - 1] += number
-    return sums

@@ -79,9 +79,7 @@ class RegistrationsReport(msgspec.Struct, frozen=True, kw_only=True):
         return Table(columns=columns, rows=rows)
 
 
-async def registrations_report(
-    source: CubeSource, scope: Scope, period: Period, freshness: Freshness
-) -> RegistrationsReport:
+async def registrations_report(source: CubeSource, scope: Scope, period: Period) -> RegistrationsReport:
     """Count registrations in each bucket of a period."""
     current = await _period(source, scope, period, values=None)
     before = None
@@ -100,7 +98,7 @@ async def registrations_report(
         current=current,
         previous=before,
         growth=growth,
-        freshness=freshness,
+        freshness=await source.freshness(scope.now),
     )
 
 
@@ -117,20 +115,21 @@ async def _period(
     )
     answer = await source.answer(question)
     views = bucket_views(buckets, now=scope.now)
+    is_fair = [not one.is_partial and not other.is_partial for one, other in pairwise(views)]
     return RegistrationPeriod(
         period=PeriodView(from_=period.start_at, to=period.end_at),
         registered=sum(answer.all_users.registered),
         present=sum(answer.all_users.present),
         buckets=views,
-        series=[_series(line, views) for line in (answer.all_users, *answer.values)],
+        series=[_series(line, is_fair) for line in (answer.all_users, *answer.values)],
     )
 
 
-def _series(line: CubeLine, buckets: list[BucketView]) -> RegistrationSeries:
-    growth: list[float | None] = [None]
-    for (one, before), (other, after) in pairwise(zip(buckets, line.registered, strict=True)):
-        is_fair = not one.is_partial and not other.is_partial
-        growth.append(growth_pct(after, before) if is_fair else None)
+def _series(line: CubeLine, is_fair: list[bool]) -> RegistrationSeries:
+    growth = [
+        growth_pct(after, before) if fair else None
+        for fair, (before, after) in zip(is_fair, pairwise(line.registered), strict=True)
+    ]
     return RegistrationSeries(
-        value=line.value, registered=line.registered, present=line.present, growth_pct=growth
+        value=line.value, registered=line.registered, present=line.present, growth_pct=[None, *growth]
     )

@@ -58,7 +58,7 @@ class Scope:
             return None
         return self.period.before(by_weeks=self.compare is Comparison.PREVIOUS_WEEKDAYS)
 
-    def buckets(self, period: Period) -> list[Bucket]:
+    def buckets(self, period: Period) -> tuple[Bucket, ...]:
         """Cut a period.
 
         Raises:

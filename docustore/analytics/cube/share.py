@@ -2,10 +2,12 @@
 
 Shape of a document of `user_analytics`, without `_id`:
 
-    {registered: slot | null, present: true, ended: slot | null, gone: false, values: {status: ["active"], ...}}
+    {registered: slot | null, present: true, ended: slot | null, gone: false, values: {status: ["active"], ...},
+     shape: 2}
 
 A user counts as registered for ever, and as present until it is deleted. `ended` is the slot of the end; an end
-without a time counts as one at the registration. `gone`: the document of the user itself was removed.
+without a time counts as one at the registration. `gone`: the document of the user itself was removed. `shape` says
+which counters the share moves; it is missing in shares of older releases.
 """
 
 from collections.abc import Mapping
@@ -18,6 +20,10 @@ from docustore.analytics.marts import registered_ms, unix_ms
 from docustore.analytics.values import User
 
 USER_ANALYTICS: Final = "user_analytics"
+# The version of the effect that keeps the shares and counters.
+ANALYTICS_VERSION: Final = 2
+# Shares without a shape do not move the counters of months and the ends by value: see `counts`.
+SHAPE: Final = 2
 # The top-level fields of a user that its share is made from.
 SHARE_FIELDS: Final = (*DIMENSION_FIELDS, "created_at", "deleted_at")
 _RULES: Final = tuple((name, dimension.values_of) for name, dimension in DIMENSIONS.items())
@@ -31,6 +37,7 @@ class UserShare(TypedDict):
     ended: int | None
     gone: bool
     values: dict[str, list[str]]
+    shape: int
 
 
 def share_of(user: User) -> UserShare:
@@ -52,7 +59,7 @@ def share_of_gone(last: User, *, ended_at: datetime) -> UserShare:
 def gone_share(share: Mapping[str, Any]) -> dict[str, Any]:
     """Turn a share into that of a removed user of which nothing else is known."""
     ended = share["registered"] if share["ended"] is None else share["ended"]
-    return {**share, "present": False, "ended": ended, "gone": True}
+    return {**share, "present": False, "ended": ended, "gone": True, "shape": SHAPE}
 
 
 def _share(user: User, *, ended_at: object, gone: bool) -> UserShare:
@@ -67,6 +74,7 @@ def _share(user: User, *, ended_at: object, gone: bool) -> UserShare:
         "ended": ended,
         "gone": gone,
         "values": {name: list(values_of(user)) for name, values_of in _RULES},
+        "shape": SHAPE,
     }
 
 

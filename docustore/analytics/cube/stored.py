@@ -73,9 +73,13 @@ def _group_of(name: Name) -> Group:
 
 async def _counters_at(database: Database, at: Timestamp) -> Figures:
     async for document in documents_at(database, {"find": VALUES}, at, batch_docs=_BATCH_DOCS):
-        own = document["_id"]
-        for name in ("registered", "present"):
-            yield (own["d"], own["v"], name), document.get(name, 0)
+        own = document.pop("_id")
+        for name, figure in document.items():
+            if isinstance(figure, dict):
+                for month, number in figure.items():
+                    yield (own["d"], own["v"], f"{name}.{month}"), number
+            else:
+                yield (own["d"], own["v"], name), figure
     async for document in documents_at(database, {"find": SERIES}, at, batch_docs=_BATCH_DOCS):
         own = document["_id"]
         yield (own["d"], own["v"], own["m"], "n"), document["n"]

@@ -1,6 +1,7 @@
 """`GET /analytics/transitions`: changes of status by time."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -18,6 +19,9 @@ class TransitionSource(Protocol):
 
     async def transitions(self, edges: tuple[int, ...]) -> Mapping[Transition, list[int]]:
         """Count changes of status by interval; a pair without any may be absent."""
+
+    async def freshness(self, now: datetime) -> Freshness:
+        """Tell how old the counts are, if it is asked first."""
 
 
 class TransitionSeries(msgspec.Struct, frozen=True, rename={"from_": "from"}, kw_only=True):
@@ -67,10 +71,9 @@ class TransitionsReport(msgspec.Struct, frozen=True, kw_only=True):
         return Table(columns=("period", "start", "end", "is_partial", "from", "to", "changes"), rows=rows)
 
 
-async def transitions_report(
-    source: TransitionSource, scope: Scope, period: Period, freshness: Freshness
-) -> TransitionsReport:
+async def transitions_report(source: TransitionSource, scope: Scope, period: Period) -> TransitionsReport:
     """Count changes of status in each bucket of a period."""
+    freshness = await source.freshness(scope.now)
     current = await _period(source, scope, period)
     before = None if scope.before is None else await _period(source, scope, scope.before)
     return TransitionsReport(

@@ -67,7 +67,7 @@ class UsersReport(msgspec.Struct, frozen=True, kw_only=True):
         return Table(columns=columns, rows=[everybody, *rows])
 
 
-async def users_report(source: CubeSource, scope: Scope, freshness: Freshness) -> UsersReport:
+async def users_report(source: CubeSource, scope: Scope) -> UsersReport:
     """Count users by the dimension that is asked for, else by each."""
     dimensions = list(DIMENSIONS) if scope.dimension is None else [scope.dimension]
     edges = _edges(scope.period)
@@ -91,7 +91,7 @@ async def users_report(source: CubeSource, scope: Scope, freshness: Freshness) -
         previous_totals=None if before is None else _totals(before),
         growth=None if before is None else growth_of(_both(total.all_users), _both(before)),
         distributions=distributions,
-        freshness=freshness,
+        freshness=await source.freshness(scope.now),
     )
 
 

@@ -1,7 +1,7 @@
 """The parts of answers that several routes share."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -43,18 +43,21 @@ def period_view(period: Period | None) -> PeriodView | None:
     return None if period is None else PeriodView(from_=period.start_at, to=period.end_at)
 
 
-def bucket_views(buckets: Sequence[Bucket], *, now: datetime) -> list[BucketView]:
+def bucket_views(buckets: tuple[Bucket, ...], *, now: datetime) -> list[BucketView]:
     """Show buckets."""
-    return [
+    return list(_bucket_views(buckets, slot_of(now)))
+
+
+@lru_cache(maxsize=64)
+def _bucket_views(buckets: tuple[Bucket, ...], now: int) -> tuple[BucketView, ...]:
+    return tuple(
         BucketView(
-            start=bucket.start, end=bucket.natural_end_at, is_partial=not bucket.is_whole or _is_open(bucket, now)
+            start=bucket.start,
+            end=bucket.natural_end_at,
+            is_partial=not bucket.is_whole or bucket.natural_end > now,
         )
         for bucket in buckets
-    ]
-
-
-def _is_open(bucket: Bucket, now: datetime) -> bool:
-    return bucket.natural_end > slot_of(now)
+    )
 
 
 def growth_pct(after: int, before: int) -> float | None:

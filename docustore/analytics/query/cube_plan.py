@@ -114,7 +114,7 @@ def intervals_of(period: Period, time: TimeRange) -> list[Interval]:
         return [Interval(first=first, end=end, natural_first=first, natural_end=end, start=whole)]
     calendar = Calendar(zone=zone, week_start=Weekday(time.week_start.value))
     unit = _UNITS.get(time.bucket, BucketUnit.MONTH)
-    found = buckets_of(period, unit, calendar, limit=MAX_INTERVALS)
+    found = list(buckets_of(period, unit, calendar, limit=MAX_INTERVALS))
     if len(found) > MAX_INTERVALS:
         raise CubeRefusedError(f"the range has more than {MAX_INTERVALS} buckets")
     if time.bucket is Bucket.HOUR and any(_length(each) != _SLOTS_AN_HOUR for each in found):

@@ -63,15 +63,20 @@ class Keeper:
     state: EffectState
     failures_in_a_row: int = field(default=0, init=False)
 
-    async def step(self) -> bool:
+    async def step(self, *, committed: int | None = None) -> bool:
         """Apply the next rows and build the next chunk; False = nothing to do.
+
+        Args:
+            committed: The number of the last committed row, if it was read a moment ago.
 
         Raises:
             ListenerFencedError: Another listener or a command has taken the effect; nothing was written.
             EffectsFailingError: User after user fails.
         """
         await self._forget_rows()
-        has_followed = await self._follow()
+        if committed is None:
+            committed = await committed_seq(self.database)
+        has_followed = await self._follow(committed)
         if self.state.build is None:
             return has_followed
         if self.state.build.phase is BuildPhase.USERS:
@@ -90,8 +95,8 @@ class Keeper:
         begun = replace(self.state, build=replace(build, rows_up_to=self.state.seq))
         await self._commit(begun, [], begins_rows=True)
 
-    async def _follow(self) -> bool:
-        seq, committed = self.state.seq, await committed_seq(self.database)
+    async def _follow(self, committed: int) -> bool:
+        seq = self.state.seq
         if committed == seq:
             return False
         numbers = {"_id": {"$gt": seq, "$lte": min(committed, seq + ROWS_A_STEP)}}

@@ -103,8 +103,9 @@ async def _work(keeper: Keeper, turn: asyncio.Lock, stop: asyncio.Event) -> None
     pace, renewed_at = Pace(), time.monotonic()
     while not stop.is_set():
         started, seq = time.monotonic(), keeper.state.seq
-        pace.note(await committed_seq(keeper.database), now=started)
-        worked_s = None if pace.must_wait(now=started) else await _step(keeper, turn)
+        committed = await committed_seq(keeper.database)
+        pace.note(committed, now=started)
+        worked_s = None if pace.must_wait(now=started) else await _step(keeper, turn, committed=committed)
         if worked_s is None:
             if started - renewed_at > keeper.held.lease_ms / 3000:
                 await renew(keeper.database, keeper.held)
@@ -116,7 +117,7 @@ async def _work(keeper: Keeper, turn: asyncio.Lock, stop: asyncio.Event) -> None
         await pause(pace.rest_s(worked_s=worked_s, is_building=is_building, is_behind=is_behind), stop)
 
 
-async def _step(keeper: Keeper, turn: asyncio.Lock) -> float | None:
+async def _step(keeper: Keeper, turn: asyncio.Lock, *, committed: int) -> float | None:
     """Make one step in the turn of this effect.
 
     Return its seconds, None if there was nothing to do.
@@ -125,7 +126,7 @@ async def _step(keeper: Keeper, turn: asyncio.Lock) -> float | None:
     """
     async with turn:
         started = time.monotonic()
-        return time.monotonic() - started if await keeper.step() else None
+        return time.monotonic() - started if await keeper.step(committed=committed) else None
 
 
 async def _note_failure(database: Database, held: Claim, error: Exception) -> None:

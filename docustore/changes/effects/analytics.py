@@ -13,7 +13,14 @@ from pymongo import DeleteMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.analytics.cube.counts import SERIES, VALUES, CubeCounts, Increments
-from docustore.analytics.cube.share import SHARE_FIELDS, USER_ANALYTICS, gone_share, share_of, share_of_gone
+from docustore.analytics.cube.share import (
+    ANALYTICS_VERSION,
+    SHARE_FIELDS,
+    USER_ANALYTICS,
+    gone_share,
+    share_of,
+    share_of_gone,
+)
 from docustore.analytics.cube.stored import wrong_counters
 from docustore.analytics.cube.transitions import (
     ROW_FILTER,
@@ -36,7 +43,7 @@ class UserAnalyticsEffect(HistoricEffect):
     """One share per user that ever was, also of removed ones."""
 
     name: ClassVar[str] = USER_ANALYTICS
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = ANALYTICS_VERSION
     collection: ClassVar[str] = USER_ANALYTICS
     fields = SHARE_FIELDS
     row_filter: ClassVar[Mapping[str, Any]] = ROW_FILTER

@@ -56,6 +56,10 @@ class BatchEffects:
             # A reduced change has a batch of its own.
             self.result = REDUCED if changes[-1].is_reduced else APPLIED
 
+    def number_after(self, seq: int) -> None:
+        """Let the changes follow the change with another number."""
+        self.seq = seq + self.rows
+
     async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
         """Write every effect, in the order of the registry."""
         for effect in self._effects:

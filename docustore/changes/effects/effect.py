@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from bson import ObjectId
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.client_session import AsyncClientSession
 
@@ -40,7 +41,7 @@ class Stamp:
     `seq` is the number of the last change. `as_of` is the wall time of the newest change, or of `cluster_time`
     where the transaction applies none. `cluster_time` and `is_exact` are those of the position. With partitions
     all three are the least of all, exact if all are right at one time; `partitions` holds each of them, in their
-    order.
+    order. `destinations` names the destinations of the outbox; None if they have no name yet.
     """
 
     seq: int
@@ -48,6 +49,7 @@ class Stamp:
     cluster_time: Timestamp
     is_exact: bool
     partitions: tuple[Reach, ...] = ()
+    destinations: ObjectId | None = None
 
 
 FinalWrite = Callable[[Database, Stamp, AsyncClientSession], Awaitable[None]]

@@ -19,7 +19,7 @@ from docustore.history.rows import cause_of, changed_fields, fitted, reduced, so
 # measuring every row would make a batch a third slower.
 UNMEASURED_IMAGE_BYTES: Final = 3 * 1024 * 1024
 # The place of a number: the first field of a row, as the server stores it.
-UNNUMBERED: Final = 0
+UNNUMBERED: Final = Int64(0)
 # Bounds the transaction that removes leftover rows.
 DISCARDED_ROWS: Final = 5_000
 
@@ -41,7 +41,7 @@ class HistoryEffect(Effect):
 
     def add(self, change: Change) -> None:
         """Append the row of a change."""
-        self.rows.append(history_row(UNNUMBERED, change))
+        self.rows.append(history_row(change))
         self._image_bytes += change.size_bytes
 
     async def write(self, database: Database, stamp: Stamp, session: AsyncClientSession) -> None:
@@ -103,15 +103,15 @@ def number_rows(rows: list[HistoryRow], *, last: int) -> None:
         row["_id"] = Int64(number)
 
 
-def history_row(number: int, change: Change) -> HistoryRow:
+def history_row(change: Change) -> HistoryRow:
     """Build the row of a change from the stream or from a comparison.
 
-    Equal images give equal `changes`, `after`, `omitted`, `source` and `cause`.
+    It has no number yet. Equal images give equal `changes`, `after`, `omitted`, `source` and `cause`.
     """
     before, after = change.before, change.after
     source = source_of(before, after)
     row: HistoryRow = {
-        "_id": Int64(number),
+        "_id": UNNUMBERED,
         "event_id": change.event_id,
         "operation": change.operation.value,
         "user_id": change.user_id,

@@ -126,4 +126,8 @@ def _stamp(stamp: Stamp) -> dict[str, Any]:
 
 
 def _counts_the_same(before: Image, after: Image) -> bool:
-    return all(before.get(name) == after.get(name) for name in _COUNTED_FIELDS)
+    return _counted(before) == _counted(after)
+
+
+def _counted(image: Image) -> list[object]:
+    return [image.get(name) for name in _COUNTED_FIELDS]

@@ -1,22 +1,26 @@
 """The effect `outbox`: one row per change and destination that wants it.
 
-Without destinations it writes nothing. Which destinations exist is read in the transaction: a command that adds
-one writes to the positions, so each batch is before or after it.
+Without destinations it writes nothing. Which destinations exist is read in the transaction. A command that changes
+them gives them a new mark in the positions, so each batch is before or after it, and reads them only once.
 """
 
 from typing import ClassVar, Final
 
+from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure
 
 from docustore.changes.effects.effect import Effect, Rebuild, Rebuilt, Stamp
 from docustore.changes.effects.fields import ImageFields
 from docustore.changes.events import Change
-from docustore.changes.subscriptions import OUTBOX, enabled_subscriptions, outbox_rows
+from docustore.changes.subscriptions import OUTBOX, Subscription, enabled_subscriptions, outbox_rows
 from docustore.database import Database
 
 # Rows of one command: the server takes 48 MB, a row has 300 bytes and the id of its user.
 ROWS_PER_COMMAND: Final = 10_000
+# By their mark, which no other destinations ever have.
+_KNOWN: Final[dict[ObjectId, list[Subscription]]] = {}
+_MAX_KNOWN: Final = 16
 
 
 class OutboxEffect(Effect):
@@ -45,7 +49,7 @@ class OutboxEffect(Effect):
         """
         if not self.changes:
             return
-        subscriptions = await enabled_subscriptions(database, session)
+        subscriptions = await _subscriptions(database, stamp, session)
         if not subscriptions:
             return
         rows = outbox_rows(self.changes, subscriptions, first=stamp.seq - len(self.changes) + 1)
@@ -64,3 +68,16 @@ class OutboxEffect(Effect):
     async def reconcile(cls, database: Database, *, timeout_s: float) -> list[str]:  # noqa: ARG003  # no copy of users
         """Find nothing: the rows are no copy of `users`."""
         return []
+
+
+async def _subscriptions(database: Database, stamp: Stamp, session: AsyncClientSession) -> list[Subscription]:
+    mark = stamp.destinations
+    if mark is not None and (known := _KNOWN.get(mark)) is not None:
+        return known
+    read = await enabled_subscriptions(database, session)
+    if mark is not None:
+        if len(_KNOWN) >= _MAX_KNOWN:
+            _KNOWN.clear()
+        # Mark and destinations are of one state, also if this transaction is taken back.
+        _KNOWN[mark] = read
+    return read

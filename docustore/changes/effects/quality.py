@@ -5,11 +5,11 @@ transaction that stores it. So the counters are exact, whatever the rules said b
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import structlog
 from bson.timestamp import Timestamp
-from pymongo import DeleteMany, UpdateOne
+from pymongo import DeleteMany, DeleteOne, InsertOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.derived.derivation import Correction, DerivedEffect, Replacement
@@ -29,6 +29,7 @@ from docustore.quality.stored import (
 )
 
 log: Final = structlog.get_logger()
+ValueWrite = InsertOne[Document] | UpdateOne | DeleteOne | DeleteMany
 
 
 class UserQualityEffect(DerivedEffect):
@@ -38,7 +39,8 @@ class UserQualityEffect(DerivedEffect):
     """
 
     name: ClassVar[str] = USER_QUALITY
-    version: ClassVar[int] = 1
+    # Version 2 counts the years of rules of time.
+    version: ClassVar[int] = 2
     collection: ClassVar[str] = USER_QUALITY
 
     def __init__(self, settings: Settings) -> None:
@@ -56,7 +58,7 @@ class UserQualityEffect(DerivedEffect):
         self, database: Database, replacements: Sequence[Replacement], session: AsyncClientSession
     ) -> None:
         """Write the verdicts that differ, and move the counters by the difference."""
-        await keep_complete(database, configuration=self.configuration, at=now_utc(), session=session)
+        await keep_complete(database, self.rules, at=now_utc(), session=session)
         moved = QualityCounts()
         for each in replacements:
             moved.add(each.before, -1)  # type: ignore[arg-type]  # a stored verdict
@@ -65,7 +67,10 @@ class UserQualityEffect(DerivedEffect):
         stored = await values_of(database, values, session)
         for rule_id, number in moved.shared(stored).items():
             moved.rules[rule_id, "violated"] += number
-        await _move(database, moved.increments(), values, session)
+        await _move(database, moved.increments(), session)
+        await _write_values(
+            database, [_value_write(each, stored.get(each), values[each]) for each in values], session
+        )
         await super().write(database, replacements, session)
 
     async def correction(self, database: Database) -> Correction | None:
@@ -77,7 +82,8 @@ class UserQualityEffect(DerivedEffect):
         log.warning("quality.counters_corrected", counters=sum(map(len, counts.values())), values=len(values))
 
         async def correct(session: AsyncClientSession) -> None:
-            await _move(database, counts, values, session)
+            await _move(database, counts, session)
+            await _write_values(database, _corrected_values(values), session)
 
         return correct
 
@@ -93,27 +99,42 @@ class UserQualityEffect(DerivedEffect):
         ]
 
 
-async def _move(
-    database: Database,
-    counts: Mapping[str, Mapping[str, int]],
-    values: Mapping[Value, int],
-    session: AsyncClientSession,
-) -> None:
+async def _move(database: Database, counts: Mapping[str, Mapping[str, int]], session: AsyncClientSession) -> None:
     increments = [UpdateOne({"_id": name}, {"$inc": numbers}, upsert=True) for name, numbers in counts.items()]
     if increments:
-        await database[COUNTS].bulk_write(increments, session=session)
-    if values:
-        await database[VALUES].bulk_write(_value_writes(values), session=session)
+        await database[COUNTS].bulk_write(increments, ordered=False, session=session)
 
 
-def _value_writes(values: Mapping[Value, int]) -> list[UpdateOne | DeleteMany]:
-    writes: list[UpdateOne | DeleteMany] = [
-        UpdateOne({"_id": _value_id(value)}, {"$inc": {"users": number}}, upsert=True)
-        for value, number in values.items()
+async def _write_values(database: Database, writes: Sequence[ValueWrite], session: AsyncClientSession) -> None:
+    if writes:
+        await database[VALUES].bulk_write(writes, ordered=False, session=session)
+
+
+def _value_write(value: Value, before: int | None, number: int) -> ValueWrite:
+    """Move the users of a value.
+
+    Only the keeper writes them, so `before` is what is stored.
+    """
+    own = _value_id(value)
+    if before is None:
+        # An insert costs the server a third of an upsert.
+        return InsertOne({"_id": own, "users": number})
+    if before + number == 0:
+        return DeleteOne({"_id": own})
+    return UpdateOne({"_id": own}, {"$inc": {"users": number}})
+
+
+def _corrected_values(values: Mapping[Value, int]) -> list[ValueWrite]:
+    """Correct values of which it is not known what is stored."""
+    # In this order: a value is removed after it has fallen.
+    return [
+        *(
+            UpdateOne({"_id": _value_id(value)}, {"$inc": {"users": number}}, upsert=True)
+            for value, number in values.items()
+        ),
+        DeleteMany({"_id": {"$in": [_value_id(value) for value in values]}, "users": 0}),
     ]
-    gone: dict[str, Any] = {"_id": {"$in": [_value_id(value) for value in values]}, "users": 0}
-    return [*writes, DeleteMany(gone)]
 
 
-def _value_id(value: tuple[str, str]) -> dict[str, str]:
+def _value_id(value: Value) -> dict[str, str]:
     return {"rule": value[0], "value": value[1]}

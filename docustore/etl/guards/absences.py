@@ -23,6 +23,7 @@ from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.models import SNAPSHOTS, SOURCES, EtlRun, Window
 from docustore.etl.store import store_records
 from docustore.etl.transform import UserRecord
+from docustore.users.sound import EPOCH, keyed_identities, time_of
 from docustore.users.stored import USERS
 
 ABSENT: Final = "absent"
@@ -77,11 +78,11 @@ async def absent_keys(database: Database, source: str, seen: KeySet, *, until: d
     fields = {"identities.key": 1, "identities.modified_at": 1, "identities.deleted_at": 1}
     prefix = f"{source}:"
     async for user in database[USERS].find(live_identities(source), fields, batch_size=10 * BATCH):
-        for identity in user["identities"]:
+        for identity in keyed_identities(user):
             key: str = identity["key"]
             is_live = key.startswith(prefix) and identity.get("deleted_at") is None
             # A record that is newer than the reading came by another way.
-            if is_live and identity["modified_at"] <= until and key not in seen:
+            if is_live and (time_of(identity.get("modified_at")) or EPOCH) <= until and key not in seen:
                 yield key
 
 

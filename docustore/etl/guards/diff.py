@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from docustore.etl.classify import BatchPlan, Outcome, UserWrite
 from docustore.etl.masking import MASK, is_secret
 from docustore.users.fields import FIELDS
+from docustore.users.sound import keyed_identities
 
 USERS_PER_OUTCOME: Final = 20
 MAX_VALUE_CHARS: Final = 200
@@ -136,4 +137,4 @@ def _shown(name: str, value: Any) -> Any:
 
 
 def _keys(document: Mapping[str, Any]) -> list[str]:
-    return sorted(entry["key"] for entry in document.get("identities") or ())
+    return sorted(entry["key"] for entry in keyed_identities(document))

@@ -33,6 +33,7 @@ from docustore.etl.store import store_records
 from docustore.etl.transform import UserRecord, to_user_record
 from docustore.etl.window import check_clock
 from docustore.source_settings import SourceSettings
+from docustore.users.sound import keyed_identities
 from docustore.users.stored import USERS
 
 SAMPLED_KEYS: Final = 20
@@ -150,7 +151,7 @@ class _Comparison:
         if not changed:
             return set()
         users = self.context.database[USERS].find({"identities.key": {"$in": changed}}, {"identities.key": 1})
-        return {entry["key"] async for user in users for entry in user["identities"]}
+        return {entry["key"] async for user in users for entry in keyed_identities(user)}
 
     def _finding(self, record: UserRecord, outcome: Outcome, stored: set[str]) -> Finding:
         if outcome in {Outcome.UNCHANGED, Outcome.STALE}:

@@ -13,8 +13,9 @@ from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.verified import Difference, Verification
 from docustore.etl.operations import writer_of
 from docustore.etl.transform import UserRecord
-from docustore.users.fields import FIELDS, leaf
+from docustore.users.fields import FIELDS, completed_fields, leaf
 from docustore.users.identities import IdentityEntry, is_ended, with_values
+from docustore.users.sound import local_roles_of, sound_identities
 from docustore.users.stored import USERS, RawUser
 from docustore.users.versions import is_newer_version
 
@@ -27,7 +28,7 @@ async def verify_sample(database: Database, source: str, records: Sequence[UserR
     users = {
         entry["key"]: user
         async for user in database[USERS].find(which, {"password_hash": 0, "search_terms": 0})
-        for entry in user["identities"]
+        for entry in sound_identities(user)
     }
     found = [
         Difference(
@@ -57,7 +58,7 @@ def differing_fields(record: UserRecord, user: RawUser | None, *, writer: str) -
             yield "status"
         return
     # Values of its own, or the fields of the user.
-    has_own = any(each["key"] == record.key and "values" in each for each in user["identities"])
+    has_own = any(each["key"] == record.key and "values" in each for each in sound_identities(user))
     values = entry["values"] if has_own else _own_values(record.values, entry["values"], user)
     if _is_newer(entry, values, record):
         return
@@ -101,8 +102,8 @@ def _is_newer(entry: IdentityEntry, values: Mapping[str, Any], record: UserRecor
 
 def _own_values(meant: Mapping[str, Any], stored: Mapping[str, Any], user: RawUser) -> Mapping[str, Any]:
     """Return the fields of a user with one identity as the values of that identity."""
-    local = set(user.get("local_roles") or ()).difference(meant["roles"])
-    values = {**stored, "roles": [role for role in user.get("roles") or () if role not in local]}
+    local = [role for role in local_roles_of(user) if role not in meant["roles"]]
+    values = {**stored, "roles": [role for role in completed_fields(user)["roles"] if role not in local]}
     return values if meant["created_at"] is not None else {**values, "created_at": None}
 
 

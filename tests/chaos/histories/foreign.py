@@ -32,8 +32,7 @@ class RefusedError(Exception):
 class ForeignClient:
     """One client with a connection of its own, whose user may skip the validator.
 
-    A write that is interrupted by a fault may have happened; the client goes on with the next one. Only users that
-    no other writer knows get values that the validator refuses.
+    A write that is interrupted by a fault may have happened; the client goes on with the next one.
     """
 
     def __init__(self, database: Database, population: Population, values: Values, random: Random) -> None:
@@ -48,6 +47,7 @@ class ForeignClient:
             self._update: 30,
             self._update_outside_the_model: 8,
             self._update_record_of_a_source: 8,
+            self._damage_identity_of_a_source: 3,
             self._update_many: 5,
             self._replace: 8,
             self._end: 6,
@@ -82,6 +82,7 @@ class ForeignClient:
         user = {**self._values.user(), "email": email, **self._strange(), "_id": user_id}
         await self._users.insert_one(user, bypass_document_validation=True)
         self._population.strange.append(user_id)
+        self._population.ids.append(user_id)
         return 1
 
     async def _update(self) -> int:
@@ -93,6 +94,15 @@ class ForeignClient:
     async def _update_record_of_a_source(self) -> int:
         key = f"people:{self._random.randrange(200)}"
         found = await self._users.update_one({"identities.key": key}, {"$set": self._values.changed()})
+        return found.modified_count
+
+    async def _damage_identity_of_a_source(self) -> int:
+        part = self._random.choice(("key", "hash", "modified_at"))
+        found = await self._users.update_one(
+            {"identities.key": f"people:{self._random.randrange(200)}"},
+            {"$unset": {f"identities.0.{part}": 1}},
+            bypass_document_validation=True,
+        )
         return found.modified_count
 
     async def _update_many(self) -> int:

@@ -11,7 +11,7 @@ class Population:
     """What the writers share.
 
     `ids` are users that may be there, `removed` those whose document is gone. `strange` are users outside the
-    model, which only foreign clients write. `made` counts the changes that the
+    model; they are among `ids` too. `made` counts the changes that the
     server has acknowledged, by writer; `refused` and `unknown` count writes.
     """
 

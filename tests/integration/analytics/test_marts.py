@@ -16,7 +16,7 @@ from docustore.analytics.report import users_analytics
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
-from tests.listening import listening, make_user
+from tests.listening import following, make_user
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 WEIRD: list[dict[str, Any]] = [
@@ -72,7 +72,7 @@ async def test_weird_users_are_counted_and_recorded(plain: Database, settings: S
     await plain.create_collection("users", changeStreamPreAndPostImages={"enabled": True})
     await plain["users"].insert_many([dict(user) for user in WEIRD[:12]])
 
-    async with listening(plain, own):
+    async with following(plain, own):
         await wait_until_applied(plain)
         await plain["users"].insert_many([dict(user) for user in WEIRD[12:]])
         await plain["users"].update_many({}, {"$set": {"seen": True}})
@@ -89,7 +89,7 @@ async def test_report_has_the_shape_of_the_seed(database: Database, settings: Se
     users[4]["deleted_at"] = NOW
     await database["users"].insert_many(users)
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     report = await users_analytics(database, now=NOW)
 
@@ -115,7 +115,7 @@ async def test_report_before_the_first_start_is_empty(database: Database) -> Non
 
 async def test_reconcile_names_every_wrong_figure(database: Database, settings: Settings) -> None:
     await database["users"].insert_one(make_user())
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["user_stats"].update_one({"_id": "users"}, {"$inc": {"total": 1, "by_status.active": 1}})
 
@@ -127,7 +127,7 @@ async def test_reconcile_names_every_wrong_figure(database: Database, settings: 
 
 async def test_reconcile_sees_through_changes_not_applied(database: Database, settings: Settings) -> None:
     """The marts of a stopped listener are right as of its position."""
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["users"].insert_one(make_user())
 

@@ -9,7 +9,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 from litestar import Litestar
 
-from docustore.api.app import create_app, running_on, settings_state
+from docustore.api.app import running_on, settings_state
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.queue import Queue
@@ -18,6 +18,7 @@ from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.models import Scope
 from docustore.security.sessions import start_session
 from docustore.source_settings import SourceSettings
+from tests.unconnected_app import unconnected_app
 
 Client = AsyncClient
 
@@ -59,7 +60,7 @@ def application() -> Litestar:
 
     To make one takes longer than most tests. Only its request metrics outlive a test.
     """
-    return create_app(Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere"))
+    return unconnected_app()
 
 
 @pytest.fixture

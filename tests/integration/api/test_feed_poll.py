@@ -14,7 +14,7 @@ from docustore.database import Database
 from docustore.history.models import HISTORY
 from tests.feed_rows import commit_range
 from tests.integration.api.conftest import Client, create
-from tests.listening import listening
+from tests.listening import following
 from tests.waiting import until
 
 
@@ -76,7 +76,7 @@ async def test_changes_show_what_the_user_route_shows(
     api: Client, database: Database, api_settings: Settings
 ) -> None:
     """Of a user, the feed shows exactly the answer of its route, and never the hash of its password."""
-    async with listening(database, api_settings):
+    async with following(database, api_settings):
         await wait_until_applied(database)
         user = await create(api, password="a long enough password", first_name="Ada")
         path = f"/users/{user['id']}"

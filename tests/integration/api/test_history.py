@@ -13,7 +13,7 @@ from docustore.database import Database
 from docustore.security.models import Scope
 from docustore.users.stored import user_key
 from tests.integration.api.conftest import Client, create
-from tests.listening import listening
+from tests.listening import following
 
 SHAPE = {
     "number", "at", "operation", "source", "cause", "changed", "patch", "version", "is_approximate", "omitted",
@@ -23,7 +23,7 @@ FOREVER = "2999-01-01T00:00:00Z"
 
 @pytest.fixture
 async def listener(database: Database, api_settings: Settings) -> AsyncIterator[None]:
-    async with listening(database, api_settings):
+    async with following(database, api_settings):
         await wait_until_applied(database)
         yield
 

@@ -1,20 +1,14 @@
 """Every route conforms to `/schema`, for requests generated from `/schema`.
 
-One test sends requests for existing users to the application in this process. The other one runs schemathesis with
-all its checks, also the strict ones, against a server of its own: malformed data must be refused, valid data
-accepted, keys required, other methods refused, and a deleted user gone. `conformance.toml` lists the statuses that
-a check accepts besides its defaults, each with the reason, and `conformance_hooks.py` what no schema can say.
-
-The requests are the same in every run: generation is deterministic, and no example database is used.
-`HYPOTHESIS_PROFILE=explore` sends many more.
+The requests name existing users and go to the application in this process. `test_schemathesis.py` runs the other
+checks against a server of its own. The requests are the same in every run: generation is deterministic, and no
+example database is used.
 """
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -29,13 +23,9 @@ from schemathesis.generation.feedback import FeedbackSources
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi import checks
 
-from docustore.api.app import create_app
-from docustore.config import Settings
-from docustore.database import Database
-from docustore.embedded.ports import free_port
-from tests.chaos.programs import program
 from tests.chaos.scale import scaled
 from tests.integration.api.conftest import Client
+from tests.unconnected_app import unconnected_app
 
 BASE_URL: Final = "http://api.test"
 ANSWER_TIMEOUT_S: Final = 30
@@ -65,52 +55,10 @@ REPRODUCIBLE: Final = settings(
 
 
 def operations() -> Iterator[APIOperation[Any, Any, Any, Any]]:
-    unconnected = create_app(Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere"))
-    document = json.dumps(unconnected.openapi_schema.to_schema(), sort_keys=True)
+    document = json.dumps(unconnected_app().openapi_schema.to_schema(), sort_keys=True)
     schema = schemathesis.openapi.from_dict(json.loads(document), config=WITHOUT_KEYS)
     for found in schema.get_all_operations():
         yield found.ok()
-
-
-KEY: Final = "a-key-of-the-conformance-test-0123456789"
-HERE: Final = Path(__file__).parent
-
-
-def extent() -> list[str]:
-    """Return the options that bound the run; the profile `explore` has more examples, and new ones."""
-    if os.environ.get("HYPOTHESIS_PROFILE") == "explore":
-        return ["--max-examples=200", "--generation-database=none"]
-    return ["--max-examples=5", "--generation-deterministic"]
-
-
-# Far beyond what the run takes: most of it are the cases that follow from each rule of the description.
-@pytest.mark.long
-@pytest.mark.timeout(3600)
-async def test_schemathesis_finds_nothing(database: Database, api_settings: Settings, tmp_path: Path) -> None:
-    """All checks of schemathesis, over the whole description."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    extra = {
-        "DOCUSTORE_PORT": str(port),
-        "DOCUSTORE_ADMIN_KEY": KEY,
-        # The checks send many requests with invalid keys.
-        "DOCUSTORE_AUTH_FAILURES_PER_MIN": "0",
-        "DOCUSTORE_EXPORTS_PER_MIN": "0",
-        "DOCUSTORE_QUERIES_PER_MIN": "0",
-        "DOCUSTORE_SOURCES": json.dumps({"crm": {"kind": "file", "url": "/nowhere.ndjson"}}),
-    }
-    hooks = {"SCHEMATHESIS_HOOKS": "tests.integration.api.conformance_hooks", "PYTHONPATH": str(HERE.parents[2])}
-    command = ["-m", "schemathesis.cli", "--config-file", str(HERE / "conformance.toml"), "run"]
-    command += [f"{url}/schema/openapi.json", "--wait-for-schema=120", "--checks=all", "--no-color"]
-    command += ["-H", f"Authorization: Bearer {KEY}", *extent()]
-
-    api = program("-m", "docustore.api.server", settings=api_settings, log=tmp_path / "api.log", extra=extra)
-    tester = program(*command, settings=api_settings, log=tmp_path / "schemathesis.log", extra=hooks)
-    async with api, tester as run:
-        code = await run.wait()
-        found = run.output
-
-    assert code == 0, found
 
 
 class Caller:

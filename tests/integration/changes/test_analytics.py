@@ -16,15 +16,17 @@ from bson import ObjectId
 
 from docustore.analytics.cube.ages_report import ages_of
 from docustore.analytics.cube.answers import CubeMetric, CubeQuestion
+from docustore.analytics.cube.ask import Asking, Request, ask_cohorts
 from docustore.analytics.cube.buckets import BucketUnit, Calendar, buckets_of, period_of
 from docustore.analytics.cube.cohorts_report import months_between
-from docustore.analytics.cube.counts import SERIES, VALUES
+from docustore.analytics.cube.counts import ENDED, SERIES, VALUES
 from docustore.analytics.cube.exact import Exact
 from docustore.analytics.cube.marts import Marts
-from docustore.analytics.cube.share import USER_ANALYTICS
+from docustore.analytics.cube.share import SHAPE, USER_ANALYTICS
 from docustore.analytics.cube.slots import first_slot, slot_of
 from docustore.analytics.cube.transitions import TRANSITION
 from docustore.analytics.dimensions import DIMENSIONS
+from docustore.changes.committed import COMMITTED_STAGE
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.analytics import UserAnalyticsEffect
 from docustore.changes.effects.registry import DERIVED, EFFECTS
@@ -187,7 +189,7 @@ async def test_random_history_equals_a_recount(plain: Database, settings: Settin
     await assert_equal_to_pipeline(plain)
 
 
-async def assert_equal_to_pipeline(database: Database) -> None:
+async def assert_equal_to_pipeline(database: Database, *, has_cohorts_by_value: bool = True) -> None:
     """Compare every answer of the counters with the full aggregation."""
     marts, pipeline = Marts(database=database), exact(database)
     for question in questions():
@@ -201,9 +203,11 @@ async def assert_equal_to_pipeline(database: Database) -> None:
         assert found == [ages_of(line, today=today) for line in await pipeline.ages(question)]
         assert found[0].users
     months = list(months_between("2024-04", "2026-12"))
-    cohorts, expected = await marts.cohorts(months), await pipeline.cohorts(months)
-    assert cohorts == expected
-    assert any(each.ends and each.present and each.active for each in cohorts.values())
+    for name in (None, *(DIMENSIONS if has_cohorts_by_value else ())):
+        question = CubeQuestion(dimension=name, top=3, by=CubeMetric.REGISTERED)
+        cohorts = await marts.cohorts(months, question)
+        assert cohorts == await pipeline.cohorts(months, question), name
+        assert any(each.ends and each.present and each.active for each in cohorts[0].months.values())
     edges = tuple(slot_of(datetime.now(UTC)) + moved for moved in (-96, -1, 0, 1, 2))
     transitions = await marts.transitions(edges)
     assert transitions == await pipeline.transitions(edges)
@@ -221,12 +225,88 @@ def questions() -> Iterator[CubeQuestion]:
     months = buckets_of(period, BucketUnit.MONTH, calendar)
     local = (period.first, *(bucket.end for bucket in months))
     days = tuple(first_slot(f"2025-{month:02}") for month in range(1, 13))
-    for edges in (None, local, days):
+    cut = (
+        first_slot("2024-05", "17") + 3,
+        first_slot("2024-08"),
+        first_slot("2025-08"),
+        first_slot("2026-03", "02"),
+    )
+    for edges in (None, local, days, cut):
         yield CubeQuestion(edges=edges)
         for name in DIMENSIONS:
             yield CubeQuestion(edges=edges, dimension=name, top=3)
             yield CubeQuestion(edges=edges, dimension=name, top=50, by=CubeMetric.REGISTERED)
     yield CubeQuestion(dimension="location", values=("none", "a.$b", "unknown"))
+
+
+async def test_store_of_an_older_release_is_brought_forward(plain: Database, settings: Settings) -> None:
+    """Its counters answer meanwhile; then years and ends by value are those of all users."""
+    people = People(plain, seed=15)
+    async with keeping(plain, settings):
+        await until_current(plain)
+        await people.write(120)
+        await until_current(plain)
+    whole = await counters(plain)
+    await make_older(plain)
+    assert await counters(plain) != whole
+
+    await assert_equal_to_pipeline(plain, has_cohorts_by_value=False)
+    async with keeping(plain, settings):
+        await people.write(60)
+        await until_current(plain)
+        difference = await derived_difference(plain, UserAnalyticsEffect(settings))
+
+    assert difference is None
+    assert await plain[USER_ANALYTICS].count_documents({"shape": {"$ne": SHAPE}}) == 0
+    await assert_equal_to_pipeline(plain)
+
+
+async def make_older(database: Database) -> None:
+    """Make the shares and counters what version 1 of the effect has kept."""
+    await database[USER_ANALYTICS].update_many({}, {"$unset": {"shape": ""}})
+    years = {f"y{year}": "" for year in range(1960, 2030)}
+    await database[VALUES].update_many({}, {"$unset": years})
+    await database[SERIES].update_many({"_id.d": {"$ne": ENDED}}, {"$unset": {"e": ""}})
+    await database[EFFECT_STATES].update_one({"_id": USER_ANALYTICS}, {"$set": {"version": 1, "live_version": 1}})
+
+
+@pytest.mark.parametrize("dimension", ["location", "tag"])
+async def test_cohorts_by_value_equal_a_count_by_hand(plain: Database, settings: Settings, dimension: str) -> None:
+    chance = random.Random(16)
+    people = []
+    for _ in range(60):
+        registered = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=chance.randrange(120))
+        ended = registered + timedelta(days=chance.randrange(90)) if chance.random() < 0.5 else None
+        words = chance.sample(["a", "b", "c", "d"], k=2)
+        profile = {"location": words[0]}
+        people.append({"created_at": registered, "deleted_at": ended, "profile": profile, "tags": words})
+    await plain["users"].insert_many(people)
+    async with keeping(plain, settings):
+        await until_current(plain)
+
+    asking = Asking(source=Marts(database=plain, committed=COMMITTED_STAGE), now=datetime(2024, 8, 15, tzinfo=UTC))
+    since = datetime(2024, 1, 1, tzinfo=UTC)
+    report = await ask_cohorts(asking, Request(since=since, dimension=dimension, top=2))
+
+    named = list(dict.fromkeys(cohort.value for cohort in report.cohorts))
+    assert (named[0], named[3], len(named)) == (None, "other", 4)
+    for cohort in report.cohorts:
+        own = [
+            person
+            for person in people
+            for value in ([person["profile"]["location"]] if dimension == "location" else person["tags"])
+            if f"{person['created_at']:%Y-%m}" == cohort.month
+            and (value == cohort.value or (cohort.value == "other" and value not in named))
+        ]
+        if cohort.value is None:
+            own = [person for person in people if f"{person['created_at']:%Y-%m}" == cohort.month]
+        assert cohort.registered == len(own)
+        assert cohort.present == sum(person["deleted_at"] is None for person in own)
+        for cell in cohort.cells:
+            left = [
+                each for each in own if each["deleted_at"] is None or f"{each['deleted_at']:%Y-%m}" > cell.month
+            ]
+            assert cell.retained == len(left), (cohort.value, cohort.month, cell.month)
 
 
 async def test_transitions_are_those_of_history(plain: Database, settings: Settings) -> None:

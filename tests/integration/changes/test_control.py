@@ -17,7 +17,7 @@ from docustore.changes.verify import verify
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import InvalidInputError, NotFoundError
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.waiting import until
 
 ACTOR = "cli:ada"
@@ -37,7 +37,7 @@ async def test_paused_listener_applies_nothing(database: Database, settings: Set
         status = await change_status(database)
         return status.owner is not None and status.state == "paused"
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await control.pause(database, actor=ACTOR)
         await until(is_resting)
@@ -55,14 +55,14 @@ async def test_paused_listener_applies_nothing(database: Database, settings: Set
 
 async def test_reset_is_the_way_out_of_a_recovery_loop(database: Database, settings: Settings) -> None:
     await database["users"].insert_many([make_user() for _ in range(3)])
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     wedged = {"recoveries": MAX_RECOVERIES, "token": {"_data": "8200000001000000012B022C0100296E5A1004"}}
     await database[POSITIONS].update_one({"_id": POSITION_ID}, {"$set": wedged, "$unset": {"start_at": 1}})
     await database["users"].insert_one(make_user())
 
     gap_id = await control.reset(database, ResetTo.SNAPSHOT, actor=ACTOR)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     (gap,) = await database["change_gaps"].find().to_list()
@@ -78,12 +78,12 @@ async def test_reset_is_the_way_out_of_a_recovery_loop(database: Database, setti
 
 
 async def test_reset_to_now_leaves_history_and_rebuilds_marts(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["users"].insert_one(make_user())
 
     await control.reset(database, ResetTo.NOW, actor=ACTOR)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     assert await history_of(database) == []
@@ -98,7 +98,7 @@ async def test_reset_of_a_running_listener_needs_no_restart(database: Database, 
     async def is_closed() -> bool:
         return await database["change_gaps"].find_one({"closed_at": {"$exists": True}}) is not None
 
-    async with listening(database, settings) as listener:
+    async with following(database, settings) as listener:
         await wait_until_applied(database)
         await control.reset(database, ResetTo.SNAPSHOT, actor=ACTOR)
         await until(is_closed)
@@ -111,7 +111,7 @@ async def test_reset_of_a_running_listener_needs_no_restart(database: Database, 
 
 
 async def test_seek_skips_changes_with_a_gap(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["users"].insert_one(make_user())
     skipped_until = datetime.now(UTC) + timedelta(seconds=1)
@@ -125,7 +125,7 @@ async def test_seek_skips_changes_with_a_gap(database: Database, settings: Setti
     await database["users"].insert_one(make_user())
 
     await control.seek(database, skipped_until, actor=ACTOR)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     assert [row["operation"] for row in await history_of(database)] == ["insert"]
@@ -137,7 +137,7 @@ async def test_seek_skips_changes_with_a_gap(database: Database, settings: Setti
 @pytest.mark.parametrize("shift", [timedelta(hours=-1), timedelta(hours=1)])
 async def test_unreachable_time_is_refused(database: Database, settings: Settings, shift: timedelta) -> None:
     """Back would apply changes twice; the future does not exist yet."""
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     before = await database[POSITIONS].find_one()
 
@@ -152,7 +152,7 @@ async def _with_a_letter(database: Database, settings: Settings) -> dict[str, An
     """One refused insert, and an update that is held behind it; the refusal has ended."""
     poison = make_user()
     await database.command({"collMod": "user_history", "validator": {"user_id": {"$ne": poison["_id"]}}})
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_many([poison, make_user()])
         await database["users"].update_one({"_id": poison["_id"]}, _set(status="inactive"))
@@ -169,7 +169,7 @@ async def test_replayed_letter_releases_the_held_changes(database: Database, set
     async def are_closed() -> bool:
         return (await change_status(database)).dead_letters == 0
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         assert (await change_status(database)).dead_letters == 2
         await control.replay_letter(database, letter["_id"], actor=ACTOR)
@@ -186,7 +186,7 @@ async def test_skipped_letter_releases_the_held_changes(database: Database, sett
     letter = await _with_a_letter(database, settings)
 
     await control.skip_letter(database, letter["_id"], actor=ACTOR)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await until(lambda: database[LETTERS].find_one({"state": "replayed"}))
 
@@ -200,7 +200,7 @@ async def test_letter_that_fails_again_stays(database: Database, settings: Setti
     await database.command({"collMod": "user_history", "validator": {"operation": {"$ne": "insert"}}})
 
     await control.replay_letter(database, letter["_id"], actor=ACTOR)
-    async with listening(database, settings):
+    async with following(database, settings):
         await until(lambda: database[LETTERS].find_one({"_id": letter["_id"], "attempts": 2}))
 
     assert [each["state"] async for each in database[LETTERS].find().sort("cluster_time", 1)] == ["failed", "held"]
@@ -211,7 +211,7 @@ async def test_snapshot_closes_open_letters(database: Database, settings: Settin
     await _with_a_letter(database, settings)
 
     await control.reset(database, ResetTo.SNAPSHOT, actor=ACTOR)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     assert [each["state"] async for each in database[LETTERS].find()] == ["superseded"] * 2
@@ -232,7 +232,7 @@ async def test_held_letter_cannot_be_replayed_first(database: Database, settings
 
 async def test_verify_finds_a_user_that_history_does_not_know(database: Database, settings: Settings) -> None:
     await database["users"].insert_many([make_user() for _ in range(3)])
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         assert (await verify(database, EFFECTS)).differences == []
         await database["user_history"].update_one({"_id": 2}, {"$set": {"after.status": "suspended"}})

@@ -15,7 +15,7 @@ from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import EffectsFailingError
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, listening, make_user
 from tests.waiting import until
 
 MIB = 1024 * 1024
@@ -45,7 +45,7 @@ async def test_large_user_that_is_sliced_is_followed(database: Database, setting
     await _accept_anything(database)
     user = make_user(parts=["x" * MIB for _ in range(15)] + ["y" * (MIB - 150_000)])
     key = {"_id": user["_id"]}
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user)
         await database["users"].update_one(
@@ -65,7 +65,7 @@ async def test_deep_user_is_recorded_without_its_deep_field(database: Database, 
     await _accept_anything(database)
     user = make_user()
     key = {"_id": user["_id"]}
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user)
         await database["users"].update_one(key, _set(deep=_nested(179)))
@@ -83,7 +83,7 @@ async def test_replaced_large_fields_are_reduced(database: Database, settings: S
     await _accept_anything(database)
     user = make_user()
     names = [f"field_{n}" for n in range(500)]
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user | dict.fromkeys(names, "x" * 30_000))
         await database["users"].replace_one({"_id": user["_id"]}, user | dict.fromkeys(names, "y" * 30_000))
@@ -98,7 +98,7 @@ async def test_replaced_large_fields_are_reduced(database: Database, settings: S
 async def test_huge_status_is_followed(database: Database, settings: Settings) -> None:
     await _accept_anything(database)
     user = make_user(status="s" * 9_000_000)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user)
         await database["users"].update_one({"_id": user["_id"]}, _set(status="t" * 9_000_000))
@@ -142,7 +142,7 @@ async def test_strange_ids_are_followed(
 
 
 async def test_foreign_row_is_set_aside(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
@@ -160,7 +160,7 @@ async def test_dead_letter_holds_back_only_its_user(database: Database, settings
     """The server refuses every row of one user."""
     poison, other = make_user(), make_user()
     await _refuse_rows(database, user_id={"$ne": poison["_id"]})
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_many([poison, other])
         await database["users"].update_one({"_id": poison["_id"]}, _set(status="inactive"))
@@ -178,7 +178,7 @@ async def test_one_dead_letter_costs_few_transactions(database: Database, settin
     """The changes around it are applied in large parts: the other users do not wait."""
     users = [make_user() for _ in range(400)]
     await _refuse_rows(database, user_id={"$ne": users[150]["_id"]})
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         before = await _committed(database)
         await database["users"].insert_many(users)
@@ -193,7 +193,7 @@ async def test_one_dead_letter_costs_few_transactions(database: Database, settin
 async def test_held_user_costs_the_others_few_transactions(database: Database, settings: Settings) -> None:
     poison, others = make_user(), [make_user() for _ in range(400)]
     await _refuse_rows(database, user_id={"$ne": poison["_id"]})
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(poison)
         await wait_until_applied(database)
@@ -222,7 +222,7 @@ async def test_refused_user_of_a_snapshot_is_a_letter(database: Database, settin
     await database["users"].insert_many(users)
     await _refuse_rows(database, user_id={"$ne": users[2]["_id"]})
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     assert [row["_id"] for row in await history_of(database)] == [1, 2, 3, 4]
@@ -233,7 +233,7 @@ async def test_refused_user_of_a_snapshot_is_a_letter(database: Database, settin
 async def test_fault_of_every_change_stops_the_listener(database: Database, settings: Settings) -> None:
     """Otherwise a fault in the store or the code would set aside all changes, one after another."""
     users = [make_user() for _ in range(MAX_FAILURES_IN_A_ROW + 5)]
-    async with listening(database, settings) as listener:
+    async with following(database, settings) as listener:
         await wait_until_applied(database)
         await _refuse_rows(database, operation={"$ne": "insert"})
         await database["users"].insert_many(users)
@@ -242,7 +242,7 @@ async def test_fault_of_every_change_stops_the_listener(database: Database, sett
     assert await database[LETTERS].count_documents({"state": "failed"}) == MAX_FAILURES_IN_A_ROW - 1
 
     await database.command({"collMod": "user_history", "validator": {}})
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     # The change that stopped it was not lost.

@@ -11,7 +11,7 @@ from docustore.analytics.marts import read_marts
 from docustore.changes.status import change_status, wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.waiting import until
 
 
@@ -20,7 +20,7 @@ async def test_every_kind_of_change_is_one_row(database: Database, settings: Set
     key = {"_id": user["_id"]}
     users = database["users"]
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await users.insert_one(dict(user))
         await users.update_one(
@@ -47,7 +47,7 @@ async def test_every_kind_of_change_is_one_row(database: Database, settings: Set
 
 async def test_another_client_is_external(database: Database, settings: Settings) -> None:
     user = make_user()
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user)
         await database["users"].update_one({"_id": user["_id"]}, {"$set": {"status": "suspended"}})
@@ -62,7 +62,7 @@ async def test_password_hash_never_reaches_history(database: Database, settings:
     key = {"_id": user["_id"]}
     await database["users"].insert_one(user)
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].update_one(key, {"$set": {"password_hash": "secret-2"}, "$inc": {"version": 1}})
         await database["users"].replace_one(key, user | {"version": 3})
@@ -78,7 +78,7 @@ async def test_password_hash_never_reaches_history(database: Database, settings:
 async def test_changes_of_one_transaction_are_all_there(database: Database, settings: Settings) -> None:
     """They are more than a batch holds, all at one cluster time."""
     small = settings.model_copy(update={"changes_batch_size": 3})
-    async with listening(database, small):
+    async with following(database, small):
         async with database.client.start_session() as session, await session.start_transaction():
             for _ in range(10):
                 await database["users"].insert_one(make_user(), session=session)
@@ -115,17 +115,17 @@ async def test_start_with_writers_running(database: Database, settings: Settings
     async with asyncio.TaskGroup() as writers:
         for part in range(3):
             writers.create_task(write(part))
-        async with listening(database, settings):
+        async with following(database, settings):
             await until(has_met_all)
             is_done = True
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     await assert_consistent(database)
 
 
 async def test_start_on_an_empty_store_writes_no_row(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         assert await wait_until_applied(database) == 0
 
     assert (await read_marts(database)).total == 0
@@ -142,7 +142,7 @@ async def test_interrupted_snapshot_starts_again(database: Database, settings: S
         {"_id": "users", "seq": 0, "fence": 3, "applied": 0, "state": "snapshotting", "recoveries": 0}
     )
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     assert [row["operation"] for row in await history_of(database)] == ["snapshot"] * 3
@@ -152,12 +152,12 @@ async def test_interrupted_snapshot_starts_again(database: Database, settings: S
 async def test_old_store_is_followed(database: Database, settings: Settings) -> None:
     """Stored documents may carry fields that docustore no longer writes."""
     await database["users"].insert_one(make_user())
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["change_positions"].update_one({"_id": "users"}, {"$set": {"applied": 1, "lag_ms": 12}})
     await database["user_stats"].update_one({"_id": "users"}, {"$set": {"seq": 1}})
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await database["users"].insert_one(make_user())
         assert await wait_until_applied(database) == 2
 
@@ -169,7 +169,7 @@ async def test_old_store_is_followed(database: Database, settings: Settings) -> 
 async def test_idle_position_moves_on(database: Database, settings: Settings) -> None:
     """Otherwise the oplog of a quiet store rolls over its position."""
     quick = settings.model_copy(update={"changes_lease_s": 2})
-    async with listening(database, quick):
+    async with following(database, quick):
         await wait_until_applied(database)
         before = await database["change_positions"].find_one({"_id": "users"})
         assert before is not None
@@ -190,7 +190,7 @@ async def test_large_user_passes(database: Database, settings: Settings) -> None
     key = {"_id": user["_id"]}
     blob = "x" * 10_000_000
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user | {"blob": blob})
         await database["users"].update_one(key, {"$set": {"blob": blob[::-1] + "y"}, "$inc": {"version": 1}})
@@ -207,7 +207,7 @@ async def test_large_user_passes(database: Database, settings: Settings) -> None
 async def test_user_at_the_limit_passes_shortened(database: Database, settings: Settings) -> None:
     user = make_user(blob="x" * (16 * 1024 * 1024 - 2000))
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user)
         await database["users"].update_one({"_id": user["_id"]}, {"$set": {"status": "inactive"}})
@@ -229,7 +229,7 @@ async def test_status_reports_the_age_of_waiting_changes(database: Database, set
     async def is_caught_up() -> bool:
         return (await change_status(database)).is_caught_up
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await until(is_caught_up)
         running = await change_status(database)
     await database["users"].insert_one(make_user())
@@ -250,7 +250,7 @@ async def test_waiting_without_a_listener_times_out(database: Database) -> None:
 
 
 async def test_as_of_follows_the_clock_when_idle(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     stats = await database["user_stats"].find_one({"_id": "users"})
 

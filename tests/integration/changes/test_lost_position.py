@@ -15,7 +15,7 @@ from docustore.changes.stream import StartPoint
 from docustore.config import LostPositionPolicy, Settings
 from docustore.database import Database
 from docustore.errors import PositionLostError, RecoveryLoopError
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.waiting import PATIENCE_S, until
 
 
@@ -34,7 +34,7 @@ async def _with_a_gap(database: Database, settings: Settings) -> list[dict[str, 
     """One changed, one deleted, one new and one equal user in the gap."""
     users = [make_user() for _ in range(4)]
     await database["users"].insert_many(users[:3])
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].update_one({"_id": users[0]["_id"]}, {"$set": {"status": "inactive"}})
         await database["users"].update_one({"_id": users[0]["_id"]}, {"$inc": {"version": 1}})
@@ -52,7 +52,7 @@ async def test_snapshot_policy_recovers_what_differs(database: Database, setting
     users = await _with_a_gap(database, settings)
     known = await history_of(database)
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
@@ -75,14 +75,14 @@ async def test_type_change_in_the_gap_is_recovered(database: Database, settings:
     user = make_user(score=1)
     key = {"_id": user["_id"]}
     await database["users"].insert_one(user)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].update_one(key, {"$inc": {"version": 1}})
         await wait_until_applied(database)
     await database["users"].update_one(key, {"$set": {"score": True}})
     await _lose_position(database)
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     last = (await history_of(database))[-1]
@@ -94,7 +94,7 @@ async def test_reset_policy_leaves_a_gap_but_right_marts(database: Database, set
     await _with_a_gap(database, settings)
     known = await history_of(database)
 
-    async with listening(
+    async with following(
         database, settings.model_copy(update={"changes_on_lost_position": LostPositionPolicy.RESET})
     ):
         await wait_until_applied(database)
@@ -110,7 +110,7 @@ async def test_fail_policy_stops(database: Database, settings: Settings) -> None
     known = await history_of(database)
     strict = settings.model_copy(update={"changes_on_lost_position": LostPositionPolicy.FAIL})
 
-    async with listening(database, strict) as listener:
+    async with following(database, strict) as listener:
         with pytest.raises(PositionLostError, match="280"):
             await asyncio.wait_for(asyncio.shield(listener), PATIENCE_S)
 
@@ -122,7 +122,7 @@ async def test_recoveries_without_progress_stop(database: Database, settings: Se
     await _with_a_gap(database, settings)
     await _lose_position(database, recoveries=MAX_RECOVERIES)
 
-    async with listening(database, settings) as listener:
+    async with following(database, settings) as listener:
         with pytest.raises(RecoveryLoopError):
             await asyncio.wait_for(asyncio.shield(listener), PATIENCE_S)
 
@@ -134,7 +134,7 @@ async def test_interrupted_recovery_is_finished(database: Database, settings: Se
     seq = len(await history_of(database))
     await database["user_history"].insert_one({"_id": seq + 1, "event_id": "left"})
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     rows = await history_of(database)
@@ -144,7 +144,7 @@ async def test_interrupted_recovery_is_finished(database: Database, settings: Se
 
 async def test_progress_resets_the_count_of_recoveries(database: Database, settings: Settings) -> None:
     await _with_a_gap(database, settings)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
@@ -157,7 +157,7 @@ async def test_progress_resets_the_count_of_recoveries(database: Database, setti
 
 async def test_dropped_again_and_again_goes_on(database: Database, settings: Settings) -> None:
     """Each end of the collection was read from the stream: that is progress."""
-    async with listening(database, settings) as listener:
+    async with following(database, settings) as listener:
         await wait_until_applied(database)
         for rounds in range(1, MAX_RECOVERIES + 3):
             await database["users"].drop()
@@ -182,7 +182,7 @@ async def test_collection_that_ends_is_a_gap(database: Database, settings: Setti
     users = [make_user() for _ in range(3)]
     await database["users"].insert_many(users)
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         if ending == "drop":
@@ -203,7 +203,7 @@ async def test_dropped_database_is_a_first_start(database: Database, settings: S
     """The position is dropped with its database: the next start is a first start."""
     await database["users"].insert_one(make_user())
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database.client.drop_database(database.name)
         await database["users"].insert_one(make_user())

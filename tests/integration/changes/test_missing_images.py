@@ -6,7 +6,7 @@ from docustore.analytics.reconcile import reconcile
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 
 
 async def _set_images(database: Database, *, enabled: bool) -> None:
@@ -20,7 +20,7 @@ def _set(**fields: Any) -> dict[str, Any]:
 async def test_history_stands_in_for_pre_images(database: Database, settings: Settings) -> None:
     user = make_user()
     await database["users"].insert_one(user)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await _set_images(database, enabled=False)
         await database["users"].replace_one({"_id": user["_id"]}, user | {"status": "inactive", "version": 2})
@@ -40,7 +40,7 @@ async def test_missing_post_images_are_read_and_marked(database: Database, setti
     """
     users = [make_user() for _ in range(3)]
     await database["users"].insert_many(users)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await _set_images(database, enabled=False)
     changed, deleted, again = (user["_id"] for user in users)
@@ -54,7 +54,7 @@ async def test_missing_post_images_are_read_and_marked(database: Database, setti
     await database["users"].insert_one(users[2] | {"status": "suspended"})
 
     small = settings.model_copy(update={"changes_batch_size": 2})
-    async with listening(database, small):
+    async with following(database, small):
         await wait_until_applied(database)
         await database["users"].update_one({"_id": again}, _set(status="active"))
         await wait_until_applied(database)
@@ -69,7 +69,7 @@ async def test_collection_without_images_is_followed(database: Database, setting
     """Another client dropped and created the collection, without images."""
     await _set_images(database, enabled=False)
     user = make_user()
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user)
         await wait_until_applied(database)
@@ -86,7 +86,7 @@ async def test_large_missing_images_are_reduced(database: Database, settings: Se
     """The event holds no image, but a row with both images needs 18 MB."""
     user = make_user(blob="x" * 6_000_000)
     await _set_images(database, enabled=False)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(user)
         await wait_until_applied(database)

@@ -17,7 +17,7 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.etl.alert_outbox import MESSAGES
 from docustore.etl.incidents import INCIDENTS
-from tests.listening import listening, make_user
+from tests.listening import following, make_user
 from workers.listener_http import served
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -37,7 +37,7 @@ def of(**labels: str) -> frozenset[tuple[str, str]]:
 
 
 async def test_metrics_tell_the_state_in_the_store(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         await database["users"].insert_many([make_user(), make_user()])
         await wait_until_applied(database)
         position = await database[POSITIONS].find_one({"_id": POSITION_ID})
@@ -55,10 +55,10 @@ async def test_metrics_tell_the_state_in_the_store(database: Database, settings:
 
 
 async def test_lag_moves_while_no_listener_runs(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await control.reset(database, ResetTo.NOW, actor="cli:ada")
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["users"].insert_one(make_user())
 
@@ -70,7 +70,7 @@ async def test_lag_moves_while_no_listener_runs(database: Database, settings: Se
 
 
 async def test_waiting_change_without_progress_is_a_stall(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     assert await stall_of(database, limit_s=0.0005, look_again_s=0) is None
     await database["users"].insert_one(make_user())
@@ -86,7 +86,7 @@ async def test_waiting_change_without_progress_is_a_stall(database: Database, se
 
 async def test_listener_that_makes_progress_does_not_stand_still(database: Database, settings: Settings) -> None:
     """The backlog is as old as in a stall; but the position moves between two looks."""
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["users"].insert_one(make_user())
     looking = asyncio.create_task(stall_of(database, limit_s=0.0005, look_again_s=0.5))
@@ -116,14 +116,14 @@ async def test_own_port_serves_metrics_and_readiness(database: Database) -> None
 
 async def test_stall_is_told_once_and_its_end_once(database: Database, settings: Settings) -> None:
     """The worker tells: a listener that has stopped cannot."""
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["users"].insert_one(make_user())
 
     for _ in range(2):
         await watch_listener(database, limit_s=0.0005, now=NOW, is_told=True, look_again_s=0)
     opened = await messages(database)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     for _ in range(2):
         await watch_listener(database, limit_s=0.0005, now=NOW, is_told=True, look_again_s=0)

@@ -13,12 +13,12 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import NotFoundError
 from tests.integration.changes.partitions import ACTOR, has_applied, setting, until_owned, wanting
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.waiting import until
 
 
 async def test_paused_partition_rests_alone(database: Database, settings: Settings) -> None:
-    async with listening(database, wanting(settings, 2)):
+    async with following(database, wanting(settings, 2)):
         await until_owned(database, 2)
         await control.pause(database, actor=ACTOR, partition=1)
         await until_owned(database, 2)
@@ -39,7 +39,7 @@ async def test_paused_partition_rests_alone(database: Database, settings: Settin
 
 async def test_reset_concerns_all_users(database: Database, settings: Settings) -> None:
     """They are compared as one, then divided again."""
-    async with listening(database, wanting(settings, 2)):
+    async with following(database, wanting(settings, 2)):
         await until_owned(database, 2)
         await database["users"].insert_many([make_user() for _ in range(10)])
         await wait_until_applied(database)
@@ -56,7 +56,7 @@ async def test_reset_concerns_all_users(database: Database, settings: Settings) 
 
 async def test_effect_is_built_as_one(database: Database, settings: Settings) -> None:
     """A state of all users at one time needs one position; then they are divided again."""
-    async with listening(database, wanting(settings, 2)):
+    async with following(database, wanting(settings, 2)):
         await until_owned(database, 2)
         await database["users"].insert_many([make_user() for _ in range(10)])
         await wait_until_applied(database)
@@ -79,7 +79,7 @@ async def _has_total(database: Database, users: int) -> bool:
 async def test_letter_is_replayed_by_its_partition(database: Database, settings: Settings) -> None:
     """Later changes of its user wait; other users go on."""
     users = [make_user() for _ in range(8)]
-    async with listening(database, wanting(settings, 2)):
+    async with following(database, wanting(settings, 2)):
         await until_owned(database, 2)
         await database["users"].insert_many(users)
         await wait_until_applied(database)

@@ -18,7 +18,7 @@ from docustore.changes.verify import verify
 from docustore.config import Settings
 from docustore.database import Database
 from tests.integration.changes.partitions import has_applied, setting, until_owned, wanting
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.waiting import until
 
 
@@ -26,7 +26,7 @@ from tests.waiting import until
 async def _listeners(database: Database, settings: Settings, count: int) -> AsyncIterator[None]:
     async with AsyncExitStack() as running:
         for _ in range(count):
-            await running.enter_async_context(listening(database, settings))
+            await running.enter_async_context(following(database, settings))
         yield
 
 
@@ -45,9 +45,9 @@ async def test_three_listeners_share_the_users(database: Database, settings: Set
     known = [make_user() for _ in range(20)]
     await database["users"].insert_many(known)
 
-    async with listening(database, own):
+    async with following(database, own):
         await until_owned(database, 3, shares=[3])
-        async with listening(database, own), listening(database, own):
+        async with following(database, own), following(database, own):
             await until_owned(database, 3, shares=[1, 1, 1])
             changes = await _change_many(database, [make_user() for _ in range(100)])
             await wait_until_applied(database)
@@ -75,18 +75,18 @@ async def test_number_of_partitions_changes_under_writes(database: Database, set
             await asyncio.sleep(0.05)  # leaves time to the listeners of this process
 
     async with asyncio.TaskGroup() as tasks, AsyncExitStack() as running:
-        await running.enter_async_context(listening(database, settings))
+        await running.enter_async_context(following(database, settings))
         await wait_until_applied(database)
         tasks.create_task(write())
         for partitions in (4, 2, 1):
             # The newest listener decides; the older ones go on beside it.
-            await running.enter_async_context(listening(database, wanting(settings, partitions)))
+            await running.enter_async_context(following(database, wanting(settings, partitions)))
             await until_owned(database, partitions)
             seq = (await change_status(database)).applied
             await until(lambda seq=seq: has_applied(database, seq + 50))  # type: ignore[misc]
         is_done.set()
         await asyncio.sleep(0)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     assert len(await history_of(database)) == changes
@@ -111,7 +111,7 @@ async def test_lease_of_all_users_is_taken_while_there_are_partitions(
     database: Database, settings: Settings
 ) -> None:
     """A listener of an older release knows only this lease, and stays a standby."""
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     assert await divide(database, 2)
@@ -125,7 +125,7 @@ async def test_lease_of_all_users_is_taken_while_there_are_partitions(
 async def test_end_of_the_collection_is_recovered_as_one(database: Database, settings: Settings) -> None:
     """Every change before it is a row, whichever partition met the end first."""
     users = [make_user() for _ in range(20)]
-    async with listening(database, wanting(settings, 3)):
+    async with following(database, wanting(settings, 3)):
         await until_owned(database, 3)
         await database["users"].insert_many(users)
         await database["users"].drop()
@@ -145,7 +145,7 @@ async def test_end_of_the_collection_is_recovered_as_one(database: Database, set
 async def test_token_that_no_longer_opens_a_stream_is_no_loss(database: Database, settings: Settings) -> None:
     """The partition becomes part of one position, which begins at a time."""
     users = [make_user() for _ in range(20)]
-    async with listening(database, wanting(settings, 2)):
+    async with following(database, wanting(settings, 2)):
         await until_owned(database, 2)
         await database["users"].insert_many(users)
         await wait_until_applied(database)
@@ -154,7 +154,7 @@ async def test_token_that_no_longer_opens_a_stream_is_no_loss(database: Database
     token = {"_data": f"82{int(data[2:10], 16) - 10_000_000:08X}{data[10:]}"}
     await database[POSITIONS].update_one({"_id": "users:1"}, {"$set": {"token": token}, "$unset": {"start_at": 1}})
 
-    async with listening(database, wanting(settings, 2)):
+    async with following(database, wanting(settings, 2)):
         await until(lambda: has_applied(database, 40))
         await until_owned(database, 2)
 
@@ -164,7 +164,7 @@ async def test_token_that_no_longer_opens_a_stream_is_no_loss(database: Database
 
 
 async def test_rows_of_other_partitions_are_not_foreign(database: Database, settings: Settings) -> None:
-    async with listening(database, wanting(settings, 2)):
+    async with following(database, wanting(settings, 2)):
         await until_owned(database, 2)
         await database["users"].insert_many([make_user() for _ in range(10)])
         seq = await wait_until_applied(database)
@@ -186,7 +186,7 @@ async def test_marts_are_compared_under_writes(database: Database, settings: Set
             await _change_many(database, [make_user() for _ in range(5)])
             await asyncio.sleep(0.01)  # leaves time to the listener of this process
 
-    async with listening(database, wanting(settings, 2)):
+    async with following(database, wanting(settings, 2)):
         await until_owned(database, 2)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(write())

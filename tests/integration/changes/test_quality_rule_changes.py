@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from docustore.quality.declared import rule_set
 from docustore.quality.report import RuleFigures, RuleStatus
 from docustore.quality.stored import read_counts
 from docustore.quality_settings import RuleSettings
-from tests.integration.changes.test_quality import keeping, report_of, until_current, user
+from tests.integration.changes.test_quality import NOW, keeping, report_of, until_current, user
 
 CHUNK = 7
 USERS = 20
@@ -92,6 +93,64 @@ async def test_old_version_is_shown_until_the_new_one_is_complete(database: Data
         assert rule["building"]["version"] == versions["new"].partition("@")[2]
     assert (shown(after), after["building"]) == ((RuleStatus.WARNING, USERS, USERS), None)
     assert await derived_difference(database, UserQualityEffect(new)) is None
+
+
+def by_time(settings: Settings, field: str) -> Settings:
+    """Declare the rule `lately` on another time: each is a version of its own."""
+    rule = RuleSettings(kind="max_age", field=field, days=30)  # type: ignore[arg-type]
+    return settings.model_copy(update={"quality_rules": {"lately": rule}})
+
+
+async def test_edited_rule_of_time_shows_the_old_version_until_the_swap(
+    database: Database, settings: Settings
+) -> None:
+    """Five users were registered long ago, all were updated lately."""
+    old, new = by_time(settings, "created_at"), by_time(settings, "updated_at")
+    long_ago = NOW.replace(tzinfo=UTC) - timedelta(days=400)
+    users = [user(n, created_at=long_ago if n < 5 else NOW.replace(tzinfo=UTC)) for n in range(USERS)]
+    await database["users"].insert_many(users)
+    async with keeping(database, old):
+        await until_current(database, old)
+
+    before = await rule_of(database, new, "lately")
+    seen: list[RuleFigures] = []
+    async with keeper_of(database, new) as keeper:
+        while not keeper.state.is_live:
+            await keeper.step()
+            seen.append(await rule_of(database, new, "lately"))
+    after = await rule_of(database, new, "lately")
+
+    assert shown(before) == (RuleStatus.WARNING, USERS, 5)
+    partial = [rule for rule in seen if rule["building"] is not None]
+    assert len(partial) >= 2
+    for rule in partial:
+        assert shown(rule) == (RuleStatus.WARNING, USERS, 5)
+        assert rule["building"] is not None
+        assert rule["building"]["shown_as_of"] is not None
+    assert (shown(after), after["building"]) == ((RuleStatus.PASSED, USERS, 0), None)
+    assert await derived_difference(database, UserQualityEffect(new)) is None
+
+
+async def test_counters_of_an_older_release_are_brought_forward(database: Database, settings: Settings) -> None:
+    """It has kept no years; the report is right before, during and after."""
+    long_ago = NOW.replace(tzinfo=UTC) - timedelta(days=1000)
+    users = [user(n, updated_at=long_ago if n < 5 else NOW.replace(tzinfo=UTC)) for n in range(USERS)]
+    await database["users"].insert_many(users)
+    async with keeping(database, settings):
+        await until_current(database, settings)
+    await database["quality_counts"].update_one({"_id": "totals"}, {"$unset": {"years": ""}})
+    await database["quality_counts"].update_one({"_id": "kept"}, {"$unset": {"shape": ""}})
+    older = {"version": 1, "live_version": 1}
+    await database["change_effects"].update_one({"_id": "user_quality"}, {"$set": older})
+
+    seen = [shown(await rule_of(database, settings, "updated_lately"))]
+    async with keeper_of(database, settings) as keeper:
+        while not keeper.state.is_live:
+            await keeper.step()
+            seen.append(shown(await rule_of(database, settings, "updated_lately")))
+
+    assert set(seen) == {(RuleStatus.PASSED, USERS, 5)}
+    assert await derived_difference(database, UserQualityEffect(settings)) is None
 
 
 async def test_second_edit_before_the_first_is_complete(database: Database, settings: Settings) -> None:

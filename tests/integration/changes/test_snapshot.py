@@ -16,7 +16,7 @@ from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.waiting import until
 
 CHUNK = 7
@@ -51,7 +51,7 @@ async def test_chunks_and_changes_interleave(database: Database, settings: Setti
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(write())
-        async with listening(database, settings):
+        async with following(database, settings):
             await until(lambda: database[POSITIONS].find_one({"state": "streaming"}))
             is_done = True
             await wait_until_applied(database)
@@ -65,7 +65,7 @@ async def test_recovery_interleaves_with_changes(database: Database, settings: S
     """Deleted, changed, new and equal users of a lost position, while others change."""
     users = [make_user() for _ in range(6 * CHUNK)]
     await database["users"].insert_many(users)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     for user in users[::3]:
         await database["users"].delete_one({"_id": user["_id"]})
@@ -82,9 +82,9 @@ async def test_recovery_interleaves_with_changes(database: Database, settings: S
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(write())
-        async with listening(database, settings):
+        async with following(database, settings):
             await wait_until_applied(database)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     await assert_consistent(database)
@@ -96,7 +96,7 @@ async def test_ids_of_all_types_are_read_once(database: Database, settings: Sett
     ids: list[Any] = [*MIXED_IDS, *(ObjectId() for _ in range(CHUNK)), *(f"u{n}" for n in range(CHUNK))]
     await database["users"].insert_many([make_user(_id=each, email=f"{n}@x.org") for n, each in enumerate(ids)])
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     recorded = {bson.encode({"": row["user_id"]}) for row in await history_of(database)}
@@ -115,7 +115,7 @@ async def test_snapshot_resumes_after_its_last_chunk(database: Database, setting
     await database["users"].update_one({"_id": users[0]["_id"]}, {"$inc": {"version": 1}})
     await database["users"].delete_one({"_id": users[-1]["_id"]})
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     rows = await history_of(database)
@@ -126,14 +126,14 @@ async def test_snapshot_resumes_after_its_last_chunk(database: Database, setting
 
 async def test_interrupted_again_and_again_is_one_recovery(database: Database, settings: Settings) -> None:
     await database["users"].insert_many([make_user() for _ in range(2 * CHUNK)])
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["users"].update_many({}, {"$inc": {"version": 1}})
     await control.reset(database, ResetTo.SNAPSHOT, actor="cli:ada")
 
     for _ in range(5):
         await _cancelled_in_snapshot(database, settings)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
 
     assert await database["change_gaps"].count_documents({}) == 1

@@ -13,7 +13,7 @@ from docustore.clock import now_utc
 from docustore.config import LostPositionPolicy, Settings
 from docustore.database import Database
 from docustore.errors import PositionLostError, UnsupportedStoreError
-from tests.listening import history_of, listening, make_user
+from tests.listening import following, history_of, make_user
 from tests.waiting import PATIENCE_S
 
 
@@ -24,7 +24,7 @@ async def _ends_with(listener: "asyncio.Task[None]", error: type[Exception], mat
 
 async def test_status_counts_snapshot_rows_apart(database: Database, settings: Settings) -> None:
     await database["users"].insert_many([make_user() for _ in range(3)])
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
@@ -37,11 +37,11 @@ async def test_status_counts_snapshot_rows_apart(database: Database, settings: S
 
 async def test_counters_of_an_old_store_are_counted_once(database: Database, settings: Settings) -> None:
     await database["users"].insert_many([make_user() for _ in range(3)])
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database[POSITIONS].update_one({}, {"$unset": {"snapshot_rows": 1, "approximate_rows": 1}})
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
 
@@ -52,7 +52,7 @@ async def test_counters_of_an_old_store_are_counted_once(database: Database, set
 async def test_images_that_are_off_are_shown(database: Database, settings: Settings) -> None:
     user = make_user()
     await database["users"].insert_one(user)
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database.command({"collMod": "users", "changeStreamPreAndPostImages": {"enabled": False}})
         await database["users"].update_one({"_id": user["_id"]}, {"$set": {"status": "inactive"}})
@@ -82,7 +82,7 @@ async def test_lease_from_a_wrong_clock_is_free(database: Database, settings: Se
 
 async def test_drop_under_fail_is_a_gap_that_names_the_drop(database: Database, settings: Settings) -> None:
     strict = settings.model_copy(update={"changes_on_lost_position": LostPositionPolicy.FAIL})
-    async with listening(database, strict) as listener:
+    async with following(database, strict) as listener:
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await database["users"].drop()
@@ -98,13 +98,13 @@ async def test_drop_under_fail_is_a_gap_that_names_the_drop(database: Database, 
 async def test_view_in_place_of_users_leaves_no_phantoms(database: Database, settings: Settings) -> None:
     """Its documents are not users whose changes can be followed."""
     await database["users"].insert_one(make_user())
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await database["people"].insert_many([make_user(), make_user()])
     await database["users"].drop()
     await database.command({"create": "users", "viewOn": "people", "pipeline": []})
 
-    async with listening(database, settings) as listener:
+    async with following(database, settings) as listener:
         await _ends_with(listener, UnsupportedStoreError, "is a view")
 
     status = await change_status(database)
@@ -120,13 +120,13 @@ async def test_alert_is_sent_once_per_incident(database: Database, settings: Set
     strict = settings.model_copy(update={"changes_on_lost_position": LostPositionPolicy.FAIL})
     error = PositionLostError(stream="users", code=None, reason="drop")
     alerts = []
-    async with listening(database, strict):
+    async with following(database, strict):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
         await database["users"].drop()
     for _ in range(3):
-        async with listening(database, strict) as listener:
+        async with following(database, strict) as listener:
             await _ends_with(listener, PositionLostError, "drop")
         alerts.append(await take_alert(database, error, at=now_utc()))
 

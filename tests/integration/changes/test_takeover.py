@@ -17,7 +17,7 @@ from docustore.changes.status import change_status, is_heartbeat_fresh, wait_unt
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import ListenerFencedError
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.unit.changes.make import make_change, token_at
 from tests.waiting import until
 
@@ -33,10 +33,10 @@ async def _owner(database: Database) -> str | None:
 async def test_standby_takes_over_at_once_after_release(database: Database, settings: Settings) -> None:
     long_lease = settings.model_copy(update={"changes_lease_s": 3600})
     async with AsyncExitStack() as standby:
-        async with listening(database, long_lease):
+        async with following(database, long_lease):
             await wait_until_applied(database)
             first = await _owner(database)
-            await standby.enter_async_context(listening(database, long_lease))
+            await standby.enter_async_context(following(database, long_lease))
 
         async def has_taken_over() -> bool:
             return await _owner(database) not in {None, first}
@@ -48,7 +48,7 @@ async def test_silent_owner_is_replaced_after_expiry(database: Database, setting
     assert await acquire(database, owner="silent", lease_s=3600) is not None
     await database["users"].insert_one(make_user())
 
-    async with listening(database, settings):
+    async with following(database, settings):
         assert await _owner(database) == "silent"
         await _expire(database)
         await wait_until_applied(database)
@@ -189,7 +189,7 @@ async def test_taken_number_is_an_error_not_a_loop(database: Database) -> None:
 async def test_heartbeat_is_fresh_only_while_renewed(database: Database, settings: Settings) -> None:
     assert not await is_heartbeat_fresh(database, max_age_s=600)
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         assert await is_heartbeat_fresh(database, max_age_s=600)
 
@@ -201,7 +201,7 @@ async def test_heartbeat_is_fresh_only_while_renewed(database: Database, setting
 
 async def test_killed_owner_leaves_no_lock_behind(database: Database, settings: Settings) -> None:
     """Killed within a transaction: the server keeps it and its lock for a minute."""
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     async with database.client.start_session() as session:
         lease = await acquire(database, owner="killed", lease_s=1, session_id=session.session_id)
@@ -210,7 +210,7 @@ async def test_killed_owner_leaves_no_lock_behind(database: Database, settings: 
         await database[POSITIONS].update_one({"_id": POSITION_ID}, {"$inc": {"seq": 7}}, session=session)
         await database["users"].insert_one(make_user())
 
-        async with listening(database, settings):
+        async with following(database, settings):
             await wait_until_applied(database)
 
     await assert_consistent(database)
@@ -229,7 +229,7 @@ async def test_two_listeners_that_steal_from_each_other(database: Database, sett
             await database["users"].update_one({"_id": user["_id"]}, {"$inc": {"version": 1}})
             written += 2
 
-    async with listening(database, settings), listening(database, settings):
+    async with following(database, settings), following(database, settings):
         await wait_until_applied(database)
         async with asyncio.TaskGroup() as writers:
             for _ in range(3):

@@ -23,7 +23,7 @@ from docustore.users.past import Doubt, PastPage
 from docustore.users.profile import UserStatus
 from docustore.users.views import user_view
 from tests.integration.history.random_history import RandomHistory
-from tests.listening import JOINED, listening, make_user
+from tests.listening import JOINED, following, make_user
 
 Collection = AsyncCollection[dict[str, Any]]
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -69,7 +69,7 @@ async def expected(copy: Collection, which: UserFilter, *, sort: UserSort) -> li
 async def test_list_as_of_equals_a_copy(database: Database, settings: Settings, seed: int) -> None:
     """Also after a compaction, and with chunks that end within the rows of a user."""
     made = RandomHistory(database=database, random=Random(seed))
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         for _ in range(3):
             await made.change(20)
@@ -99,7 +99,7 @@ async def differences(database: Database, copies: Mapping[datetime, Collection],
 @pytest.mark.parametrize("seed", [3])
 async def test_user_as_of_equals_its_copy(database: Database, settings: Settings, seed: int) -> None:
     made = RandomHistory(database=database, random=Random(seed))
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         for _ in range(3):
             await made.change(12)

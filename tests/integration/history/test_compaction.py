@@ -19,7 +19,7 @@ from docustore.history.compaction_status import history_status
 from docustore.history.stored_rows import history_rows
 from docustore.history.undo import states_of
 from tests.integration.history.test_as_of import NOON, row, with_rows
-from tests.listening import history_of, listening, make_user
+from tests.listening import following, history_of, make_user
 
 LATER = timedelta(days=1)
 
@@ -114,7 +114,7 @@ async def test_of_two_compactions_one_stops(database: Database) -> None:
 async def test_listener_is_right_after_a_compaction(database: Database, settings: Settings) -> None:
     """A lost position compares the users with their last states, which are never compacted."""
     users = [make_user() for _ in range(20)]
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_many([dict(user) for user in users])
         for status in ("inactive", "suspended", "active"):
@@ -126,7 +126,7 @@ async def test_listener_is_right_after_a_compaction(database: Database, settings
     await database["users"].update_one({"_id": users[1]["_id"]}, {"$set": {"status": "inactive"}})
     await control.reset(database, ResetTo.SNAPSHOT, actor="cli:test")
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         found = await verify(database, EFFECTS)
 

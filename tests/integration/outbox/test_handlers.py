@@ -12,7 +12,7 @@ from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.outbox.handlers import REGISTERED, ensure_handlers, load_handlers, open_handler
-from tests.listening import listening, make_user
+from tests.listening import following, make_user
 from tests.receiving import delivering, is_drained, make_due
 from tests.waiting import until
 
@@ -34,7 +34,7 @@ async def example(database: Database) -> AsyncIterator[Any]:
 
 async def test_handler_gets_the_changes_it_asks_for(database: Database, local: Settings, example: Any) -> None:
     ada = make_user()
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         await database["users"].insert_one(ada)
         await database["users"].update_one({"_id": ada["_id"]}, {"$set": {"first_name": "Augusta"}})
@@ -56,7 +56,7 @@ async def test_failing_handler_is_called_again_with_the_same_event(
     database: Database, local: Settings, example: Any
 ) -> None:
     example.FAILURES[:] = [ValueError("not now")]
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
@@ -78,7 +78,7 @@ async def _has_failed(database: Database) -> bool:
 async def test_events_of_a_missing_package_wait(database: Database, local: Settings, example: Any) -> None:
     """A worker without the package must not take them."""
     handler = REGISTERED.pop("handler:example")
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)

@@ -11,7 +11,7 @@ from docustore.outbox.destinations import last_number, set_enabled
 from docustore.webhooks.service import delete_webhook, enable_webhook
 from docustore.webhooks.store import destination_of
 from tests.integration.changes.test_lost_position import _lose_position as lose_position
-from tests.listening import assert_consistent, listening, make_user
+from tests.listening import assert_consistent, following, make_user
 from tests.receiving import webhook
 
 URL = "http://127.0.0.1:9/hook"
@@ -23,7 +23,7 @@ async def _numbers(database: Database, webhook_id: str) -> list[int]:
 
 
 async def test_without_destinations_no_row_is_written(database: Database, settings: Settings) -> None:
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_many([make_user() for _ in range(3)])
         await wait_until_applied(database)
@@ -37,7 +37,7 @@ async def test_one_row_per_change_and_destination(database: Database, local: Set
     by_field, _ = await webhook(database, local, URL, operations=["update"], fields=["status"])
     ada, bob = make_user(), make_user()
 
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         await database["users"].insert_one(ada)
         await database["users"].insert_one(bob)
@@ -51,6 +51,24 @@ async def test_one_row_per_change_and_destination(database: Database, local: Set
     assert await _numbers(database, by_field) == [4]
 
 
+async def test_destinations_are_read_once_until_they_change(database: Database, local: Settings) -> None:
+    """A change by hand has no mark; the next command has one, and then all of them are read."""
+    first, _ = await webhook(database, local, URL)
+    async with listening(database, local):
+        await wait_until_applied(database)
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+        await database["outbox_destinations"].update_many({}, {"$set": {"operations": ["delete"]}})
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+        second, _ = await webhook(database, local, URL)
+        await database["users"].insert_one(make_user())
+        await wait_until_applied(database)
+
+    assert await _numbers(database, first) == [1, 2]
+    assert await _numbers(database, second) == [3]
+
+
 async def test_start_is_exact_while_users_change(database: Database, local: Settings) -> None:
     """A batch is before or after the command: no change is missed or told twice."""
 
@@ -58,7 +76,7 @@ async def test_start_is_exact_while_users_change(database: Database, local: Sett
         for _ in range(40):
             await database["users"].insert_many([make_user() for _ in range(5)])
 
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         writer = asyncio.create_task(change_users())
         ids = [(await webhook(database, local, URL))[0] for _ in range(3)]
@@ -79,7 +97,7 @@ async def test_deleted_webhook_leaves_no_rows(database: Database, local: Setting
     webhook_id, _ = await webhook(database, local, URL)
     other, _ = await webhook(database, local, URL)
 
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
@@ -99,7 +117,7 @@ async def test_users_that_were_there_are_no_event(database: Database, local: Set
     await database["users"].insert_many([make_user() for _ in range(3)])
     webhook_id, _ = await webhook(database, local, URL)
 
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
 
     assert await last_number(database) == 3
@@ -107,7 +125,7 @@ async def test_users_that_were_there_are_no_event(database: Database, local: Set
 
 
 async def test_change_found_after_a_lost_position_is_told(database: Database, local: Settings) -> None:
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         user = make_user()
         await database["users"].insert_one(user)
@@ -118,7 +136,7 @@ async def test_change_found_after_a_lost_position_is_told(database: Database, lo
     await database["users"].update_one({"_id": user["_id"]}, {"$set": {"tags": ["y"]}})
     await lose_position(database)
 
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
 
     rows = (

@@ -12,7 +12,7 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.outbox.destinations import request_fill
 from docustore.outbox.valkey_stream import STREAM, ensure_stream, stream_opener
-from tests.listening import listening, make_user
+from tests.listening import following, make_user
 from tests.receiving import delivering, is_drained, make_due
 from tests.waiting import until
 
@@ -35,7 +35,7 @@ async def _ids(valkey: Redis, settings: Settings) -> list[bytes]:
 
 async def test_stream_has_each_change_once(database: Database, with_stream: Settings, valkey: Redis) -> None:
     await ensure_stream(database, with_stream)
-    async with listening(database, with_stream):
+    async with following(database, with_stream):
         await wait_until_applied(database)
         await database["users"].insert_many([make_user() for _ in range(10)])
         await wait_until_applied(database)
@@ -57,7 +57,7 @@ async def _is_filled(database: Database) -> bool:
 
 async def test_stream_is_bounded(database: Database, with_stream: Settings, valkey: Redis) -> None:
     await ensure_stream(database, with_stream)
-    async with listening(database, with_stream):
+    async with following(database, with_stream):
         await wait_until_applied(database)
         await database["users"].insert_many([make_user() for _ in range(600)])
         await wait_until_applied(database)
@@ -72,7 +72,7 @@ async def test_valkey_that_is_away_loses_nothing(database: Database, with_stream
     await ensure_stream(database, with_stream)
     # A key of another type refuses every entry, as a full memory does.
     await valkey.set(with_stream.outbox_stream_key or "", "in the way")
-    async with listening(database, with_stream):
+    async with following(database, with_stream):
         await wait_until_applied(database)
         await database["users"].insert_many([make_user() for _ in range(3)])
         await wait_until_applied(database)

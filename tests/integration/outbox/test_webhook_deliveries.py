@@ -27,7 +27,7 @@ from tests.integration.outbox.webhook_steps import (
     one_event,
     only_destination,
 )
-from tests.listening import listening, make_user
+from tests.listening import following, make_user
 from tests.receiving import TAKEN, delivering, events, is_drained, make_due, numbers, receiver, webhook
 from tests.waiting import until
 
@@ -36,7 +36,7 @@ REFUSED = Answer(status=422)
 
 
 async def test_signed_events_arrive_in_order(database: Database, local: Settings) -> None:
-    async with receiver() as service, listening(database, local):
+    async with receiver() as service, following(database, local):
         await wait_until_applied(database)
         _, secret = await webhook(database, local, service.url)
         await change_users(database, [make_user() for _ in range(5)], rounds=2)
@@ -58,7 +58,7 @@ async def test_failed_event_holds_only_its_user(database: Database, local: Setti
     def answer(request: Request) -> Answer:
         return REFUSED if str(ada["_id"]).encode() in request.body else TAKEN
 
-    async with receiver(answer) as service, listening(database, local):
+    async with receiver(answer) as service, following(database, local):
         await wait_until_applied(database)
         await webhook(database, local, service.url)
         await change_users(database, [ada, bob], rounds=2)
@@ -83,7 +83,7 @@ async def test_endpoint_that_is_down_gets_all_later(database: Database, local: S
     def answer(_: Request) -> Answer:
         return DOWN if is_down else TAKEN
 
-    async with receiver(answer) as service, listening(database, local):
+    async with receiver(answer) as service, following(database, local):
         await wait_until_applied(database)
         await webhook(database, local, service.url)
         await change_users(database, [make_user() for _ in range(5)], rounds=1)
@@ -139,7 +139,7 @@ async def _is_disabled(database: Database) -> bool:
 async def test_event_is_given_up_after_ten_attempts(database: Database, local: Settings) -> None:
     ada = make_user()
     async with receiver(lambda r: REFUSED if b'"number":1,' in r.body else TAKEN) as service:
-        async with listening(database, local):
+        async with following(database, local):
             await wait_until_applied(database)
             webhook_id, _ = await webhook(database, local, service.url)
             await change_users(database, [ada], rounds=1)
@@ -159,7 +159,7 @@ async def _has_attempts(database: Database, count: int) -> bool:
 
 
 async def test_two_workers_deliver_each_event_once(database: Database, local: Settings) -> None:
-    async with receiver() as service, listening(database, local):
+    async with receiver() as service, following(database, local):
         await wait_until_applied(database)
         await webhook(database, local, service.url)
         async with delivering(database, local, owner="one"), delivering(database, local, owner="two"):
@@ -187,7 +187,7 @@ async def test_slow_endpoint_holds_up_no_other(database: Database, local: Settin
     async def hold(_: object) -> None:
         await is_over.wait()
 
-    async with receiver(hold=hold) as slow, receiver() as quick, listening(database, local):
+    async with receiver(hold=hold) as slow, receiver() as quick, following(database, local):
         await wait_until_applied(database)
         await webhook(database, local, slow.url)
         await webhook(database, local, quick.url)

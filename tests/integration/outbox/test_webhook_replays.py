@@ -16,13 +16,13 @@ from docustore.webhooks.service import (
     replay_range,
 )
 from tests.integration.outbox.webhook_steps import assert_ordered_per_user, change_users, has_told, one_event
-from tests.listening import listening, make_user
+from tests.listening import following, make_user
 from tests.receiving import delivering, events, numbers, receiver, webhook
 from tests.waiting import until
 
 
 async def test_missed_changes_are_told_on_request(database: Database, local: Settings) -> None:
-    async with receiver() as service, listening(database, local):
+    async with receiver() as service, following(database, local):
         await wait_until_applied(database)
         webhook_id, _ = await webhook(database, local, service.url)
         await enable_webhook(database, webhook_id, is_enabled=False, actor="cli:ada")
@@ -38,7 +38,7 @@ async def test_missed_changes_are_told_on_request(database: Database, local: Set
 
 
 async def test_new_webhook_may_start_in_the_past(database: Database, local: Settings) -> None:
-    async with receiver() as service, listening(database, local):
+    async with receiver() as service, following(database, local):
         await wait_until_applied(database)
         users = [make_user() for _ in range(2)]
         await change_users(database, users, rounds=1)
@@ -67,7 +67,7 @@ async def test_start_before_history_is_refused(database: Database, local: Settin
 
 async def test_replay_repeats_the_same_messages(database: Database, local: Settings) -> None:
     """Also where history has compacted the states meanwhile."""
-    async with receiver() as service, listening(database, local):
+    async with receiver() as service, following(database, local):
         await wait_until_applied(database)
         webhook_id, _ = await webhook(database, local, service.url)
         await change_users(database, [make_user()], rounds=2)

@@ -7,7 +7,7 @@ from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from tests.http_service import HttpService
-from tests.listening import listening, make_user
+from tests.listening import following, make_user
 from tests.receiving import events, webhook
 
 
@@ -37,7 +37,7 @@ def assert_ordered_per_user(service: HttpService) -> None:
 
 
 async def one_event(database: Database, local: Settings, service: HttpService, **filter_: Any) -> str:
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         webhook_id, _ = await webhook(database, local, service.url, **filter_)
         await database["users"].insert_one(make_user())

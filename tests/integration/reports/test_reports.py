@@ -16,15 +16,16 @@ from pydantic import SecretStr
 from standardwebhooks.webhooks import Webhook
 
 from docustore.analytics.query.saved.bodies import SavedQueryInput
-from docustore.analytics.query.saved.store import SAVED_QUERIES, Writer, save
+from docustore.analytics.query.saved.store import REPORTS, SAVED_QUERIES, Writer, remove, save
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.errors import InvalidInputError, SavedQueryInUseError
 from docustore.outbox.backoff import MAX_ATTEMPTS, MAX_BEGUN
 from docustore.reports.bodies import ReportInput
 from docustore.reports.deliveries import DELIVERIES, LEASE, Sent, enter_slot, finish, take
 from docustore.reports.schedule import deliver_due, deliver_now, enter_slots
-from docustore.reports.store import find_report, save_report, set_paused
+from docustore.reports.store import find_report, remove_report, save_report, set_paused
 from docustore.reports.views import report_view
 from tests.http_service import Answer
 from tests.listening import make_user
@@ -182,6 +183,37 @@ async def test_paused_report_has_no_slots_and_skips_what_is_due(database: Databa
     # The slot of 11:00 was during the pause.
     assert await enter_slots(database, now=resumed) == 0
     assert await enter_slots(database, now=SLOT + timedelta(hours=3)) == 1
+
+
+async def test_query_of_a_report_is_not_deleted(database: Database, local: Settings) -> None:
+    """The message names the reports; without them the query can go."""
+    writer = Writer(actor=ADMIN, is_admin=True)
+    await hourly(database, local, webhook_url="http://127.0.0.1:9/")
+
+    with pytest.raises(SavedQueryInUseError, match=r"reports hours: delete them"):
+        await remove(database, "roles", writer=writer)
+    await remove_report(database, "hours", actor=ADMIN)
+    await remove(database, "roles", writer=writer)
+
+    assert await database[SAVED_QUERIES].count_documents({}) == 0
+
+
+async def test_report_and_deletion_of_its_query_at_once(database: Database, local: Settings) -> None:
+    """One of the two is refused, whichever is first."""
+    writer = Writer(actor=ADMIN, is_admin=True)
+    for _ in range(10):
+        made, removed = await asyncio.gather(
+            hourly(database, local, webhook_url="http://127.0.0.1:9/"),
+            remove(database, "roles", writer=writer),
+            return_exceptions=True,
+        )
+
+        assert isinstance(made, InvalidInputError) or isinstance(removed, SavedQueryInUseError)
+        assert not isinstance(made, BaseException) or removed is None
+        await database[REPORTS].delete_many({})
+        await database[SAVED_QUERIES].delete_many({})
+        given = SavedQueryInput.model_validate(QUERY)
+        await save(database, "roles", given, writer=writer, if_match=None, now=CREATED)
 
 
 async def test_query_that_is_gone_is_the_error(database: Database, local: Settings) -> None:

@@ -22,7 +22,7 @@ from docustore.analytics.cube.slots import start_of
 ZONES = ("UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe")
 
 
-def cut(first: str, end: str, unit: str, zone: str, week_start: Weekday = Weekday.MONDAY) -> list[Bucket]:
+def cut(first: str, end: str, unit: str, zone: str, week_start: Weekday = Weekday.MONDAY) -> tuple[Bucket, ...]:
     own = ZoneInfo(zone)
     period = period_of(
         datetime.fromisoformat(first).replace(tzinfo=own), datetime.fromisoformat(end).replace(tzinfo=own)

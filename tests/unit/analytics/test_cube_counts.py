@@ -31,9 +31,9 @@ def test_user_counts_in_each_dimension() -> None:
     counts.add(share_of(user()), 1)
 
     values = counts.values()
-    both = {"registered": 1, "present": 1}
+    both = {"registered": 1, "present": 1, "y2024.r05": 1, "y2024.p05": 1}
     assert values["", ""] == values["location", "x.$y"] == values["tag", "a"] == both
-    assert values["tag", ""] == {"registered": 2, "present": 2}
+    assert values["tag", ""] == dict.fromkeys(both, 2)
     assert ("location", "") not in values
     assert counts.series()["location", "x.$y", "2024-05"] == {
         "n": 1,
@@ -49,8 +49,9 @@ def test_deletion_leaves_the_registration() -> None:
     counts.add(share_of(user()), -1)
     counts.add(share_of(user(deleted_at=SEPTEMBER)), 1)
 
-    assert counts.values()["", ""] == {"present": -1}
+    assert counts.values()["", ""] == {"present": -1, "y2024.p05": -1}
     assert counts.series()["", "", "2024-05"] == {"p.07": -1, "ps.0737": -1}
+    assert counts.series()["location", "x.$y", "2024-05"] == {"p.07": -1, "ps.0737": -1, "e.202409": 1}
     assert counts.series()["ended", "2024-05", ""] == {"n": 1, "e.202409": 1}
 
 
@@ -60,6 +61,45 @@ def test_same_share_moves_nothing() -> None:
     counts.add(share_of(user(first_name="Bo")), 1)
 
     assert (counts.values(), counts.series()) == ({}, {})
+
+
+def older(share: Any) -> dict[str, Any]:
+    """Return a share as an older release has stored it."""
+    return {name: value for name, value in share.items() if name != "shape"}
+
+
+def test_share_of_an_older_release_begins_to_count_in_years() -> None:
+    """Its other counters do not move: it counts there already."""
+    share = share_of(user(deleted_at=SEPTEMBER))
+    counts = CubeCounts()
+    counts.add(older(share), -1)
+    counts.add(share, 1)
+
+    assert counts.values()["location", "x.$y"] == {"y2024.r05": 1}
+    assert counts.series()["location", "x.$y", "2024-05"] == {"e.202409": 1}
+    assert ("ended", "2024-05", "") not in counts.series()
+    assert ("", "", "2024-05") not in counts.series()
+
+
+def test_share_of_an_older_release_leaves_no_years() -> None:
+    counts = CubeCounts()
+    counts.add(older(share_of(user())), -1)
+
+    assert counts.values()["", ""] == {"registered": -1, "present": -1}
+
+
+def test_years_beyond_reports_are_not_kept_by_value() -> None:
+    """A document must not grow with the times that other clients write."""
+    counts = CubeCounts()
+    counts.add(share_of(user(created_at=datetime(1899, 12, 31, tzinfo=UTC))), 1)
+    counts.add(share_of(user(created_at=datetime(2201, 1, 1, tzinfo=UTC))), 1)
+
+    assert counts.values()["", ""] == {"registered": 2, "present": 2}
+    assert counts.series()["", "", "1899-12"]["n"] == 1
+
+
+def test_removed_user_of_an_older_release_gets_the_shape() -> None:
+    assert gone_share(older(share_of(user())))["shape"] == share_of(user())["shape"]
 
 
 def test_unknown_registration_is_in_no_series() -> None:

@@ -10,9 +10,18 @@ from docustore.analytics.cube.answers import (
     CubeQuestion,
     with_rest,
 )
-from docustore.analytics.cube.cohorts_report import CohortCounts, cohort_of, month_after, months_between
+from docustore.analytics.cube.buckets import Period
+from docustore.analytics.cube.cohorts_report import (
+    CohortCounts,
+    CohortLine,
+    cohort_months,
+    cohort_of,
+    month_after,
+    months_between,
+    rest_of,
+)
 from docustore.analytics.cube.freshness import freshness_of
-from docustore.analytics.cube.marts import summed
+from docustore.analytics.cube.months import add_whole, months_of, summed
 from docustore.analytics.cube.parameters import DimensionName
 from docustore.analytics.cube.responses import prefers_csv
 from docustore.analytics.cube.slots import first_slot
@@ -20,6 +29,7 @@ from docustore.analytics.cube.tables import Table, csv_of
 from docustore.analytics.cube.views import growth_pct, share_pct
 from docustore.analytics.dimensions import DIMENSIONS
 from docustore.effect_states import BuildState, EffectState
+from docustore.errors import InvalidQueryError
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
@@ -120,6 +130,63 @@ def test_whole_months_are_summed_like_their_days() -> None:
     assert summed(documents, "r", (november, december + 96, january)) == [8, 6]
     assert summed(documents, "r", (december, january)) == [7]
     assert summed(documents, "r", (november + 96, january - 96 * 10)) == [9]
+
+
+def test_months_that_an_edge_cuts_are_read_by_day() -> None:
+    november, january, march = (first_slot(month) for month in ("2023-11", "2024-01", "2024-03"))
+    edges = (november + 96, january, march, march + 1)
+
+    months = months_of(edges)
+
+    assert [(each.interval, each.year, each.registered) for each in months.whole] == [
+        (0, "y2023", "r12"),
+        (1, "y2024", "r01"),
+        (1, "y2024", "r02"),
+    ]
+    assert months.cut == ("2023-11", "2024-03")
+    assert months.years == ["y2023", "y2024"]
+
+
+def test_years_that_are_not_kept_are_read_by_month() -> None:
+    assert months_of((first_slot("1899-12"), first_slot("1900-02"))).cut == ("1899-12",)
+
+
+def test_whole_months_come_from_the_years() -> None:
+    edges = (first_slot("2023-12"), first_slot("2024-01"), first_slot("2024-03"))
+    document = {"y2023": {"r12": 1}, "y2024": {"r01": 2, "r02": 3, "p02": 3, "r03": 9}}
+    registered, present = [0, 0], [0, 0]
+
+    add_whole(registered, present, document, months_of(edges).whole)
+
+    assert (registered, present) == ([1, 5], [0, 3])
+
+
+def test_rest_of_cohorts_is_what_no_line_names() -> None:
+    whole = {"2024-05": CohortCounts(registered=5, present=3, active=1, ends={"2024-06": 2})}
+    named = [
+        CohortLine(value="Delft", months={"2024-05": CohortCounts(registered=3, present=2, ends={"2024-06": 1})})
+    ]
+
+    [rest] = rest_of(whole, named)
+
+    assert rest.value == "other"
+    assert rest.months["2024-05"] == CohortCounts(registered=2, present=1, active=None, ends={"2024-06": 1})
+    assert rest_of({"2024-05": CohortCounts(registered=3, present=2)}, named) == []
+
+
+def test_cohort_of_a_value_has_no_active_users() -> None:
+    """The counters cross no two dimensions: null, not 0."""
+    cohort = cohort_of("2024-05", CohortCounts(registered=2, present=2, active=None), until="2024-05", value="x")
+
+    assert (cohort.value, cohort.active, cohort.active_pct) == ("x", None, None)
+
+
+def test_too_many_cohorts_are_refused() -> None:
+    years = Period(first=first_slot("2020-01"), end=first_slot("2024-01"))
+
+    assert len(cohort_months(years, lines=12)) == 48
+    with pytest.raises(InvalidQueryError, match="smaller `top`"):
+        cohort_months(years, lines=52)
 
 
 def test_growth_and_share_of_nothing() -> None:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from docustore.api.app import create_app
-from docustore.config import Settings
+from tests.unconnected_app import unconnected_app
 
-APP = create_app(Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere"))
+APP = unconnected_app()
 DOCUMENT: dict[str, Any] = APP.openapi_schema.to_schema()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = {

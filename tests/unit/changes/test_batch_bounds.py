@@ -7,7 +7,7 @@ import pytest
 from bson.timestamp import Timestamp
 
 from docustore.changes.events import Change
-from docustore.changes.follow import parts
+from docustore.changes.gathering import Gathering, reached_by
 from docustore.changes.stream import _first_ending, to_batch
 from tests.unit.changes.make import make_change, make_event, token_at
 
@@ -64,25 +64,29 @@ def test_reply_is_cut_when_full_or_of_8_mib(
         ([5 * MIB, 3 * MIB, 5 * MIB, 3 * MIB, 1], 10, [2, 2, 1]),
     ],
 )
-def test_transaction_takes_8_mib_or_one_larger_event(
+async def test_transaction_takes_8_mib_or_one_larger_event(
     sizes: list[int], max_events: int, lengths: list[int]
 ) -> None:
     batch = to_batch(changes_of(*sizes), token=token_at(9, 99), is_full=False)
 
-    cut = list(parts(batch, max_events=max_events))
+    gathering = Gathering((), max_events=max_events)
+    await gathering.add(batch)
 
-    assert [len(changes) for changes, _ in cut] == lengths
-    assert tuple(change for changes, _ in cut for change in changes) == batch.changes
+    assert [len(part.changes) for part in gathering.parts] == lengths
+    assert tuple(change for part in gathering.parts for change in part.changes) == batch.changes
 
 
-def test_part_stands_after_its_own_last_change() -> None:
+async def test_part_stands_after_its_own_last_change() -> None:
     batch = to_batch(changes_of(1, 1, 1, 1, 1), token=token_at(9, 99), is_full=False)
 
-    cut = list(parts(batch, max_events=2))
+    gathering = Gathering((), max_events=2)
+    await gathering.add(batch)
+    cut = list(reached_by(gathering))
 
-    for (changes, reached), _ in pairwise(cut):
-        assert reached.token == changes[-1].token
-        assert (reached.cluster_time.inc, reached.is_exact) == (changes[-1].cluster_time.inc - 1, False)
+    for (part, reached), _ in pairwise(cut):
+        last_change = part.changes[-1]
+        assert reached.token == last_change.token
+        assert (reached.cluster_time.inc, reached.is_exact) == (last_change.cluster_time.inc - 1, False)
     _, last = cut[-1]
     assert (last.token, last.cluster_time, last.is_exact) == (batch.token, Timestamp(9, 99), True)
 

@@ -7,7 +7,7 @@ import pytest
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
-from docustore.changes.images import Recorded, _needs_history, resolve_with
+from docustore.changes.images import Recorded, needs_history, resolve_with
 from tests.unit.changes.make import make_change
 
 BOTH = {"before": {"_id": 1}, "after": {"_id": 1}}
@@ -21,7 +21,7 @@ UNTIL = Timestamp(5, 2)
 def test_history_is_read_where_an_image_is_missing(images: dict[str, Any], *, is_needed: bool) -> None:
     change = make_change("update", **images)
 
-    assert _needs_history(change, None) is is_needed
+    assert needs_history(change, None) is is_needed
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_history_decides_up_to_the_time_of_the_last_late_read(
 ) -> None:
     change = make_change("update", **BOTH, seconds=seconds, increment=increment)
 
-    assert _needs_history(change, UNTIL) is is_needed
+    assert needs_history(change, UNTIL) is is_needed
 
 
 def test_users_that_want_no_image_are_left_alone() -> None:

@@ -273,6 +273,9 @@ NAN = float("nan")
         (1, Int64(1)),
         ("1", 1),
         ([1], [True]),
+        (["a"], ["b"]),
+        (["a"], ["a", "a"]),
+        (["a", 1], ["a", True]),
         ({"a": 0}, {"a": False}),
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
         (None, False),
@@ -283,7 +286,10 @@ def test_change_of_type_or_order_is_a_change(before: Any, after: Any) -> None:
     assert "score" in changed_fields({"score": before}, {"score": after})
 
 
-@pytest.mark.parametrize("value", [NAN, [NAN], {"a": {"b": NAN}}, 1, "x", None, Int64(1), {"a": [1, {"b": 2}]}])
+@pytest.mark.parametrize(
+    "value",
+    [NAN, [NAN], [], ["a", "b"], ["a", NAN], {"a": {"b": NAN}}, 1, "x", None, Int64(1), {"a": [1, {"b": 2}]}],
+)
 def test_equal_bson_is_no_change(value: Any) -> None:
     """NaN differs from itself in Python, but not as a stored value."""
     before, after = bson.decode(bson.encode({"v": value})), bson.decode(bson.encode({"v": value}))

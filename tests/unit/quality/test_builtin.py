@@ -7,8 +7,9 @@ import pytest
 from bson.code import Code
 
 from docustore.quality.builtin import BUILTIN
-from docustore.quality.counts import QualityCounts, users_before
+from docustore.quality.counts import QualityCounts
 from docustore.quality.rules import Holds, NotOlderThan, UniqueBy
+from docustore.quality.stored import counted_of
 from docustore.quality.verdict import RuleSet, Verdict
 
 RULES = RuleSet(BUILTIN)
@@ -110,8 +111,8 @@ def test_old_time_violates_and_an_update_heals(rule: str) -> None:
     def old(**changed: Any) -> int:
         counts = QualityCounts()
         counts.add(verdict(**changed), 1)
-        days = [{"_id": name, **_nested(figures)} for name, figures in counts.increments().items()]
-        return users_before(days, rule_id, cutoff)
+        stored = [{"_id": name, **_nested(figures)} for name, figures in counts.increments().items()]
+        return counted_of(stored).users_before(rule_id, cutoff)
 
     assert old() == 1
     assert old(**AGES[rule]) == 0

@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docustore.quality.counts import QualityCounts, users_before
-from docustore.quality.stored import figures_of
+from docustore.quality.counts import QualityCounts
+from docustore.quality.stored import counted_of, figures_of
 from docustore.quality.verdict import Verdict, hash_of
 
 TIMES = st.datetimes(datetime.fromisoformat("2025-12-30"), datetime.fromisoformat("2026-01-03"))
@@ -75,22 +75,47 @@ def test_second_user_of_a_value_makes_two_violations_and_its_end_none() -> None:
 
 
 def test_days_before_a_day() -> None:
-    documents = [
-        {"_id": "days:old@1:2025", "days": {"1230": 1, "1231": 2}},
-        {"_id": "days:old@1:2026", "days": {"0101": 4, "0102": 8}},
-        {"_id": "days:other@1:2025", "days": {"1230": 100}},
-    ]
+    counted = counted_of(
+        [
+            {"_id": "days:old@1:2025", "days": {"1230": 1, "1231": 2}},
+            {"_id": "days:old@1:2026", "days": {"0101": 4, "0102": 8}},
+            {"_id": "days:other@1:2025", "days": {"1230": 100}},
+        ]
+    )
 
-    before = [users_before(documents, "old@1", date(*day)) for day in ((2025, 12, 31), (2026, 1, 2), (2027, 1, 1))]
+    before = [counted.users_before("old@1", date(*day)) for day in ((2025, 12, 31), (2026, 1, 2), (2027, 1, 1))]
 
     assert before == [1, 7, 15]
 
 
+def test_counters_of_an_older_release_get_their_years() -> None:
+    documents = [
+        {"_id": "totals", "users": 3, "rules": {}},
+        {"_id": "days:old@1:2025", "days": {"1230": 1, "1231": 2}},
+        {"_id": "days:old:x@1:2026", "days": {"0101": 4}},
+        {"_id": "kept", "rules": {}},
+    ]
+
+    assert counted_of(documents).years == {"old@1": {"2025": 3}, "old:x@1": {"2026": 4}}
+
+
+def test_kept_years_are_not_added_up_again() -> None:
+    """A report reads the days of one year only."""
+    documents = [
+        {"_id": "totals", "users": 3, "years": {"old@1": {"2024": 2, "2025": 3}}},
+        {"_id": "days:old@1:2025", "days": {"1230": 1, "1231": 2}},
+    ]
+
+    assert counted_of(documents).users_before("old@1", date(2025, 12, 31)) == 3
+
+
 def test_names_of_stored_figures() -> None:
-    totals = {"_id": "totals", "users": 2, "rules": {"a@1": {"users": 2, "violated": 1}}}
+    rules = {"a@1": {"users": 2, "violated": 1}}
+    totals = {"_id": "totals", "users": 2, "rules": rules, "years": {"old@1": {"2026": 2}}}
 
     assert figures_of(totals) == {
         "totals: users": 2,
         "totals: rules.a@1.users": 2,
         "totals: rules.a@1.violated": 1,
+        "totals: years.old@1.2026": 2,
     }

@@ -56,19 +56,36 @@ def test_empty_store_is_complete() -> None:
 
 
 def test_rule_of_time_shows_only_a_rule_of_time() -> None:
-    days = [{"_id": f"days:{OLD}:2026", "days": {"0101": 10}}]
-    of_time = counted({OLD: {"users": 10}}, days=days)
+    of_time = of_clock(10)
 
     assert shown(of_time, is_clock=True).rule_id == OLD
     assert not shown(of_time, is_clock=False).is_complete
     assert not shown(counted({OLD: {"users": 10}}), is_clock=True).is_complete
 
 
-def test_copy_has_no_rule_of_time() -> None:
-    """Its violations change without a write."""
-    days = [{"_id": f"days:{OLD}:2026", "days": {"0101": 10}}]
+def of_clock(users: int) -> Counted:
+    totals = {"users": 10, "rules": {OLD: {"users": users}}, "years": {OLD: {"2026": users}}}
+    return Counted(totals=totals)
 
-    assert kept_copy(counted({OLD: {"users": 10}}, days=days), configuration="c", at=AT)["rules"] == {}
+
+def test_copy_of_a_rule_of_time_has_the_violations_of_its_time() -> None:
+    copy = kept_copy(of_clock(10), configuration="c", at=AT, too_old={OLD: 7})
+
+    found = shown(Counted(totals=of_clock(6).totals, kept=copy), is_clock=True)
+
+    assert (found.rule_id, found.is_complete, found.kept_at) == (OLD, True, AT)
+    assert (found.figures["users"], found.figures["violated"]) == (10, 7)
+
+
+def test_copy_of_a_rule_of_time_is_shown_only_for_one() -> None:
+    """The limits of the declared rule apply only to a rule of the same kind."""
+    copy = kept_copy(of_clock(10), configuration="c", at=AT, too_old={OLD: 7})
+
+    assert not shown(Counted(totals=of_clock(6).totals, kept=copy), is_clock=False).is_complete
+
+
+def test_rule_of_time_without_its_violations_is_not_copied() -> None:
+    assert kept_copy(of_clock(10), configuration="c", at=AT)["rules"] == {}
 
 
 def test_interrupted_build_keeps_the_last_complete_version() -> None:

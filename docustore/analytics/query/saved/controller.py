@@ -83,9 +83,14 @@ class SavedQueryController(Controller):
         is_new = saved["version"] == 1
         return _answer(saved_query_view(saved), status=HTTPStatus.CREATED if is_new else HTTPStatus.OK)
 
-    @delete("/{name:str}", responses=problems(404), operation_id="delete_query", summary="Delete a saved query")
+    @delete(
+        "/{name:str}", responses=problems(404, 409), operation_id="delete_query", summary="Delete a saved query"
+    )
     async def remove(self, request: AuthorisedRequest, state: State, name: Name) -> None:
-        """Delete a saved query; only its owner and keys with the scope `admin` may."""
+        """Delete a saved query; only its owner and keys with the scope `admin` may.
+
+        Refused while reports answer it.
+        """
         await remove(state.database, name, writer=_writer(request))
 
     @post(

@@ -16,10 +16,12 @@ from docustore.analytics.query.model import QueryInput
 from docustore.analytics.query.saved.bodies import SavedQueryInput
 from docustore.api.body_types import parsed
 from docustore.database import Database, Document
-from docustore.errors import FieldError, ForbiddenError, InvalidInputError
+from docustore.errors import FieldError, ForbiddenError, InvalidInputError, SavedQueryInUseError
 from docustore.security.models import Scope
 
 SAVED_QUERIES: Final = "analytics_queries"
+# Of `docustore.reports`, which stands above; a report holds the name of its `query`.
+REPORTS: Final = "analytics_reports"
 MAX_SAVED: Final = 1000
 
 
@@ -96,16 +98,32 @@ async def save(
     return await _SAVED.save(database, name, content, if_match=if_match, actor=writer.actor, now=now)
 
 
+async def hold(database: Database, name: str, session: AsyncClientSession) -> bool:
+    """Keep a saved query until the transaction ends.
+
+    A deletion at the same time would not see the report that the transaction writes. False if there is no query of
+    this name.
+    """
+    result = await database[SAVED_QUERIES].update_one(
+        {"_id": name}, {"$currentDate": {"held_at": True}}, session=session
+    )
+    return bool(result.matched_count)
+
+
 async def remove(database: Database, name: str, *, writer: Writer) -> None:
     """Delete a saved query.
 
     Raises:
         NotFoundError: There is none with this name.
         ForbiddenError: It belongs to another key.
+        SavedQueryInUseError: Reports answer it.
     """
 
-    async def check(saved: Document, _session: AsyncClientSession) -> None:
+    async def check(saved: Document, session: AsyncClientSession) -> None:
         writer.require_may_change(saved)
+        used = database[REPORTS].find({"query": name}, {"_id": 1}, sort=[("_id", 1)], session=session)
+        if reports := [str(each["_id"]) async for each in used]:
+            raise SavedQueryInUseError(name=name, reports=tuple(reports))
 
     await _SAVED.remove(database, name, check, actor=writer.actor)
 

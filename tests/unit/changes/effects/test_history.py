@@ -66,8 +66,8 @@ def _compared(before: Any, after: Any) -> Change:
     ],
 )
 def test_stream_and_snapshot_give_equal_rows(before: Any, after: Any) -> None:
-    streamed = history_row(1, _streamed(before, after))
-    compared = history_row(1, _compared(before, after))
+    streamed = history_row(_streamed(before, after))
+    compared = history_row(_compared(before, after))
 
     for name in ("user_id", "changes", "after", "omitted", "source", "cause"):
         assert streamed.get(name) == compared.get(name), name
@@ -79,8 +79,8 @@ def test_rows_near_the_limit_are_reduced_alike(slack: int) -> None:
     """Fields that differ by caller, such as `event_id`, must not decide."""
     after = ADA | {"blob": "x" * (MAX_ROW_BYTES - 130 + slack)}
 
-    streamed = history_row(1, _streamed(None, after))
-    compared = history_row(10**12, _compared(None, after))
+    streamed = history_row(_streamed(None, after))
+    compared = history_row(_compared(None, after))
 
     assert streamed.get("omitted") == compared.get("omitted")
 
@@ -98,7 +98,7 @@ def test_row_is_measured_by_its_images(operation: str) -> None:
         recorded={key: Recorded(after=_raw(before), omitted=frozenset())},
         current={key: RawBSONDocument(bson.encode(after))} if operation == "update" else {},
     )
-    row = history_row(1, change)
+    row = history_row(change)
 
     assert event.size_bytes < 1000
     assert len(bson.encode(row)) <= MAX_ROW_BYTES + 4096
@@ -109,7 +109,7 @@ def test_broken_utf8_that_triples_still_fits() -> None:
     worst = "x" * (UNMEASURED_IMAGE_BYTES - 1000)
     image = bson.encode({"_id": 1, "blob": worst}).replace(worst.encode(), b"\xff" * len(worst))
 
-    row = history_row(1, make_change("update", before={"_id": 1}, after=RawBSONDocument(image)))
+    row = history_row(make_change("update", before={"_id": 1}, after=RawBSONDocument(image)))
 
     assert len(bson.encode(row)) <= MAX_ROW_BYTES
 
