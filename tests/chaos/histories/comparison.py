@@ -37,6 +37,7 @@ QUESTIONS: Final = (
     "/analytics/registrations?bucket=hour",
     "/analytics/transitions?bucket=hour",
     "/analytics/cohorts?from=2024-04-01T00:00:00Z",
+    *(f"/analytics/cohorts?from=2024-04-01T00:00:00Z&top=3&dimension={name}" for name in ("status", "tag")),
     *(f"/analytics/ages?dimension={name}" for name in ("status", "location", "email_domain")),
 )
 
