@@ -3,11 +3,10 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from httpx2 import AsyncClient, TransportError
-
 from docustore.config import Settings
 from docustore.embedded.ports import LOOPBACK, free_port
 from tests.chaos.programs import Program, program
+from tests.chaos.raw_client import RawClient
 from tests.waiting import until
 
 
@@ -38,18 +37,19 @@ class ApiProcess:
         port = {"DOCUSTORE_PORT": str(self.port)}
         serving = program("-m", "docustore.api.server", settings=self._settings, log=self._log, extra=port)
         self._running = await self._programs.enter_async_context(serving)
-        async with AsyncClient(base_url=self.url) as client:
-            await until(lambda: self._is_live(client), what="an API that answers")
+        client = RawClient(self.port, {})
+        await until(lambda: self._is_live(client), what="an API that answers")
+        client.close()
 
     async def kill(self) -> None:
         """Send SIGKILL."""
         assert self._running is not None
         await self._running.kill()
 
-    async def _is_live(self, client: AsyncClient) -> bool:
+    async def _is_live(self, client: RawClient) -> bool:
         assert self._running is not None
         assert self._running.is_running, self._running.output
         try:
-            return (await client.get("/health/live")).is_success
-        except TransportError:
+            return (await client.request("GET", "/health/live")).is_success
+        except OSError:
             return False

@@ -22,7 +22,15 @@ from docustore.cli.main import COMMANDS
 STDIN: Final = 0
 # What `docustore.api.server`, `workers.listener` and `arq workers.settings.WorkerSettings` import. Not those
 # modules: they run as the main module, and the last one reads the environment.
-PROGRAMS: Final = ("arq.cli", "docustore.api.app", "docustore.changes.listener", "granian", "workers.tasks")
+PROGRAMS: Final = (
+    "arq.cli",
+    "docustore.api.app",
+    "docustore.changes.listener",
+    "granian",
+    # Loaded when an application is made.
+    "litestar.plugins.pydantic",
+    "workers.tasks",
+)
 
 
 def _become(request: dict[str, Any]) -> None:

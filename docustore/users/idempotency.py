@@ -87,7 +87,8 @@ async def create_user_once(
     if not _KEY.fullmatch(key):
         raise InvalidQueryError((_MALFORMED,))
     row: dict[str, Any] = {"_id": f"{cause.actor}:{key}", "request": sent.digest, "created_at": now}
-    made = await _find(row["_id"])
+    # A password is hashed only for a new key. Without one, the key is inserted at once: almost every key is new.
+    made = None if given.password is None else await _find(row["_id"])
     if made is None:
         document = await prepared_user(given, cause=cause, now=now)
         row |= {"user_id": document["_id"], "password_hash": document.get("password_hash")}

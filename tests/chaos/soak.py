@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, Final
 from uuid import UUID
 
-from httpx2 import AsyncClient, Response, TransportError
+from tests.chaos.raw_client import Answer, RawClient
 
 MAX_IN_FLIGHT: Final = 64
 # A client of the service repeats a request with an `Idempotency-Key` until it is answered.
@@ -42,7 +42,7 @@ class Soak:
     `documented` holds the statuses that the OpenAPI document allows, by method and path template.
     """
 
-    clients: Sequence[AsyncClient]
+    clients: Sequence[RawClient]
     documented: Mapping[tuple[str, str], frozenset[int]]
     random: random.Random
     acknowledged: list[Acknowledged] = field(default_factory=list)
@@ -84,17 +84,17 @@ class Soak:
         if not self._versions:
             return
         user_id = self._some_user()
-        template, parameters = self.random.choice(
+        template, query = self.random.choice(
             (
-                (TEMPLATE_OF_A_USER, {}),
-                (TEMPLATE_OF_A_USER, {}),
-                ("/users", {"limit": "20"}),
-                ("/users/search", {"q": f"soak{self.random.randrange(100)}"}),
-                ("/users/analytics", {}),
-                ("/changes/status", {}),
+                (TEMPLATE_OF_A_USER, ""),
+                (TEMPLATE_OF_A_USER, ""),
+                ("/users", "?limit=20"),
+                ("/users/search", f"?q=soak{self.random.randrange(100)}"),
+                ("/users/analytics", ""),
+                ("/changes/status", ""),
             )
         )
-        answer = await self._send("GET", template, user_id=user_id, params=parameters)
+        answer = await self._send("GET", template, user_id=user_id, query=query)
         if answer is not None and answer.is_success and template == TEMPLATE_OF_A_USER:
             self._versions[user_id] = max(self._versions[user_id], answer.json()["version"])
 
@@ -153,7 +153,7 @@ class Soak:
     def _some_user(self) -> str:
         return self.random.choice(self._users)
 
-    def _record(self, answer: Response | None) -> None:
+    def _record(self, answer: Answer | None) -> None:
         if answer is None or not answer.is_success:
             return
         user = answer.json()
@@ -163,12 +163,14 @@ class Soak:
             self._users.append(user["id"])
         self._versions[user["id"]] = max(self._versions.get(user["id"], 0), user["version"])
 
-    async def _send(self, method: str, template: str, *, user_id: str = "", **request: Any) -> Response | None:
+    async def _send(
+        self, method: str, template: str, *, user_id: str = "", query: str = "", **request: Any
+    ) -> Answer | None:
         """Send a request to a random process; None if it is killed first."""
-        path = template.format(user_id=user_id, role="soaker")
+        path = template.format(user_id=user_id, role="soaker") + query
         try:
             answer = await self.random.choice(self.clients).request(method, path, **request)
-        except TransportError:
+        except OSError:
             self.unanswered += 1
             return None
         self.statuses[answer.status_code] += 1

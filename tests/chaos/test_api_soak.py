@@ -1,13 +1,13 @@
 """Many requests while processes of the API are killed at random."""
 
 import asyncio
+import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from httpx2 import AsyncClient, Limits
 
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
@@ -15,18 +15,20 @@ from docustore.database import Database
 from docustore.security.api_keys import create_key
 from docustore.security.models import Scope
 from tests.api_process import ApiProcess
+from tests.chaos.cpu_table import cpu_table
 from tests.chaos.programs import LISTENER, program
+from tests.chaos.raw_client import RawClient
 from tests.chaos.scale import SEED, scaled
-from tests.chaos.soak import MAX_IN_FLIGHT, Acknowledged, Soak, documented_statuses
+from tests.chaos.soak import Acknowledged, Soak, documented_statuses
 from tests.listening import assert_consistent, history_of
 
 PROCESSES = 2
-DURATION_S = scaled(bounded=8, full=600)
+# Of the full form. A minute shows the rate.
+FULL_S = float(os.environ.get("DOCUSTORE_TEST_SOAK_S", "600"))
+DURATION_S = scaled(bounded=8, full=FULL_S)
 REQUESTS_PER_S = scaled(bounded=60, full=200)
 # A start takes about two seconds of one core, which the load then lacks.
 BETWEEN_KILLS_S = scaled(bounded=3, full=10)
-# The client looks at each of its open connections for every request.
-LIMITS = Limits(max_connections=MAX_IN_FLIGHT // PROCESSES)
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
@@ -61,22 +63,24 @@ async def test_acknowledged_writes_survive_kills(database: Database, settings: S
     async with AsyncExitStack() as stack:
         processes = [ApiProcess(settings, tmp_path / f"api{n}.log", stack) for n in range(PROCESSES)]
         await asyncio.gather(*(process.start() for process in processes))
-        clients = [
-            await stack.enter_async_context(
-                AsyncClient(base_url=process.url, headers=headers, timeout=60, limits=LIMITS)
-            )
-            for process in processes
-        ]
-        document = (await clients[0].get("/schema/openapi.json")).json()
+        clients = [RawClient(process.port, headers) for process in processes]
+        for client in clients:
+            stack.callback(client.close)
+        document = (await clients[0].request("GET", "/schema/openapi.json")).json()
         soak = Soak(clients=clients, documented=documented_statuses(document), random=chance)
         # In its own process, so that it does not share one with the load.
-        async with program(*LISTENER, settings=settings, log=tmp_path / "listener.log"):
+        async with program(*LISTENER, settings=settings, log=tmp_path / "listener.log") as listener:
+
+            def named() -> dict[int, str]:
+                apis = dict.fromkeys((process.pid for process in processes), "api")
+                return {os.getpid(): "client", listener.pid: "listener", **apis}
+
             # A snapshot would show only the last version of the users that it finds.
             await wait_until_applied(database)
-            async with _killed_at_random(processes, chance) as killed:
+            async with cpu_table(named) as table, _killed_at_random(processes, chance) as killed:
                 await soak.run(duration_s=DURATION_S, requests_per_s=REQUESTS_PER_S)
             await wait_until_applied(database)
-        print(f"{len(killed)} kills, {soak.unanswered} unanswered, statuses {dict(soak.statuses)}")  # noqa: T201
+        print(_summary(soak, kills=len(killed), table=table))  # noqa: T201
 
     assert soak.undocumented == []
     assert killed
@@ -87,6 +91,16 @@ async def test_acknowledged_writes_survive_kills(database: Database, settings: S
     inserted = [row["after"]["email"] for row in rows if row["operation"] == "insert"]
     assert len(inserted) == len(set(inserted))
     await assert_consistent(database)
+
+
+def _summary(soak: Soak, *, kills: int, table: Mapping[str, float]) -> str:
+    answered, sent = soak.statuses.total(), soak.statuses.total() + soak.unanswered
+    cores = {name: round(seconds / DURATION_S, 2) for name, seconds in sorted(table.items())}
+    return (
+        f"{sent / DURATION_S:.0f} requests/s sent, {answered / DURATION_S:.0f}/s answered, {kills} kills, "
+        f"{len(soak.acknowledged)} acknowledged writes, statuses {dict(soak.statuses)}, "
+        f"cores {cores}, {sum(cores.values()):.2f} in all"
+    )
 
 
 def _is_in(stored: dict[tuple[str, int], dict[str, object]], write: Acknowledged) -> bool:
