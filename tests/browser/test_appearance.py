@@ -3,19 +3,33 @@
 A key that may only read sees no refused buttons.
 """
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 from playwright.async_api import expect
 
+from docustore.analytics.query.model import QueryInput
+from docustore.analytics.query.saved.bodies import SavedQueryInput
+from docustore.analytics.query.saved.store import Writer, save
 from docustore.clock import now_utc
+from docustore.config import Settings
 from docustore.database import Database
+from docustore.etl.alert_outbox import enqueue_message
+from docustore.etl.incidents import IncidentKind, open_incident
 from docustore.etl.models import EtlRun, QuarantinedRecord, RunState, RunTrigger
+from docustore.reports.bodies import ReportInput
+from docustore.reports.store import save_report
 from docustore.security.models import Scope
+from docustore.webhooks.bodies import WebhookInput
+from docustore.webhooks.service import create_webhook, delete_webhook
 from tests.browser.conftest import Watched, make_user, sign_in
 
 pytestmark = pytest.mark.browser
-VIEWS = ["", "users", "analytics", "quality", "quality/email_valid", "sources", "runs", "quarantine", "changes"]
+VIEWS = ["", "alerts", "users", "analytics", "queries", "quality", "quality/email_valid", "sources", "runs",
+         "quarantine", "changes"]  # fmt: skip
+ADMIN_VIEWS = ["reports", "webhooks"]
+LONG = "n" * 120
 # The contrast of each visible text with its ground, by WCAG 2.2. The page's grounds are plain colours.
 CONTRAST = """() => {
   const light = (text) => {
@@ -45,7 +59,7 @@ CONTRAST = """() => {
 
 
 async def example(store: Database) -> list[str]:
-    """Make a user, a failed run and a quarantined record; return all views."""
+    """Make an example of everything, with long names; return all views."""
     user_id = await make_user(
         store,
         f"{uuid4().hex}-{'long-' * 4}name@appearance.example",
@@ -65,10 +79,42 @@ async def example(store: Database) -> list[str]:
         first_seen_at=now, last_seen_at=now,
     )  # fmt: skip
     await record.insert()
-    return [*VIEWS, f"users/{user_id}", f"runs/{run.id}", f"quarantine/{record.id}"]
+    return [
+        *VIEWS,
+        f"users/{user_id}",
+        f"runs/{run.id}",
+        f"quarantine/{record.id}",
+        *await example_of_admin(store),
+    ]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light")])
+async def example_of_admin(store: Database) -> list[str]:
+    """Make a query, a report, a webhook, an alert and a message, with long names; return their views."""
+    now, name = now_utc(), f"appearance-{LONG}"[:64]
+    where = f"https://{'long-' * 8}name.example/{LONG}"
+    settings = Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere")
+    for collection in ("analytics_queries", "analytics_reports", "report_deliveries"):
+        await store[collection].delete_many({})
+    for webhook in await store["webhooks"].find({}).to_list():
+        await delete_webhook(store, webhook["_id"], actor="api:test")
+    question = SavedQueryInput(query=QueryInput(metrics=["users"], dimensions=["status"]), description=LONG)
+    writer = Writer(actor="api:test", is_admin=True)
+    await save(store, name, question, writer=writer, if_match=None, now=now)
+    report = ReportInput(query=name, schedule="0 7 1 1 *", webhook_url=where)
+    await save_report(store, settings, name, report, if_match=None, actor="api:test", now=now)
+    await store["report_deliveries"].insert_one({
+        "report": name, "slot": now, "state": "failed", "attempts": 10, "due_at": now, "error": LONG, "rows": None,
+        "created_at": now, "finished_at": now, "expires_at": now + timedelta(days=1),
+    })  # fmt: skip
+    webhook_id, _ = await create_webhook(
+        store, settings, WebhookInput(url=where, description=LONG), actor="api:test"
+    )
+    await open_incident(store, IncidentKind.RUN_HELD, LONG, at=now, is_told=False, run_id=LONG, error=LONG)
+    await enqueue_message(store, uuid4().hex, event="etl.overdue", at=now, facts={"source": LONG})
+    return [f"queries/{name}", *ADMIN_VIEWS, f"reports/{name}", f"webhooks/{webhook_id}"]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (390, "dark"), (1280, "light")])
 async def test_views_fit_the_window_and_can_be_read(
     admin: Watched, store: Database, width: int, scheme: str
 ) -> None:
@@ -98,7 +144,7 @@ async def test_reader_sees_no_button_that_would_be_refused(anonymous: Watched, s
         await expect(page.locator("#content [aria-busy=true]")).to_have_count(0)
         labels |= set(await page.locator("main button").all_inner_texts())
 
-    assert labels <= {"Show more", "Export"}
+    assert labels <= {"Show more", "Export", "Export CSV", "Run", "Explain", "Add a filter"}
     assert anonymous.problems == []
 
 
@@ -162,3 +208,86 @@ async def test_silent_server_is_said(admin: Watched) -> None:
 
     await expect(page.locator("#notices")).to_be_empty()
     admin.problems.clear()
+
+
+# Where the focus is: its outline, and whether it stands inside the window.
+FOCUS = """() => {
+  const element = document.activeElement;
+  const box = element.getBoundingClientRect();
+  const style = getComputedStyle(element);
+  const isSeen = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+  return {
+    name: `${element.tagName} ${element.id || element.className} ${element.textContent.slice(0, 30)}`,
+    isMarked: style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0,
+    isSeen, isPage: element === document.body, top: Math.round(box.top + scrollY),
+  };
+}"""
+MAX_STOPS = 80
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_each_stop_of_the_keyboard_can_be_seen(admin: Watched, store: Database, width: int) -> None:
+    views = ["alerts", "queries", (await example(store))[-1]]
+    await admin.page.set_viewport_size({"width": width, "height": 700})
+    found = []
+
+    for view in views:
+        page = await admin.open(view)
+        await expect(page.locator("#content [aria-busy=true]")).to_have_count(0)
+        for _ in range(MAX_STOPS):
+            await page.keyboard.press("Tab")
+            stop = await page.evaluate(FOCUS)
+            if stop["isPage"]:
+                break
+            if not (stop["isMarked"] and stop["isSeen"]):
+                found.append(f"{view}: {stop}")
+
+    assert found == []
+
+
+async def test_text_of_double_size_fits_the_window(admin: Watched, store: Database) -> None:
+    """A browser may be told to use larger letters; the page follows, and nothing is cut off."""
+    views = ["", "users", "alerts", *(await example(store))[-5:]]
+    found = []
+
+    for view in views:
+        page = await admin.open(view)
+        await expect(page.locator("#content [aria-busy=true]")).to_have_count(0)
+        await page.evaluate("document.documentElement.style.fontSize = '200%'")
+        size = await page.evaluate("getComputedStyle(document.body).fontSize")
+        found += [f"{view}: text of {size}"] * (size != "28px")
+        actual = await page.evaluate("document.documentElement.scrollWidth")
+        found += [f"{view}: {actual} wide"] * (actual > 1280)
+
+    assert found == []
+
+
+async def test_print_has_the_content_and_no_buttons(admin: Watched) -> None:
+    """Printed from a dark page, it is dark on white."""
+    page = await admin.open("quality")
+    await page.emulate_media(color_scheme="dark", media="print")
+
+    await expect(page.locator(".side")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Check all users")).to_be_hidden()
+    await expect(page.locator("#score")).to_be_visible()
+    await expect(page.locator(".panel:not(.bare)").first).to_have_css("background-color", "rgb(255, 255, 255)")
+
+
+async def test_nothing_moves_for_who_asks_for_that(admin: Watched) -> None:
+    page = await admin.open("")
+    await page.emulate_media(reduced_motion="reduce")
+    moving = """() => [...document.querySelectorAll("*")].filter((each) => {
+      const style = getComputedStyle(each);
+      return style.animationName !== "none" || parseFloat(style.transitionDuration) > 0;
+    }).map((each) => each.className)"""
+
+    await expect(page.locator(".stack span").first).to_be_visible()
+    assert await page.evaluate(moving) == []
+
+
+async def test_present_view_is_in_sight_among_the_views(admin: Watched) -> None:
+    """In a narrow window the list of views scrolls sideways."""
+    await admin.page.set_viewport_size({"width": 390, "height": 800})
+    page = await admin.open("webhooks")
+
+    await expect(page.locator('[data-view="webhooks"]')).to_be_in_viewport()

@@ -48,7 +48,7 @@ export function alertCard(alert, refresh) {
     found.next_step && make("p", {}, make("b", {}, "Next step: "), withCode(found.next_step)),
     facts([
       ["About", subjectLink(alert)],
-      ["Since", momentSince(alert.opened_at)],
+      ["Open since", momentSince(alert.opened_at)],
       alert.area === "etl" && ["Last found", momentSince(alert.last_at)],
       found.run_id && ["Run", link(found.run_id, `runs/${encodeURIComponent(found.run_id)}`)],
       ...Object.entries(found).filter(([name]) => !OWN.has(name)).map(([name, value]) => [words(name), factPart(value)]),

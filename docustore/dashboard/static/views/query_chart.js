@@ -19,8 +19,9 @@ export function queryChart({ columns, rows }, bucket) {
     return charts(metrics.map((metric) => [columns[metric].name, rows.map((row) => [row[0], row[metric]])]), bucket, metrics.length > 1);
   }
   if (buckets.length && dimensions.length === 1) {
-    return charts(largest(rows, dimensions[0], metrics[0]).map((value) => [value ?? "none",
-      rows.filter((row) => row[dimensions[0]] === value).map((row) => [row[0], row[metrics[0]]])]), bucket, true);
+    const values = largest(rows, dimensions[0], metrics[0]);
+    return charts(values.map((value) => [value ?? "none",
+      rows.filter((row) => row[dimensions[0]] === value).map((row) => [row[0], row[metrics[0]]])]), bucket, values.length > 1);
   }
   if (!buckets.length && dimensions.length === 1) {
     const top = [...rows].filter((row) => row[metrics[0]] !== null).sort((a, b) => b[metrics[0]] - a[metrics[0]]).slice(0, SHARES);
