@@ -28,7 +28,8 @@ OUT_OF_DISK_SPACE: Final = 14031
 # MongoDB ends itself, and Valkey refuses writes, when a file cannot grow any more.
 FULL_DISK_BYTES: Final = 16 * 2**20
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-FREE_SOME: Final = "free some space, then start again; nothing that was confirmed is lost"
+AGAIN: Final = "then start again; nothing that was confirmed is lost"
+FREE_SOME: Final = f"free some space, {AGAIN}"
 
 
 def cause_of(error: BaseException, *, data_dir: Path | None = None) -> str | None:
@@ -45,6 +46,9 @@ def cause_of(error: BaseException, *, data_dir: Path | None = None) -> str | Non
         case OSError(errno=number) if number in _DISK_FULL:
             place = f" of {error.filename}" if error.filename else ""
             return f"the disk{place} is full: {FREE_SOME}"
+        case OSError(errno=errno.EFBIG):
+            place = f" {error.filename}" if error.filename else ""
+            return f"the file{place} is larger than allowed here: raise `ulimit -f` or use another disk, {AGAIN}"
         case PyMongoError():
             return _mongodb_cause(error, data_dir)
         case RedisError():

@@ -60,7 +60,7 @@ def _is_in(path: str, folder: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-class FileScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+class FileScheduling(LoadScopeScheduling):
     """Gives whole units to the processes, in the order of this module."""
 
     def _split_scope(self, nodeid: str) -> str:

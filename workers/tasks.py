@@ -16,6 +16,7 @@ from docustore.etl.lineage_outbox import deliver_lineage
 from docustore.etl.watch import watch
 from docustore.outbox.upkeep import keep_up
 from docustore.quality.declared import rule_set
+from docustore.quality.stored import server_time
 from docustore.quality.trend import compact_hours, keep_hour
 from docustore.quality_watch.watch import watch_quality
 from docustore.queue import Queue, enqueue_run, queued_jobs, remove_jobs, stale_jobs
@@ -66,7 +67,8 @@ async def deliver_reports(ctx: WorkerContext) -> int:
     Returns:
         The number of delivered reports.
     """
-    now = datetime.now(UTC)
+    # The clock of the server: with their own, workers could take what another one is sending.
+    now = await server_time(ctx["database"])
     await enter_slots(ctx["database"], now=now)
     return await deliver_due(ctx["database"], ctx["settings"], now=now)
 

@@ -9,11 +9,11 @@ import structlog
 
 from docustore.analytics.query.saved.store import REPORTS
 from docustore.audit.log import record
-from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.etl.alert_outbox import enqueue_message
 from docustore.outbox.backoff import MAX_BEGUN
+from docustore.quality.stored import server_time
 from docustore.reports.deliveries import DeliveryState, Sent, enter_slot, finish, take
 from docustore.reports.sending import send_report
 from docustore.reports.store import find_report, recurrence_of
@@ -67,7 +67,7 @@ async def deliver_now(database: Database, settings: Settings, name: str, *, acto
         NotFoundError: There is no such report.
     """
     await find_report(database, name)
-    now = now_utc()
+    now = await server_time(database)
     # Another call in the same millisecond has made the same slot: the next one is free.
     while (delivery := await enter_slot(database, name, now, now=now)) is None:
         now += timedelta(milliseconds=1)
@@ -87,7 +87,7 @@ async def _attempt(database: Database, settings: Settings, taken: Mapping[str, A
         sent = Sent(error=f"begun {MAX_BEGUN} times without an end: its worker was killed or failed")
     elif report is not None:
         sent = await send_report(database, settings, report, taken["slot"])
-    now = now_utc()
+    now = await server_time(database)
     result = await finish(database, taken, sent, now=now)
     if sent.error is not None:
         log.warning("report.not_delivered", report=taken["report"], attempts=taken["attempts"], reason=sent.error)

@@ -2,6 +2,7 @@
 
 import os
 from collections import OrderedDict
+from contextlib import suppress
 from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
@@ -60,7 +61,9 @@ class TableWriter:
             file.abort()
 
     def _close(self, day: str) -> None:
-        path, rows, first_seq, last_seq = self._open.pop(day).close()
+        path, rows, first_seq, last_seq = self._open[day].close()
+        # After: a file that could not be closed is still one to abort.
+        del self._open[day]
         with path.open("rb") as stream:
             digest = file_digest(stream, "sha256").hexdigest()
         self._done.append(
@@ -111,7 +114,9 @@ class _DayFile:
         return path, self._count, self._first_seq, self._last_seq
 
     def abort(self) -> None:
-        self._writer.close()
+        # On a full disk it fails again; the files of the other tables must still be removed.
+        with suppress(OSError):
+            self._writer.close()
         self._part.unlink(missing_ok=True)
 
     def _write_group(self) -> None:

@@ -25,6 +25,8 @@ MEMBERS = 3
 # The default of ten seconds would be most of the time of a test.
 ELECTION_TIMEOUT_MS = 2000
 OPLOG_MIB = 256
+# The server would reserve 300 MB for each member at its start.
+SMALL_JOURNAL = ("--wiredTigerEngineConfigString", "log=(prealloc=false,file_max=10MB)")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,7 +136,7 @@ async def three_members(
         command = (
             binary, "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket",
             "--replSet", SET, "--oplogSize", str(oplog_mib), "--wiredTigerCacheSizeGB", "0.25",
-            "--setParameter", "diagnosticDataCollectionEnabled=false", *checkpoints,
+            "--setParameter", "diagnosticDataCollectionEnabled=false", *SMALL_JOURNAL, *checkpoints,
         )  # fmt: skip
         replica_set.members.append(Server(command=command, port=port))
     async with AsyncExitStack() as stack:

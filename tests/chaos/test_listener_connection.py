@@ -17,7 +17,7 @@ from docustore.database import Client, Database, connect
 from docustore.embedded.servers import embedded_servers
 from indexes.apply import apply_indexes
 from tests.addresses import direct_url, host_and_port
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.tcp_proxy import tcp_proxy
 from tests.waiting import until
 
@@ -41,7 +41,7 @@ async def _has_applied(database: Database, events: int) -> bool:
 @asynccontextmanager
 async def _backlog_behind(database: Database, settings: Settings) -> AsyncIterator[None]:
     """Start and stop a listener, so that later writes become a backlog."""
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     await _write_backlog(database)
     yield
@@ -60,7 +60,7 @@ async def test_step_down_during_a_drain(tmp_path: Path) -> None:
         async with connect(settings, app_name="docustore-tests") as database, owner:
             await apply_indexes(database)
             elected = await _term(database)
-            async with _backlog_behind(database, settings), listening(database, settings):
+            async with _backlog_behind(database, settings), following(database, settings):
                 for events in (1000, 5000):
                     await until(lambda n=events: _has_applied(database, n))  # type: ignore[misc]
                     await _step_down(database, owner)
@@ -104,7 +104,7 @@ async def test_connections_cut_during_a_drain(database: Database, settings: Sett
         async with (
             connect(cut, app_name="docustore-tests") as through,
             _backlog_behind(database, settings),
-            listening(through, cut),
+            following(through, cut),
         ):
             for events in range(500, EVENTS - 3000, 1500):
                 await until(lambda n=events: _has_applied(database, n))  # type: ignore[misc]
@@ -120,7 +120,7 @@ async def test_server_gone_for_a_while(database: Database, settings: Settings) -
     async with tcp_proxy(*host_and_port(settings.mongodb_url)) as proxy:
         url = direct_url(settings.mongodb_url, port=proxy.port)
         cut = settings.model_copy(update={"mongodb_url": url})
-        async with connect(cut, app_name="docustore-tests") as through, listening(through, cut) as listener:
+        async with connect(cut, app_name="docustore-tests") as through, following(through, cut) as listener:
             await wait_until_applied(database)
             for _ in range(20):
                 await database["users"].insert_one(make_user())

@@ -22,7 +22,8 @@ from docustore.embedded.local_server import start_server, stop_server
 from docustore.embedded.mongod import Mongod
 from docustore.errors import PositionLostError
 from indexes.apply import apply_indexes
-from tests.listening import assert_consistent, history_of, listening, make_user
+from tests.chaos.replica_set import SMALL_JOURNAL
+from tests.listening import assert_consistent, following, history_of, make_user
 from tests.waiting import until
 
 CHANGE_STREAM_HISTORY_LOST = 286
@@ -38,7 +39,7 @@ class TinyOplog(Mongod):
     """
 
     def command(self, *, binary: Path, folder: Path, port: int) -> list[str]:
-        return [*super().command(binary=binary, folder=folder, port=port), "--syncdelay", "1"]
+        return [*super().command(binary=binary, folder=folder, port=port), "--syncdelay", "1", *SMALL_JOURNAL]
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ async def test_nothing_is_lost_silently(database: Database, settings: Settings) 
     """
     users = [make_user() for _ in range(4)]
     await database["users"].insert_many(users[:3])
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     change = {"$set": {"status": "suspended"}, "$inc": {"version": 1}}
     await database["users"].update_one({"_id": users[0]["_id"]}, change)
@@ -90,7 +91,7 @@ async def test_nothing_is_lost_silently(database: Database, settings: Settings) 
     await _roll_over(database)
     assert (await change_status(database)).state == "lost"
 
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)
@@ -107,7 +108,7 @@ async def test_lost_partitions_are_recovered_as_one(database: Database, settings
     """One gap for all users; then they are divided again."""
     users = [make_user() for _ in range(20)]
     two = settings.model_copy(update={"changes_partitions": 2})
-    async with listening(database, two):
+    async with following(database, two):
         await until(lambda: _is_divided(database, 2))
         await database["users"].insert_many(users)
         await wait_until_applied(database)
@@ -115,7 +116,7 @@ async def test_lost_partitions_are_recovered_as_one(database: Database, settings
     await _roll_over(database)
     assert (await change_status(database)).state == "lost"
 
-    async with listening(database, two):
+    async with following(database, two):
         await until(lambda: database["change_gaps"].find_one({"closed_at": {"$exists": True}}))
         await until(lambda: _is_divided(database, 2))
         await database["users"].insert_one(make_user())
@@ -136,7 +137,7 @@ async def _is_divided(database: Database, partitions: int) -> bool:
 async def test_overtaken_cursor_is_a_lost_position(database: Database, settings: Settings) -> None:
     """The oplog rolls over an open stream that is not read; the listener of it would exit with code 136."""
     await database["users"].insert_one(make_user())
-    async with listening(database, settings):
+    async with following(database, settings):
         await wait_until_applied(database)
     position = await database[POSITIONS].find_one({"_id": POSITION_ID})
     assert position is not None

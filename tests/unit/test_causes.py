@@ -21,6 +21,7 @@ SECRET = "mongodb://service:secret@127.0.0.1"
         (ConfigurationError(setting="DOCUSTORE_PORT", problem="taken"), "DOCUSTORE_PORT"),
         (OSError(errno.ENOSPC, "No space left", "/data/file"), "the disk of /data/file is full"),
         (OSError(errno.EDQUOT, "Quota"), "the disk is full"),
+        (OSError(errno.EFBIG, "File too large", "/data/file"), "the file /data/file is larger than allowed"),
         (OperationFailure("x", 14031), "the disk of MongoDB is full"),
         (OperationFailure(SECRET, 18), "MongoDB refused the user or the password"),
         (OperationFailure("x", 13, {"codeName": "Unauthorized"}), "lacks a right"),

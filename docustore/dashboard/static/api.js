@@ -16,6 +16,19 @@ const UNREACHABLE = {
   next_step: "Check that docustore runs and that this computer reaches it, then retry.",
 };
 
+const LATE = {
+  title: "The server does not answer in time",
+  detail: "The request was sent, and no answer has come.",
+  next_step: "Run `docustore doctor` on the server, then retry.",
+};
+const UNREADABLE = {
+  title: "The answer cannot be read",
+  detail: "It is no document of docustore: a proxy or a login of the network may have answered.",
+  next_step: "Open the address of docustore in a new tab, then retry.",
+};
+// Every figure is read from an index, so what takes longer will not come.
+const DEADLINE_MS = 30_000;
+
 /** Send a request and return the response; raise a `Problem` for every answer but a good one. */
 export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
   const options = { method, signal, headers: { Accept: JSON_TYPE, ...headers } };
@@ -36,19 +49,35 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
 }
 
 export async function get(path, options) {
-  return (await ask(path, options)).json();
+  return (await getTagged(path, options))[0];
 }
 
 /** Read a document and its `ETag`. */
-export async function getTagged(path, options) {
-  const response = await ask(path, options);
-  return [await response.json(), response.headers.get("ETag")];
+export async function getTagged(path, { signal, ...options } = {}) {
+  const deadline = new AbortController();
+  const timer = window.setTimeout(() => deadline.abort(), DEADLINE_MS);
+  try {
+    const response = await ask(path, { ...options, signal: signal ? AbortSignal.any([signal, deadline.signal]) : deadline.signal });
+    return [documentOf(await response.text()), response.headers.get("ETag")];
+  } catch (error) {
+    throw deadline.signal.aborted && !signal?.aborted ? new Problem(LATE) : error;
+  } finally {
+    window.clearTimeout(timer);
+  }
 }
 
 /** Post; null if the answer has no body. */
 export async function post(path, body, options) {
   const text = await (await ask(path, { method: "POST", body, ...options })).text();
-  return text ? JSON.parse(text) : null;
+  return text ? documentOf(text) : null;
+}
+
+function documentOf(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Problem(UNREADABLE);
+  }
 }
 
 /** Make a query string; empty values are left out. */
@@ -64,7 +93,8 @@ export function goToLogin() {
 }
 
 async function problemOf(response) {
-  const fallback = { title: `Answer ${response.status}`, detail: response.statusText, status: response.status };
+  const detail = [502, 503, 504].includes(response.status) ? "docustore has not answered; a proxy before it has." : response.statusText;
+  const fallback = { title: `Answer ${response.status}`, detail: detail || "The answer says no more.", status: response.status };
   try {
     const found = await response.json();
     return new Problem({ ...fallback, ...found, next_step: await nextStepOf(found.type) });

@@ -79,7 +79,11 @@ function openDialog({ title, text, fields = [], parts = [], isDangerous, label, 
       replaceParts(result, problemBox(error));
     }
   }
+  // A question about one view must not stay open over another one.
+  const leave = () => dialog.close();
+  window.addEventListener("hashchange", leave);
   dialog.addEventListener("close", () => {
+    window.removeEventListener("hashchange", leave);
     dialog.remove();
     // The view may have been drawn again meanwhile, with another button of the same name.
     if (opener.isConnected) opener.focus();

@@ -43,23 +43,31 @@ export function bytes(size) {
   return size < 1e6 ? `${(size / 1e3).toFixed(1)} kB` : `${(size / 1e6).toFixed(1)} MB`;
 }
 
+/** What another client stored as a time may be none: it is then shown as it is. */
+function isTime(value) {
+  return !Number.isNaN(new Date(value).getTime());
+}
+
 /** A moment in the time zone of the browser. */
 export function moment(time) {
-  return time ? make("time", { datetime: time }, MOMENT.format(new Date(time))) : "–";
+  if (!time) return "–";
+  return isTime(time) ? make("time", { datetime: time }, MOMENT.format(new Date(time))) : String(time);
 }
 
 export function day(time) {
-  return time ? MOMENT.format(new Date(time)).slice(0, 10) : "–";
+  if (!time) return "–";
+  return isTime(time) ? MOMENT.format(new Date(time)).slice(0, 10) : String(time);
 }
 
 /** How long ago; the text follows the clock. */
 export function since(time, { never = "never" } = {}) {
+  if (time && !isTime(time)) return String(time);
   return time ? make("time", { datetime: time, "data-since": "" }, distance(time)) : never;
 }
 
 /** A moment and how long ago it is, for detail pages. */
 export function momentSince(time, options) {
-  return time ? make("span", {}, moment(time), make("small", {}, since(time))) : since(time, options);
+  return time && isTime(time) ? make("span", {}, moment(time), make("small", {}, since(time))) : since(time, options);
 }
 
 function distance(time) {

@@ -11,7 +11,7 @@ export function labelled(label, input, cls = "") {
 export function select(name, options, chosen = "", properties = {}) {
   const known = Object.entries(options);
   // A value that another version has stored must not become another one silently.
-  if (chosen && !(chosen in options)) known.push([chosen, chosen]);
+  if (chosen && !Object.hasOwn(options, chosen)) known.push([chosen, chosen]);
   return make("select", { name, ...properties }, known.map(([value, text]) =>
     make("option", { value, selected: value === chosen }, text)));
 }

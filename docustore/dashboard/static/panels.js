@@ -4,6 +4,7 @@ import { make, replaceParts } from "./dom.js";
 import { since } from "./format.js";
 import { loading, notice, problemBox } from "./states.js";
 
+const HIDDEN_MS = 5000;
 let panels = 0;
 
 /** A part with a title and a body. */
@@ -15,7 +16,7 @@ export function panel({ title, cls = "", actions = [], level = "h2" }, ...childr
 }
 
 /**
- * A panel that loads its data.
+ * A panel that loads its data, and again after `every` milliseconds: a number, or a function that returns one.
  *
  * Data that is equal to what is shown changes nothing, so that the focus and a selection stay. If a later request
  * fails, the data stays, with a line that says how old it is.
@@ -47,7 +48,8 @@ export function liveRegion(page, body, { load, show, every = 0 }) {
       fail(error);
     }
     body.setAttribute("aria-busy", "false");
-    if (every && !isRefused && !page.signal.aborted) timer = window.setTimeout(tick, every);
+    const wait = typeof every === "function" ? every() : every;
+    if (wait && !isRefused && !page.signal.aborted) timer = window.setTimeout(tick, wait);
   }
 
   function fail(error) {
@@ -61,7 +63,7 @@ export function liveRegion(page, body, { load, show, every = 0 }) {
   }
 
   function tick() {
-    if (document.hidden) timer = window.setTimeout(tick, every);
+    if (document.hidden) timer = window.setTimeout(tick, HIDDEN_MS);
     else refresh();
   }
 

@@ -46,7 +46,7 @@ export function startRouter(root, routes) {
     const [path, text = ""] = window.location.hash.replace(/^#\/?/, "").split("?");
     const parts = path.split("/").filter(Boolean).map(decoded);
     const [name = "", ...rest] = parts;
-    const view = routes[rest.length ? `${name}/*` : name] ?? routes.unknown;
+    const view = viewOf(routes, name, rest);
     shown?.leaving.abort();
     shown = new ViewPage(root, parts, new URLSearchParams(text));
     mark(name);
@@ -60,10 +60,21 @@ export function startRouter(root, routes) {
   open({ isFirst: true });
 }
 
+/** The view of a path; words such as `constructor` name none, though every object has them. */
+function viewOf(routes, name, rest) {
+  const path = rest.length ? `${name}/*` : name;
+  return rest.length < 2 && Object.hasOwn(routes, path) ? routes[path] : routes.unknown;
+}
+
 function mark(name) {
   for (const item of document.querySelectorAll("[data-view]")) {
-    if (item.dataset.view === name) item.setAttribute("aria-current", "page");
-    else item.removeAttribute("aria-current");
+    if (item.dataset.view !== name) item.removeAttribute("aria-current");
+    else {
+      item.setAttribute("aria-current", "page");
+      // In a narrow window the views scroll sideways.
+      const { parentElement: views, offsetLeft: left, offsetWidth: width } = item;
+      if (left < views.scrollLeft || left + width > views.scrollLeft + views.clientWidth) views.scrollLeft = left - 16;
+    }
   }
 }
 

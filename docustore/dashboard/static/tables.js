@@ -21,9 +21,10 @@ export function table(label, columns, rows, { isStacked = false } = {}) {
 }
 
 function tableRow(columns, row) {
-  return make("tr", { role: "row" }, columns.map(({ cell, cls }, index) => (index === 0
+  // Stacked cells have no head above them: a narrow window shows its words beside the cell.
+  return make("tr", { role: "row" }, columns.map(({ title, cell, cls }, index) => (index === 0
     ? make("th", { scope: "row", role: "rowheader", class: cls }, cell(row))
-    : make("td", { role: "cell", class: cls }, cell(row)))));
+    : make("td", { role: "cell", class: cls, "data-title": title || null }, cell(row)))));
 }
 
 /** A list that grows by pages: `{ items, next_cursor }`. */
@@ -32,6 +33,11 @@ export function moreButton(next, onClick) {
   const button = make("button", { type: "button", class: "button more", "data-key": "more" }, "Show more");
   button.addEventListener("click", () => whileBusy(button, onClick));
   return button;
+}
+
+/** How soon a list of pages is read again: a long one is many requests, so it waits for the visitor. */
+export function unlessLong(milliseconds, limit) {
+  return () => (limit() > LARGEST_PAGE ? 0 : milliseconds);
 }
 
 /** Read pages of a list until `limit` items: `{ items, hasMore }`. */

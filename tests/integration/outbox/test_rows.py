@@ -54,7 +54,7 @@ async def test_one_row_per_change_and_destination(database: Database, local: Set
 async def test_destinations_are_read_once_until_they_change(database: Database, local: Settings) -> None:
     """A change by hand has no mark; the next command has one, and then all of them are read."""
     first, _ = await webhook(database, local, URL)
-    async with listening(database, local):
+    async with following(database, local):
         await wait_until_applied(database)
         await database["users"].insert_one(make_user())
         await wait_until_applied(database)

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from email import message_from_bytes
 from email.message import Message
 from email.policy import default
@@ -30,6 +30,7 @@ from docustore.reports.views import report_view
 from tests.http_service import Answer
 from tests.listening import make_user
 from tests.receiving import receiver
+from workers import tasks
 from workers.tasks import deliver_reports
 
 ADMIN = "cli:ada"
@@ -247,6 +248,31 @@ async def test_worker_delivers(database: Database, local: Settings) -> None:
     assert (delivered, len(service.requests)) == ([1, 0], 1)
     # The module of the settings cannot be imported without servers.
     assert "cron(deliver_reports, " in (Path(__file__).parents[3] / "workers" / "settings.py").read_text()
+
+
+class HourAhead(datetime):
+    """The clock of a worker that is wrong by an hour."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return datetime.now(tz) + timedelta(hours=1)
+
+
+async def test_worker_with_a_wrong_clock_sends_nothing_twice(
+    database: Database, local: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delivery that another worker has begun is not taken: the clock of the server decides."""
+    async with receiver() as service:
+        await hourly(database, local, webhook_url=service.url, schedule="daily")
+        await enter_slots(database, now=now_utc())
+        taken = await take(database, now=now_utc())
+        monkeypatch.setattr(tasks, "datetime", HourAhead)
+        worker: Any = {"settings": local, "database": database}
+
+        delivered = await deliver_reports(worker)
+
+    assert taken is not None
+    assert (delivered, len(service.requests)) == (0, 0)
 
 
 async def test_runs_by_hand_are_deliveries_of_their_own(database: Database, local: Settings) -> None:

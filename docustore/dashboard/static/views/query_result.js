@@ -52,7 +52,8 @@ function rowsPart(columns, rows) {
 
 function cellOf(value, kind) {
   if (value === null) return "–";
-  if (kind === "bucket") return value.replace("T", " ").replace(/:00([+Z])/, "$1");
+  // A bucket is its first moment; the hour matters only where it is not midnight.
+  if (kind === "bucket") return value.slice(11, 16) === "00:00" ? value.slice(0, 10) : `${value.slice(0, 10)} ${value.slice(11, 16)} ${value.slice(19)}`;
   return typeof value === "number" ? number(value) : value;
 }
 

@@ -5,7 +5,7 @@ import { badge, facts, replaceParts, withCode } from "../dom.js";
 import { moment, number } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton, pagesOf } from "../tables.js";
+import { moreButton, pagesOf, unlessLong } from "../tables.js";
 import { trendPanel } from "./quality_trend.js";
 import { usersTable } from "./users.js";
 import { waiverButton } from "./waiver.js";
@@ -32,7 +32,7 @@ export function ruleView(page, name) {
   });
   const users = livePanel(page, {
     title: "Users that violate it",
-    every: REFRESH_MS,
+    every: unlessLong(REFRESH_MS, () => limit),
     load: (signal) => pagesOf((cursor, size) =>
       get(`/quality/rules/${encodeURIComponent(name)}/users${query({ limit: size, cursor })}`, { signal }), limit),
     show: ({ items, hasMore }) => (items.length

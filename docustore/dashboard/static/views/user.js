@@ -35,7 +35,7 @@ export async function userView(page, id) {
       return user;
     },
     show: (user) => {
-      page.rename(user.full_name || user.email || "Deleted user");
+      page.rename(user.full_name || user.email || (user.isDeleted ? "Deleted user" : user.id));
       page.actions.replaceChildren(...buttons(user, path, refresh).filter(Boolean));
       return fieldsPart(user);
     },
@@ -72,7 +72,8 @@ function buttons(user, path, refresh) {
     },
   });
   if (user.isDeleted) return [button("restore", "The user appears again in lists, search and counts.")];
-  return (VERBS[user.status] ?? ["activate", "deactivate", "suspend"]).map((verb) =>
+  const verbs = Object.hasOwn(VERBS, user.status) ? VERBS[user.status] : ["activate", "deactivate", "suspend"];
+  return verbs.map((verb) =>
     button(verb, `The status is ${user.status} now. Applications see the change at once; history keeps it.`));
 }
 

@@ -6,7 +6,7 @@ import { badge, link, make } from "../dom.js";
 import { momentSince, number, shown } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton, pagesOf, table } from "../tables.js";
+import { moreButton, pagesOf, table, unlessLong } from "../tables.js";
 import { withBefore } from "./diff.js";
 
 const REFRESH_MS = 10_000;
@@ -15,7 +15,7 @@ export function historyPanel(page, path, { etag, changed }) {
   let limit = 20;
   const panel = livePanel(page, {
     title: "History",
-    every: REFRESH_MS,
+    every: unlessLong(REFRESH_MS, () => limit),
     load: (signal) => pagesOf((cursor, size) => get(`${path}/history${query({ limit: size, cursor })}`, { signal }), limit),
     show: ({ items: entries, hasMore }) => {
       if (!entries.length) return empty("No change on record yet", "History follows a change within about a second.");

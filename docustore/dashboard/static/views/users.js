@@ -112,7 +112,7 @@ export function usersTable(users) {
     return empty("No users found", "Change the search or the filters. A word of one or two letters matches the beginning of a word.");
   }
   return table("Users", [
-    { title: "Name", cls: "name", cell: (user) => link(user.full_name || user.email, `users/${encodeURIComponent(user.id)}`) },
+    { title: "Name", cls: "name", cell: (user) => link(user.full_name || user.email || user.id, `users/${encodeURIComponent(user.id)}`) },
     { title: "E-mail", cls: "text", cell: (user) => user.email },
     { title: "Status", cell: (user) => badge(user.status) },
     { title: "Roles", cls: "wide", cell: (user) => user.roles.join(", ") || "–" },

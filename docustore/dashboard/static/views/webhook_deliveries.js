@@ -7,7 +7,7 @@ import { moment, number, since } from "../format.js";
 import { select } from "../forms.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton, pagesOf, table } from "../tables.js";
+import { moreButton, pagesOf, table, unlessLong } from "../tables.js";
 
 const REFRESH_MS = 4000;
 const PAGE = 20;
@@ -19,7 +19,7 @@ export function deliveriesPanel(page, path) {
   const list = livePanel(page, {
     title: "Deliveries",
     actions: [state],
-    every: REFRESH_MS,
+    every: unlessLong(REFRESH_MS, () => limit),
     load: (signal) => pagesOf((cursor, size) => get(`${path}/deliveries${query({ state: state.value, limit: size, cursor })}`, { signal }), limit),
     show: ({ items, hasMore }) => (items.length
       ? [deliveriesTable(items, path, list.refresh), moreButton(hasMore, () => { limit += PAGE; return list.refresh(); })]
@@ -52,10 +52,9 @@ function deliveriesTable(items, path, refresh) {
 }
 
 function stateOf({ state, last, due_at: due, done_at: done }) {
-  const answer = last?.error && `${last.error}${last.status ? ` (answer ${last.status})` : ""}`;
   return [
     badge(state, state === "failed" ? "given up" : state), make("small", {}, since(done ?? last?.at, { never: "" })),
-    answer && make("p", { class: "cause" }, answer),
+    last?.error && make("p", { class: "cause" }, last.error),
     last?.error && due && make("small", {}, "next attempt ", since(due)),
   ];
 }
