@@ -19,7 +19,7 @@ def fold(text: str) -> str:
 
     A value of another client that is no text has no terms.
     """
-    if not isinstance(text, str):
+    if type(text) is not str:
         return ""
     return (text if text.isascii() else _transliterated(text)).lower()
 

@@ -9,11 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from bson import ObjectId
+from bson import Int64, ObjectId
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # A greater number could not be raised any more: it is a 64-bit number in the store.
 _MAX_VERSION: Final = 2**62
+_NUMBERS: Final = (int, Int64)
+# These types have no other meaning in a filter.
+_PLAIN: Final = frozenset({int, type(None), str, bool, datetime})
 # The parts of an identity, and their types. The validator allows null for the optional ones; docustore never
 # stores it.
 _REQUIRED: Final[Mapping[str, type]] = {"key": str, "modified_at": datetime, "hash": str}
@@ -29,9 +32,10 @@ _OPTIONAL: Final[Mapping[str, type]] = {
 def version_of(user: Mapping[str, Any]) -> int:
     """Return the version of a user; 1 if it is none."""
     version = user.get("version")
-    # Not `bool`, which is an `int`.
-    is_version = type(version) is int or (isinstance(version, int) and not isinstance(version, bool))
-    return int(version) if is_version and 1 <= version < _MAX_VERSION else 1  # type: ignore[operator, arg-type]
+    # Not `isinstance`: a `bool` is an `int`.
+    if type(version) in _NUMBERS and 1 <= version < _MAX_VERSION:  # type: ignore[operator]
+        return int(version)  # type: ignore[arg-type]
+    return 1
 
 
 def local_roles_of(user: Mapping[str, Any]) -> list[Any]:
@@ -67,7 +71,7 @@ def exactly(value: Any) -> Any:
 
     A document or a regular expression in a filter would not be compared, but evaluated.
     """
-    return value if value is None or isinstance(value, int | str | datetime) else {"$eq": value}
+    return value if type(value) in _PLAIN else {"$eq": value}
 
 
 def keyed_identities(user: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -86,7 +90,10 @@ def sound_identities(user: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
     """
     given = user.get("identities")
     if type(given) is list:
-        if all(map(_is_sound, given)) and (len(given) == 1 or _are_distinct(given)):
+        # Almost every user has one.
+        if len(given) == 1 and _is_sound(given[0]):
+            return given
+        if all(map(_is_sound, given)) and _are_distinct(given):
             return given
     elif isinstance(given, Mapping):
         # The index of identities treats one document like a list of one.
