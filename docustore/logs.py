@@ -37,6 +37,20 @@ def configure_logging(*, log_format: Literal["console", "json"], level: str) -> 
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+    logging.getLogger("pymongo.client").addFilter(shorten_driver_error)
+
+
+def shorten_driver_error(record: logging.LogRecord) -> bool:
+    """Log an error of the driver's background task in one line.
+
+    The task tidies up connections and cursors. A server that went away ends it, which is no fault of the program:
+    the driver goes on by itself. The stack of any other error stays.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and (type(error).__module__ == "pymongo.errors" or isinstance(error, OSError)):
+        record.msg = f"{record.getMessage()} {type(error).__name__}"
+        record.args, record.exc_info = (), None
+    return True
 
 
 def log_retry(details: RetryDetails) -> None:
