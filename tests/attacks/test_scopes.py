@@ -7,7 +7,14 @@ from tests.integration.api.test_access import is_public, routes, url_of
 
 # Routes that do not follow the rule: safe methods need `read`, other methods need `write`.
 # The export has the texts of the records.
-ADMIN_PREFIXES = ("/changes/", "/etl/quarantine/export", "/webhooks", "/audit", "/analytics/reports")
+ADMIN_PREFIXES = (
+    "/changes/",
+    "/etl/quarantine/export",
+    "/webhooks",
+    "/audit",
+    "/analytics/reports",
+    "/alerts/messages/retry",
+)
 # What a person decides for a source: it changes what all later runs do.
 DECISIONS = ("/pause", "/resume", "/release", "/approve", "/reject", "/backfill", "/watermark", "/waiver")
 OPEN_TO_READERS = {("GET", "/changes/status"), ("GET", "/changes/effects"), ("GET", "/changes/gaps")}

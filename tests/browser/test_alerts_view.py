@@ -15,12 +15,14 @@ from tests.browser.conftest import Watched
 pytestmark = pytest.mark.browser
 # No rule of the service: its worker would end the incident of a rule that passes.
 ENDED = "a source of last week"
+# The service opens alerts about its own sources.
+HELD = "payroll"
 ERROR = "SourceUnavailableError: the connection was refused\n  by the upstream system"
 
 
 async def test_open_alerts_are_grouped_and_lead_to_their_cause(admin: Watched, store: Database) -> None:
     now = now_utc()
-    await open_incident(store, IncidentKind.RUN_HELD, "hr", at=now, is_told=False, run_id="65f0", error=ERROR)
+    await open_incident(store, IncidentKind.RUN_HELD, HELD, at=now, is_told=False, run_id="65f0", error=ERROR)
     await open_incident(store, IncidentKind.RUN_HELD, ENDED, at=now - timedelta(days=7), is_told=False)
     ended = await store[INCIDENTS].find_one({"source": ENDED})
     assert ended is not None
@@ -33,10 +35,10 @@ async def test_open_alerts_are_grouped_and_lead_to_their_cause(admin: Watched, s
     await expect(sources.get_by_role("link", name="65f0")).to_have_attribute("href", "#/runs/65f0")
     await expect(page.get_by_role("table", name="Ended alerts")).to_contain_text(ENDED)
     await expect(page.locator('[data-view="alerts"] .count')).to_contain_text("open alerts")
-    await sources.get_by_role("link", name="hr", exact=True).click()
+    await sources.get_by_role("link", name=HELD, exact=True).click()
 
     await expect(page.locator("h1")).to_have_text("Runs")
-    await store[INCIDENTS].delete_many({"source": "hr"})
+    await store[INCIDENTS].delete_many({"source": HELD})
 
 
 async def test_rule_is_waived_at_its_alert_and_counts_again(admin: Watched, store: Database) -> None:
