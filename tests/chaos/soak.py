@@ -14,7 +14,8 @@ from uuid import UUID
 
 from tests.chaos.raw_client import Answer, RawClient
 
-MAX_IN_FLIGHT: Final = 64
+# More than a request that waits for five seconds and a process that starts can hold up.
+MAX_IN_FLIGHT: Final = 128
 # A client of the service repeats a request with an `Idempotency-Key` until it is answered.
 REPEATS: Final = 200
 REPEAT_PAUSE_S: Final = 0.1

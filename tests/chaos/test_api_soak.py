@@ -27,8 +27,8 @@ PROCESSES = 2
 FULL_S = float(os.environ.get("DOCUSTORE_TEST_SOAK_S", "600"))
 DURATION_S = scaled(bounded=8, full=FULL_S)
 REQUESTS_PER_S = scaled(bounded=60, full=200)
-# A start takes about two seconds of one core, which the load then lacks.
-BETWEEN_KILLS_S = scaled(bounded=3, full=10)
+# A start takes more than a second of one core, which the load then lacks.
+BETWEEN_KILLS_S = scaled(bounded=3, full=20)
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
