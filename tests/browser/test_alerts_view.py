@@ -1,4 +1,4 @@
-"""Alerts: their cause in full, what they are about, their messages, and the waivers of rules."""
+"""Alerts: their cause, subject and messages, and the waivers of rules."""
 
 from datetime import timedelta
 

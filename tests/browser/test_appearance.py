@@ -89,7 +89,7 @@ async def example(store: Database) -> list[str]:
 
 
 async def example_of_admin(store: Database) -> list[str]:
-    """Make a query, a report, a webhook, an alert and a message, with long names; return their views."""
+    """Make one of each kind with a long name; return their views."""
     now, name = now_utc(), f"appearance-{LONG}"[:64]
     where = f"https://{'long-' * 8}name.example/{LONG}"
     settings = Settings(mongodb_url="mongodb://nowhere", redis_url="redis://nowhere")
@@ -183,7 +183,7 @@ async def test_keyboard_reaches_the_content(admin: Watched) -> None:
 
 
 async def test_focus_survives_new_figures(admin: Watched, store: Database) -> None:
-    """A view that follows the store must not take the focus away from who works on it."""
+    """A view that follows the store must not take the focus away."""
     page = await admin.open("")
     link = page.get_by_role("link", name="active", exact=True)
     await link.focus()
@@ -246,7 +246,7 @@ async def test_each_stop_of_the_keyboard_can_be_seen(admin: Watched, store: Data
 
 
 async def test_text_of_double_size_fits_the_window(admin: Watched, store: Database) -> None:
-    """A browser may be told to use larger letters; the page follows, and nothing is cut off."""
+    """With larger letters in the browser nothing is cut off."""
     views = ["", "users", "alerts", *(await example(store))[-5:]]
     found = []
 

@@ -1,4 +1,4 @@
-"""The page in bad conditions: late, broken and absent answers, odd addresses, odd texts."""
+"""The page with late, broken and absent answers and odd texts."""
 
 import asyncio
 import re
@@ -113,7 +113,7 @@ async def test_script_that_does_not_load_is_said(admin: Watched) -> None:
 
 
 async def test_user_of_another_client_opens(admin: Watched, store: Database) -> None:
-    """Its fields have types and values that no request of the API makes; it can be found, opened and judged."""
+    """Its fields have types and values that no request of the API makes."""
     odd = ObjectId()
     await store["users"].insert_one({
         "_id": odd, "email": None, "first_name": 5, "last_name": ["x"], "status": "constructor", "roles": "admin",
@@ -134,7 +134,7 @@ async def test_user_of_another_client_opens(admin: Watched, store: Database) -> 
 
 
 async def test_text_of_the_other_direction_stays_in_its_place(admin: Watched, store: Database) -> None:
-    """A name with signs that turn the direction must not turn the words of the page beside it."""
+    """A name that turns the direction must not turn the words beside it."""
     user_id = await make_user(store, "rtl@attacks.example", first_name=RTL.strip("\u202e"), last_name="x")
     page = await admin.open(f"users/{user_id}")
     await expect(page.locator("h1")).to_contain_text("משה")
@@ -145,7 +145,7 @@ async def test_text_of_the_other_direction_stays_in_its_place(admin: Watched, st
 
 
 async def test_focus_and_scrolled_place_survive_new_rows(admin: Watched, store: Database) -> None:
-    """On a narrow screen a table is scrolled sideways; a refresh must not take the reader back."""
+    """A refresh must not undo the sideways scroll of a table."""
     await admin.page.set_viewport_size({"width": 390, "height": 800})
     page = await admin.open("changes")
     effects = page.get_by_role("region", name="Effects").last

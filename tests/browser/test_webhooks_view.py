@@ -34,7 +34,7 @@ def received_more_than(service: HttpService, count: int) -> Callable[[], Awaitab
 
 
 async def test_webhook_is_created_paused_resumed_and_deleted(admin: Watched, store: Database) -> None:
-    """The secret is shown once; what happened while it was paused is delivered on request."""
+    """The secret is shown once; what was missed is delivered on request."""
     async with receiver() as service:
         page = await create(admin, service.url, Description="to the CRM")
         secret = await page.locator("#secret").input_value()

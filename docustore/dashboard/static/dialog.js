@@ -29,6 +29,18 @@ export function actionButton({ label, needs = "write", ask, run, key, cls = "" }
   return button;
 }
 
+/** Return a maker of buttons for admins; `refresh` reads the view again after each action. */
+export function adminButtons(refresh) {
+  return (label, ask, run, cls) => actionButton({
+    label, ask, cls, needs: "admin",
+    run: async (values) => {
+      const told = await run(values);
+      await refresh();
+      return told;
+    },
+  });
+}
+
 async function act(button, label, run) {
   await attempt(button, label, async () => tell(await run({}), button));
 }

@@ -73,6 +73,13 @@ async def until_current(database: Database) -> None:
     await until(lambda: database[EFFECT_STATES].find_one(wanted), what="the analytics hold every change")
 
 
+async def write_followed(database: Database, people: "People", changes: int) -> None:
+    """Make changes while the analytics follow them, and wait for the last one."""
+    await until_current(database)
+    await people.write(changes)
+    await until_current(database)
+
+
 async def counters(database: Database) -> dict[str, Any]:
     """Read all counters in a form that can be compared; zeros are left out."""
     found = {}
@@ -243,9 +250,7 @@ async def test_store_of_an_older_release_is_brought_forward(plain: Database, set
     """Its counters answer meanwhile; then years and ends by value are those of all users."""
     people = People(plain, seed=15)
     async with keeping(plain, settings):
-        await until_current(plain)
-        await people.write(120)
-        await until_current(plain)
+        await write_followed(plain, people, 120)
     whole = await counters(plain)
     await make_older(plain)
     assert await counters(plain) != whole
@@ -312,9 +317,7 @@ async def test_cohorts_by_value_equal_a_count_by_hand(plain: Database, settings:
 async def test_transitions_are_those_of_history(plain: Database, settings: Settings) -> None:
     people = People(plain, seed=12)
     async with keeping(plain, settings):
-        await until_current(plain)
-        await people.write(150)
-        await until_current(plain)
+        await write_followed(plain, people, 150)
         live = await stored_transitions(plain)
     await people.write(150)
     async with keeping(plain, settings):
@@ -327,9 +330,7 @@ async def test_transitions_are_those_of_history(plain: Database, settings: Setti
 async def test_rebuild_from_nothing_knows_the_removed(plain: Database, settings: Settings) -> None:
     people = People(plain, seed=13)
     async with keeping(plain, settings):
-        await until_current(plain)
-        await people.write(250)
-        await until_current(plain)
+        await write_followed(plain, people, 250)
     before = await counters(plain)
     for name in (USER_ANALYTICS, VALUES, SERIES):
         await plain[name].delete_many({})

@@ -1,7 +1,7 @@
 /** One report: its schedule, each delivery with its error, and its levers. */
 
 import { ask, get, getTagged, post } from "../api.js";
-import { actionButton } from "../dialog.js";
+import { actionButton, adminButtons } from "../dialog.js";
 import { badge, facts, make, replaceParts } from "../dom.js";
 import { csvOf, saveFile } from "../files.js";
 import { moment, momentSince, number } from "../format.js";
@@ -64,14 +64,7 @@ function reportPart(report) {
 }
 
 function buttons(report, etag, path, refresh) {
-  const act = (label, question, run, cls) => actionButton({
-    label, ask: question, cls, needs: "admin",
-    run: async (values) => {
-      const told = await run(values);
-      await refresh();
-      return told;
-    },
-  });
+  const act = adminButtons(refresh);
   return [
     runButton(report.name, refresh, "Run now"),
     act("Download rows", null, () => download(report)),

@@ -1,7 +1,7 @@
 /** One webhook: whether it takes the changes, what it answered, and its levers. */
 
 import { ask, get, post } from "../api.js";
-import { actionButton } from "../dialog.js";
+import { actionButton, adminButtons } from "../dialog.js";
 import { badge, facts, make, replaceParts } from "../dom.js";
 import { duration, momentSince, number } from "../format.js";
 import { livePanel } from "../panels.js";
@@ -64,14 +64,7 @@ function webhookPart(webhook) {
 }
 
 function buttons(webhook, path, refresh) {
-  const act = (label, question, run, cls) => actionButton({
-    label, ask: question, cls, needs: "admin",
-    run: async (values) => {
-      const told = await run(values);
-      await refresh();
-      return told;
-    },
-  });
+  const act = adminButtons(refresh);
   return [
     webhook.is_enabled ? act("Pause", { title: "Pause this webhook?", text: "What waits stays. Changes from now on are not noted for it; they can be delivered when it is resumed." },
       async () => { await post(`${path}/disable`); return "Paused."; })
