@@ -8,6 +8,7 @@ import os
 import resource
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +38,8 @@ from indexes.warehouse import DEFAULT_TRACKED
 ACTOR: Final = "cli:bench"
 FILES: Final = ("users.ndjson", "users.ndjson.gz", "users.csv", "users.parquet")
 KIB_PER_MB: Final = 1000
+MONTH_BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
+MONTH: Final = timedelta(days=30)
 _RAW: Final[CodecOptions[RawBSONDocument]] = CodecOptions(document_class=RawBSONDocument)
 
 
@@ -104,7 +107,7 @@ async def _insert(database: Database, *, users: int) -> None:
 
 
 async def _write_history(database: Database, *, users: int) -> None:
-    """Write one row per user, with its whole image, over a month."""
+    """Write one row per user, with its whole image, over a month in the order of time, as history has it."""
     rows, number = [], 0
     async for user in database["users"].find():
         number += 1
@@ -116,7 +119,7 @@ async def _write_history(database: Database, *, users: int) -> None:
                 "user_id": user["_id"],
                 "changes": {},
                 "after": user,
-                "valid_from": user["created_at"].replace(month=1, year=2026),
+                "valid_from": MONTH_BEGIN + MONTH * (number / users),
                 "source": "etl:crm",
             }
         )
