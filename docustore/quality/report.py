@@ -188,9 +188,9 @@ def _figures(
     too_old: int | None,
     is_kept: bool,
 ) -> RuleFigures:
-    own = shown.figures
-    users, skipped, inapplicable = own.get("users", 0), own.get("skipped", 0), own.get("inapplicable", 0)
-    violated = own.get("violated", 0) if too_old is None else too_old
+    get = shown.figures.get
+    users, skipped, inapplicable = get("users", 0), get("skipped", 0), get("inapplicable", 0)
+    violated = get("violated", 0) if too_old is None else too_old
     applicable = users - skipped - inapplicable
     is_known = is_kept and shown.is_complete
     figures: RuleFigures = {

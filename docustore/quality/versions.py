@@ -12,6 +12,7 @@ violations of the time of the copy.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from docustore.quality.counts import COUNTED
@@ -22,7 +23,7 @@ KEPT_ID: Final = "kept"
 SHAPE: Final = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Counted:
     """The stored counters: totals, those of rules of time, and the kept copy.
 
@@ -33,12 +34,12 @@ class Counted:
     documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     kept: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def users(self) -> int:
         """Return the number of users that were judged."""
         return int(self.totals.get("users", 0))
 
-    @property
+    @cached_property
     def rules(self) -> Mapping[str, Mapping[str, int]]:
         """Return the counters of each version of each rule, by id."""
         found: Mapping[str, Mapping[str, int]] = self.totals.get("rules", {})
