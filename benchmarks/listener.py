@@ -15,6 +15,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, UpdateOne
 
 from benchmarks.changes import CHUNK, bench_database, listener_process, make_user
+from benchmarks.raw_mongo import RawMongo, checked, op_msg, raw_mongo
 from benchmarks.row import BenchRow
 from docustore.changes.apply import Reached, Writer, apply_effects
 from docustore.changes.effects.batch import BatchEffects
@@ -43,6 +44,8 @@ PER_EVENT_SAMPLE: Final = 600
 REPETITIONS: Final = 3
 WRITES_PER_S: Final = 500
 LATENCY_S: Final = 10
+# More than there are writes in flight.
+CONNECTIONS: Final = 64
 
 
 async def run(settings: Settings) -> list[BenchRow]:
@@ -182,10 +185,12 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
     await _reset_listener(database, None)
     acknowledged: dict[ObjectId, float] = {}
     seen: list[tuple[int, float]] = []
-    async with listener_process(settings):
+    url = settings.mongodb_url or ""
+    async with listener_process(settings), raw_mongo(url, connections=CONNECTIONS) as mongo:
         first = await wait_until_applied(database)
-        watch = asyncio.create_task(_watch_seq(database, seen, until=first + WRITES_PER_S * LATENCY_S))
-        await _write_steadily(database, acknowledged)
+        until = first + WRITES_PER_S * LATENCY_S
+        watch = asyncio.create_task(_watch_seq(mongo, database.name, seen, until=until))
+        await _write_steadily(mongo, database.name, acknowledged)
         await watch
     rows = database["user_history"].find({"_id": {"$gt": first}}, {"user_id": 1}).sort("_id", 1)
     by_seq = {row["_id"]: row["user_id"] async for row in rows}
@@ -198,24 +203,32 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
     return latencies
 
 
-async def _write_steadily(database: Database, acknowledged: dict[ObjectId, float]) -> None:
-    async def write(number: int) -> None:
-        user = make_user(number)
-        await database["users"].insert_one(user)
-        acknowledged[user["_id"]] = time.perf_counter()
+async def _write_steadily(mongo: RawMongo, database: str, acknowledged: dict[ObjectId, float]) -> None:
+    users = [make_user(10_000_000 + number) for number in range(WRITES_PER_S * LATENCY_S)]
+    messages = [
+        op_msg({"insert": "users", "documents": [user], "writeConcern": {"w": "majority"}, "$db": database})
+        for user in users
+    ]
+
+    async def write(user_id: ObjectId, message: bytes) -> None:
+        reply = await mongo.send(message)
+        acknowledged[user_id] = time.perf_counter()
+        checked(reply)
 
     started = time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
-        for number in range(WRITES_PER_S * LATENCY_S):
+        for number, message in enumerate(messages):
             await asyncio.sleep(max(0.0, started + number / WRITES_PER_S - time.perf_counter()))
-            tasks.create_task(write(10_000_000 + number))
+            tasks.create_task(write(users[number]["_id"], message))
 
 
-async def _watch_seq(database: Database, seen: list[tuple[int, float]], *, until: int) -> None:
+async def _watch_seq(mongo: RawMongo, database: str, seen: list[tuple[int, float]], *, until: int) -> None:
+    only_seq = {"filter": {"_id": POSITION_ID}, "projection": {"seq": 1}, "limit": 1, "singleBatch": True}
+    message = op_msg({"find": POSITIONS, **only_seq, "readConcern": {"level": "majority"}, "$db": database})
     while not seen or seen[-1][0] < until:
-        seq = await _seq(database)
-        if not seen or seq > seen[-1][0]:
-            seen.append((seq, time.perf_counter()))
+        [position] = checked(await mongo.send(message))["cursor"]["firstBatch"]
+        if not seen or position["seq"] > seen[-1][0]:
+            seen.append((position["seq"], time.perf_counter()))
         await asyncio.sleep(0.005)
 
 
