@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any, Final
 
-from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, UpdateOne
 
 from benchmarks.changes import CHUNK, bench_database, listener_process, make_user
 from benchmarks.raw_mongo import RawMongo, checked, op_msg, raw_mongo
 from benchmarks.row import BenchRow
+from benchmarks.steady_writes import CONNECTIONS, insert_steadily
 from docustore.changes.apply import Reached, Writer, apply_effects
 from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import fields_of
@@ -44,8 +44,6 @@ PER_EVENT_SAMPLE: Final = 600
 REPETITIONS: Final = 3
 WRITES_PER_S: Final = 500
 LATENCY_S: Final = 10
-# More than there are writes in flight.
-CONNECTIONS: Final = 64
 
 
 async def run(settings: Settings) -> list[BenchRow]:
@@ -183,14 +181,15 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
     includes its change. The position is read every 5 ms.
     """
     await _reset_listener(database, None)
-    acknowledged: dict[ObjectId, float] = {}
     seen: list[tuple[int, float]] = []
     url = settings.mongodb_url or ""
     async with listener_process(settings), raw_mongo(url, connections=CONNECTIONS) as mongo:
         first = await wait_until_applied(database)
         until = first + WRITES_PER_S * LATENCY_S
         watch = asyncio.create_task(_watch_seq(mongo, database.name, seen, until=until))
-        await _write_steadily(mongo, database.name, acknowledged)
+        acknowledged = await insert_steadily(
+            mongo, database.name, per_s=WRITES_PER_S, seconds=LATENCY_S, first=10_000_000
+        )
         await watch
     rows = database["user_history"].find({"_id": {"$gt": first}}, {"user_id": 1}).sort("_id", 1)
     by_seq = {row["_id"]: row["user_id"] async for row in rows}
@@ -201,25 +200,6 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
         latencies.extend((at - acknowledged[by_seq[number]]) * 1000 for number in numbers)
         previous = max(previous, seq)
     return latencies
-
-
-async def _write_steadily(mongo: RawMongo, database: str, acknowledged: dict[ObjectId, float]) -> None:
-    users = [make_user(10_000_000 + number) for number in range(WRITES_PER_S * LATENCY_S)]
-    messages = [
-        op_msg({"insert": "users", "documents": [user], "writeConcern": {"w": "majority"}, "$db": database})
-        for user in users
-    ]
-
-    async def write(user_id: ObjectId, message: bytes) -> None:
-        reply = await mongo.send(message)
-        acknowledged[user_id] = time.perf_counter()
-        checked(reply)
-
-    started = time.perf_counter()
-    async with asyncio.TaskGroup() as tasks:
-        for number, message in enumerate(messages):
-            await asyncio.sleep(max(0.0, started + number / WRITES_PER_S - time.perf_counter()))
-            tasks.create_task(write(users[number]["_id"], message))
 
 
 async def _watch_seq(mongo: RawMongo, database: str, seen: list[tuple[int, float]], *, until: int) -> None:
