@@ -16,7 +16,9 @@ CONNECTIONS: Final = 64
 async def insert_steadily(
     mongo: RawMongo, database: str, *, per_s: int, seconds: float, first: int
 ) -> dict[ObjectId, float]:
-    """Insert users with majority; return the time of each acknowledgement, of `time.perf_counter`.
+    """Insert users; return when each was acknowledged by a majority.
+
+    The times are of `time.perf_counter`.
 
     Args:
         per_s: The writes of a second; a server that is slower gets more of them at once.

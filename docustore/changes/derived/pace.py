@@ -44,7 +44,7 @@ class Pace:
         self._seen.append((seq, now))
 
     def must_wait(self, *, now: float) -> bool:
-        """Tell whether the listener has begun to drain a moment ago, or whether no rate is known yet."""
+        """Tell whether the listener has just begun to drain, or no rate is known yet."""
         if not self._has_rate:
             return True
         return self.draining_since is not None and now - self.draining_since < LONGEST_WAIT_S
