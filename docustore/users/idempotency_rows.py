@@ -1,8 +1,8 @@
 """The stored rows of `Idempotency-Key`s.
 
 The write of a row waits neither for the majority nor for the journal. The oplog has an order: once a later write
-is durable, the rows before it are durable too. See `docustore.users.idempotency` for what a lost row means. MongoDB
-deletes rows after `KEPT`.
+is durable, the rows before it are durable too. What a lost row means is told in `docustore.users.idempotency`.
+MongoDB deletes rows after `KEPT`.
 """
 
 from contextlib import suppress
