@@ -1,4 +1,6 @@
-"""A cheap client of MongoDB for steady loads: encoded commands on connections of its own.
+"""A cheap client of MongoDB for steady loads.
+
+It sends encoded commands on connections of its own.
 
 The driver takes more processor time for a write than the server, which a machine of two cores then lacks.
 
