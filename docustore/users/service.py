@@ -48,7 +48,7 @@ async def create_user(given: UserInput, *, cause: Cause, now: datetime) -> RawUs
     Raises:
         EmailTakenError: Another user, who is not deleted, has the address.
         UserRefusedError: The validator refuses the user.
-        WriteHeldUpError: A request with the same address has not ended.
+        WriteHeldUpError: A transaction that has not ended writes the same address.
     """
     document = await prepared_user(given, cause=cause, now=now)
     try:
@@ -143,7 +143,7 @@ async def _change(
         UserBusyError: Other writers came first for five seconds. Nothing was written.
         EmailTakenError: Another user, who is not deleted, has the address.
         UserRefusedError: The validator refuses the user.
-        WriteHeldUpError: A request with the same address has not ended.
+        WriteHeldUpError: A transaction that has not ended writes the same address.
     """
     deadline = time.monotonic() + RETRY_FOR_S
     pause_s = FIRST_PAUSE_S
