@@ -12,10 +12,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from docustore.quality.times import days_id, is_kept_by_month, slot_number, times_id
-from docustore.quality.verdict import SHAPE, Verdict, rule_ids
+from docustore.quality.verdict import SHAPE, Verdict
 
 COUNTS: Final = "quality_counts"
 VALUES: Final = "quality_values"
@@ -23,18 +24,21 @@ TOTALS_ID: Final = "totals"
 COUNTED: Final = ("violated", "skipped", "inapplicable")
 
 Value = tuple[str, str]
+# The rules of each list of a verdict, those of `COUNTED` first.
+Results = tuple[tuple[str, ...], ...]
 
 
 @dataclass(slots=True)
 class QualityCounts:
     """Figures, or a difference of figures; zeros may be there.
 
-    `rules` has the keys `(rule id, figure)`; the figures are `users` and those of `COUNTED`. `slots` has the keys
-    `(rule id, ISO date, number of the slot)`; `days` has `(rule id, ISO date)` for times that are only counted by
-    day. `values` has the keys `(rule id, digest of the value)`.
+    `results` counts verdicts by the rules of each list; most users share a few combinations. `rules` is what comes
+    on top, by `(rule id, figure)`; the figures are `users` and those of `COUNTED`. `slots` has the keys `(rule id,
+    ISO date, number of the slot)`; `days` has `(rule id, ISO date)` for times that are only counted by day.
+    `values` has `(rule id, digest of the value)`.
     """
 
-    users: int = 0
+    results: Counter[Results] = field(default_factory=Counter)
     rules: Counter[tuple[str, str]] = field(default_factory=Counter)
     slots: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     days: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -44,12 +48,7 @@ class QualityCounts:
         """Count a verdict in (1) or out (-1)."""
         if verdict is None:
             return
-        self.users += sign
-        for rule_id in rule_ids(verdict):
-            self.rules[rule_id, "users"] += sign
-        for figure in COUNTED:
-            for rule_id in verdict[figure]:
-                self.rules[rule_id, figure] += sign
+        self.results[results_of(verdict)] += sign
         is_by_slot = verdict.get("shape") == SHAPE
         for clock in verdict["clocks"]:
             rule_id, at = clock["rule"], clock["at"]
@@ -67,7 +66,13 @@ class QualityCounts:
         """
         documents: dict[str, Counter[str]] = defaultdict(Counter)
         totals = documents[TOTALS_ID]
-        totals["users"] += self.users
+        for results, number in self.results.items():
+            totals["users"] += number
+            for rule_id in chain.from_iterable(results):
+                totals[f"rules.{rule_id}.users"] += number
+            for figure, rule_ids in zip(COUNTED, results, strict=False):
+                for rule_id in rule_ids:
+                    totals[f"rules.{rule_id}.{figure}"] += number
         for (rule_id, figure), number in self.rules.items():
             totals[f"rules.{rule_id}.{figure}"] += number
         for (rule_id, day, slot), number in self.slots.items():
@@ -94,6 +99,18 @@ class QualityCounts:
             before = stored.get(value, 0)
             changed[value[0]] += _sharing(before + number) - _sharing(before)
         return {rule_id: number for rule_id, number in changed.items() if number}
+
+
+def results_of(verdict: Verdict) -> Results:
+    """Return the rules of each list of a verdict."""
+    return (
+        tuple(verdict["violated"]),
+        tuple(verdict["skipped"]),
+        tuple(verdict["inapplicable"]),
+        tuple(verdict["passed"]),
+        tuple([clock["rule"] for clock in verdict["clocks"]]),
+        tuple([key["rule"] for key in verdict["keys"]]),
+    )
 
 
 def _without_zeros(documents: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
