@@ -9,7 +9,7 @@ FULL   := $(VENV)/.installed-full
 # Otherwise each of the hundreds of processes that the tests start compiles the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test chaos unit check format bench mutate lock clean
+.PHONY: setup setup-demo demo test chaos unit check lint format bench mutate lock clean
 
 setup-demo: $(DEMO)
 
@@ -43,12 +43,14 @@ chaos: setup
 unit: setup
 	$(BIN)/python -m pytest tests/unit
 
-check: setup
+check: lint
+	$(BIN)/python -m pytest -q --exitfirst tests/unit
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q --exitfirst tests/unit
 
 format: setup
 	$(BIN)/ruff format .

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, Final, TypedDict
+from typing import Any, Final, NotRequired, TypedDict
 
 from docustore.errors import NotFoundError
 from docustore.quality.rules import Holds, NotOlderThan, Rule, RuleLabels, User, labels_of
 
 _HASH_BYTES: Final = 12
+# Verdicts without a shape do not move the counters of months and quarter hours: see `counts`.
+SHAPE: Final = 3
 
 
 class Clock(TypedDict):
@@ -30,6 +32,8 @@ class Key(TypedDict):
 class Verdict(TypedDict):
     """What is stored for each user; rule ids, each in exactly one place.
 
+    `shape` says which counters the verdict moves; it is missing in verdicts of older releases.
+
     `passed` and `violated` were judged. `skipped` could not be judged. `inapplicable` rules do not concern the
     user. Whether the rules of `clocks` and `keys` hold depends on the time and on other users.
     """
@@ -40,6 +44,7 @@ class Verdict(TypedDict):
     inapplicable: list[str]
     clocks: list[Clock]
     keys: list[Key]
+    shape: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ class RuleSet:
         """Judge a user; None for a deleted one, which no rule concerns."""
         if user.get("deleted_at") is not None:
             return None
-        verdict = Verdict(passed=[], violated=[], skipped=[], inapplicable=[], clocks=[], keys=[])
+        verdict = Verdict(passed=[], violated=[], skipped=[], inapplicable=[], clocks=[], keys=[], shape=SHAPE)
         for rule, rule_id in self.identified:
             _judge(rule_id, rule, user, verdict)
         return verdict

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from docustore.errors import WarehouseError
+from docustore.warehouse.durable import sync_folder
 
 MANIFEST: Final = "manifest.json"
 FORM: Final = 1
@@ -82,8 +83,4 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     part.replace(folder / MANIFEST)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(folder)

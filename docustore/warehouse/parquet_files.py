@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from docustore.exports.parquet_table import ARROW_TYPES
+from docustore.warehouse.durable import sync_folder
 from docustore.warehouse.manifest import WarehouseFile
 from docustore.warehouse.tables import Table
 
@@ -111,6 +112,9 @@ class _DayFile:
             os.fsync(stream.fileno())
         path = self._folder / f"changes-{self._first_seq:012}-{self._last_seq:012}.parquet"
         self._part.replace(path)
+        # The manifest must not name a file whose name, or whose folder, a power cut takes away.
+        for folder in (self._folder, self._folder.parent, self._folder.parent.parent):
+            sync_folder(folder)
         return path, self._count, self._first_seq, self._last_seq
 
     def abort(self) -> None:

@@ -40,6 +40,14 @@ export function unlessLong(milliseconds, limit) {
   return () => (limit() > LARGEST_PAGE ? 0 : milliseconds);
 }
 
+/** Say that a long list waits, and read it again when the visitor asks. */
+export function longNote(limit, refresh) {
+  if (limit <= LARGEST_PAGE) return null;
+  const button = make("button", { type: "button", class: "button", "data-key": "read again" }, "Read again");
+  button.addEventListener("click", () => whileBusy(button, refresh));
+  return make("div", { class: "actions" }, make("span", { class: "note" }, "A long list does not follow changes by itself."), button);
+}
+
 /** Read pages of a list until `limit` items: `{ items, hasMore }`. */
 export async function pagesOf(read, limit) {
   const items = [];

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -139,6 +140,27 @@ async def test_run_that_was_killed_is_repeated(database: Database, tmp_path: Pat
     await export_warehouse(database, tmp_path, tracked=TRACKED)
 
     check(tmp_path, json.loads((tmp_path / MANIFEST).read_bytes()))
+
+
+async def test_names_are_on_disk_before_the_manifest(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut must not leave a manifest whose files or folders have no name."""
+    synced: list[str] = []
+    fsync = os.fsync
+
+    def spied(descriptor: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", spied)
+    await add(database, random_history(11))
+
+    done = await export_warehouse(database, tmp_path / "w", tracked=TRACKED)
+
+    before = set(synced[: synced.index(str(tmp_path / "w" / f"{MANIFEST}.part"))])
+    named = [tmp_path / "w" / file.path for table in done.manifest.tables.values() for file in table.files]
+    assert {str(folder) for path in named for folder in list(path.parents)[:3]} <= before
 
 
 async def test_uncommitted_rows_wait(database: Database, tmp_path: Path) -> None:

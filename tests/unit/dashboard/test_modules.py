@@ -51,6 +51,19 @@ def test_module_is_short_and_says_what_it_is(path: Path) -> None:
     assert len(lines) <= MAX_LINES
 
 
+def test_growing_lists_are_not_read_again() -> None:
+    """A list that grows by "Show more" and follows the store stops following it when it is long, and says so."""
+    texts = {name_of(path): path.read_text("utf-8") for path in MODULES}
+    following = {name for name, text in texts.items() if "moreButton(" in text and "every:" in text}
+
+    assert {"views/runs.js", "views/rule.js"} <= following
+    assert [name for name in following if not {"unlessLong(", "longNote("} <= words(texts[name])] == []
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"\w+\(", text))
+
+
 def test_every_file_is_used() -> None:
     reached, waiting = set[Path](), [STATIC / "main.js"]
     while waiting:

@@ -2,10 +2,10 @@
 
 import { make, replaceParts } from "../dom.js";
 import { now } from "../format.js";
-import { empty } from "../states.js";
 import { followSummary } from "../summary.js";
 import { agesPanel, cohortsPanel, transitionsPanel } from "./cohorts.js";
 import { DIMENSIONS, distributionsPanel } from "./distributions.js";
+import { noUsers } from "./no_users.js";
 import { PERIODS, periodOf } from "./period.js";
 import { registrationsPanel } from "./registrations.js";
 
@@ -34,7 +34,7 @@ export function analyticsView(page) {
     if (panels) return;
     if (!users.total_users || !trend.bars.length) {
       replaceParts(body, make("div", { class: "panel span-12" },
-        empty("No users yet", "The figures begin with the first user whose registration is known.")));
+        noUsers("The figures begin with the first user whose registration is known.")));
       return;
     }
     panels = [registrationsPanel(page, asked), transitionsPanel(page, asked), agesPanel(page), cohortsPanel(page),

@@ -6,6 +6,7 @@ import { number, percent, since } from "../format.js";
 import { panel } from "../panels.js";
 import { empty } from "../states.js";
 import { delayOf, followSummary, listenerWords } from "../summary.js";
+import { noUsers } from "./no_users.js";
 import { runsTable } from "./runs_table.js";
 import { trendPoints, trendTitle } from "./trend.js";
 
@@ -51,6 +52,7 @@ function usersPart({ total_users: total, status_distribution: shares }) {
     make("dl", { class: "legend", id: "statuses" }, entries.map(([status, count]) =>
       make("div", { class: status }, make("dt", {}, link(status, `users?status=${encodeURIComponent(status)}`)),
         make("dd", {}, number(count), make("small", {}, percent(count / Math.max(1, total))))))),
+    total === 0 && noUsers("The figures begin with the first user."),
   ];
 }
 

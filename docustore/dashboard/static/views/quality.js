@@ -6,8 +6,9 @@ import { actionButton } from "../dialog.js";
 import { badge, link, make, replaceParts } from "../dom.js";
 import { moment, number, plural, since } from "../format.js";
 import { livePanel, panel } from "../panels.js";
-import { empty, notice } from "../states.js";
+import { notice } from "../states.js";
 import { table } from "../tables.js";
+import { noUsers } from "./no_users.js";
 import { trendPanel } from "./quality_trend.js";
 
 const REFRESH_MS = 5000;
@@ -43,7 +44,7 @@ function checkButton(report) {
 
 function reportPart(report) {
   const { rules, dimensions, last_check: check } = report;
-  if (!report.users) return empty("No users yet", "The report begins with the first user.");
+  if (!report.users) return noUsers("The report begins with the first user.");
   const failed = rules.filter(({ status }) => status === "failed").length;
   const warned = rules.filter(({ status }) => status === "warning").length;
   return make("div", { class: "grid" },

@@ -5,7 +5,7 @@ import { badge, facts, replaceParts, withCode } from "../dom.js";
 import { moment, number } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton, pagesOf, unlessLong } from "../tables.js";
+import { longNote, moreButton, pagesOf, unlessLong } from "../tables.js";
 import { trendPanel } from "./quality_trend.js";
 import { usersTable } from "./users.js";
 import { waiverButton } from "./waiver.js";
@@ -36,7 +36,9 @@ export function ruleView(page, name) {
     load: (signal) => pagesOf((cursor, size) =>
       get(`/quality/rules/${encodeURIComponent(name)}/users${query({ limit: size, cursor })}`, { signal }), limit),
     show: ({ items, hasMore }) => (items.length
-      ? [usersTable(items), moreButton(hasMore, () => { limit += PAGE; return users.refresh(); })]
+      ? [longNote(limit, () => users.refresh()), usersTable(items),
+        // Twice as many each time: every step reads the list from its beginning.
+        moreButton(hasMore, () => { limit *= 2; return users.refresh(); })]
       : empty("No user violates it", "The list follows changes within about a second.")),
   });
   page.root.append(figures.element, trendPanel(page, { rule: name }).element, users.element);

@@ -3,7 +3,7 @@
 import { get, query } from "../api.js";
 import { make } from "../dom.js";
 import { livePanel } from "../panels.js";
-import { moreButton } from "../tables.js";
+import { longNote, moreButton, unlessLong } from "../tables.js";
 import { runsTable } from "./runs_table.js";
 
 const REFRESH_MS = 3000;
@@ -20,7 +20,7 @@ export function runsView(page) {
     make("label", { class: "filter" }, "State", state));
   const list = livePanel(page, {
     title: "Latest first",
-    every: REFRESH_MS,
+    every: unlessLong(REFRESH_MS, () => pages * PAGE),
     load: async (signal) => {
       const runs = [];
       let cursor = null;
@@ -32,7 +32,7 @@ export function runsView(page) {
       }
       return { runs, hasMore: Boolean(cursor) };
     },
-    show: ({ runs, hasMore }) => [runsTable(runs), moreButton(hasMore, () => { pages += 1; return list.refresh(); })],
+    show: ({ runs, hasMore }) => [longNote(pages * PAGE, () => list.refresh()), runsTable(runs), moreButton(hasMore, () => { pages += 1; return list.refresh(); })],
   });
   page.show({ title: "Runs" }, form, list.element);
   fillSources(source, page.query.get("source") ?? "", page.signal);

@@ -6,7 +6,7 @@ import { badge, link, make } from "../dom.js";
 import { momentSince, number, shown } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton, pagesOf, table, unlessLong } from "../tables.js";
+import { longNote, moreButton, pagesOf, table, unlessLong } from "../tables.js";
 import { withBefore } from "./diff.js";
 
 const REFRESH_MS = 10_000;
@@ -21,6 +21,7 @@ export function historyPanel(page, path, { etag, changed }) {
       if (!entries.length) return empty("No change on record yet", "History follows a change within about a second.");
       const list = withBefore(entries, { isComplete: !hasMore });
       return [
+        longNote(limit, () => panel.refresh()),
         make("ol", { class: "timeline" }, list.map((entry, index) =>
           entryPart(entry, { path, etag, changed, isCurrent: index === 0 }))),
         moreButton(hasMore, () => { limit += 40; return panel.refresh(); }),

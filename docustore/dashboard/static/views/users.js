@@ -6,6 +6,7 @@ import { day, number, plural } from "../format.js";
 import { empty, loading, problemBox } from "../states.js";
 import { moreButton, table } from "../tables.js";
 import { exportPanel } from "./export.js";
+import { noUsers } from "./no_users.js";
 
 const TYPED_MS = 200;
 const PAGE = 25;
@@ -22,6 +23,10 @@ export function usersView(page) {
   let request = new AbortController();
   page.signal.addEventListener("abort", () => request.abort());
 
+  function isFiltered() {
+    return Object.values(form.values()).some(Boolean);
+  }
+
   async function load(cursor = null, before = []) {
     request.abort();
     const mine = (request = new AbortController());
@@ -29,7 +34,7 @@ export function usersView(page) {
       const found = await find(form.values(), cursor, mine.signal);
       const users = [...before, ...found.users];
       matches.textContent = form.values().q ? searchWords(found) : listWords(found, users.length);
-      replaceParts(results, [usersTable(users), moreButton(found.next, () => load(found.next, users))]);
+      replaceParts(results, [users.length || isFiltered() ? usersTable(users) : noUsers("The list shows users as soon as they are stored."), moreButton(found.next, () => load(found.next, users))]);
     } catch (error) {
       if (error.name === "AbortError") return;
       matches.textContent = "";
@@ -103,6 +108,7 @@ let lastTotal = 0;
 
 function listWords({ total }, shown) {
   if (total !== undefined) lastTotal = total;
+  if (!shown) return "";
   if (lastTotal > 10_000) return `Newest first; ${number(shown)} of more than 10,000 shown.`;
   return `Newest first; ${number(shown)} of about ${number(Math.max(lastTotal, shown))} shown.`;
 }

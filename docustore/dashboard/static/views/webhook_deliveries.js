@@ -7,7 +7,7 @@ import { moment, number, since } from "../format.js";
 import { select } from "../forms.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
-import { moreButton, pagesOf, table, unlessLong } from "../tables.js";
+import { longNote, moreButton, pagesOf, table, unlessLong } from "../tables.js";
 
 const REFRESH_MS = 4000;
 const PAGE = 20;
@@ -22,7 +22,7 @@ export function deliveriesPanel(page, path) {
     every: unlessLong(REFRESH_MS, () => limit),
     load: (signal) => pagesOf((cursor, size) => get(`${path}/deliveries${query({ state: state.value, limit: size, cursor })}`, { signal }), limit),
     show: ({ items, hasMore }) => (items.length
-      ? [deliveriesTable(items, path, list.refresh), moreButton(hasMore, () => { limit += PAGE; return list.refresh(); })]
+      ? [longNote(limit, () => list.refresh()), deliveriesTable(items, path, list.refresh), moreButton(hasMore, () => { limit += PAGE; return list.refresh(); })]
       : empty("No deliveries", "Delivered changes are kept for a week, given up ones for 30 days.")),
   });
   state.addEventListener("change", () => {
