@@ -35,10 +35,11 @@ demo: setup-demo
 test: setup
 	$(BIN)/python -m pytest -n auto --durations=10
 
-# The fault tests at full length. DOCUSTORE_TEST_SEED=N makes other faults. They run for longer than the time after which
-# pytest prints every stack, and that print ended a process.
+# The fault tests at full length, and every request of the conformance test. DOCUSTORE_TEST_SEED=N makes other faults.
+# They run for longer than the time after which pytest prints every stack, and that print ended a process.
+CONFORMANCE := tests/integration/api/test_schemathesis.py
 chaos: setup
-	DOCUSTORE_TEST_CHAOS=full $(BIN)/python -m pytest tests/chaos -s -o faulthandler_timeout=0
+	DOCUSTORE_TEST_CHAOS=full $(BIN)/python -m pytest tests/chaos $(CONFORMANCE) -s -o faulthandler_timeout=0
 
 unit: setup
 	$(BIN)/python -m pytest tests/unit
