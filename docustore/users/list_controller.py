@@ -187,4 +187,4 @@ def _link(request: AuthorisedRequest, next_cursor: str | None) -> dict[str, str]
     rest = [
         (name, value) for name, value in request.query_params.multi_items() if name not in {"cursor", "offset"}
     ]
-    return {"Link": f'<{request.url.path}?{urlencode([*rest, ("cursor", next_cursor)])}>; rel="next"'}
+    return {"Link": f'<{request.scope["path"]}?{urlencode([*rest, ("cursor", next_cursor)])}>; rel="next"'}
