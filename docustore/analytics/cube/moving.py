@@ -18,7 +18,7 @@ Increments = Mapping[str, int]
 
 
 def heavy(increments: Mapping[Ids, Increments]) -> list[Ids]:
-    """List the documents that are cheaper to write back, those with the most increments first."""
+    """List the documents that are cheaper to write back, the largest ones first."""
     many = sorted(
         ((len(own), key) for key, own in increments.items() if len(own) >= MANY_INCREMENTS), reverse=True
     )

@@ -130,7 +130,7 @@ async def _written_back(
 ) -> list[ReplaceOne[Document]]:
     """Read documents with many increments, and add to them.
 
-    Nobody else writes them, and the transaction sees its own writes.
+    Only the keeper writes them, and its transaction sees its own writes.
     """
     if not increments:
         return []
