@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from bson.codec_options import CodecOptions, DatetimeConversion
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, errors
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -22,6 +22,13 @@ T = TypeVar("T")
 
 # Longer than an election (10-12 s with the server's defaults), short enough for a waiting caller.
 SERVER_SELECTION_TIMEOUT_MS: Final = 15_000
+# What the driver raises for a URL that it cannot use: a wrong scheme, port or option, a missing certificate.
+MALFORMED: Final = (errors.ConfigurationError, ValueError, OSError)
+# Without the driver's words: they may hold a part of the password.
+URL_PROBLEM: Final = (
+    "cannot be used; the form is mongodb://USER:PASSWORD@HOST:PORT/?replicaSet=NAME, "
+    "with special characters of the password as %XX"
+)
 # Any client writes users. A time beyond the year 9999 is read as the last moment of the calendar, broken UTF-8
 # with replacement characters: one such user must not end the answer with all the others.
 AWARE: Final[CodecOptions[Document]] = CodecOptions(
@@ -39,22 +46,25 @@ async def connect(settings: Settings, *, app_name: str) -> AsyncIterator[Databas
         app_name: The server shows it in `currentOp` and in its log, for example `docustore-api`.
 
     Raises:
-        ConfigurationError: No MongoDB URL is configured.
+        ConfigurationError: No MongoDB URL is configured, or it is malformed.
     """
     if settings.mongodb_url is None:
         raise ConfigurationError(
             setting="DOCUSTORE_MONGODB_URL", problem="not set; set it, or start with `docustore up`"
         )
-    client: Client = AsyncMongoClient(
-        settings.mongodb_url,
-        appname=app_name,
-        tz_aware=AWARE.tz_aware,
-        datetime_conversion=AWARE.datetime_conversion,
-        unicode_decode_error_handler=AWARE.unicode_decode_error_handler,
-        w="majority",
-        readConcernLevel="majority",
-        serverSelectionTimeoutMS=SERVER_SELECTION_TIMEOUT_MS,
-    )
+    try:
+        client: Client = AsyncMongoClient(
+            settings.mongodb_url,
+            appname=app_name,
+            tz_aware=AWARE.tz_aware,
+            datetime_conversion=AWARE.datetime_conversion,
+            unicode_decode_error_handler=AWARE.unicode_decode_error_handler,
+            w="majority",
+            readConcernLevel="majority",
+            serverSelectionTimeoutMS=SERVER_SELECTION_TIMEOUT_MS,
+        )
+    except MALFORMED as exc:
+        raise ConfigurationError(setting="DOCUSTORE_MONGODB_URL", problem=URL_PROBLEM) from exc
     async with client:
         yield client.get_database(settings.mongodb_database)
 

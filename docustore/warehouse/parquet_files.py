@@ -54,6 +54,10 @@ class TableWriter:
         """Close all files and describe them."""
         for day in list(self._open):
             self._close(day)
+        # The manifest must not name a file whose name, or whose folder, a power cut takes away.
+        new = {self._folder / file.path for file in self._done}
+        for folder in {folder for path in new for folder in (path.parent, path.parent.parent, self._folder)}:
+            sync_folder(folder)
         return tuple(self._done)
 
     def abort(self) -> None:
@@ -112,9 +116,6 @@ class _DayFile:
             os.fsync(stream.fileno())
         path = self._folder / f"changes-{self._first_seq:012}-{self._last_seq:012}.parquet"
         self._part.replace(path)
-        # The manifest must not name a file whose name, or whose folder, a power cut takes away.
-        for folder in (self._folder, self._folder.parent, self._folder.parent.parent):
-            sync_folder(folder)
         return path, self._count, self._first_seq, self._last_seq
 
     def abort(self) -> None:

@@ -9,8 +9,9 @@ from pymongo import AsyncMongoClient, WriteConcern
 from pymongo.errors import OperationFailure, PyMongoError
 
 from docustore.cli.checks.finding import Finding, failed, ok, skipped, warning
+from docustore.cli.checks.unreachable import unreachable_finding
 from docustore.config import Settings
-from docustore.database import AWARE
+from docustore.database import AWARE, MALFORMED, URL_PROBLEM
 
 Client = AsyncMongoClient[dict[str, Any]]
 
@@ -28,9 +29,16 @@ SECONDS_PER_HOUR: Final = 3600
 
 async def mongodb_findings(settings: Settings) -> AsyncIterator[Finding]:
     """Yield the findings one by one; stops after a failed connection."""
-    client: Client = AsyncMongoClient(
-        settings.mongodb_url, serverSelectionTimeoutMS=TIMEOUT_MS, tz_aware=True, appname="docustore-doctor"
-    )
+    if settings.mongodb_url is None:
+        yield failed("mongodb", "no address", next_step="set DOCUSTORE_MONGODB_URL, or run `docustore up`")
+        return
+    try:
+        client: Client = AsyncMongoClient(
+            settings.mongodb_url, serverSelectionTimeoutMS=TIMEOUT_MS, tz_aware=True, appname="docustore-doctor"
+        )
+    except MALFORMED:
+        yield failed("mongodb", URL_PROBLEM, next_step="correct DOCUSTORE_MONGODB_URL")
+        return
     async with client:
         try:
             before = datetime.now(UTC)
@@ -38,11 +46,7 @@ async def mongodb_findings(settings: Settings) -> AsyncIterator[Finding]:
             after = datetime.now(UTC)
             version = (await client.admin.command("buildInfo"))["version"]
         except PyMongoError as exc:
-            yield failed(
-                "mongodb",
-                f"no answer ({type(exc).__name__})",
-                next_step="check DOCUSTORE_MONGODB_URL, its credentials and the network, and that a primary is up",
-            )
+            yield await unreachable_finding(settings.mongodb_url, exc)
             return
         yield ok("mongodb", "answers")
         yield _version_finding(version)

@@ -65,11 +65,11 @@ def _step_of_overdue(status: SourceStatus) -> str:
 async def _worker(settings: Settings) -> Finding:
     if settings.redis_url is None:
         return skipped("worker", "no queue is configured")
-    client = Redis.from_url(settings.redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
     try:
-        async with client:
+        url, timeout_s = settings.redis_url, TIMEOUT_S
+        async with Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s) as client:
             is_alive = await client.exists(WORKER_KEY)
-    except (RedisError, OSError) as exc:
+    except (RedisError, OSError, ValueError) as exc:
         return skipped("worker", f"Valkey does not answer ({type(exc).__name__})")
     if is_alive:
         return ok("worker", "alive")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
 from docustore.cli.checks.finding import Finding, failed, ok
 from docustore.config import Settings
@@ -17,15 +17,24 @@ async def valkey_findings(settings: Settings) -> AsyncIterator[Finding]:
     if settings.redis_url is None:
         yield failed("valkey", "no address", next_step="set DOCUSTORE_REDIS_URL beside DOCUSTORE_MONGODB_URL")
         return
-    client = Redis.from_url(settings.redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+    try:
+        client = Redis.from_url(settings.redis_url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S)
+    except ValueError:
+        seen = "its URL cannot be used; the form is redis://:PASSWORD@HOST:PORT/0"
+        yield failed("valkey", seen, next_step="correct DOCUSTORE_REDIS_URL")
+        return
     async with client:
         try:
             info = await client.info()
+        except AuthenticationError:
+            step = "correct user and password in DOCUSTORE_REDIS_URL"
+            yield failed("valkey", "refuses the credentials", next_step=step)
+            return
         except (RedisError, OSError) as exc:
             yield failed(
                 "valkey",
                 f"no answer ({type(exc).__name__})",
-                next_step="check DOCUSTORE_REDIS_URL, its password and the network",
+                next_step="start Valkey, or correct host and port in DOCUSTORE_REDIS_URL",
             )
             return
         version = info.get("valkey_version") or info.get("redis_version")

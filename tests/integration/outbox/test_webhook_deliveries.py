@@ -239,6 +239,18 @@ async def test_rotation_signs_with_both_secrets(database: Database, local: Setti
     Webhook(newest).verify(after.body, dict(after.headers))
 
 
+async def test_lease_of_a_clock_that_was_ahead_is_taken(database: Database, local: Settings) -> None:
+    """MongoDB's clock jumps back an hour after a worker died: the others deliver at once."""
+    async with receiver() as service:
+        name = destination_of(await one_event(database, local, service))
+        dead = {"owner": "dead", "lease_expires_at": now_utc() + timedelta(hours=1)}
+        await database["outbox_destinations"].update_one({"_id": name}, {"$set": dead})
+        async with delivering(database, local):
+            await until(lambda: is_drained(database), what="the take-over")
+
+    assert numbers(service) == [1]
+
+
 async def test_lease_of_a_dead_worker_expires(database: Database, local: Settings) -> None:
     async with receiver() as service:
         webhook_id = await one_event(database, local, service)
