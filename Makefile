@@ -9,7 +9,7 @@ FULL   := $(VENV)/.installed-full
 # Otherwise each of the hundreds of processes that the tests start compiles the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-demo demo test chaos unit check format bench mutate lock clean
+.PHONY: setup setup-demo demo test chaos unit check lint format bench mutate lock clean
 
 setup-demo: $(DEMO)
 
@@ -35,20 +35,23 @@ demo: setup-demo
 test: setup
 	$(BIN)/python -m pytest -n auto --durations=10
 
-# The fault tests at full length. DOCUSTORE_TEST_SEED=N makes other faults. They run for longer than the time after which
-# pytest prints every stack, and that print ended a process.
+# The fault tests at full length, and every request of the conformance test. DOCUSTORE_TEST_SEED=N makes other faults.
+# They run for longer than the time after which pytest prints every stack, and that print ended a process.
+CONFORMANCE := tests/integration/api/test_schemathesis.py
 chaos: setup
-	DOCUSTORE_TEST_CHAOS=full $(BIN)/python -m pytest tests/chaos -s -o faulthandler_timeout=0
+	DOCUSTORE_TEST_CHAOS=full $(BIN)/python -m pytest tests/chaos $(CONFORMANCE) -s -o faulthandler_timeout=0
 
 unit: setup
 	$(BIN)/python -m pytest tests/unit
 
-check: setup
+check: lint
+	$(BIN)/python -m pytest -q --exitfirst tests/unit
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q --exitfirst tests/unit
 
 format: setup
 	$(BIN)/ruff format .

@@ -21,8 +21,10 @@ from bson import ObjectId
 from pymongo import AsyncMongoClient
 
 from benchmarks.api import serving
-from benchmarks.changes import bench_database, listener_process, make_user
+from benchmarks.changes import bench_database, listener_process
+from benchmarks.raw_mongo import RawMongo, raw_mongo
 from benchmarks.row import BenchRow
+from benchmarks.steady_writes import CONNECTIONS, insert_steadily
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
@@ -103,12 +105,14 @@ async def measure(database: Database, settings: Settings, load: Load) -> list[Be
     The first run also starts the tail and fills the ring, so that the second one shows the memory of the readers.
     """
     allow_many_files()
-    async with listener_process(settings), _api(database, settings, load) as (port, worker):
-        await wait_until_applied(database)
-        one = await _feed(database, load, port, worker, readers=1)
-        many = await _feed(database, load, port, worker, readers=load.readers)
-    async with listener_process(settings):
-        peer = await _change_streams(database, settings, load)
+    async with raw_mongo(settings.mongodb_url or "", connections=CONNECTIONS) as mongo:
+        async with listener_process(settings), _api(database, settings, load) as (port, worker):
+            await wait_until_applied(database)
+            feed = partial(_feed, mongo, database, load, port, worker)
+            one = await feed(readers=1)
+            many = await feed(readers=load.readers)
+        async with listener_process(settings):
+            peer = await _change_streams(mongo, database, settings, load)
     name = f"feed, {load.readers:,} readers at {load.writes_per_s} writes/s"
     value, floor = _cuts(many.latencies_ms), _cuts(one.latencies_ms)
     rows = [
@@ -155,11 +159,13 @@ async def _api(database: Database, settings: Settings, load: Load) -> AsyncItera
         yield port, worker
 
 
-async def _feed(database: Database, load: Load, port: int, worker: psutil.Process, *, readers: int) -> Measured:
+async def _feed(
+    mongo: RawMongo, database: Database, load: Load, port: int, worker: psutil.Process, *, readers: int
+) -> Measured:
     memory_before = worker.memory_info().rss
     async with _connected(port, readers) as clients:
         cpu_before, started = _cpu_s(worker), time.perf_counter()
-        acknowledged = await _write(database, load)
+        acknowledged = await _write(mongo, database, load)
         await _until_delivered(clients, len(acknowledged))
         seconds = time.perf_counter() - started
         cpu_s = _cpu_s(worker) - cpu_before
@@ -195,21 +201,10 @@ async def _connected(port: int, readers: int) -> AsyncIterator[list[_Client]]:
                 client.transport.abort()
 
 
-async def _write(database: Database, load: Load) -> dict[ObjectId, float]:
-    """Insert users at a steady rate; return the time of each acknowledgement."""
-    acknowledged: dict[ObjectId, float] = {}
-
-    async def write() -> None:
-        user = make_user(time.perf_counter_ns())
-        await database["users"].insert_one(user)
-        acknowledged[user["_id"]] = time.perf_counter()
-
-    started = time.perf_counter()
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(int(load.writes_per_s * load.seconds)):
-            await asyncio.sleep(max(0.0, started + number / load.writes_per_s - time.perf_counter()))
-            tasks.create_task(write())
-    return acknowledged
+async def _write(mongo: RawMongo, database: Database, load: Load) -> dict[ObjectId, float]:
+    return await insert_steadily(
+        mongo, database.name, per_s=load.writes_per_s, seconds=load.seconds, first=time.perf_counter_ns()
+    )
 
 
 async def _until_delivered(clients: Sequence[_Client], events: int) -> None:
@@ -228,7 +223,7 @@ async def _acknowledged_by_id(database: Database, acknowledged: dict[ObjectId, f
     return {row["_id"]: acknowledged[row["user_id"]] async for row in rows}
 
 
-async def _change_streams(database: Database, settings: Settings, load: Load) -> Measured:
+async def _change_streams(mongo: RawMongo, database: Database, settings: Settings, load: Load) -> Measured:
     """Give each reader a change stream of its own."""
     counts = [0] * load.peer_readers
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(settings.mongodb_url, maxPoolSize=None)
@@ -248,7 +243,7 @@ async def _change_streams(database: Database, settings: Settings, load: Load) ->
         process = psutil.Process()
         cpu_before, started = _cpu_s(process), time.perf_counter()
         reading = [asyncio.create_task(read(number)) for number in range(load.peer_readers)]
-        acknowledged = await _write(database, load)
+        acknowledged = await _write(mongo, database, load)
         deadline = time.perf_counter() + load.seconds
         is_done = False
         while not is_done:

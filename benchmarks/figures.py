@@ -37,6 +37,8 @@ DEFAULT_SIZES: Final = "10000,100000"
 SCAN_TIMEOUT_MS: Final = 600_000
 Query = Callable[[str], Awaitable[None]]
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+# Within a quarter hour, so that a rule of time has users before and after its cut-off there.
+_CUT: Final = _NOW + timedelta(hours=13, minutes=7)
 _BY_LOCATION: Final = Request(dimension="location")
 _BY_MONTH: Final = Request(since=_NOW - timedelta(days=365), until=_NOW, unit=BucketUnit.MONTH, dimension="status")
 
@@ -72,7 +74,7 @@ async def _measure(database: Database, settings: Settings, *, users: int) -> lis
         await question(Asking(source=source(), now=_NOW), request)
 
     async def report(_: str) -> None:
-        await quality_report(database, rules, now=_NOW.replace(tzinfo=None))
+        await quality_report(database, rules, now=_CUT.replace(tzinfo=None))
 
     async def judge_all(_: str) -> None:
         await (await database["users"].aggregate(_quality_pipeline())).to_list()

@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any, Final
 
-from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
 from pymongo import DeleteOne, UpdateOne
 
 from benchmarks.changes import CHUNK, bench_database, listener_process, make_user
+from benchmarks.raw_mongo import RawMongo, checked, op_msg, raw_mongo
 from benchmarks.row import BenchRow
+from benchmarks.steady_writes import CONNECTIONS, insert_steadily
 from docustore.changes.apply import Reached, Writer, apply_effects
 from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import fields_of
@@ -180,12 +181,15 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
     includes its change. The position is read every 5 ms.
     """
     await _reset_listener(database, None)
-    acknowledged: dict[ObjectId, float] = {}
     seen: list[tuple[int, float]] = []
-    async with listener_process(settings):
+    url = settings.mongodb_url or ""
+    async with listener_process(settings), raw_mongo(url, connections=CONNECTIONS) as mongo:
         first = await wait_until_applied(database)
-        watch = asyncio.create_task(_watch_seq(database, seen, until=first + WRITES_PER_S * LATENCY_S))
-        await _write_steadily(database, acknowledged)
+        until = first + WRITES_PER_S * LATENCY_S
+        watch = asyncio.create_task(_watch_seq(mongo, database.name, seen, until=until))
+        acknowledged = await insert_steadily(
+            mongo, database.name, per_s=WRITES_PER_S, seconds=LATENCY_S, first=10_000_000
+        )
         await watch
     rows = database["user_history"].find({"_id": {"$gt": first}}, {"user_id": 1}).sort("_id", 1)
     by_seq = {row["_id"]: row["user_id"] async for row in rows}
@@ -198,24 +202,13 @@ async def _latencies(database: Database, settings: Settings) -> list[float]:
     return latencies
 
 
-async def _write_steadily(database: Database, acknowledged: dict[ObjectId, float]) -> None:
-    async def write(number: int) -> None:
-        user = make_user(number)
-        await database["users"].insert_one(user)
-        acknowledged[user["_id"]] = time.perf_counter()
-
-    started = time.perf_counter()
-    async with asyncio.TaskGroup() as tasks:
-        for number in range(WRITES_PER_S * LATENCY_S):
-            await asyncio.sleep(max(0.0, started + number / WRITES_PER_S - time.perf_counter()))
-            tasks.create_task(write(10_000_000 + number))
-
-
-async def _watch_seq(database: Database, seen: list[tuple[int, float]], *, until: int) -> None:
+async def _watch_seq(mongo: RawMongo, database: str, seen: list[tuple[int, float]], *, until: int) -> None:
+    only_seq = {"filter": {"_id": POSITION_ID}, "projection": {"seq": 1}, "limit": 1, "singleBatch": True}
+    message = op_msg({"find": POSITIONS, **only_seq, "readConcern": {"level": "majority"}, "$db": database})
     while not seen or seen[-1][0] < until:
-        seq = await _seq(database)
-        if not seen or seq > seen[-1][0]:
-            seen.append((seq, time.perf_counter()))
+        [position] = checked(await mongo.send(message))["cursor"]["firstBatch"]
+        if not seen or position["seq"] > seen[-1][0]:
+            seen.append((position["seq"], time.perf_counter()))
         await asyncio.sleep(0.005)
 
 

@@ -11,7 +11,7 @@ from docustore.database import Database, connect
 from docustore.etl.models import EtlRun, EtlSource, QuarantinedRecord
 from docustore.history.models import UserHistory
 from docustore.security.models import ApiKey, LoginToken, Session
-from docustore.users.idempotency import IdempotencyKey
+from docustore.users.idempotency_rows import IdempotencyKey
 from docustore.users.models import User
 
 DOCUMENT_MODELS: Final[tuple[type[Document], ...]] = (

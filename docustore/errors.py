@@ -6,7 +6,7 @@
     │   ├── QueueUnavailableError      Valkey does not answer
     │   ├── SourceUnavailableError     an upstream system does not answer, or asks to retry later
     │   ├── UserBusyError              other writers keep changing the user
-    │   ├── WriteHeldUpError           another request with the same address or key has not ended
+    │   ├── WriteHeldUpError           a transaction with the same address has not ended
     │   ├── RecordsBusyError           other writers keep changing the users of a batch
     │   ├── PasswordsBusyError         too many passwords wait to be hashed
     │   ├── CompactionBusyError        another process compacts history
@@ -130,8 +130,8 @@ class WriteHeldUpError(RetryableError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the write did not end in time; another request with the same e-mail address or Idempotency-Key may "
-            "hold it up; send the request again",
+            "the write did not end in time; a transaction of another client that writes the same e-mail address "
+            "may hold it up; send the request again",
             retry_after=timedelta(seconds=5),
         )
 

@@ -4,8 +4,8 @@ from typing import Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from docustore.users.idempotency import IDEMPOTENCY_KEYS as IDEMPOTENCY_KEYS_NAME
-from docustore.users.idempotency import KEPT, IdempotencyKey
+from docustore.users.idempotency_rows import IDEMPOTENCY_KEYS as IDEMPOTENCY_KEYS_NAME
+from docustore.users.idempotency_rows import KEPT, IdempotencyKey
 from docustore.users.models import User
 from docustore.users.search_index import SEARCH_ATOMS as SEARCH_ATOMS_NAME
 from docustore.users.search_index import USER_SEARCH as USER_SEARCH_NAME

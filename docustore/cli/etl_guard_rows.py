@@ -19,6 +19,8 @@ def guard_rows(run: EtlRun) -> Iterator[tuple[str, str]]:
         yield "verification", str(run.verification)
     if run.new_fields:
         yield "new fields", f"{', '.join(run.new_fields)} (nothing reads them)"
+    if run.missing_fields:
+        yield "missing fields", f"{', '.join(run.missing_fields)} (earlier runs had them)"
 
 
 def _state(run: EtlRun) -> str:

@@ -36,6 +36,7 @@ class IncidentKind(StrEnum):
     GATE_NOT_PASSED = "gate_not_passed"
     VOLUME_UNUSUAL = "volume_unusual"
     NEW_FIELDS = "new_fields"
+    MISSING_FIELDS = "missing_fields"
     OPLOG_SHORT = "oplog_short"
     LISTENER_STALLED = "listener_stalled"
     DESTINATION_FAILING = "destination_failing"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from docustore.etl.guards.gate_result import GateResult
 from docustore.etl.guards.hold import Approval, Hold, Rejection, SourceHold
 from docustore.etl.guards.snapshot_result import SnapshotResult, SourceSnapshot
+from docustore.etl.guards.usual_fields import MissingFields
 from docustore.etl.guards.verified import Verification
 from docustore.etl.lineage_event import Lineage
 from docustore.etl.run_progress import RunProgress
@@ -170,6 +171,7 @@ class EtlRun(Document):
     rejection: Rejection | None = None
     approved_run_id: str | None = None
     new_fields: list[str] = Field(default_factory=list)
+    missing_fields: list[str] = Field(default_factory=list)
     snapshot: SnapshotResult | None = None
     verification: Verification | None = None
     gate: GateResult | None = None
@@ -205,6 +207,9 @@ class EtlSource(Document):
     addresses: list[str] = Field(default_factory=list)
     # The fields that its records had so far; None before the first successful run.
     fields: list[str] | None = None
+    # Those that most of its records have; see `docustore.etl.guards.usual_fields`.
+    usual_fields: list[str] = Field(default_factory=list)
+    missing: MissingFields | None = None
     held: SourceHold | None = None
     snapshot: SourceSnapshot | None = None
     # The digest of the mapping of the last full read; empty without a mapping.

@@ -56,6 +56,9 @@ class RunRecord(BaseModel):
     rejection: Rejection | None = Field(description="who decided against the change of this held run, and why")
     approved_run_id: str | None = Field(description="the run that the approval of this run has started")
     new_fields: list[str] = Field(description="fields that appeared for the first time and that nothing reads")
+    missing_fields: list[str] = Field(
+        description="fields that are read and that most records of earlier runs had, but none of this run"
+    )
     verification: Verification | None = Field(description="a sample of the written records, read back")
     gate: GateResult | None = Field(description="what the quality gate of the source has found, if it has one")
     snapshot: SnapshotResult | None = Field(description="what a full reading lacked, with `deletes = snapshot`")

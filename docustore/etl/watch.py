@@ -8,7 +8,7 @@ from pymongo import ASCENDING, DESCENDING
 
 from docustore.database import Database
 from docustore.errors import QuarantineBudgetExceededError
-from docustore.etl.drift import drift_facts, drifted_run
+from docustore.etl.drift import drift_facts, drifted_run, missing_facts, missing_fields
 from docustore.etl.guards.gate_result import GateResult
 from docustore.etl.incidents import SOURCE_KINDS, IncidentKind, close_incident, open_incident, open_incidents
 from docustore.etl.models import RUNS, RunState
@@ -28,8 +28,8 @@ async def watch(
     """Open and close incidents.
 
     Kinds: a failed run, too many quarantined records, a run that waits for an approval, no success in time, no
-    records where there always were some, an unusual number of records, new fields that nothing reads, more
-    violations than a quality gate that only warns accepts.
+    records where there always were some, an unusual number of records, new fields that nothing reads, fields that
+    are missing now, more violations than a quality gate that only warns accepts.
 
     Args:
         is_told: Someone receives alerts.
@@ -124,6 +124,10 @@ async def _note_drift(database: Database, name: str, *, now: datetime, is_told: 
     run = await drifted_run(database, name)
     if run is not None:
         await open_incident(database, IncidentKind.NEW_FIELDS, name, at=now, is_told=is_told, **drift_facts(run))
+    missing = await missing_fields(database, name)
+    if missing is not None:
+        facts = missing_facts(missing)
+        await open_incident(database, IncidentKind.MISSING_FIELDS, name, at=now, is_told=is_told, **facts)
 
 
 def is_suddenly_empty(reads: list[int]) -> bool:
@@ -144,8 +148,9 @@ async def _is_over(database: Database, incident: Mapping[str, Any], status: Sour
     if incident["kind"] == IncidentKind.GATE_NOT_PASSED:
         gate = (await last_success(database, status.name) or {}).get("gate")
         return gate is None or bool(gate["is_passed"])
-    if incident["kind"] == IncidentKind.NEW_FIELDS:
-        return await drifted_run(database, status.name) is None
+    if incident["kind"] in {IncidentKind.NEW_FIELDS, IncidentKind.MISSING_FIELDS}:
+        look = drifted_run if incident["kind"] == IncidentKind.NEW_FIELDS else missing_fields
+        return await look(database, status.name) is None
     if incident["kind"] == IncidentKind.VOLUME_UNUSUAL:
         found = await judged_volume(database, status.name)
         return found is not None and not found.is_anomalous

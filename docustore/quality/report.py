@@ -188,9 +188,9 @@ def _figures(
     too_old: int | None,
     is_kept: bool,
 ) -> RuleFigures:
-    own = shown.figures
-    users, skipped, inapplicable = own.get("users", 0), own.get("skipped", 0), own.get("inapplicable", 0)
-    violated = own.get("violated", 0) if too_old is None else too_old
+    get = shown.figures.get
+    users, skipped, inapplicable = get("users", 0), get("skipped", 0), get("inapplicable", 0)
+    violated = get("violated", 0) if too_old is None else too_old
     applicable = users - skipped - inapplicable
     is_known = is_kept and shown.is_complete
     figures: RuleFigures = {
@@ -237,16 +237,18 @@ def status_of(rule: Rule, *, violated: int, applicable: int, skipped: int, is_kn
 async def _too_old(database: Database, shown: Shown, stored: StoredReport, cutoff: datetime) -> int:
     """Count the users whose time is before the cut-off.
 
-    Whole days come from the counters, the last day from the index. A kept copy has the number of its own time.
+    Whole quarter hours come from the counters, the last one from the index. A kept copy has the number of its own
+    time.
     """
     if shown.kept_at is not None:
         return shown.figures["violated"]
-    counted, of_last_day = stored.counted, stored.last_days.get(shown.rule_id)
-    if of_last_day is None:
-        # An older version of the rule is shown, for a moment.
-        of_last_day = await database[USER_QUALITY].count_documents(last_day(shown.rule_id, cutoff))
-        counted = await read_counts(database)
-    return counted.users_before(shown.rule_id, cutoff.date()) + of_last_day
+    times, of_last_slot = stored.counted.times(shown.rule_id, cutoff), stored.last_slots.get(shown.rule_id)
+    if of_last_slot is not None and times.is_by_slot(cutoff):
+        return times.before_slot(cutoff) + of_last_slot
+    # An older version of the rule is shown, or an older release has counted users: both for a while only.
+    of_last_day = await database[USER_QUALITY].count_documents(last_day(shown.rule_id, cutoff))
+    counted = await read_counts(database)
+    return counted.times(shown.rule_id, cutoff).before_day(cutoff) + of_last_day
 
 
 def _by_dimension(figures: list[RuleFigures]) -> dict[str, float | None]:

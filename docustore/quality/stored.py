@@ -11,8 +11,9 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from docustore.clock import as_naive_utc
 from docustore.database import Database, Document
 from docustore.past_reads import documents_at
-from docustore.quality.counts import COUNTS, DAYS_PREFIX, TOTALS_ID, VALUES, QualityCounts, Value, years_of
+from docustore.quality.counts import COUNTS, TOTALS_ID, VALUES, QualityCounts, Value
 from docustore.quality.rules import NotOlderThan
+from docustore.quality.times import slot_start, years_of
 from docustore.quality.verdict import RuleSet
 from docustore.quality.versions import KEPT_ID, SHAPE, Counted, complete_versions, kept_copy
 
@@ -21,6 +22,8 @@ USER_QUALITY: Final = "user_quality"
 REPORTS: Final = "quality_reports"
 _BATCH_DOCS: Final = 10_000
 _NAMED: Final = ": "
+# The counters of a document of `quality_counts`.
+_PARTS: Final = frozenset({"users", "rules", "years", "months", "days", "slots"})
 _VALUE_PREFIX: Final = "value "
 
 Figures = dict[str, int]
@@ -83,15 +86,20 @@ def corrections(counted: Figures, recounted: Figures) -> tuple[dict[str, Figures
 
 def figures_of(document: Document) -> Figures:
     """List the counters of one document of `quality_counts`, by name."""
-    if document["_id"] == TOTALS_ID:
-        flat = {
-            f"{part}.{rule}.{name}": number
-            for part in ("rules", "years")
-            for rule, each in document.get(part, {}).items()
-            for name, number in each.items()
-        }
-        return _named(TOTALS_ID, {"users": document.get("users", 0), **flat})
-    return _named(document["_id"], {f"days.{day}": number for day, number in document.get("days", {}).items()})
+    found: Figures = {}
+    for part in _PARTS.intersection(document):
+        found |= _flat(part, document[part])
+    # The kept copy has `rules` too, and is no counter.
+    return {} if document["_id"] == KEPT_ID else _named(document["_id"], found)
+
+
+def _flat(path: str, value: Any) -> Figures:
+    if not isinstance(value, dict):
+        return {path: value}
+    found: Figures = {}
+    for name, each in value.items():
+        found |= _flat(f"{path}.{name}", each)
+    return found
 
 
 def _named(document: str, increments: Figures) -> Figures:
@@ -103,8 +111,8 @@ def _value_name(rule_id: str, value: str) -> str:
 
 
 async def read_counts(database: Database, session: AsyncClientSession | None = None) -> Counted:
-    """Read all counters, present."""
-    return counted_of(await database[COUNTS].find(session=session).to_list())
+    """Read all counters, present, without the slots."""
+    return counted_of(await database[COUNTS].find({}, {"slots": 0}, session=session).to_list())
 
 
 def counted_of(documents: Sequence[Document]) -> Counted:
@@ -116,7 +124,7 @@ def counted_of(documents: Sequence[Document]) -> Counted:
     totals = by_id.get(TOTALS_ID, {})
     return Counted(
         totals=totals if "years" in totals else {**totals, "years": years_of(documents)},
-        days={name: each.get("days", {}) for name, each in by_id.items() if name.startswith(DAYS_PREFIX)},
+        documents=by_id,
         kept=by_id.get(KEPT_ID, {}),
     )
 
@@ -154,14 +162,22 @@ async def _too_old(
         if rule is not None and isinstance(rule.check, NotOlderThan) and counted.has_clock(rule_id):
             cutoff = now - timedelta(days=rule.check.days)
             last = await database[USER_QUALITY].count_documents(last_day(rule_id, cutoff), session=session)
-            found[rule_id] = counted.users_before(rule_id, cutoff.date()) + last
+            found[rule_id] = counted.times(rule_id, cutoff).before_day(cutoff) + last
     return found
 
 
 def last_day(rule_id: str, cutoff: datetime) -> dict[str, Any]:
     """Match the users of the day of a cut-off whose time is before it."""
-    midnight = cutoff.replace(hour=0, minute=0, second=0, microsecond=0)
-    return {"clocks": {"$elemMatch": {"rule": rule_id, "at": {"$gte": midnight, "$lt": cutoff}}}}
+    return _between(rule_id, cutoff.replace(hour=0, minute=0, second=0, microsecond=0), cutoff)
+
+
+def last_slot(rule_id: str, cutoff: datetime) -> dict[str, Any]:
+    """Match the users of the quarter hour of a cut-off whose time is before it."""
+    return _between(rule_id, slot_start(cutoff), cutoff)
+
+
+def _between(rule_id: str, start: datetime, end: datetime) -> dict[str, Any]:
+    return {"clocks": {"$elemMatch": {"rule": rule_id, "at": {"$gte": start, "$lt": end}}}}
 
 
 async def server_time(database: Database) -> datetime:

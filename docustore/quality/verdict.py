@@ -1,16 +1,18 @@
 """The verdict of all rules on one user. Pure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any, Final, TypedDict
+from typing import Final, Literal, NamedTuple, NotRequired, TypedDict
 
 from docustore.errors import NotFoundError
-from docustore.quality.rules import Holds, NotOlderThan, Rule, RuleLabels, User, labels_of
+from docustore.quality.rules import Applies, Holds, NotOlderThan, Rule, RuleLabels, User, labels_of
 
 _HASH_BYTES: Final = 12
+# Verdicts without a shape do not move the counters of months and quarter hours: see `counts`.
+SHAPE: Final = 3
 
 
 class Clock(TypedDict):
@@ -30,6 +32,8 @@ class Key(TypedDict):
 class Verdict(TypedDict):
     """What is stored for each user; rule ids, each in exactly one place.
 
+    `shape` says which counters the verdict moves; it is missing in verdicts of older releases.
+
     `passed` and `violated` were judged. `skipped` could not be judged. `inapplicable` rules do not concern the
     user. Whether the rules of `clocks` and `keys` hold depends on the time and on other users.
     """
@@ -40,6 +44,7 @@ class Verdict(TypedDict):
     inapplicable: list[str]
     clocks: list[Clock]
     keys: list[Key]
+    shape: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -93,44 +98,53 @@ class RuleSet:
         """Judge a user; None for a deleted one, which no rule concerns."""
         if user.get("deleted_at") is not None:
             return None
-        verdict = Verdict(passed=[], violated=[], skipped=[], inapplicable=[], clocks=[], keys=[])
-        for rule, rule_id in self.identified:
-            _judge(rule_id, rule, user, verdict)
+        verdict = Verdict(passed=[], violated=[], skipped=[], inapplicable=[], clocks=[], keys=[], shape=SHAPE)
+        for judge in self._judges:
+            _note(judge, user, verdict)
         return verdict
 
+    @cached_property
+    def _judges(self) -> tuple["_Judge", ...]:
+        """The functions of each rule; the hot path of a build."""
+        return tuple(_judge_of(rule, rule_id) for rule, rule_id in self.identified)
 
-def _judge(rule_id: str, rule: Rule, user: User, verdict: Verdict) -> None:
+
+class _Judge(NamedTuple):
+    """One rule: `find` returns a verdict, a time or a value; None = `without`."""
+
+    rule_id: str
+    applies: Applies | None
+    find: Callable[[User], bool | datetime | str | None]
+    without: Literal["skipped", "inapplicable"]
+
+
+def _judge_of(rule: Rule, rule_id: str) -> _Judge:
+    if isinstance(rule.check, Holds):
+        return _Judge(rule_id, rule.applies, rule.check.test, "skipped")
+    if isinstance(rule.check, NotOlderThan):
+        return _Judge(rule_id, rule.applies, rule.check.clock, "skipped")
+    return _Judge(rule_id, rule.applies, rule.check.value, "inapplicable")
+
+
+def _note(judge: _Judge, user: User, verdict: Verdict) -> None:
+    rule_id, applies, find, without = judge
     try:
-        if rule.applies is not None and not rule.applies(user):
+        if applies is not None and not applies(user):
             verdict["inapplicable"].append(rule_id)
             return
-        found = _found(rule, user)
+        found = find(user)
     except Exception:  # noqa: BLE001  # a rule of any author meets values of any client; the report counts it
-        found = None
-    if isinstance(found, bool):
-        verdict["passed" if found else "violated"].append(rule_id)
+        found, without = None, "skipped"
+    if found is True:
+        verdict["passed"].append(rule_id)
+    elif found is False:
+        verdict["violated"].append(rule_id)
     elif isinstance(found, datetime):
         verdict["clocks"].append({"rule": rule_id, "at": found})
     elif isinstance(found, str):
         verdict["keys"].append({"rule": rule_id, "value": hash_of(found)})
     else:
-        verdict["inapplicable" if found is _NOT_CONCERNED else "skipped"].append(rule_id)
-
-
-_NOT_CONCERNED: Final = object()
-
-
-def _found(rule: Rule, user: User) -> Any:
-    """Apply the check.
-
-    Returns a verdict, a time, a value, None = not judged, or `_NOT_CONCERNED`.
-    """
-    if isinstance(rule.check, Holds):
-        return rule.check.test(user)
-    if isinstance(rule.check, NotOlderThan):
-        return rule.check.clock(user)
-    value = rule.check.value(user)
-    return _NOT_CONCERNED if value is None else value
+        verdict["skipped" if found is not None else without].append(rule_id)
 
 
 def hash_of(value: str) -> str:
@@ -139,17 +153,3 @@ def hash_of(value: str) -> str:
     Personal data is not stored twice.
     """
     return blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_HASH_BYTES).hexdigest()
-
-
-def rule_ids(verdict: Verdict) -> Iterator[str]:
-    """List every rule of a verdict."""
-    yield from verdict["passed"]
-    yield from verdict["violated"]
-    yield from verdict["skipped"]
-    yield from verdict["inapplicable"]
-    yield from _rules_of(verdict["clocks"])
-    yield from _rules_of(verdict["keys"])
-
-
-def _rules_of(entries: Iterable[Clock | Key]) -> Iterator[str]:
-    return (entry["rule"] for entry in entries)

@@ -11,33 +11,35 @@ violations of the time of the copy.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
-from docustore.quality.counts import COUNTED, days_id, users_before
+from docustore.quality.counts import COUNTED
+from docustore.quality.times import Times, days_id, times_id
 
 KEPT_ID: Final = "kept"
 # Of the counters; before shape 2 the totals had no `years`.
 SHAPE: Final = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Counted:
-    """The stored counters: totals, the days of rules of time, and the kept copy.
+    """The stored counters: totals, those of rules of time, and the kept copy.
 
-    `days` holds the days of some years, by the name of the document.
+    `documents` are those of some months and years of rules of time, by `_id`.
     """
 
     totals: Mapping[str, Any]
-    days: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    documents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     kept: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def users(self) -> int:
         """Return the number of users that were judged."""
         return int(self.totals.get("users", 0))
 
-    @property
+    @cached_property
     def rules(self) -> Mapping[str, Mapping[str, int]]:
         """Return the counters of each version of each rule, by id."""
         found: Mapping[str, Mapping[str, int]] = self.totals.get("rules", {})
@@ -57,13 +59,16 @@ class Counted:
         """Tell whether the version is a rule of time: its violations depend on the days."""
         return rule_id in self.years
 
-    def users_before(self, rule_id: str, cutoff: date) -> int:
-        """Count the users of a rule of time whose day is before that of the cut-off.
-
-        `days` must hold the year of the cut-off.
-        """
-        days = self.days.get(days_id(rule_id, f"{cutoff.year:04}"), {})
-        return users_before(self.years.get(rule_id, {}), days, cutoff)
+    def times(self, rule_id: str, cutoff: datetime) -> Times:
+        """Return the counters of a rule of time around a cut-off."""
+        year = f"{cutoff.year:04}"
+        months = self.totals.get("months", {}).get(rule_id, {}).get(year, {})
+        return Times(
+            years=self.years.get(rule_id, {}),
+            months=months,
+            month=self.documents.get(times_id(rule_id, f"{year}-{cutoff.month:02}"), {}),
+            older=self.documents.get(days_id(rule_id, year), {}).get("days", {}),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""A limit for writes that an open transaction of another process may hold up."""
+"""A limit for writes that an open transaction of another client may hold up."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +9,8 @@ from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
 from docustore.errors import WriteHeldUpError
 
-# A process that was killed within a transaction leaves it open: the server ends it a minute after its begin, and
-# until then no other write of the same e-mail address or idempotency key succeeds.
+# A client that was killed within a transaction leaves it open: the server ends it a minute after its begin, and
+# until then no other write of the same e-mail address succeeds. The API itself writes users without transactions.
 LIMIT_S: Final = 5.0
 
 

@@ -141,15 +141,17 @@ def completed_profile(profile: object) -> dict[str, Any]:
     """Copy a raw profile in the declared order; a missing field gets its default."""
     if not isinstance(profile, dict):
         return default_profile()
-    get = profile.get
-    complete = {name: get(name, default) for name, default in _PROFILE_DEFAULTS.items()}
+    complete = _completed(profile, _PROFILE_DEFAULTS)
     chosen = complete["preferences"]
-    complete["preferences"] = (
-        {name: chosen.get(name, default) for name, default in _PREFERENCE_DEFAULTS.items()}
-        if isinstance(chosen, dict)
-        else dict(_PREFERENCE_DEFAULTS)
-    )
+    complete["preferences"] = _completed(chosen if isinstance(chosen, dict) else {}, _PREFERENCE_DEFAULTS)
     return complete
+
+
+def _completed(given: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    # Almost every user has all fields and no other ones: then there is nothing to look up.
+    if given.keys() == defaults.keys():
+        return {**defaults, **given}
+    return {name: given.get(name, default) for name, default in defaults.items()}
 
 
 def leaf(values: Mapping[str, Any], path: tuple[str, ...]) -> Any:

@@ -3,12 +3,14 @@
 from datetime import datetime
 from http import HTTPStatus
 from math import ceil
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from litestar import Controller, Response, get, post
 from litestar.datastructures import State
 from litestar.params import JSONBody
 
+from docustore.api.json_response import JsonResponse
 from docustore.api.pagination import DEFAULT_LIMIT
 from docustore.api.problem_details import problems
 from docustore.clock import as_utc, now_utc
@@ -40,6 +42,8 @@ from docustore.users.search import SearchQuery, search_users
 from docustore.users.sent_request import SentRequest
 from docustore.users.service import create_user
 from docustore.users.views import SearchPage, UserPage, UserView, user_view
+
+Page = TypeVar("Page", UserPage, SearchPage)
 
 
 class UserListController(Controller):
@@ -81,7 +85,7 @@ class UserListController(Controller):
             return await _past_page(request, state.past_users, query, as_of=as_utc(as_of))
         found, next_cursor = await list_users(query)
         page = UserPage(items=[user_view(user) for user in found], next_cursor=next_cursor)
-        response = Response(page, headers=_link(request, next_cursor))
+        response = _page(page, _link(request, next_cursor))
         if counting := counting_of(prefer):
             total = await count_users(which, counting=counting)
             response.content = UserPage(items=page.items, next_cursor=next_cursor, total=total)
@@ -161,7 +165,7 @@ class UserListController(Controller):
             next_cursor=result.next_cursor,
             substrings=result.substrings,
         )
-        return Response(page, headers=_link(request, result.next_cursor))
+        return _page(page, _link(request, result.next_cursor))
 
 
 async def _past_page(
@@ -170,7 +174,11 @@ async def _past_page(
     past = await past_users.list(query, as_of=as_of)
     page = UserPage(items=[user_view(user) for user in past.users], next_cursor=past.next_cursor)
     state = {"As-Of-State": as_of_state(past.doubts)}
-    return Response(page, headers=_link(request, past.next_cursor) | state)
+    return _page(page, _link(request, past.next_cursor) | state)
+
+
+def _page(page: Page, headers: dict[str, str]) -> Response[Page]:
+    return JsonResponse(page, status=HTTPStatus.OK.value, headers=headers)
 
 
 def _link(request: AuthorisedRequest, next_cursor: str | None) -> dict[str, str]:
@@ -179,4 +187,4 @@ def _link(request: AuthorisedRequest, next_cursor: str | None) -> dict[str, str]
     rest = [
         (name, value) for name, value in request.query_params.multi_items() if name not in {"cursor", "offset"}
     ]
-    return {"Link": f'<{request.url.path}?{urlencode([*rest, ("cursor", next_cursor)])}>; rel="next"'}
+    return {"Link": f'<{request.scope["path"]}?{urlencode([*rest, ("cursor", next_cursor)])}>; rel="next"'}

@@ -6,11 +6,9 @@ those that other clients wrote; it is found by any part of a word, and it lags b
 """
 
 import asyncio
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
-
-from bson import ObjectId
 
 from docustore.api.pagination import DEFAULT_LIMIT, Position, decode_cursor
 from docustore.database import Database
@@ -18,10 +16,11 @@ from docustore.effect_states import BuildState, load_effect_state
 from docustore.users.listing import Filter, UserSort, after, page_of
 from docustore.users.profile import UserStatus
 from docustore.users.search_filter import search_filter
+from docustore.users.search_ids import MatchingIds, is_merged
 from docustore.users.search_index import USER_SEARCH, index_filter
 from docustore.users.search_words import Part, matches, query_parts, user_words
 from docustore.users.store import users
-from docustore.users.stored import FOR_RESPONSE, RawUser
+from docustore.users.stored import FOR_RESPONSE, RawUser, id_key
 
 # To count all matches of a common prefix would cost more than to find the page.
 TOTAL_CAP: Final = 1001
@@ -54,14 +53,21 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Search:
-    """One search: the filters of both sources, and where the page begins."""
+    """One search: what matches in both sources."""
 
     database: Database
     parts: list[Part]
-    of_users: Filter
-    of_index: Filter | None
-    position: Position | None
     status: UserStatus | None
+    of_users: MatchingIds
+    of_index: MatchingIds
+
+    def after(self, position: Position) -> "_Search":
+        """Return the same search from a position on."""
+        return replace(
+            self,
+            of_users=_after(self.of_users, position),
+            of_index=_after(self.of_index, position),
+        )
 
 
 async def search_users(query: SearchQuery) -> SearchResult:
@@ -75,23 +81,38 @@ async def search_users(query: SearchQuery) -> SearchResult:
     """
     of_users = search_filter(query.text, status=query.status)
     bound = ("search", query.text, query.status)
+    position = None if query.cursor is None else decode_cursor(query.cursor, query=bound)
     database, parts = users().database, query_parts(query.text)
+    of_index = await index_filter(database, parts, status=query.status) if parts else None
     search = _Search(
         database=database,
         parts=parts,
-        of_users=of_users,
-        of_index=await index_filter(database, parts, status=query.status) if parts else None,
-        position=None if query.cursor is None else decode_cursor(query.cursor, query=bound),
         status=query.status,
+        of_users=MatchingIds(database=database, collection=users().name, matching=of_users),
+        of_index=MatchingIds(database=database, collection=USER_SEARCH, matching=of_index),
     )
-    (candidates, stale), total, substrings = await asyncio.gather(
-        _candidates(search, needed=query.offset + query.limit + 1), _total(search), _index_state(database)
+    needed = query.offset + query.limit + 1
+    (candidates, stale, total), substrings = await asyncio.gather(
+        _page_and_total(search, position, needed=needed), _index_state(database)
     )
-    page = candidates[query.offset : query.offset + query.limit + 1]
+    page = candidates[query.offset : needed]
     found, next_cursor = page_of(page, limit=query.limit, bound=bound)
     if total < TOTAL_CAP:
         total -= stale
     return SearchResult(found=found, total=total, next_cursor=next_cursor, substrings=substrings)
+
+
+async def _page_and_total(
+    search: _Search, position: Position | None, *, needed: int
+) -> tuple[list[RawUser], int, int]:
+    if position is not None:
+        (found, stale), total = await asyncio.gather(
+            _candidates(search.after(position), needed=needed), _total(search, needed=needed)
+        )
+        return found, stale, total
+    # The page is the begin of what the total has read.
+    total = await _total(search, needed=needed)
+    return (*await _candidates(search, needed=needed), total)
 
 
 async def _candidates(search: _Search, *, needed: int) -> tuple[list[RawUser], int]:
@@ -101,14 +122,13 @@ async def _candidates(search: _Search, *, needed: int) -> tuple[list[RawUser], i
     """
     take = needed
     while True:
-        of_users, of_index = await asyncio.gather(
-            _ids(search, users().name, search.of_users, take), _ids(search, USER_SEARCH, search.of_index, take)
-        )
-        ids = {**of_index, **of_users}
+        of_users, of_index = await asyncio.gather(search.of_users.first(take), search.of_index.first(take))
+        in_users = {id_key(user_id) for user_id in of_users}
+        ids = _unique(of_index, of_users)
         valid = [
             user
-            for user in await _present_users(search, list(ids.values()))
-            if _key(user["_id"]) in of_users or _matches(user, search.parts)
+            for user in await _present_users(search, ids)
+            if id_key(user["_id"]) in in_users or _matches(user, search.parts)
         ]
         stale = len(ids) - len(valid)
         is_complete = len(of_users) < take and len(of_index) < take
@@ -117,41 +137,41 @@ async def _candidates(search: _Search, *, needed: int) -> tuple[list[RawUser], i
         take = needed + stale
 
 
-async def _ids(search: _Search, collection: str, matching: Filter | None, take: int) -> dict[Hashable, Any]:
-    if matching is None:
-        return {}
-    if search.position is not None:
-        matching = after(search.position, matching, sort=UserSort.NEWEST)
-    found = search.database[collection].find(matching, {"_id": 1}, sort=_NEWEST).limit(take)
-    return {_key(document["_id"]): document["_id"] async for document in found}
-
-
 async def _present_users(search: _Search, ids: list[Any]) -> list[RawUser]:
+    if not ids:
+        return []
     which: Filter = {} if search.status is None else {"status": search.status.value}
     cursor = users().find({"_id": {"$in": ids}, "deleted_at": None, **which}, FOR_RESPONSE, sort=_NEWEST)
     return list(await cursor.to_list())
 
 
-async def _total(search: _Search) -> int:
-    """Count the users of both sources, each user once, up to `TOTAL_CAP`."""
-    if search.of_index is None:
-        return await users().count_documents(search.of_users, limit=TOTAL_CAP)
-    known = await search.database[USER_SEARCH].count_documents(search.of_index, limit=TOTAL_CAP)
-    if known == TOTAL_CAP:
-        return known
-    everywhere = _Search(
-        database=search.database,
-        parts=search.parts,
-        of_users=search.of_users,
-        of_index=search.of_index,
-        position=None,
-        status=search.status,
-    )
-    of_users, of_index = await asyncio.gather(
-        _ids(everywhere, users().name, search.of_users, TOTAL_CAP),
-        _ids(everywhere, USER_SEARCH, search.of_index, TOTAL_CAP),
-    )
-    return min(len({**of_users, **of_index}), TOTAL_CAP)
+async def _total(search: _Search, *, needed: int) -> int:
+    """Count the users of both sources, each user once, up to `TOTAL_CAP`.
+
+    Args:
+        needed: So many ids of a source are read anyway.
+    """
+    of_users, of_index = search.of_users, search.of_index
+    if of_index.matching is None:
+        first = await of_users.first(needed)
+        return len(first) if len(first) < needed else await of_users.count(TOTAL_CAP)
+    # Where the server merges sorted ranges, to read ids costs little more than to count them.
+    if not is_merged(of_index.matching) and await of_index.count(TOTAL_CAP) == TOTAL_CAP:
+        return TOTAL_CAP
+    known = await of_index.first(TOTAL_CAP)
+    if len(known) == TOTAL_CAP:
+        return TOTAL_CAP
+    # Few users match, so few are read here too.
+    return min(len(_unique(known, await of_users.first(TOTAL_CAP))), TOTAL_CAP)
+
+
+def _after(source: MatchingIds, position: Position) -> MatchingIds:
+    matching = source.matching and after(position, source.matching, sort=UserSort.NEWEST)
+    return MatchingIds(database=source.database, collection=source.collection, matching=matching)
+
+
+def _unique(*sources: list[Any]) -> list[Any]:
+    return list({id_key(user_id): user_id for ids in sources for user_id in ids}.values())
 
 
 async def _index_state(database: Database) -> BuildState:
@@ -166,7 +186,3 @@ async def _index_state(database: Database) -> BuildState:
 def _matches(user: Mapping[str, Any], parts: list[Part]) -> bool:
     found = user_words(email=user.get("email"), first_name=user.get("first_name"), last_name=user.get("last_name"))
     return all(matches(found, part) for part in parts)
-
-
-def _key(user_id: Any) -> Hashable:
-    return user_id if isinstance(user_id, ObjectId) else repr(user_id)

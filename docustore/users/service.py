@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from docustore.api.patches import PatchType, apply_patch
-from docustore.errors import EmailTakenError, UserBusyError
+from docustore.errors import EmailTakenError, UserBusyError, UserRefusedError
+from docustore.transient import UNAUTHORIZED
 from docustore.users.bounded import bounded_write
 from docustore.users.cause import Cause
 from docustore.users.models import User
@@ -48,7 +49,7 @@ async def create_user(given: UserInput, *, cause: Cause, now: datetime) -> RawUs
     Raises:
         EmailTakenError: Another user, who is not deleted, has the address.
         UserRefusedError: The validator refuses the user.
-        WriteHeldUpError: A request with the same address has not ended.
+        WriteHeldUpError: A transaction that has not ended writes the same address.
     """
     document = await prepared_user(given, cause=cause, now=now)
     try:
@@ -109,8 +110,16 @@ async def act(write: Write, action: Callable[[User], None], *, also_deleted: boo
 
 
 async def delete_user(write: Write) -> None:
-    """Mark a user as deleted; another user may then take its e-mail address."""
-    await act(write, lambda user: user.mark_deleted(write.now))
+    """Mark a user as deleted; another user may then take its e-mail address.
+
+    A user that the validator refuses is deleted too, if docustore's account may write past the validator.
+    """
+
+    async def deleted(user: User) -> Fields:
+        user.mark_deleted(write.now)
+        return {}
+
+    await _change(write, deleted, past_validator=True)
 
 
 async def restore_user(write: Write) -> RawUser:
@@ -127,6 +136,7 @@ async def _change(
     change: Callable[[User], Awaitable[Fields]],
     *,
     also_deleted: bool = False,
+    past_validator: bool = False,
 ) -> RawUser:
     """Load a user, call `change`, and save the differences.
 
@@ -135,6 +145,7 @@ async def _change(
 
     Args:
         change: Changes the user. Returns stored fields that the model does not have, such as the password hash.
+        past_validator: True if a user that is refused must be written.
 
     Raises:
         NotFoundError: No user has this id.
@@ -143,7 +154,7 @@ async def _change(
         UserBusyError: Other writers came first for five seconds. Nothing was written.
         EmailTakenError: Another user, who is not deleted, has the address.
         UserRefusedError: The validator refuses the user.
-        WriteHeldUpError: A request with the same address has not ended.
+        WriteHeldUpError: A transaction that has not ended writes the same address.
     """
     deadline = time.monotonic() + RETRY_FOR_S
     pause_s = FIRST_PAUSE_S
@@ -159,7 +170,7 @@ async def _change(
             return raw
         fields = stamped(stored or {}, fields, now=write.now, cause=write.cause)
         guard = guarded(raw, stored_version=(stored or {}).get("version"))
-        if await _is_written(guard, fields):
+        if await _is_written(guard, fields, past_validator=past_validator):
             return {**raw, **fields}
         if time.monotonic() >= deadline:
             raise UserBusyError(write.user_id)
@@ -168,12 +179,28 @@ async def _change(
         pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
 
-async def _is_written(guard: Fields, fields: Fields) -> bool:
+async def _is_written(guard: Fields, fields: Fields, *, past_validator: bool) -> bool:
     try:
         with bounded_write(), named_refusal():
             result = await users().update_one(guard, {"$set": fields})
     except DuplicateKeyError as exc:
         raise EmailTakenError from exc
+    except UserRefusedError as refusal:
+        if not past_validator:
+            raise
+        return await _is_written_past_validator(guard, fields, refusal)
+    return result.matched_count == 1
+
+
+async def _is_written_past_validator(guard: Fields, fields: Fields, refusal: UserRefusedError) -> bool:
+    try:
+        with bounded_write():
+            result = await users().update_one(guard, {"$set": fields}, bypass_document_validation=True)
+    except OperationFailure as exc:
+        # The role `readWrite` does not include the right.
+        if exc.code != UNAUTHORIZED:
+            raise
+        raise refusal from exc
     return result.matched_count == 1
 
 

@@ -203,7 +203,7 @@ async def admin_session(chromium: Browser, service: Service) -> Any:
     context = await chromium.new_context()
     page = await context.new_page()
     await page.goto(f"{service.url}/login#token={await create_link_token(Scope.ADMIN)}")
-    await page.wait_for_url(f"{service.url}/")
+    await expect(page.locator("#total")).to_be_visible()
     cookies = await context.cookies()
     await context.close()
     return cookies

@@ -1,7 +1,10 @@
 """The first view, and the way in and out."""
 
+import asyncio
+from http import HTTPStatus
+
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Response, Route, expect
 
 from docustore.clock import now_utc
 from docustore.database import Database
@@ -28,7 +31,7 @@ async def test_sign_in_and_out(anonymous: Watched, store: Database) -> None:  # 
     await expect(page.locator("#total")).to_be_visible()
     assert page.url == f"{url}/"
     await page.click("#logout")
-    await page.wait_for_url(f"{url}/login")
+    await expect(page).to_have_url(f"{url}/login")
 
     assert await page.context.cookies() == []
     assert anonymous.problems == []
@@ -44,12 +47,37 @@ async def test_lost_session_leads_back_to_its_view(anonymous: Watched, store: Da
     await anonymous.open(f"users/{user_id}")
     await page.context.clear_cookies()
 
-    await page.wait_for_url(f"{anonymous.url}/login")
+    await expect(page).to_have_url(f"{anonymous.url}/login")
     await page.goto(f"{anonymous.url}/login#token={await create_link_token(Scope.READ)}")
 
     await expect(page.locator("h1")).to_have_text("lost-session@example.org")
     assert page.url == f"{anonymous.url}/#/users/{user_id}"
     assert [problem for problem in anonymous.problems if "401" not in problem] == []
+
+
+async def test_many_refusals_lead_to_the_login_once(anonymous: Watched, store: Database) -> None:
+    """A second navigation would abort the first, and a slow login would never open."""
+    page, refused = anonymous.page, asyncio.Semaphore(0)
+    navigations: list[str] = []
+    await sign_in(anonymous, Scope.READ)
+
+    def note_refusal(answer: Response) -> None:
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            refused.release()
+
+    async def hold_login(route: Route) -> None:
+        navigations.append(route.request.url)
+        for _ in range(3):
+            await refused.acquire()
+        await route.continue_()
+
+    page.on("response", note_refusal)
+    await page.route("**/login", hold_login)
+    await page.context.clear_cookies()
+    await page.evaluate("window.location.hash = '#/analytics'")
+
+    await expect(page.locator("#key")).to_be_visible()
+    assert navigations == [f"{anonymous.url}/login"]
 
 
 async def test_figures_follow_the_store(admin: Watched, store: Database) -> None:

@@ -49,6 +49,8 @@ class Soak:
     acknowledged: list[Acknowledged] = field(default_factory=list)
     undocumented: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
+    # Why requests had to be repeated: the problem types of the answers 503.
+    delayed: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
     created: dict[str, str] = field(default_factory=dict)
     _versions: dict[str, int] = field(default_factory=dict)
@@ -175,6 +177,8 @@ class Soak:
             self.unanswered += 1
             return None
         self.statuses[answer.status_code] += 1
+        if answer.status_code == 503:
+            self.delayed[f"{method} {template} {answer.json()['type']}"] += 1
         if answer.status_code not in self.documented[method, template]:
             self.undocumented.append(f"{method} {template}: {answer.status_code} {answer.text}")
         return answer

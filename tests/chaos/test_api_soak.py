@@ -99,6 +99,7 @@ def _summary(soak: Soak, *, kills: int, table: Mapping[str, float]) -> str:
     return (
         f"{sent / DURATION_S:.0f} requests/s sent, {answered / DURATION_S:.0f}/s answered, {kills} kills, "
         f"{len(soak.acknowledged)} acknowledged writes, statuses {dict(soak.statuses)}, "
+        f"503 {dict(soak.delayed)}, "
         f"cores {cores}, {sum(cores.values()):.2f} in all"
     )
 

@@ -17,7 +17,6 @@ from docustore.database import Database, Document
 from docustore.effect_states import EFFECT_STATES, EffectState, effect_state_of
 from docustore.joined_reads import read_joined
 
-_STATE: Final = ("version", "state", "live_version", "seq", "as_of")
 _FIGURES: Final = ("registered", "present")
 
 
@@ -47,8 +46,8 @@ async def read_totals(
         committed: See `docustore.analytics.cube.marts.Marts`.
     """
     pipeline: Pipeline = [
+        # The whole state: it is small, and a projection costs more.
         {"$match": {"_id": USER_ANALYTICS}},
-        {"$project": dict.fromkeys(_STATE, 1)},
         *([] if committed is None else [dict(committed)]),
         *_stages(questions, dict.fromkeys((*_FIGURES, *years), 1)),
     ]

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from bson.timestamp import Timestamp
-from pymongo import DeleteMany, UpdateOne
+from pymongo import DeleteMany, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.analytics.cube.counts import SERIES, VALUES, CubeCounts, Increments
+from docustore.analytics.cube.moving import Ids, heavy, moved
 from docustore.analytics.cube.share import (
     ANALYTICS_VERSION,
     SHARE_FIELDS,
@@ -35,8 +36,6 @@ from docustore.effect_states import EFFECT_STATES
 from docustore.history.rows import Image
 
 _SHOWN_DIFFERENCES: Final = 10
-# The parts of an `_id`, in their order.
-_Ids = tuple[tuple[str, str], ...]
 
 
 class UserAnalyticsEffect(HistoricEffect):
@@ -65,13 +64,13 @@ class UserAnalyticsEffect(HistoricEffect):
         self, database: Database, replacements: Sequence[Replacement], session: AsyncClientSession
     ) -> None:
         """Write the shares that differ, and move the counters by the difference."""
-        moved = CubeCounts()
+        counts = CubeCounts()
         for each in replacements:
-            moved.add(each.before, -1)
-            moved.add(each.after, 1)
-        values: dict[_Ids, Increments] = {(("d", d), ("v", v)): own for (d, v), own in moved.values().items()}
+            counts.add(each.before, -1)
+            counts.add(each.after, 1)
+        values: dict[Ids, Increments] = {(("d", d), ("v", v)): own for (d, v), own in counts.values().items()}
         await _increment(database, VALUES, values, session)
-        await _increment(database, SERIES, _series_ids(moved.series()), session)
+        await _increment(database, SERIES, _series_ids(counts.series()), session)
         await super().write(database, replacements, session)
 
     async def write_rows(self, database: Database, rows: Sequence[Row], session: AsyncClientSession) -> None:
@@ -102,17 +101,20 @@ def _shown(name: tuple[str, ...]) -> str:
     return " ".join(part for part in name if part)
 
 
-def _series_ids(series: Mapping[tuple[str, str, str], Increments]) -> dict[_Ids, Increments]:
+def _series_ids(series: Mapping[tuple[str, str, str], Increments]) -> dict[Ids, Increments]:
     return {(("d", d), ("v", v), ("m", m)): increments for (d, v, m), increments in series.items()}
 
 
 async def _increment(
-    database: Database, collection: str, increments: Mapping[_Ids, Increments], session: AsyncClientSession
+    database: Database, collection: str, increments: Mapping[Ids, Increments], session: AsyncClientSession
 ) -> None:
     if not increments:
         return
-    writes: list[UpdateOne | DeleteMany] = [
-        UpdateOne({"_id": dict(own)}, {"$inc": numbers}, upsert=True) for own, numbers in increments.items()
+    heavy_ids = heavy(increments)
+    light = [(own, increments[own]) for own in increments.keys() - set(heavy_ids)]
+    writes: list[UpdateOne | ReplaceOne[Document] | DeleteMany] = [
+        *(UpdateOne({"_id": dict(own)}, {"$inc": numbers}, upsert=True) for own, numbers in light),
+        *await _written_back(database, collection, {own: increments[own] for own in heavy_ids}, session),
     ]
     # A counter that has fallen to zero is removed: values that no user has any more cost nothing.
     counting = "registered" if collection == VALUES else "n"
@@ -121,3 +123,21 @@ async def _increment(
         writes.append(DeleteMany({"_id": {"$in": fallen}, counting: 0}))
     # In order: a counter is removed after it has fallen.
     await database[collection].bulk_write(writes, session=session)
+
+
+async def _written_back(
+    database: Database, collection: str, increments: Mapping[Ids, Increments], session: AsyncClientSession
+) -> list[ReplaceOne[Document]]:
+    """Read documents with many increments, and add to them.
+
+    Only the keeper writes them, and its transaction sees its own writes.
+    """
+    if not increments:
+        return []
+    ids = [dict(own) for own in increments]
+    found = await database[collection].find({"_id": {"$in": ids}}, session=session).to_list()
+    stored = {tuple(each["_id"].items()): each for each in found}
+    return [
+        ReplaceOne({"_id": dict(own)}, moved(stored.get(own) or {"_id": dict(own)}, numbers), upsert=True)
+        for own, numbers in increments.items()
+    ]

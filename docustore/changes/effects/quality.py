@@ -39,8 +39,8 @@ class UserQualityEffect(DerivedEffect):
     """
 
     name: ClassVar[str] = USER_QUALITY
-    # Version 2 counts the years of rules of time.
-    version: ClassVar[int] = 2
+    # Version 2 counts the years of rules of time, version 3 their months and quarter hours.
+    version: ClassVar[int] = 3
     collection: ClassVar[str] = USER_QUALITY
 
     def __init__(self, settings: Settings) -> None:

@@ -1,7 +1,7 @@
 /** Requests to the API. A failure is a `Problem`: the answer of the API, or a word on why there is none. */
 
 const JSON_TYPE = "application/json";
-export const RETURN_TO = "docustore.return";
+const RETURN_TO = "docustore.return";
 
 export class Problem extends Error {
   constructor({ title, detail, status = 0, errors = [], next_step = null, request_id = null }) {
@@ -28,6 +28,7 @@ const UNREADABLE = {
 };
 // Every figure is read from an index, so what takes longer will not come.
 const DEADLINE_MS = 30_000;
+let isLeaving = false;
 
 /** Send a request and return the response; raise a `Problem` for every answer but a good one. */
 export async function ask(path, { method = "GET", body, headers = {}, signal } = {}) {
@@ -86,11 +87,17 @@ export function query(values) {
   return given.length ? `?${new URLSearchParams(given)}` : "";
 }
 
-/** Leave for the login; after it, the browser comes back to this view. */
-export function goToLogin() {
-  sessionStorage.setItem(RETURN_TO, window.location.hash);
+/** Leave for the login, once; after it, the browser comes back to this view if `comesBack`. */
+export function goToLogin({ comesBack = true } = {}) {
+  // Each request of the page may be refused, and a second navigation would abort the first.
+  if (isLeaving) return;
+  isLeaving = true;
+  if (comesBack) sessionStorage.setItem(RETURN_TO, window.location.hash);
   window.location.assign("/login");
 }
+
+// The browser's way back may show this page again, with its variables as they were.
+window.addEventListener("pagehide", () => { isLeaving = false; });
 
 async function problemOf(response) {
   const detail = [502, 503, 504].includes(response.status) ? "docustore has not answered; a proxy before it has." : response.statusText;

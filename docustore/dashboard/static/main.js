@@ -1,5 +1,6 @@
 /** The start of the page: its frame, its views, and the figures that all of them share. */
 
+import { goToLogin } from "./api.js";
 import { prepareThemeButton } from "./theme_button.js";
 import { problemBox } from "./states.js";
 import { startRouter } from "./router.js";
@@ -70,7 +71,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 
 document.getElementById("logout").addEventListener("click", async () => {
   await fetch("/logout", { method: "POST" });
-  window.location.assign("/login");
+  goToLogin({ comesBack: false });
 });
 
 document.getElementById("zone").textContent = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -55,6 +55,7 @@ async def open_guards(
             known=stored.get("fields"),
             approved=() if approval is None else approval.new_fields,
             mapped=keys_read(*settings.map.values()),
+            usual=stored.get("usual_fields", ()),
         ),
         sample=None if run.options.dry_run else Sample(sample_size, Random()),  # noqa: S311  # no secret
         diff=Diff() if run.options.dry_run else None,

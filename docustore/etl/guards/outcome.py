@@ -11,6 +11,7 @@ from docustore.errors import ApprovalNeededError
 from docustore.etl.guards.guards import Guards
 from docustore.etl.guards.hold import SourceHold
 from docustore.etl.guards.snapshot_result import SourceSnapshot
+from docustore.etl.guards.usual_fields import MissingFields
 from docustore.etl.models import SOURCES, EtlRun
 from docustore.etl.window import moves_watermark
 from docustore.source_options.quality_gate import GateMode
@@ -47,7 +48,11 @@ def close_gate(guards: Guards, run: EtlRun, quality: Mapping[str, int]) -> None:
 
 def run_facts(guards: Guards) -> dict[str, Any]:
     """Return the fields of the run that the guards have found, as they are stored."""
-    facts: dict[str, Any] = {"new_fields": [] if guards.fields is None else guards.fields.unread}
+    fields = guards.fields
+    facts: dict[str, Any] = {
+        "new_fields": [] if fields is None else fields.unread,
+        "missing_fields": [] if fields is None else fields.missing,
+    }
     if guards.snapshot is not None:
         facts["snapshot"] = guards.snapshot.model_dump()
     if guards.verification is not None:
@@ -61,7 +66,12 @@ def run_facts(guards: Guards) -> dict[str, Any]:
 
 def source_facts(guards: Guards, run: EtlRun) -> dict[str, Any]:
     """Return the fields of the source that a successful run sets."""
-    facts: dict[str, Any] = {"held": None, "fields": [] if guards.fields is None else guards.fields.known}
+    fields = guards.fields
+    facts: dict[str, Any] = {"held": None, "fields": [] if fields is None else fields.known}
+    # A run of few records leaves open what an earlier one has found.
+    if fields is not None and fields.has_enough:
+        missing = MissingFields(run_id=str(run.id), fields=fields.missing)
+        facts |= {"usual_fields": fields.usual, "missing": missing.model_dump()}
     if guards.snapshot is not None and guards.snapshot.is_complete:
         facts["snapshot"] = SourceSnapshot(run_id=str(run.id), absent=guards.snapshot.absent).model_dump()
     return facts

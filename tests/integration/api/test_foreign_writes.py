@@ -8,7 +8,10 @@ import pytest
 from bson import Int64, ObjectId, Regex
 from pymongo.errors import BulkWriteError
 
-from docustore.database import Database
+from docustore.config import Settings
+from docustore.database import Database, connect
+from docustore.users import service
+from tests.conftest import Servers
 from tests.integration.api.conftest import Client
 from tests.messy_users import messy_users
 
@@ -143,19 +146,61 @@ async def test_strict_validator_is_answered_with_the_fields(api: Client, databas
     user_id = await stored(database, **WRONG)
     path = f"/users/{user_id}"
 
-    refused = [
-        await api.post(f"{path}/suspend"),
-        await api.put(f"{path}/roles/clerk"),
-        await api.delete(path, headers=ANY),
-    ]
+    refused = [await api.post(f"{path}/suspend"), await api.put(f"{path}/roles/clerk")]
     corrected = await api.patch(path, json=RIGHT, headers=ANY)
 
-    assert [each.status_code for each in refused] == [409] * 3
+    assert [each.status_code for each in refused] == [409] * 2
     assert {each.json()["type"] for each in refused} == {"/problems/user-refused"}
-    pointers = {error["pointer"] for error in refused[2].json()["errors"]}
+    pointers = {error["pointer"] for error in refused[1].json()["errors"]}
     assert pointers >= {"/email", "/first_name", "/status", "/profile/preferences/theme"}
     assert corrected.status_code == 200, corrected.text
     assert (await api.delete(path, headers=ANY)).status_code == 204
+
+
+@pytest.mark.usefixtures("strict")
+async def test_delete_writes_past_a_strict_validator(api: Client, database: Database) -> None:
+    """A person must be able to delete; only the deletion is written."""
+    user_id = await stored(database, **WRONG)
+    path = f"/users/{user_id}"
+
+    answers = [await api.delete(path, headers=ANY), await api.get(path), await api.delete(path, headers=ANY)]
+
+    assert [each.status_code for each in answers] == [204, 410, 410]
+    user = await database["users"].find_one({"_id": ObjectId(user_id)})
+    assert user
+    assert {name: user[name] for name in ("email", "status")} == {
+        name: WRONG[name] for name in ("email", "status")
+    }
+
+
+@pytest.fixture
+async def plain_account(database: Database, servers: Servers) -> AsyncIterator[Database]:
+    """The database for an account that may read and write, and nothing else."""
+    root = Settings(mongodb_url=servers.mongodb_root_url, mongodb_database=database.name)
+    async with connect(root, app_name="docustore-tests") as owned:
+        roles = [{"role": "readWrite", "db": database.name}]
+        await owned.command("createUser", "plain", pwd="plain", roles=roles)
+        address = servers.mongodb_root_url.partition("@")[2].replace(
+            "authSource=admin", f"authSource={owned.name}"
+        )
+        own = root.model_copy(update={"mongodb_url": f"mongodb://plain:plain@{address}"})
+        async with connect(own, app_name="docustore-tests") as plain:
+            yield plain
+        await owned.command("dropUser", "plain")
+
+
+@pytest.mark.usefixtures("strict")
+async def test_delete_without_the_right_names_the_fields(
+    api: Client, database: Database, plain_account: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The role `readWrite` does not include writes past the validator."""
+    user_id = await stored(database, **WRONG)
+    monkeypatch.setattr(service, "users", lambda: plain_account["users"])
+
+    answer = await api.delete(f"/users/{user_id}", headers=ANY)
+
+    assert answer.status_code == 409
+    assert "/email" in {error["pointer"] for error in answer.json()["errors"]}
 
 
 @pytest.mark.usefixtures("strict")

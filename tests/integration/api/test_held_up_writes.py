@@ -24,10 +24,10 @@ async def orphan(database: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
             await session.abort_transaction()
 
 
-async def test_repeat_of_a_cut_request_is_told_to_wait(
+async def test_key_of_an_open_transaction_is_told_to_wait(
     api: Client, database: Database, orphan: AsyncClientSession
 ) -> None:
-    """It does not hang until the server ends the transaction; afterwards it creates the user."""
+    """Earlier releases held their keys in transactions, and run beside this one during an update."""
     await api.post("/users", json={"email": "grace@example.org"}, headers=KEY)
     first = await database["idempotency_keys"].find_one({})
     assert first is not None

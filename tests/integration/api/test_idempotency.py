@@ -2,15 +2,25 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from httpx2 import Response
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.read_concern import ReadConcern
 
 from docustore.database import Database
+from docustore.users.idempotency_rows import mark_made
 from tests.integration.api.conftest import Client
 
 ADA = {"email": "ada@example.org", "first_name": "Ada", "password": "correct horse battery"}
+
+
+def rows(database: Database) -> AsyncCollection[dict[str, Any]]:
+    """The stored rows of keys, also those that are not on the majority yet."""
+    return database["idempotency_keys"].with_options(read_concern=ReadConcern("local"))
 
 
 async def post(api: Client, key: str, **changes: Any) -> Response:
@@ -59,6 +69,118 @@ async def test_refused_request_does_not_bind_its_key(api: Client) -> None:
 
     assert [refused.status_code, repeated.status_code] == [409, 201]
     assert repeated.json()["id"] != taken["id"]
+
+
+@pytest.fixture
+async def only_ada(database: Database) -> AsyncIterator[None]:
+    """A rule that an operator has added to the validator."""
+    [users] = await (await database.list_collections(filter={"name": "users"})).to_list()
+    await database.command("collMod", "users", validator={"first_name": "Ada"})
+    yield
+    await database.command("collMod", "users", validator=users["options"]["validator"])
+
+
+@pytest.mark.usefixtures("only_ada")
+async def test_refusal_leaves_no_row(api: Client, database: Database) -> None:
+    await post(api, "k1")
+
+    taken = await post(api, "k2", first_name="Ada")
+    refused = await post(api, "k3", email="grace@example.org", first_name="Grace")
+
+    assert [taken.status_code, refused.status_code] == [409, 409]
+    assert await rows(database).count_documents({}) == 1
+
+
+async def cut(database: Database, *, at: str) -> dict[str, Any]:
+    """Make the store what a process leaves that was killed at that point; return the row."""
+    if at == "before the user":
+        await database["users"].delete_many({})
+    await rows(database).update_one({}, {"$set": {"made": False}})
+    row = await rows(database).find_one({})
+    assert row
+    return row
+
+
+async def test_repeat_makes_the_missing_user(api: Client, database: Database) -> None:
+    await post(api, "k1")
+    row = await cut(database, at="before the user")
+
+    refused = await post(api, "k1", password="another long password")
+    repeated, again = await post(api, "k1"), await post(api, "k1")
+
+    assert refused.status_code == 422
+    assert [repeated.status_code, again.status_code] == [201, 201]
+    assert repeated.json()["id"] == again.json()["id"] == str(row["user_id"])
+    assert "idempotent-replayed" not in repeated.headers
+    assert again.headers["idempotent-replayed"] == "true"
+    user = await database["users"].find_one({})
+    assert user
+    assert user["password_hash"] == row["password_hash"]
+
+
+async def test_repeat_finds_the_unmarked_user(api: Client, database: Database) -> None:
+    first = await post(api, "k1")
+    await cut(database, at="after the user")
+
+    repeated = await post(api, "k1")
+
+    assert repeated.json() == first.json()
+    assert repeated.headers["idempotent-replayed"] == "true"
+    row = await rows(database).find_one({})
+    assert row
+    assert row["made"] is True
+
+
+async def test_address_taken_after_the_cut_frees_the_key(api: Client, database: Database) -> None:
+    await post(api, "k1")
+    await cut(database, at="before the user")
+    other = await post(api, "k2")
+
+    refused = await post(api, "k1")
+    await api.delete(f"/users/{other.json()['id']}", headers={"if-match": "*"})
+
+    assert refused.json()["type"] == "/problems/email-taken"
+    assert (await post(api, "k1")).status_code == 201
+
+
+async def test_erased_user_does_not_come_back(api: Client, database: Database) -> None:
+    """Not even if the process was killed before it marked the row: history has the user."""
+    first = await post(api, "k1")
+    row = await cut(database, at="before the user")
+    await database["user_history"].insert_one({"_id": 1, "user_id": row["user_id"], "operation": "delete"})
+
+    repeated = await post(api, "k1")
+
+    assert [first.status_code, repeated.status_code] == [201, 404]
+    assert await database["users"].count_documents({}) == 0
+
+
+async def test_row_of_an_earlier_release_is_made(api: Client, database: Database) -> None:
+    first = await post(api, "k1")
+    await rows(database).update_one({}, {"$unset": {"made": 1}})
+
+    replayed = await post(api, "k1")
+    await database["users"].delete_many({})
+
+    assert replayed.json() == first.json()
+    assert (await post(api, "k1")).status_code == 404
+
+
+async def test_mark_inserts_a_lost_row(api: Client, database: Database) -> None:
+    """An election may lose a row that is not on the majority yet.
+
+    The mark does not replace the row of another request.
+    """
+    first = await post(api, "k1")
+    row = await rows(database).find_one({})
+    assert row
+    await rows(database).delete_many({})
+
+    await mark_made(row)
+    await mark_made(row | {"user_id": ObjectId()})
+
+    assert await rows(database).find({}).to_list() == [row]
+    assert (await post(api, "k1")).json() == first.json()
 
 
 async def test_repeat_after_the_deletion_is_410(api: Client) -> None:
@@ -132,15 +254,15 @@ async def test_later_password_does_not_count(api: Client) -> None:
 async def test_password_cannot_be_guessed_from_the_key(api: Client, database: Database) -> None:
     """Only its argon2 hash is stored. A fast hash would allow guessing."""
     await post(api, "k1")
-    first = await database["idempotency_keys"].find_one({})
-    await database["idempotency_keys"].delete_many({})
+    first = await rows(database).find_one({})
+    await rows(database).delete_many({})
     await database["users"].delete_many({})
     await post(api, "k1", password="another long password")
-    second = await database["idempotency_keys"].find_one({})
+    second = await rows(database).find_one({})
 
     assert first
     assert second
-    assert first.keys() == {"_id", "request", "created_at", "user_id", "password_hash"}
+    assert first.keys() == {"_id", "request", "created_at", "user_id", "password_hash", "made"}
     assert first["request"] == second["request"]
     assert first["password_hash"].startswith("$argon2id$")
 

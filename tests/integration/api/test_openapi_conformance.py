@@ -26,9 +26,9 @@ from schemathesis.specs.openapi import checks
 from tests.chaos.scale import scaled
 from tests.integration.api.conftest import Client
 from tests.unconnected_app import unconnected_app
+from tests.waiting import PATIENCE_S
 
 BASE_URL: Final = "http://api.test"
-ANSWER_TIMEOUT_S: Final = 30
 CHECKS: Final = [
     not_a_server_error,
     checks.status_code_conformance,
@@ -96,7 +96,7 @@ class Caller:
 
     def _request(self, *arguments: Any, **options: Any) -> Response:
         sending = asyncio.run_coroutine_threadsafe(self._api.request(*arguments, **options), self._loop)
-        return sending.result(ANSWER_TIMEOUT_S)
+        return sending.result(PATIENCE_S)
 
 
 def request_kinds() -> list[Any]:

@@ -1,6 +1,7 @@
 """Schemathesis finds nothing, with all its checks, also the strict ones, over the whole description.
 
 Malformed data must be refused, valid data accepted, keys required, other methods refused, and a deleted user gone.
+`make test` sends a sample of the cases that the description makes (`conformance_sample.py`), `make chaos` all.
 `conformance.toml` lists the statuses that a check accepts besides its defaults, each with the reason, and
 `conformance_hooks.py` what no schema can say. `HYPOTHESIS_PROFILE=explore` sends many more requests, and new ones.
 """
@@ -16,6 +17,7 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.embedded.ports import free_port
 from tests.chaos.programs import program
+from tests.chaos.scale import IS_FULL
 
 KEY: Final = "a-key-of-the-conformance-test-0123456789"
 HERE: Final = Path(__file__).parent
@@ -26,6 +28,12 @@ def extent() -> list[str]:
     if os.environ.get("HYPOTHESIS_PROFILE") == "explore":
         return ["--max-examples=200", "--generation-database=none"]
     return ["--max-examples=2", "--generation-deterministic"]
+
+
+def sampled() -> dict[str, str]:
+    """Return the variable by which the hooks leave out cases."""
+    is_all = IS_FULL or os.environ.get("HYPOTHESIS_PROFILE") == "explore"
+    return {} if is_all else {"CONFORMANCE_SAMPLE": "1"}
 
 
 # Far beyond what the run takes: most of it are the cases that follow from each rule of the description.
@@ -43,7 +51,10 @@ async def test_schemathesis_finds_nothing(database: Database, api_settings: Sett
         "DOCUSTORE_QUERIES_PER_MIN": "0",
         "DOCUSTORE_SOURCES": json.dumps({"crm": {"kind": "file", "url": "/nowhere.ndjson"}}),
     }
-    hooks = {"SCHEMATHESIS_HOOKS": "tests.integration.api.conformance_hooks", "PYTHONPATH": str(HERE.parents[2])}
+    hooks = {
+        "SCHEMATHESIS_HOOKS": "tests.integration.api.conformance_hooks",
+        "PYTHONPATH": str(HERE.parents[2]),
+    } | sampled()
     command = ["-m", "schemathesis.cli", "--config-file", str(HERE / "conformance.toml"), "run"]
     command += [f"{url}/schema/openapi.json", "--wait-for-schema=120", "--checks=all", "--no-color"]
     command += ["-H", f"Authorization: Bearer {KEY}", *extent()]

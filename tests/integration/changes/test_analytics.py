@@ -377,3 +377,29 @@ async def test_wrong_counter_is_named(plain: Database, settings: Settings) -> No
         "analytics counts 3 for location a.$b 2026-11 rs.2648, the users say 1; "
         "analytics counts 2 for location a.$b present, the users say 1"
     )
+
+
+async def test_many_registrations_of_a_month_in_one_step(plain: Database, settings: Settings) -> None:
+    """The documents of the month are written back whole; later steps move parts of them."""
+    begin = datetime(2024, 5, 1, tzinfo=UTC)
+    users = [
+        {"email": f"u{n}@example.org", "created_at": begin + timedelta(minutes=40 * n), "deleted_at": None}
+        for n in range(600)
+    ]
+    await plain["users"].insert_many(users)
+    differences = []
+    async with keeping(plain, settings):
+        for change in ("none", "delete a half", "delete all but one"):
+            if change == "delete a half":
+                await plain["users"].update_many(
+                    {"created_at": {"$lt": begin + timedelta(8)}}, {"$set": {"deleted_at": NOW}}
+                )
+            elif change == "delete all but one":
+                await plain["users"].delete_many({"_id": {"$ne": users[-1]["_id"]}})
+            await until_current(plain)
+            differences.append(await derived_difference(plain, UserAnalyticsEffect(settings)))
+    month = await plain[SERIES].find_one({"_id": {"d": "", "v": "", "m": "2024-05"}})
+
+    assert differences == [None] * 3
+    assert month is not None
+    assert (month["n"], len(month["rs"]), sum(month["p"].values())) == (600, 600, 1)

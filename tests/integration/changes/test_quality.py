@@ -152,7 +152,7 @@ async def test_rebuild_repairs_wrong_verdicts_counters_and_values(database: Data
         wrong = {"users": 2, f"rules.{rules.ids['first_name_present']}.violated": -1}
         await database["quality_counts"].update_one({"_id": "totals"}, {"$inc": wrong})
         await database["quality_counts"].update_one(
-            {"_id": {"$regex": f"^days:{days}"}}, {"$inc": {"days.0101": 9}}
+            {"_id": {"$regex": f"^times:{days}"}}, {"$inc": {"days.01": 9, "slots.01.00": 8}}
         )
         await database["quality_values"].update_one({"_id.rule": shared}, {"$inc": {"users": 3}})
         await database["quality_values"].insert_one({"_id": {"rule": shared, "value": "nothing"}, "users": 1})
@@ -241,6 +241,23 @@ async def test_time_alone_makes_a_violation(database: Database, settings: Settin
     ]
 
     assert counts == [1, 2, 3]
+
+
+async def test_report_reads_no_user_outside_of_the_quarter_hour(database: Database, settings: Settings) -> None:
+    """The cost of a report must not grow with the users of a day."""
+    moments = [LAST_YEAR - timedelta(minutes=minutes) for minutes in (1, 14, 16, 700)]
+    await database["users"].insert_many([user(n, updated_at=moment) for n, moment in enumerate(moments)])
+    async with keeping(database, settings):
+        await until_current(database, settings)
+    now = NOW + timedelta(minutes=14)
+
+    counts = [violated(await report_of(database, settings, now=now))["updated_lately"]]
+    await database[USER_QUALITY].delete_many({})
+    counts += [violated(await report_of(database, settings, now=now))["updated_lately"]]
+    await database["users"].insert_one(user(9, updated_at=LAST_YEAR))
+    counts += [violated(await report_of(database, settings, now=now))["updated_lately"]]
+
+    assert counts == [4, 4, 4]
 
 
 async def test_another_rule_is_built_while_the_others_go_on(database: Database, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from docustore.quality.counts import QualityCounts
 from docustore.quality.rules import Holds, NotOlderThan, UniqueBy
 from docustore.quality.stored import counted_of
 from docustore.quality.verdict import RuleSet, Verdict
+from tests.unit.quality.stored_counts import stored
 
 RULES = RuleSet(BUILTIN)
 PREFERENCES = {"notifications": True, "theme": "light", "language": "en"}
@@ -105,21 +106,16 @@ def test_every_rule_has_a_violation_and_its_healing() -> None:
 @pytest.mark.parametrize("rule", AGES)
 def test_old_time_violates_and_an_update_heals(rule: str) -> None:
     """Without a write: the verdict is the same before and after the cut-off."""
-    cutoff = GOOD["updated_at"].date() + timedelta(days=1)
+    cutoff = GOOD["updated_at"] + timedelta(days=1)
     rule_id = RULES.ids[rule]
 
     def old(**changed: Any) -> int:
         counts = QualityCounts()
         counts.add(verdict(**changed), 1)
-        stored = [{"_id": name, **_nested(figures)} for name, figures in counts.increments().items()]
-        return counted_of(stored).users_before(rule_id, cutoff)
+        return counted_of(stored(counts)).times(rule_id, cutoff).before_slot(cutoff)
 
     assert old() == 1
     assert old(**AGES[rule]) == 0
-
-
-def _nested(increments: dict[str, int]) -> dict[str, Any]:
-    return {"days": {name.removeprefix("days."): number for name, number in increments.items()}}
 
 
 @pytest.mark.parametrize("rule", TWINS)

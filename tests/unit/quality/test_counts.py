@@ -1,28 +1,31 @@
 """Counters: moved by any history of verdicts, they equal a recount."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from docustore.quality.counts import QualityCounts
-from docustore.quality.stored import counted_of, figures_of
-from docustore.quality.verdict import Verdict, hash_of
+from docustore.quality.stored import figures_of
+from docustore.quality.verdict import SHAPE, Verdict, hash_of
 
 TIMES = st.datetimes(datetime.fromisoformat("2025-12-30"), datetime.fromisoformat("2026-01-03"))
 VERDICTS = st.none() | st.builds(
-    lambda lists, at, value: Verdict(
+    lambda lists, at, value, shape: Verdict(
         passed=(lists == 0 and ["a@1"]) or [],
         violated=(lists == 1 and ["a@1"]) or [],
         skipped=(lists == 2 and ["a@1"]) or [],
         inapplicable=(lists == 3 and ["a@1"]) or [],
         clocks=[{"rule": "old@1", "at": at}],
         keys=[{"rule": "one@1", "value": hash_of(value)}],
+        **shape,
     ),
     st.integers(0, 3),
     TIMES,
     st.sampled_from(["x", "y"]),
+    # A verdict of an older release has none.
+    st.sampled_from([{}, {"shape": SHAPE}]),
 )
 
 
@@ -74,48 +77,17 @@ def test_second_user_of_a_value_makes_two_violations_and_its_end_none() -> None:
     assert "totals: rules.one@1.violated" not in after_the_end
 
 
-def test_days_before_a_day() -> None:
-    counted = counted_of(
-        [
-            {"_id": "days:old@1:2025", "days": {"1230": 1, "1231": 2}},
-            {"_id": "days:old@1:2026", "days": {"0101": 4, "0102": 8}},
-            {"_id": "days:other@1:2025", "days": {"1230": 100}},
-        ]
-    )
-
-    before = [counted.users_before("old@1", date(*day)) for day in ((2025, 12, 31), (2026, 1, 2), (2027, 1, 1))]
-
-    assert before == [1, 7, 15]
-
-
-def test_counters_of_an_older_release_get_their_years() -> None:
-    documents = [
-        {"_id": "totals", "users": 3, "rules": {}},
-        {"_id": "days:old@1:2025", "days": {"1230": 1, "1231": 2}},
-        {"_id": "days:old:x@1:2026", "days": {"0101": 4}},
-        {"_id": "kept", "rules": {}},
-    ]
-
-    assert counted_of(documents).years == {"old@1": {"2025": 3}, "old:x@1": {"2026": 4}}
-
-
-def test_kept_years_are_not_added_up_again() -> None:
-    """A report reads the days of one year only."""
-    documents = [
-        {"_id": "totals", "users": 3, "years": {"old@1": {"2024": 2, "2025": 3}}},
-        {"_id": "days:old@1:2025", "days": {"1230": 1, "1231": 2}},
-    ]
-
-    assert counted_of(documents).users_before("old@1", date(2025, 12, 31)) == 3
-
-
 def test_names_of_stored_figures() -> None:
     rules = {"a@1": {"users": 2, "violated": 1}}
-    totals = {"_id": "totals", "users": 2, "rules": rules, "years": {"old@1": {"2026": 2}}}
+    times = {"years": {"old@1": {"2026": 2}}, "months": {"old@1": {"2026": {"01": 2}}}}
+    month = {"_id": "times:old@1:2026-01", "days": {"31": 2}, "slots": {"31": {"00": 2}}}
 
-    assert figures_of(totals) == {
+    assert figures_of({"_id": "totals", "users": 2, "rules": rules, **times}) == {
         "totals: users": 2,
         "totals: rules.a@1.users": 2,
         "totals: rules.a@1.violated": 1,
         "totals: years.old@1.2026": 2,
+        "totals: months.old@1.2026.01": 2,
     }
+    assert figures_of(month) == {"times:old@1:2026-01: days.31": 2, "times:old@1:2026-01: slots.31.00": 2}
+    assert figures_of({"_id": "kept", "configuration": "c", "rules": {"a": {"id": "a@1", "users": 2}}}) == {}

@@ -13,6 +13,8 @@ const WORDS = {
   no_records: "A source has no records any more",
   gate_not_passed: "A run broke its quality gate",
   volume_unusual: "A source has an unusual number of records",
+  new_fields: "A source sends fields that nothing reads",
+  missing_fields: "A source lacks fields that it had",
   oplog_short: "The oplog is too short",
   listener_stalled: "The listener stands still",
   destination_failing: "A receiver refuses changes",

@@ -31,6 +31,22 @@ def test_drain_goes_first() -> None:
     assert pace.must_wait(now=2.0 + LONGEST_WAIT_S - 0.1)
 
 
+def test_drain_of_large_transactions_goes_first() -> None:
+    """A look between two commits sees no progress; the listener drains all the same."""
+    pace = Pace()
+    for look in range(20):
+        pace.note(look // 2 * 1000, now=look / 10)
+
+    assert pace.must_wait(now=2.0)
+
+
+def test_first_look_tells_no_rate() -> None:
+    pace = Pace()
+    pace.note(5000, now=0.0)
+
+    assert pace.must_wait(now=0.0)
+
+
 def test_wait_for_a_drain_is_bounded() -> None:
     """Then the effect works a quarter of the time."""
     pace = watched(*[20_000] * 9)
