@@ -107,7 +107,7 @@ async def _insert(database: Database, *, users: int) -> None:
 
 
 async def _write_history(database: Database, *, users: int) -> None:
-    """Write one row per user, with its whole image, over a month in the order of time, as history has it."""
+    """Write one row per user, with its whole image, over a month, oldest first."""
     rows, number = [], 0
     async for user in database["users"].find():
         number += 1
