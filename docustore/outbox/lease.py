@@ -20,7 +20,7 @@ from docustore.database import Database, Document
 log: Final = structlog.get_logger()
 _EXPIRES_AT: Final[Document] = {"$ifNull": ["$lease_expires_at", "$$NOW"]}
 # Workers of one deployment have one setting, so a lease that lasts longer was made by a clock that was ahead.
-# Without this rule no worker could deliver for as long as that clock was wrong. The fence guards against a mistake.
+# Without this rule no worker could deliver while that clock was wrong. The fence guards against a mistake.
 LONGEST_LEASES: Final = 2
 _MAY_DELIVER: Final[Document] = {"$lte": [{"$ifNull": ["$blocked_until", "$$NOW"]}, "$$NOW"]}
 
