@@ -10,7 +10,8 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +55,7 @@ class Service:
     url: str
     database: Database
     folder: Path
+    worker: asyncio.subprocess.Process
 
 
 @dataclass(slots=True)
@@ -120,7 +122,7 @@ async def service(
             processes.append(await start(api_command(), {**environment, "DOCUSTORE_PORT": str(port)}))
             if await serves(processes[-1], f"http://127.0.0.1:{port}"):
                 break
-        yield Service(url=f"http://127.0.0.1:{port}", database=database, folder=folder)
+        yield Service(url=f"http://127.0.0.1:{port}", database=database, folder=folder, worker=processes[1])
     finally:
         for process in processes:
             with suppress(ProcessLookupError):
@@ -168,6 +170,14 @@ async def store(service: Service) -> Database:
     """The store of the service; the models of the test process are bound to it."""
     await bind_models(service.database)
     return service.database
+
+
+@pytest.fixture
+def still_worker(service: Service) -> Iterator[None]:
+    """Suspend the worker, which each minute ends alerts without a cause and stores the quality of the hour."""
+    service.worker.send_signal(signal.SIGSTOP)
+    yield
+    service.worker.send_signal(signal.SIGCONT)
 
 
 @pytest.fixture

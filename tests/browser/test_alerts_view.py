@@ -15,11 +15,12 @@ from tests.browser.conftest import Watched
 pytestmark = pytest.mark.browser
 # No rule of the service: its worker would end the incident of a rule that passes.
 ENDED = "a source of last week"
-# The service opens alerts about its own sources.
+# The service opens alerts about its own sources, and ends those of others.
 HELD = "payroll"
 ERROR = "SourceUnavailableError: the connection was refused\n  by the upstream system"
 
 
+@pytest.mark.usefixtures("still_worker")
 async def test_open_alerts_are_grouped_and_lead_to_their_cause(admin: Watched, store: Database) -> None:
     now = now_utc()
     await open_incident(store, IncidentKind.RUN_HELD, HELD, at=now, is_told=False, run_id="65f0", error=ERROR)
@@ -41,6 +42,7 @@ async def test_open_alerts_are_grouped_and_lead_to_their_cause(admin: Watched, s
     await store[INCIDENTS].delete_many({"source": HELD})
 
 
+@pytest.mark.usefixtures("still_worker")
 async def test_rule_is_waived_at_its_alert_and_counts_again(admin: Watched, store: Database) -> None:
     problem = Problem(
         subject="email_valid",

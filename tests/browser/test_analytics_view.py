@@ -38,6 +38,7 @@ async def test_figures_by_period_value_and_comparison(admin: Watched, store: Dat
     assert {"current", "previous"} <= {row[0] for row in rows[1:]}
 
 
+@pytest.mark.usefixtures("still_worker")
 async def test_trend_shows_the_hours_that_are_stored(admin: Watched, store: Database) -> None:
     """Its range begins with the first stored hour."""
     hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
