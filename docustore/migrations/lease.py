@@ -20,6 +20,7 @@ from docustore.changes.lease import owner_name
 from docustore.changes.position import lease_renewal
 from docustore.database import Database
 from docustore.errors import MigrationFencedError
+from docustore.lease_time import lease_is_over
 from docustore.migrations.ledger import SCHEMA_MIGRATIONS
 
 LEASE_ID: Final = "lease"
@@ -72,7 +73,7 @@ async def migration_lease(database: Database) -> AsyncIterator[MigrationLease]:
 
 async def _acquired(database: Database, owner: str, session_id: Mapping[str, Any]) -> int | None:
     leases = database[SCHEMA_MIGRATIONS]
-    is_free = {"$lte": [{"$ifNull": ["$lease_expires_at", "$$NOW"]}, "$$NOW"]}
+    is_free = lease_is_over(LEASE_MS / 1000)
     try:
         await leases.update_one({"_id": LEASE_ID}, {"$setOnInsert": {"fence": 0}}, upsert=True)
     except DuplicateKeyError:

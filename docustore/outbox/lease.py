@@ -16,12 +16,9 @@ from pymongo.errors import PyMongoError
 
 from docustore.changes.subscriptions import DESTINATIONS
 from docustore.database import Database, Document
+from docustore.lease_time import lease_is_over
 
 log: Final = structlog.get_logger()
-_EXPIRES_AT: Final[Document] = {"$ifNull": ["$lease_expires_at", "$$NOW"]}
-# Workers of one deployment have one setting, so a lease that lasts longer was made by a clock that was ahead.
-# Without this rule no worker could deliver while that clock was wrong. The fence guards against a mistake.
-LONGEST_LEASES: Final = 2
 _MAY_DELIVER: Final[Document] = {"$lte": [{"$ifNull": ["$blocked_until", "$$NOW"]}, "$$NOW"]}
 
 
@@ -44,7 +41,7 @@ async def claim(
     """
     taken = {"fence": {"$add": ["$fence", 1]}, "owner": {"$literal": owner}, **_renewal(lease_s)}
     document = await database[DESTINATIONS].find_one_and_update(
-        {"_id": name, "is_enabled": True, "$expr": {"$and": [_is_free(lease_s), _MAY_DELIVER]}},
+        {"_id": name, "is_enabled": True, "$expr": {"$and": [lease_is_over(lease_s), _MAY_DELIVER]}},
         [{"$set": taken}],
         return_document=ReturnDocument.AFTER,
     )
@@ -97,11 +94,6 @@ async def _release(database: Database, lease: DeliveryLease) -> None:
         )
     except PyMongoError as exc:
         log.warning("outbox.release_failed", destination=lease.destination, error=type(exc).__name__)
-
-
-def _is_free(lease_s: float) -> Document:
-    longest = {"$add": ["$$NOW", int(LONGEST_LEASES * lease_s * 1000)]}
-    return {"$or": [{"$lte": [_EXPIRES_AT, "$$NOW"]}, {"$gt": [_EXPIRES_AT, longest]}]}
 
 
 def _renewal(lease_s: float) -> Document:

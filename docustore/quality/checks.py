@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from docustore.database import Database, Document
 from docustore.effect_states import EFFECT_STATES, BuildState
+from docustore.lease_time import lease_is_over
 from docustore.quality.stored import USER_QUALITY, server_time
 from docustore.quality.verdict import RuleSet
 
@@ -131,7 +132,7 @@ async def claim_night(database: Database, night: str, *, owner: str) -> bool:
     try:
         await database[CHECKS].insert_one({"_id": night, **mine, "lease_expires_at": lease_end})
     except DuplicateKeyError:
-        expired = {"_id": night, "finished_at": None, "$expr": {"$lt": ["$lease_expires_at", "$$NOW"]}}
+        expired = {"_id": night, "finished_at": None, "$expr": lease_is_over(LEASE_S)}
         taken = await database[CHECKS].update_one(expired, [{"$set": {**mine, **_LEASED}}])
         return bool(taken.matched_count)
     return True

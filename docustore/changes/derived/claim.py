@@ -28,11 +28,11 @@ from docustore.effect_states import (
     stored_build,
 )
 from docustore.errors import ListenerFencedError
+from docustore.lease_time import lease_is_over
 
 log = structlog.get_logger()
 
 RELEASE_TIMEOUT_S: Final = 3.0
-_IS_FREE: Final = {"$lte": [{"$ifNull": ["$lease_expires_at", "$$NOW"]}, "$$NOW"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ async def claim(
     query = {
         "_id": effect.name,
         "$or": [{"version": {"$lt": effect.version}}, {"version": effect.version, "state": {"$ne": "failed"}}],
-        "$expr": {"$or": [_IS_FREE, {"$eq": ["$owner", owner]}]},
+        "$expr": {"$or": [lease_is_over(lease_s), {"$eq": ["$owner", owner]}]},
     }
     orphaned = await database[EFFECT_STATES].find_one(
         {**query, "session": {"$ne": None}}, {"session": 1, "owner": 1}
