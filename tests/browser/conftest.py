@@ -174,7 +174,10 @@ async def store(service: Service) -> Database:
 
 @pytest.fixture
 def still_worker(service: Service) -> Iterator[None]:
-    """Suspend the worker, which each minute ends alerts without a cause and stores the quality of the hour."""
+    """Suspend the worker during a test.
+
+    Each minute it ends alerts that have no cause, and stores the quality of the hour.
+    """
     service.worker.send_signal(signal.SIGSTOP)
     yield
     service.worker.send_signal(signal.SIGCONT)

@@ -1,4 +1,7 @@
-"""The first start: every view of a store without users has words and a next step, and no broken figure."""
+"""The first start: the views of a store without users.
+
+Each has words and a next step, and no broken figure.
+"""
 
 import asyncio
 import os
