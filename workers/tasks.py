@@ -45,13 +45,7 @@ async def tick(ctx: WorkerContext) -> int:
     now = datetime.now(UTC)
     # Listed first: the job of a run that is created meanwhile must not look stale.
     job_ids = await queued_jobs(ctx["redis"])
-    due = await schedule.tick(
-        ctx["database"],
-        settings.sources,
-        now=now,
-        max_attempts=settings.etl_max_attempts,
-        lease_s=settings.etl_lease_s,
-    )
+    due = await schedule.tick(ctx["database"], settings.sources, now=now, max_attempts=settings.etl_max_attempts)
     sent = [await enqueue_run(ctx["redis"], str(run.id), fence=run.fence, now=now) for run in due]
     fences = {str(run.id): run.fence for run in due}
     await remove_jobs(ctx["redis"], stale_jobs(job_ids, due=fences, now=now))

@@ -19,7 +19,6 @@ from docustore.etl.order import in_order
 from docustore.etl.pause import without_paused
 from docustore.etl.run_fields import closed_fields
 from docustore.etl.slots import enter_slots
-from docustore.lease_time import lease_is_over
 from docustore.source_settings import SourceSettings
 
 log: Final = structlog.get_logger()
@@ -53,21 +52,16 @@ def known_source(sources: Mapping[str, SourceSettings], name: str) -> SourceSett
 
 
 async def tick(
-    database: Database, sources: Mapping[str, SourceSettings], *, now: datetime, max_attempts: int, lease_s: int
+    database: Database, sources: Mapping[str, SourceSettings], *, now: datetime, max_attempts: int
 ) -> list[EtlRun]:
     """Bring the ledger up to date and list the due runs that can start, oldest first.
 
     Creates the run of the latest slot of every scheduled source (`slots`). Makes the runs of silent workers due
     again. Cancels runs of sources that are no longer configured. Leaves out runs that wait for other sources
     (`order`) and scheduled runs of paused sources.
-
-    Args:
-        now: Aware.
-        max_attempts: A run whose worker is silent fails after so many.
-        lease_s: How long a worker may be silent.
     """
     await enter_slots(database, sources, now=now)
-    await _reap(database, max_attempts=max_attempts, lease_s=lease_s)
+    await _reap(database, max_attempts=max_attempts)
     await _close_removed(database, sources, now=now)
     busy = await database[RUNS].distinct("source", {"state": RunState.RUNNING, "lane": None})
     due = {
@@ -80,8 +74,8 @@ async def tick(
     return await in_order(database, await without_paused(database, found), sources)
 
 
-async def _reap(database: Database, *, max_attempts: int, lease_s: int) -> None:
-    expired = {"state": RunState.RUNNING, "$expr": lease_is_over(lease_s)}
+async def _reap(database: Database, *, max_attempts: int) -> None:
+    expired = {"state": RunState.RUNNING, "$expr": {"$lt": ["$lease_expires_at", "$$NOW"]}}
     is_last = {"$or": [{"$eq": ["$is_attended", True]}, {"$gte": ["$attempts", max_attempts]}]}
     given_back = {
         **{name: {"$cond": [is_last, value, f"${name}"]} for name, value in closed_fields().items()},

@@ -1,7 +1,7 @@
 """A lease that was made while MongoDB's clock was an hour ahead holds nothing up when the clock is right again."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from docustore.changes.derived.claim import claim
 from docustore.changes.effects.search import UserSearchEffect
@@ -9,14 +9,11 @@ from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.effect_states import EFFECT_STATES
-from docustore.etl import ledger, schedule
-from docustore.etl.models import EtlRun, RunOptions, RunState, RunTrigger
 from docustore.migrations.lease import LEASE_ID, migration_lease
 from docustore.migrations.ledger import SCHEMA_MIGRATIONS
 from docustore.quality.checks import CHECKS, claim_night
 from tests.waiting import PATIENCE_S
 
-NOW = datetime(2026, 11, 1, 12, 34, tzinfo=UTC)
 NIGHT = "night:2026-11-01"
 
 
@@ -24,29 +21,6 @@ async def make_ahead(database: Database, collection: str, document_id: object) -
     ahead = {"lease_expires_at": now_utc() + timedelta(hours=1)}
     result = await database[collection].update_one({"_id": document_id}, {"$set": ahead})
     assert result.matched_count == 1
-
-
-async def test_run_of_a_dead_worker_is_due_again(database: Database) -> None:
-    run = await schedule.create_run("crm", trigger=RunTrigger.API, options=RunOptions(), now=NOW)
-    await ledger.claim(database, str(run.id), owner="dead", lease_s=30)
-    await make_ahead(database, "etl_runs", run.id)
-
-    await schedule.tick(database, {}, now=NOW, max_attempts=5, lease_s=30)
-
-    after = await EtlRun.get(run.id)
-    assert after is not None
-    assert after.state == RunState.DUE
-
-
-async def test_run_of_a_live_worker_stays(database: Database) -> None:
-    run = await schedule.create_run("crm", trigger=RunTrigger.API, options=RunOptions(), now=NOW)
-    await ledger.claim(database, str(run.id), owner="alive", lease_s=30)
-
-    await schedule.tick(database, {}, now=NOW, max_attempts=5, lease_s=30)
-
-    after = await EtlRun.get(run.id)
-    assert after is not None
-    assert after.state == RunState.RUNNING
 
 
 async def test_derived_effect_is_taken(database: Database, settings: Settings) -> None:

@@ -139,9 +139,7 @@ class Loader:
     async def _wake(self) -> int:
         # The clock is ahead: a run that was put off is due now.
         now = now_utc() + LATER
-        due = await tick(
-            self._database, self._settings.sources, now=now, max_attempts=1000, lease_s=self._settings.etl_lease_s
-        )
+        due = await tick(self._database, self._settings.sources, now=now, max_attempts=1000)
         async with open_queue(self._settings) as queue:
             for run in due:
                 await enqueue_run(queue, str(run.id), fence=run.fence, now=now)

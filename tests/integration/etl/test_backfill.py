@@ -57,7 +57,7 @@ async def test_live_run_starts_beside_a_backfill(database: Database) -> None:
     await ledger.claim(database, str(entered.id), owner="w", lease_s=60)
     live = await live_run()
 
-    due = await schedule.tick(database, {"crm": CRM}, now=NOW, max_attempts=5, lease_s=30)
+    due = await schedule.tick(database, {"crm": CRM}, now=NOW, max_attempts=5)
     claim, _ = await ledger.claim(database, str(live.id), owner="w", lease_s=60)
 
     assert str(live.id) in {str(run.id) for run in due}

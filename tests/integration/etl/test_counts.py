@@ -129,7 +129,7 @@ async def test_resumed_run_counts_no_page_twice(
 
 async def _resumed(database: Database, run_source: Run, source: Any, environment: RunEnvironment) -> EtlRun:
     await database.etl_runs.update_one({}, {"$set": {"lease_expires_at": datetime(2020, 1, 1, tzinfo=UTC)}})
-    await schedule.tick(database, {"crm": source}, now=datetime.now(UTC), max_attempts=5, lease_s=30)
+    await schedule.tick(database, {"crm": source}, now=datetime.now(UTC), max_attempts=5)
     run = await EtlRun.find_one(EtlRun.state == RunState.DUE)
     assert run is not None
     return await run_source(source, with_=environment, again=str(run.id))
@@ -145,13 +145,13 @@ async def _cancel(database: Database, run: EtlRun) -> None:
 async def _reap(database: Database, run: EtlRun) -> None:
     del run
     await database.etl_runs.update_one({}, {"$set": {"lease_expires_at": datetime(2020, 1, 1, tzinfo=UTC)}})
-    await schedule.tick(database, {}, now=NOW, max_attempts=1, lease_s=30)
+    await schedule.tick(database, {}, now=NOW, max_attempts=1)
 
 
 async def _remove_source(database: Database, run: EtlRun) -> None:
     due = {"state": "due", "created_at": NOW - schedule.REMOVED_AFTER * 2}
     await database.etl_runs.update_one({"_id": run.id}, {"$set": due})
-    await schedule.tick(database, {}, now=NOW, max_attempts=5, lease_s=30)
+    await schedule.tick(database, {}, now=NOW, max_attempts=5)
 
 
 @pytest.mark.parametrize("close", [_cancel, _reap, _remove_source])

@@ -52,7 +52,7 @@ async def test_taken_over_claim_commits_nothing(database: Database) -> None:
     run = await due_run()
     stale, _ = await ledger.claim(database, str(run.id), owner="slow", lease_s=30)
     await expire_lease(database, run)
-    await schedule.tick(database, {}, now=NOW, max_attempts=5, lease_s=30)
+    await schedule.tick(database, {}, now=NOW, max_attempts=5)
     fresh, _ = await ledger.claim(database, str(run.id), owner="quick", lease_s=30)
 
     for write in (
@@ -74,7 +74,7 @@ async def test_expired_run_is_due_until_its_last_attempt(database: Database) -> 
     for _ in range(2):
         await ledger.claim(database, str(run.id), owner="w", lease_s=30)
         await expire_lease(database, run)
-        await schedule.tick(database, {}, now=NOW, max_attempts=2, lease_s=30)
+        await schedule.tick(database, {}, now=NOW, max_attempts=2)
         states.append((await ledger.get_run(str(run.id))).state)
 
     assert states == [RunState.DUE, RunState.FAILED]

@@ -78,10 +78,10 @@ async def test_every_end_is_told(database: Database, settings: Settings, tmp_pat
             await database.etl_runs.update_one(
                 {}, {"$set": {"lease_expires_at": datetime(2000, 1, 1, tzinfo=UTC)}}
             )
-            await tick(database, {}, now=datetime.now(UTC), max_attempts=1, lease_s=30)
+            await tick(database, {}, now=datetime.now(UTC), max_attempts=1)
         case _:
             await ledger.release(database, claim, Checkpoint(), error=None, not_before=None)
-            await tick(database, {}, now=datetime.now(UTC) + LATER, max_attempts=9, lease_s=30)
+            await tick(database, {}, now=datetime.now(UTC) + LATER, max_attempts=9)
 
     await deliver_lineage(database, to_file(settings, tmp_path / "log"), now=datetime.now(UTC) + LATER)
 

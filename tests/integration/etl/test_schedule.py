@@ -20,7 +20,7 @@ SOURCES = {
 
 
 async def ticked(database: Database, now: datetime) -> list[EtlRun]:
-    return await tick(database, SOURCES, now=now, max_attempts=5, lease_s=30)
+    return await tick(database, SOURCES, now=now, max_attempts=5)
 
 
 async def test_one_run_per_hour_from_many_ticks(database: Database) -> None:

@@ -25,7 +25,7 @@ def source(**fields: Any) -> SourceSettings:
 
 
 async def ticked(database: Database, sources: dict[str, SourceSettings], now: datetime) -> dict[str, EtlRun]:
-    return {run.source: run for run in await tick(database, sources, now=now, max_attempts=5, lease_s=30)}
+    return {run.source: run for run in await tick(database, sources, now=now, max_attempts=5)}
 
 
 async def finish(
