@@ -59,7 +59,7 @@ async def test_one_idempotency_key_creates_one_user(writers: list[AsyncClient]) 
 
 
 async def test_one_key_with_a_password_creates_one_user(writers: list[AsyncClient]) -> None:
-    """The request that comes second may find the address taken before it finds the key."""
+    """The second request may find the address taken before it finds the key."""
     for _ in range(PASSWORDS):
         name = uuid4().hex
         body = {"email": f"{name}@example.org", "password": "correct horse battery"}

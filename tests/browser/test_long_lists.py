@@ -20,7 +20,7 @@ MANY = 260
 
 
 async def test_only_a_short_list_is_read_again(admin: Watched) -> None:
-    """A list of more than one request waits for the visitor; the rule follows the list as it grows."""
+    """A list of more than one request waits for the visitor, also after it grew."""
     page = await admin.open("")
 
     found = await page.evaluate("""async () => {

@@ -55,7 +55,7 @@ async def test_zoomed_views_fit_the_window(zoomed: Watched, store: Database) -> 
 
 
 async def test_zoomed_dialogs_can_be_answered(zoomed: Watched, store: Database) -> None:
-    """A dialog that is higher than the window scrolls, and its last button can be reached."""
+    """A dialog higher than the window scrolls to its last button."""
     for view, label in DIALOGS.items():
         page = await zoomed.open(view)
         await page.get_by_role("button", name=label, exact=True).first.click()

@@ -1,4 +1,4 @@
-"""A process of the API that is killed while it creates a user with an `Idempotency-Key`."""
+"""A process of the API is killed while it creates a user with a key."""
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
@@ -36,7 +36,7 @@ async def _send(process: ApiProcess, headers: dict[str, str]) -> tuple[int, str 
 async def test_repeat_of_a_killed_create_makes_the_user(
     database: Database, settings: Settings, tmp_path: Path
 ) -> None:
-    """Nothing is left open, so the first repetition is answered; no other one is needed."""
+    """Nothing is left open, so the first repetition is answered."""
     new = await create_key(name="writer", scope=Scope.WRITE)
     headers = {"authorization": f"Bearer {new.key}", "idempotency-key": "k1"}
     rows = database["idempotency_keys"].with_options(read_concern=ReadConcern("local"))

@@ -1,4 +1,4 @@
-"""The commands for files are killed: readers see whole files, and a repetition completes the work."""
+"""The commands for files are killed: readers still see whole files."""
 
 import asyncio
 import hashlib
@@ -45,7 +45,7 @@ class Warehouse:
         return found
 
     def look(self) -> dict[str, Any]:
-        """Read what the manifest lists: every file is whole, and holds all changes up to `last_seq` once."""
+        """Check that the files of the manifest are whole and hold each change once."""
         manifest = self.manifest()
         for name, table in manifest["tables"].items():
             seqs: list[int] = []
@@ -88,7 +88,7 @@ class Writer:
 async def test_killed_warehouse_export_is_continued(
     database: Database, settings: Settings, tmp_path: Path
 ) -> None:
-    """Killed at random moments under writes; each time the readers of the manifest see whole files."""
+    """Kills at random moments under writes leave whole files to the readers."""
     chance, writer, warehouse = random.Random(SEED), Writer(database), Warehouse(tmp_path / "warehouse")
     await writer.add(CHANGES // 3)
 
