@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.models import RunOptions
+from docustore.etl.plan import Outcome
 from docustore.etl.stamps import Stamps
 from docustore.etl.store import store_records
 from docustore.etl.transform import UserRecord, to_user_record

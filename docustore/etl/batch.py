@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.guards.brake import PageHeldError
 from docustore.etl.models import RunOptions
+from docustore.etl.plan import Outcome
 from docustore.etl.quarantine import Rejected, count_reasons, quarantine
 from docustore.etl.records import RecordRejectedError
 from docustore.etl.sources.source import Page

@@ -9,11 +9,11 @@ the number of writes, but not the result.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from docustore.etl.connected import connected
 from docustore.etl.entries import entry_of, has_all_rivals, of_mapping, present, with_rivals
+from docustore.etl.plan import BatchPlan, Move, Outcome, UserWrite
 from docustore.etl.remapped import is_end_of_other_mapping, is_replaced, is_revived
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
@@ -30,56 +30,6 @@ from docustore.users.identities import (
 from docustore.users.sound import address_of
 from docustore.users.stored import RawUser
 from docustore.users.versions import hash_version, is_newer_version
-
-
-class Outcome(StrEnum):
-    """The outcome of one record; each is a field of the run's counts."""
-
-    INSERTED = "inserted"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-    STALE = "stale"
-    DEACTIVATED = "deactivated"
-    QUARANTINED = "quarantined"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UserWrite:
-    """One write to one user.
-
-    `before` is None for an insert. `fields` is None for a delete: the user has no identity left. `records` are the
-    indexes of the records that caused the write.
-    """
-
-    before: RawUser | None
-    fields: dict[str, Any] | None
-    records: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
-    """The writes to users that exchange identities; all of them succeed, or none.
-
-    `records` may have more indexes than the writes: a record may have changed only a user that existed within the
-    batch, before another record moved its identity on.
-    """
-
-    writes: list[UserWrite]
-    records: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchPlan:
-    """The writes of a batch, and the outcome of each record after them.
-
-    `writes` change one user each and do not depend on each other. `tombstones` maps the keys of identities that
-    the store does not know to the times of their ends.
-    """
-
-    writes: list[UserWrite]
-    moves: list[Move]
-    outcomes: list[Outcome]
-    tombstones: dict[str, datetime]
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """An address that a plan gives to a user and another user has."""
 
 from docustore.database import Database
-from docustore.etl.classify import BatchPlan
+from docustore.etl.plan import BatchPlan
 from docustore.users.stored import USERS
 
 

@@ -11,8 +11,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, OperationFailure
 
 from docustore.database import Database, Document
-from docustore.etl.classify import Move, UserWrite
 from docustore.etl.operations import IN_USE, deletion, insertion, refused, update
+from docustore.etl.plan import Move, UserWrite
 from docustore.etl.refusals import ACCOUNT_IN_USE, REFUSED_BY_STORE
 from docustore.etl.unwritten import Unwritten
 from docustore.transient import DOCUMENT_VALIDATION_FAILURE

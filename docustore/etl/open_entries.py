@@ -17,8 +17,8 @@ from typing import Final
 from pymongo import UpdateMany
 
 from docustore.database import Database, Document
-from docustore.etl.classify import Outcome
 from docustore.etl.models import QUARANTINE, QuarantineState
+from docustore.etl.plan import Outcome
 from docustore.etl.quarantine import Rejected, fingerprint_of
 from docustore.etl.transform import UserRecord
 from docustore.users.sound import EPOCH, keyed_identities, time_of

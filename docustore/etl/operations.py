@@ -8,7 +8,7 @@ from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from docustore.database import Document
-from docustore.etl.classify import UserWrite
+from docustore.etl.plan import UserWrite
 from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY
 from docustore.users.cause import Cause
 from docustore.users.sound import exactly, version_of

@@ -18,9 +18,9 @@ from pymongo.errors import PyMongoError
 from docustore.clock import now_utc
 from docustore.errors import DocustoreError, RunError
 from docustore.etl.batch import OUTSIDE_WINDOW, BatchResult, store_batch
-from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.models import Checkpoint, Counts
+from docustore.etl.plan import Outcome
 from docustore.etl.sources.source import Page
 from docustore.transient import is_transient, server_codes, unavailability
 

@@ -7,7 +7,7 @@ memory, a second line of a new identity would count as a second insert.
 from collections.abc import Sequence
 from datetime import datetime
 
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from docustore.etl.transform import UserRecord
 
 

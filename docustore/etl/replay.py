@@ -19,11 +19,11 @@ from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import FieldError
 from docustore.etl.batch import transform_page
-from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.masking import MASK
 from docustore.etl.models import QUARANTINE, QuarantineState, RunOptions
 from docustore.etl.operations import writer_of
+from docustore.etl.plan import Outcome
 from docustore.etl.quarantine import MAX_KEPT_ERRORS
 from docustore.etl.replay_report import ReplayedRecord, ReplayReport, ReplayResult, reasons
 from docustore.etl.rules import record_rules

@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from docustore.errors import FieldError
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from docustore.etl.quarantine_record import QuarantineReason
 
 

@@ -23,13 +23,14 @@ from pymongo.errors import PyMongoError
 
 from docustore.database import Database, Document
 from docustore.errors import FieldError, RecordsBusyError
-from docustore.etl.classify import BatchPlan, Outcome, is_known, plan_batch
+from docustore.etl.classify import is_known, plan_batch
 from docustore.etl.context import RunContext
 from docustore.etl.guards.brake import Changes, PageHeldError, changes_of
 from docustore.etl.guards.guards import Guards
 from docustore.etl.held_address import is_address_held
 from docustore.etl.models import TOMBSTONES
 from docustore.etl.operations import stamp_of
+from docustore.etl.plan import BatchPlan, Outcome
 from docustore.etl.refusals import ADDRESS_HELD
 from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord

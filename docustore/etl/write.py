@@ -10,9 +10,9 @@ from pymongo.errors import BulkWriteError
 
 from docustore.database import Database, Document
 from docustore.errors import FieldError
-from docustore.etl.classify import BatchPlan, UserWrite
 from docustore.etl.move import write_moves
 from docustore.etl.operations import insertion, records_of, refused, update
+from docustore.etl.plan import BatchPlan, UserWrite
 from docustore.etl.refusals import REFUSED_BY_STORE
 from docustore.etl.unwritten import Unwritten
 from docustore.transient import DOCUMENT_VALIDATION_FAILURE

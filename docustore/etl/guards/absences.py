@@ -11,7 +11,6 @@ from typing import Final
 
 from docustore.clock import now_utc
 from docustore.database import Database
-from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.guards.brake import PageHeldError
 from docustore.etl.guards.guards import Guards
@@ -21,6 +20,7 @@ from docustore.etl.guards.outcome import refuse_if_held
 from docustore.etl.guards.seen import SEEN, chunk_of, chunks
 from docustore.etl.guards.snapshot_result import SnapshotResult
 from docustore.etl.models import SNAPSHOTS, SOURCES, EtlRun, Window
+from docustore.etl.plan import Outcome
 from docustore.etl.store import store_records
 from docustore.etl.transform import UserRecord
 from docustore.users.sound import EPOCH, keyed_identities, time_of

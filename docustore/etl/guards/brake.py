@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from docustore.etl.classify import BatchPlan, Outcome, UserWrite
 from docustore.etl.guards.hold import Hold, HoldCode
+from docustore.etl.plan import BatchPlan, Outcome, UserWrite
 from docustore.source_options.limits import ChangeLimits
 from docustore.users.profile import UserStatus
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from docustore.etl.classify import BatchPlan, Outcome, UserWrite
 from docustore.etl.masking import MASK, is_secret
+from docustore.etl.plan import BatchPlan, Outcome, UserWrite
 from docustore.users.fields import FIELDS
 from docustore.users.sound import keyed_identities
 

@@ -16,13 +16,13 @@ from pydantic import BaseModel, Field
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.guards.absences import absent_keys
 from docustore.etl.guards.keys import KeySet, digests_of
 from docustore.etl.guards.watermark import read_watermark
 from docustore.etl.models import RunOptions, Window
 from docustore.etl.operations import writer_of
+from docustore.etl.plan import Outcome
 from docustore.etl.recognise import recognise
 from docustore.etl.records import RecordRejectedError
 from docustore.etl.rules import record_rules

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from random import Random
 
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from docustore.etl.transform import UserRecord
 
 _WRITTEN = frozenset({Outcome.INSERTED, Outcome.UPDATED, Outcome.DEACTIVATED})

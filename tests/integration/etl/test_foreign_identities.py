@@ -6,7 +6,7 @@ import pytest
 from bson import Regex
 
 from docustore.database import Database
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from tests.store_cases import record, store
 
 KEY = "crm:1"

@@ -1,7 +1,7 @@
 """Storing records on the real server."""
 
 from docustore.database import Database
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from tests.store_cases import StoreCases, record, store
 
 

@@ -15,7 +15,7 @@ import pytest
 from docustore.api.patches import PatchType
 from docustore.database import Database
 from docustore.errors import EmailTakenError, RecordsBusyError
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from docustore.etl.transform import UserRecord
 from docustore.users.cause import Cause
 from docustore.users.identities import edited_key, is_local, with_values

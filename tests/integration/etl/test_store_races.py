@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from docustore.database import Database
 from docustore.etl import store as store_module
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from tests.chaos.scale import scaled
 from tests.store_cases import record, store
 from tests.unit.etl.generated import mapped, upstream_records

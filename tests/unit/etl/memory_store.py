@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from docustore.etl.classify import Outcome, plan_batch
+from docustore.etl.classify import plan_batch
+from docustore.etl.plan import Outcome
 from docustore.etl.transform import RecordRules, UserRecord
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

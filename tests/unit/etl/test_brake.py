@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from docustore.etl.classify import BatchPlan, Outcome, UserWrite
 from docustore.etl.guards.brake import Brake, PageHeldError, changes_of
 from docustore.etl.guards.hold import HoldCode
+from docustore.etl.plan import BatchPlan, Outcome, UserWrite
 from docustore.source_options.limits import ChangeLimits
 
 PAGE = 100

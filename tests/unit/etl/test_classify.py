@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docustore.etl.classify import Outcome, plan_batch
+from docustore.etl.classify import plan_batch
+from docustore.etl.plan import Outcome
 from tests.unit.etl.generated import mapped, upstream_records
 from tests.unit.etl.memory_store import MemoryStore
 

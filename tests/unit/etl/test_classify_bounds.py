@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from docustore.etl.classify import Outcome, plan_batch
+from docustore.etl.classify import plan_batch
+from docustore.etl.plan import Outcome
 from tests.unit.etl.generated import mapped
 from tests.unit.etl.memory_store import MemoryStore
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from docustore.etl.classify import Outcome, is_known
+from docustore.etl.classify import is_known
+from docustore.etl.plan import Outcome
 from docustore.users.fields import HASH_VERSION
 from tests.unit.etl.generated import mapped
 from tests.unit.etl.memory_store import MemoryStore

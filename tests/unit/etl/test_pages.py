@@ -12,10 +12,10 @@ from pymongo.errors import OperationFailure
 from docustore.errors import LeaseLostError, RunError, SourceUnavailableError
 from docustore.etl.batch import BatchResult
 from docustore.etl.budget import check_counts
-from docustore.etl.classify import Outcome
 from docustore.etl.context import RunContext
 from docustore.etl.models import Checkpoint, Counts, RunOptions
 from docustore.etl.pages import Progress, ReadPage, store_pages
+from docustore.etl.plan import Outcome
 from docustore.etl.sources.source import Page
 from docustore.etl.stamps import Stamps
 from tests.unit.etl.memory_store import NOW, RULES

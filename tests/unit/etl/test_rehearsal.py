@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from docustore.etl.rehearsal import Rehearsal
 from tests.unit.etl.generated import mapped
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from docustore.etl.classify import Outcome
+from docustore.etl.plan import Outcome
 from docustore.etl.remapped import counting_ends
 from docustore.etl.transform import UserRecord, to_user_record
 from tests.unit.etl.memory_store import NOW, RULES, MemoryStore

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from docustore.etl.classify import Outcome
 from docustore.etl.guards.sample import Sample
+from docustore.etl.plan import Outcome
 from docustore.etl.transform import UserRecord
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

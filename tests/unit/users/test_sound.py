@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from bson import Code, DBRef, Int64, ObjectId, Regex
 
-from docustore.etl.classify import Outcome, plan_batch
+from docustore.etl.classify import plan_batch
+from docustore.etl.plan import Outcome
 from docustore.users.field_types import MAX_LABELS
 from docustore.users.identities import with_values
 from docustore.users.identities_view import identities_of
