@@ -17,6 +17,7 @@ from docustore.database import Database
 
 QUERIES: Final = 300
 SCANS: Final = 3
+Query = Callable[[str], Awaitable[None]]
 
 
 async def measure(database: Database, *, users: int) -> list[BenchRow]:
@@ -54,7 +55,7 @@ def queries_row(name: str, value_s: float, *, floor_s: float, peer_s: float) -> 
     )
 
 
-async def timings(query: Callable[[str], Awaitable[None]], texts: Sequence[str]) -> list[float]:
+async def timings(query: Query, texts: Sequence[str]) -> list[float]:
     """Run one query unmeasured, then one per text; return the seconds of each."""
     await query(texts[0])
     timings = []
@@ -63,3 +64,16 @@ async def timings(query: Callable[[str], Awaitable[None]], texts: Sequence[str])
         await query(text)
         timings.append(time.perf_counter() - started)
     return timings
+
+
+async def alternating_medians(floor: Query, value: Query) -> tuple[float, float]:
+    """Ask both questions in turn, so that both meet the same state of the machine.
+
+    Returns:
+        The median seconds of `floor` and of `value`.
+    """
+    floors, values = [], []
+    for _ in range(QUERIES):
+        floors += await timings(floor, [""])
+        values += await timings(value, [""])
+    return median(floors), median(values)
