@@ -21,6 +21,7 @@ from docustore.api.parameters import refuse_invalid_query
 from docustore.api.problem_details import EXCEPTION_HANDLERS
 from docustore.api.problem_types import ProblemTypesController
 from docustore.api.request_body import ApiRequest, refuse_unreadable_body
+from docustore.api.static_files import refuse_impossible_file
 from docustore.api.stored_types import AS_TEXT
 from docustore.audit.controller import AuditController
 from docustore.changes.committed import COMMITTED_STAGE
@@ -145,6 +146,7 @@ async def check_request(request: Request[Any, Any, Any]) -> Response[None] | Non
     if "\x00" in request.scope["path"]:
         # The file system raises ValueError on a null byte: a static route would answer 500 instead of 404.
         raise NotFoundException
+    refuse_impossible_file(request)
     response = options_response(request)
     if response is None:
         refuse_invalid_query(request)

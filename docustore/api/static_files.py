@@ -7,11 +7,16 @@ from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
 
-from litestar import Router
+from litestar import Request, Router
 from litestar.datastructures import CacheControlHeader
+from litestar.exceptions import NotFoundException
 from litestar.static_files import create_static_files_router
 
 MAX_AGE_S: Final = 3600
+# Linux allows 255 bytes for a name and 4,096 for a path with its folder. No file of ours comes near.
+MAX_NAME_BYTES: Final = 255
+MAX_PATH_BYTES: Final = 1024
+_IS_FILE: Final = "is_static_file"
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -28,10 +33,25 @@ def static_files(
         path=path,
         directories=[directory],
         name=name,
-        opt=dict(opt),
+        opt={**opt, _IS_FILE: True},
         cache_control=CacheControlHeader(max_age=max_age_s, public=True),
         middleware=[not_modified],
     )
+
+
+def refuse_impossible_file(request: Request[Any, Any, Any]) -> None:
+    """Refuse a name that no file can have; do nothing for other routes.
+
+    The file system raises an error of its own for such a name, and the answer would be 500.
+
+    Raises:
+        NotFoundException: The path, or one of its names, is too long.
+    """
+    if not request.route_handler.opt.get(_IS_FILE):
+        return
+    encoded = request.scope["path"].encode()
+    if len(encoded) > MAX_PATH_BYTES or max(map(len, encoded.split(b"/"))) > MAX_NAME_BYTES:
+        raise NotFoundException
 
 
 def not_modified(app: AsgiApp) -> AsgiApp:

@@ -58,3 +58,12 @@ async def test_static_files_are_cached_and_revalidated(anonymous: Client, path: 
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     assert again.headers["cache-control"] == first.headers["cache-control"]
     assert (other.status_code, other.content) == (200, first.content)
+
+
+@pytest.mark.parametrize("name", ["a" * 256, "\u00e9" * 128, "a/" * 3000 + "a", "a" * 5000])
+@pytest.mark.parametrize("folder", ["/assets", "/schema/assets"])
+async def test_impossible_file_name_is_404(anonymous: Client, folder: str, name: str) -> None:
+    """A file system refuses such a name with an error of its own."""
+    response = await anonymous.get(f"{folder}/{name}")
+
+    assert (response.status_code, response.json()["type"]) == (404, "/problems/not-found")
