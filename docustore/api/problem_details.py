@@ -19,6 +19,7 @@ from pymongo.errors import PyMongoError
 from docustore.api.entity_tags import entity_tag
 from docustore.api.field_errors import field_error, field_errors, json_pointer
 from docustore.api.methods import allow_header
+from docustore.api.metrics import count_as
 from docustore.api.problem_names import name_of, title_of
 from docustore.api.request_ids import NAME as REQUEST_ID
 from docustore.api.request_ids import request_id
@@ -214,13 +215,16 @@ def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Respons
     return _answer(request, status, name=name, detail=detail, headers=headers)
 
 
-def disconnected(request: Request[Any, Any, Any], _: ClientDisconnectedError) -> Response[None]:
-    """End a request whose client is gone.
+def disconnected(request: Request[Any, Any, Any], _: ClientDisconnectedError) -> Response[Problem]:
+    """End a request whose body is incomplete.
 
-    It is neither a success nor an error of the API.
+    Almost always its client is gone, so it is counted under a status of its own. A client that sends no more but
+    still reads, or that sends malformed chunks, looks the same to the server; it gets this answer.
     """
     log.debug("request.disconnected", method=request.method, route=request.scope.get("path_template"))
-    return Response(None, status_code=CLIENT_CLOSED_REQUEST)
+    count_as(request.scope, CLIENT_CLOSED_REQUEST)
+    detail = "the body is incomplete: it is shorter than its Content-Length, or its chunks are malformed"
+    return _answer(request, HTTPStatus.BAD_REQUEST, name="bad-request", detail=detail)
 
 
 def database_problem(request: Request[Any, Any, Any], exc: PyMongoError) -> Response[Problem]:

@@ -165,6 +165,28 @@ async def test_hanging_up_in_the_body_is_no_error(api: Served) -> None:
     assert len(api.log) == size, api.log[size:]
 
 
+@pytest.mark.parametrize(
+    ("headers", "start"),
+    [
+        ([("content-length", "100")], b'{"email":'),
+        ([CHUNKED], b'3\r\n{"e\r\n'),
+        ([CHUNKED], b'zz\r\n{"e\r\n0\r\n\r\n'),
+    ],
+)
+async def test_incomplete_body_is_400_for_a_client_that_still_reads(
+    api: Served, headers: list[tuple[str, str]], start: bytes
+) -> None:
+    """A client that sends no more, or malformed chunks, looks like one that has hung up."""
+    async with connection(api.port) as opened:
+        await opened.head(*CREATE, [KEY, JSON, *headers])
+        await opened.send(start)
+        opened.writer.write_eof()
+        answer = await opened.answer()
+
+    assert_problem(answer, 400, "bad-request")
+    assert "the body is incomplete" in answer.json()["detail"]
+
+
 async def test_cancelled_http2_body_of_unknown_length_is_no_error(api: Served) -> None:
     """The server may report it as complete (400): JSON that is cut short is never valid."""
 
