@@ -7,11 +7,12 @@ only at the headers that announce them. The guards run before it: no body is rea
 """
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
 from litestar import Request
-from litestar.exceptions import ClientException, HTTPException
+from litestar.exceptions import ClientException, HTTPException, SerializationException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.status_codes import HTTP_415_UNSUPPORTED_MEDIA_TYPE
 from litestar.types import Empty, Receive
@@ -21,6 +22,7 @@ from docustore.errors import BodyTimeoutError, ClientDisconnectedError
 
 # The largest valid user is about 100 kB of JSON; a long patch of it is not much larger.
 MAX_BODY_BYTES: Final = 1_000_000
+_BYTE: Final = re.compile(r"\(byte (\d+)\)")
 JSON_TYPES: Final = frozenset({PLAIN_JSON})
 PATCH_TYPES: Final = JSON_TYPES | {patch_type.value for patch_type in PatchType}
 
@@ -77,14 +79,27 @@ class ApiRequest(Request[Any, Any, Any]):
         """Parse the body.
 
         Raises:
-            ClientException: 400; the body is not UTF-8, or it is nested too deeply for the parser.
+            ClientException: 400; the body is not JSON in UTF-8, or it is nested too deeply for the parser.
         """
         try:
             return await super().json()
+        except SerializationException as exc:
+            raise ClientException(f"the body is not valid JSON: {_problem_of(str(exc))}") from exc
         except UnicodeDecodeError as exc:
             raise ClientException("the body is not UTF-8") from exc
         except RecursionError as exc:
             raise ClientException("the body is nested too deeply") from exc
+
+
+def _problem_of(message: str) -> str:
+    """Say what is wrong with JSON.
+
+    The message of the parser names its own types.
+    """
+    if "out of range" in message:
+        return "a number is out of range"
+    place = _BYTE.search(message)
+    return f"an error is near byte {place[1]}" if place else "it ends too early"
 
 
 def takes_body(request: Request[Any, Any, Any]) -> bool:

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Any, Final
 
-import msgspec
 from litestar import Controller, Response, Router, get, post
 from litestar.datastructures import State
 from litestar.exceptions import PermissionDeniedException
 from litestar.params import JSONBody
 from litestar.response import Redirect
+from pydantic import Field
 
+from docustore.api.body_types import RequestBody
 from docustore.api.static_files import static_files
 from docustore.clock import now_utc
 from docustore.dashboard.pages import DASHBOARD_PAGE, LOGIN_PAGE, STATIC_DIR, page_response
@@ -23,10 +24,10 @@ from docustore.security.sign_in import sign_in_by_key, sign_in_by_link
 
 _ONE_OF: Final = FieldError(pointer="", code="key_or_token", detail="send either `key` or `token`")
 
-Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Secret = Annotated[str, Field(min_length=1, max_length=500)]
 
 
-class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Login(RequestBody):
     """The body that the login page sends: a key, or the token of a login link."""
 
     key: Secret | None = None

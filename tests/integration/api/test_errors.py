@@ -190,7 +190,27 @@ async def test_every_invalid_parameter_is_listed(api: Client) -> None:
 
 
 async def test_malformed_login_is_a_plain_sentence(anonymous: Client) -> None:
-    response = await anonymous.post("/login", json={"key": 5})
+    response = await anonymous.post("/login", json={"key": 5, "kye": "x"})
 
-    assert_problem(response, 400, "invalid-query")
-    assert [error["code"] for error in response.json()["errors"]] == ["invalid"]
+    assert_problem(response, 422, "invalid-input")
+    found = {error["pointer"]: error["code"] for error in response.json()["errors"]}
+    assert found == {"/key": "wrong_type", "/kye": "unknown_field"}
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"email": NaN}', "the body is not valid JSON: an error is near byte 10"),
+        (b"{} {}", "the body is not valid JSON: an error is near byte 4"),
+        (b'{"email": "\\ud800@example.org"}', "the body is not valid JSON: an error is near byte 17"),
+        (b'{"email": ', "the body is not valid JSON: it ends too early"),
+        (b'{"email": 1e999}', "the body is not valid JSON: a number is out of range"),
+        (b'{"email": ' + b"9" * 5000 + b"}", "the body is not valid JSON: a number is out of range"),
+    ],
+)
+async def test_malformed_json_is_a_plain_sentence(api: Client, body: bytes, detail: str) -> None:
+    """The sentence of the parser names its own types, and no next step."""
+    response = await api.post("/users", content=body, headers={"content-type": "application/json"})
+
+    assert_problem(response, 400, "bad-request")
+    assert response.json()["detail"] == detail
