@@ -4,11 +4,12 @@ from typing import Annotated
 
 from litestar import Controller, Response, get, post
 from litestar.datastructures import State
-from litestar.params import HeaderParameter, JSONBody, QueryParameter
+from litestar.params import JSONBody, QueryParameter
 from litestar.response import Stream
 from pydantic import Field
 
 from docustore.api.body_types import Flag, RequestBody
+from docustore.api.event_ids import last_event_id_parameter, number_of
 from docustore.api.page_parameters import Cursor, Limit
 from docustore.api.pagination import DEFAULT_LIMIT
 from docustore.api.problem_details import problems
@@ -26,9 +27,7 @@ from docustore.queue import Queue, enqueue_run
 from docustore.security.authentication import AuthorisedRequest
 
 RunStateParameter = Annotated[RunState | None, QueryParameter(name="state", description="all states if absent")]
-LastEventId = Annotated[
-    int, HeaderParameter(name="Last-Event-ID", ge=0, description="of an event stream: the id of the last event")
-]
+LastEventId = Annotated[str | None, last_event_id_parameter("of an event stream: the id of the last event")]
 # nginx would hold events back until its buffer is full.
 # The media type is a header here, because the framework prefers that of the annotation.
 STREAM_HEADERS = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -89,17 +88,18 @@ class EtlController(Controller):
 
     @get("/runs/{run_id:str}", responses=problems(404), operation_id="get_run", summary="Read a run")
     async def run(
-        self, request: AuthorisedRequest, state: State, run_id: RunId, last_event_id: LastEventId = 0
+        self, request: AuthorisedRequest, state: State, run_id: RunId, last_event_id: LastEventId = None
     ) -> RunRecord:
         """Read one run; until it ends, `counts` are those of its last checkpoint.
 
         With `Accept: text/event-stream` the answer is a stream of server-sent events, each with the run as data:
         `progress` after each change, and `finished` at the end.
         """
+        last_id = 0 if last_event_id is None else number_of(last_event_id)
         run = await get_run(run_id)
         if MEDIA_TYPE not in request.headers.get("accept", ""):
             return shown_run(run)
         readers: EventReaders = state.event_readers
         readers.require_room()
         # The framework sends a response as it is. The annotation describes the JSON.
-        return Stream(readers.follow(run_id, last_id=last_event_id), headers=STREAM_HEADERS)  # type: ignore[return-value]
+        return Stream(readers.follow(run_id, last_id=last_id), headers=STREAM_HEADERS)  # type: ignore[return-value]

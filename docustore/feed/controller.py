@@ -1,17 +1,15 @@
 """The route of the feed."""
 
-import re
 import time
 from typing import Annotated, Final
 
 from litestar import Controller, Response, get
 from litestar.datastructures import ResponseHeader, State
-from litestar.params import HeaderParameter, QueryParameter
+from litestar.params import QueryParameter
 
-from docustore.api.field_errors import field_error, json_pointer
+from docustore.api.event_ids import last_event_id_parameter, number_of
 from docustore.api.problem_details import problems
 from docustore.config import Settings
-from docustore.errors import InvalidQueryError
 from docustore.feed import server_sent
 from docustore.feed.events import FIELDS, FeedOperation
 from docustore.feed.feed import Feed
@@ -23,8 +21,6 @@ from docustore.security.authentication import AuthorisedRequest, credential_of
 
 NDJSON: Final = "application/x-ndjson"
 LARGEST_ID: Final = 2**63 - 1
-# Fewer digits than the largest number of the store.
-ID_PATTERN: Final = "^[0-9]{1,18}$"
 LONGEST_WAIT_S: Final = 60
 MAX_LIMIT: Final = 10_000
 DEFAULT_LIMIT: Final = 1000
@@ -65,14 +61,7 @@ FieldFilter = Annotated[
         "inserts, deletions and restored users come too",
     ),
 ]
-LastEventId = Annotated[
-    str | None,
-    HeaderParameter(
-        name="Last-Event-ID",
-        schema_extra={"pattern": ID_PATTERN},
-        description="the id of your last change; counts before `after`",
-    ),
-]
+LastEventId = Annotated[str | None, last_event_id_parameter("the id of your last change; counts before `after`")]
 LAST_EVENT_ID: Final = ResponseHeader(
     name="Last-Event-ID", description="of NDJSON: send it as `after` in the next request", documentation_only=True
 )
@@ -135,14 +124,3 @@ class FeedController(Controller):
         found = await answer(feed, reader, after=start, limit=limit, wait_s=wait_s)
         headers = {"Last-Event-ID": str(found.after), "Cache-Control": "no-store"}
         return Response(found.lines, media_type=NDJSON, headers=headers)
-
-
-def number_of(last_event_id: str) -> int:
-    """Read the id that a client sends in a header.
-
-    Raises:
-        InvalidQueryError: It is not an id of this feed.
-    """
-    if re.fullmatch(ID_PATTERN, last_event_id, re.ASCII) is None:
-        raise InvalidQueryError((field_error(json_pointer(("Last-Event-ID",)), "int_type"),))
-    return int(last_event_id)

@@ -63,6 +63,14 @@ async def test_finished_run_is_one_event(api: Client, database: Database) -> Non
     assert (name, number, run["id"]) == ("finished", 4, run_id)
 
 
+@pytest.mark.parametrize("last", ["x", "-1", "9" * 30])
+async def test_malformed_id_of_the_last_event_is_named(api: Client, last: str) -> None:
+    response = await api.get("/etl/runs/6b0363a2c8e7e03b5a434154", headers={**EVENTS, "last-event-id": last})
+
+    assert response.status_code == 400
+    assert [(e["pointer"], e["code"]) for e in response.json()["errors"]] == [("/Last-Event-ID", "wrong_type")]
+
+
 async def test_unknown_run_is_a_problem_and_no_stream(api: Client) -> None:
     response = await api.get("/etl/runs/6b0363a2c8e7e03b5a434154", headers=EVENTS)
 
