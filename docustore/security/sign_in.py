@@ -1,31 +1,23 @@
 """Sign in a browser: by a key, or by a login link."""
 
-from typing import TYPE_CHECKING
-
 from docustore.errors import UnauthenticatedError
-from docustore.security.api_keys import Principal
-from docustore.security.attempts import attempt
+from docustore.security.attempts import attempt, proven_principal
 from docustore.security.http_client import Connection
 from docustore.security.key_ring import Credential
 from docustore.security.sessions import NewSession, start_session, start_session_by_link
-
-if TYPE_CHECKING:
-    from docustore.security.key_ring import KeyRing
 
 
 async def sign_in_by_key(connection: Connection, key: str) -> NewSession:
     """Start a session for the owner of a key.
 
+    A key that was valid lately is no attempt, as for every other request.
+
     Raises:
         UnauthenticatedError: The key is unknown, expired or revoked.
         TooManyRequestsError: The client's address has failed too often.
     """
-    key_ring: KeyRing = connection.app.state.key_ring
-
-    async def looked_up() -> Principal:
-        return await key_ring.principal_of(Credential(key, is_session=False))
-
-    return await start_session(key=key, principal=await attempt(connection, looked_up))
+    principal = await proven_principal(connection, Credential(key, is_session=False))
+    return await start_session(key=key, principal=principal)
 
 
 async def sign_in_by_link(connection: Connection, token: str) -> NewSession:

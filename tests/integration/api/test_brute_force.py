@@ -115,6 +115,18 @@ async def test_block_does_not_reach_proven_keys_and_other_addresses(limited: Set
     assert "ratelimit" not in same.headers
 
 
+async def test_block_does_not_reach_the_sign_in_with_a_proven_key(limited: Settings) -> None:
+    """Otherwise an attacker behind the same address could lock people out of the page."""
+    steady, new = [(await create_key(name="steady", scope=Scope.READ)).key for _ in range(2)]
+    async with serving(limited) as client:
+        await client().get("/users", headers={"authorization": f"Bearer {steady}"})
+        await guess(client(), QUOTA * 2)
+
+        answers = [await client().post("/login", json={"key": key}, headers=ORIGIN) for key in (steady, new)]
+
+    assert [answer.status_code for answer in answers] == [204, 429]
+
+
 async def test_valid_requests_at_once_are_not_limited(limited: Settings) -> None:
     """After a restart no key is proven, and all clients come back at once."""
     bearer = {"authorization": f"Bearer {(await create_key(name='steady', scope=Scope.READ)).key}"}
