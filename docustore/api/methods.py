@@ -10,7 +10,7 @@ from typing import Any, Final
 from litestar import Litestar, Request, Response
 from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Message, Receive, Scope, Send
 
-_IF_MATCH: Final = b"if-match"
+_LISTS: Final = frozenset({b"if-match", b"if-none-match", b"prefer"})
 
 
 class Api(Litestar):
@@ -25,10 +25,7 @@ class Api(Litestar):
         """Serve one request or the lifespan."""
         method = scope.get("method")
         if method != "HEAD":
-            given: Any = scope
-            if method != "GET" and "headers" in scope:
-                given["headers"] = join_if_match(given["headers"])
-            await super().__call__(given, receive, send)
+            await super().__call__(_with_joined_lists(scope), receive, send)
             return
 
         async def send_without_body(message: Message) -> None:
@@ -37,21 +34,24 @@ class Api(Litestar):
 
         # This must happen before routing: the routes are registered for GET only.
         as_get: Any = {**scope, "method": "GET"}
-        await super().__call__(as_get, receive, send_without_body)
+        await super().__call__(_with_joined_lists(as_get), receive, send_without_body)
 
 
-def join_if_match(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Join several `If-Match` lines into one list.
+def _with_joined_lists(scope: Any) -> Any:
+    """Join several lines of a list header into one.
 
     The framework would see only one of them.
 
     See: RFC 9110, section 5.3.
     """
-    given = list(headers)
-    values = [value for name, value in given if name == _IF_MATCH]
-    if len(values) <= 1:
-        return given
-    return [*(header for header in given if header[0] != _IF_MATCH), (_IF_MATCH, b", ".join(values))]
+    headers: list[tuple[bytes, bytes]] = scope.get("headers", [])
+    names = [name for name, _ in headers if name in _LISTS]
+    if len(names) > 1 and len(names) > len(set(names)):
+        joined = [
+            (name, b", ".join(value for key, value in headers if key == name)) for name in sorted(set(names))
+        ]
+        scope["headers"] = [*(header for header in headers if header[0] not in _LISTS), *joined]
+    return scope
 
 
 def options_response(request: Request[Any, Any, Any]) -> Response[None] | None:

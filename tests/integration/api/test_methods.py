@@ -49,6 +49,22 @@ async def test_allow_names_every_method(api: Client, path: str, methods: str) ->
         assert (refused.status_code, refused.headers["allow"]) == (405, methods)
 
 
+@pytest.mark.parametrize("tags", [('"7"', '"1"'), ('"1"', '"7"')])
+async def test_lines_of_if_none_match_are_one_list(api: Client, tags: tuple[str, str]) -> None:
+    user = await create(api)
+
+    response = await api.get(f"/users/{user['id']}", headers=[("If-None-Match", tag) for tag in tags])
+
+    assert response.status_code == 304
+
+
+@pytest.mark.parametrize("lines", [("respond-async", "count=exact"), ("count=exact", "respond-async")])
+async def test_lines_of_prefer_are_one_list(api: Client, lines: tuple[str, str]) -> None:
+    response = await api.get("/users", headers=[("Prefer", line) for line in lines])
+
+    assert response.headers["preference-applied"] == "count=exact"
+
+
 @pytest.mark.parametrize(("tags", "status"), [(('"7"', '"1"'), 204), (('"1"', '"7"'), 204), (('"7"', '"8"'), 412)])
 async def test_lines_of_if_match_are_one_list(api: Client, tags: tuple[str, str], status: int) -> None:
     user = await create(api)
