@@ -101,6 +101,7 @@ Avatar = Annotated[
 ]
 Bio = Annotated[str, _text_up_to(MAX_BIO_CHARS), AfterValidator(_plain_text), _PLAIN]
 Location = Annotated[str, _text_up_to(MAX_LOCATION_CHARS), AfterValidator(_plain_text), _PLAIN]
+Language = Annotated[str, Field(min_length=1, max_length=MAX_LANGUAGE_CHARS), AfterValidator(_plain_text), _PLAIN]
 Label = Annotated[
     str,
     _text_up_to(MAX_LABEL_CHARS),

@@ -13,6 +13,7 @@ from docustore.users.field_types import (
     MAX_LOCATION_CHARS,
     Avatar,
     Bio,
+    Language,
     Location,
     Reading,
     Wire,
@@ -42,8 +43,7 @@ class Preferences(BaseModel):
     notifications: Annotated[Flag, Wire(Reading.FLAG, is_requirable=False)] = True
     theme: Annotated[Theme, Wire(Reading.THEME, is_requirable=False)] = Theme.LIGHT
     language: Annotated[
-        str,
-        Field(min_length=1, max_length=MAX_LANGUAGE_CHARS),
+        Language,
         Wire(Reading.WORDS, max_chars=MAX_LANGUAGE_CHARS, is_requirable=False),
     ] = "en"
 

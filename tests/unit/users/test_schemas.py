@@ -20,7 +20,7 @@ def test_every_error_is_listed_with_its_pointer() -> None:
     document = {
         "first_name": 5,
         "status": "gone",
-        "profile": {"preferences": {"theme": "blue", "sound": True}, "bio": "\0"},
+        "profile": {"preferences": {"theme": "blue", "sound": True, "language": "e\0n"}, "bio": "\0"},
         "roles": ["", "a"],
         "shoe/size": 43,
         "password": "short",
@@ -31,6 +31,7 @@ def test_every_error_is_listed_with_its_pointer() -> None:
         ("/first_name", "wrong_type"),
         ("/status", "not_allowed"),
         ("/profile/preferences/theme", "not_allowed"),
+        ("/profile/preferences/language", "control_character"),
         ("/profile/preferences/sound", "unknown_field"),
         ("/profile/bio", "control_character"),
         ("/roles/0", "too_short"),
