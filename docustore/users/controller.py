@@ -56,7 +56,7 @@ class UserController(Controller):
         return answer_unless_current(await lookup.find(user_id), if_none_match)
 
     @get(
-        "/by-email/{email:str}",
+        "/by-email/{email:path}",
         responses=problems(404) | NOT_MODIFIED,
         response_headers=[ETAG],
         operation_id="get_user_by_email",
@@ -69,9 +69,9 @@ class UserController(Controller):
     ) -> Response[UserView]:
         """Read the user with this e-mail address.
 
-        A deleted user is not found by its address.
+        A deleted user is not found by its address. An address may contain a slash.
         """
-        return answer_unless_current(await find_user_by_email(email), if_none_match)
+        return answer_unless_current(await find_user_by_email(email.removeprefix("/")), if_none_match)
 
     @put(
         "/{user_id:str}",

@@ -42,6 +42,9 @@ async def test_user_is_found_by_email_in_any_case(api: Client) -> None:
 
     assert (await api.get("/users/by-email/ADA@Example.org")).json() == user
     assert (await api.get("/users/by-email/bob@example.org")).status_code == 404
+    slashed = await create(api, "a/b@example.org")
+    assert (await api.get("/users/by-email/a%2Fb@example.org")).json() == slashed
+    assert (await api.get("/users/by-email/a/b@example.org/")).json() == slashed
     assert (await api.get("/users/by-email/nobody")).status_code == 404
 
 
