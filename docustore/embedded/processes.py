@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from docustore.embedded import launcher
+from docustore.embedded.private_files import FOLDER_MODE
 
 # A larger log is rotated at the next start; one old log is kept.
 MAX_LOG_BYTES: Final = 20_000_000
@@ -103,7 +104,7 @@ async def _wait_at_most(process: Process, grace_s: float, hurry: asyncio.Event) 
 
 
 def _open_log(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
     with suppress(FileNotFoundError):
         if path.stat().st_size > MAX_LOG_BYTES:
             path.replace(path.with_name(f"{path.name}.1"))
