@@ -7,7 +7,7 @@ import bson
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
-from docustore.changes.comparison import REPLACEMENT, boundary_id
+from docustore.changes.comparison import GREATEST_ID, REPLACEMENT, boundary_id, is_greatest_id
 from docustore.changes.events import user_key
 from docustore.database import Database
 from docustore.history.rows import IMAGE_CODEC, Image
@@ -32,6 +32,8 @@ async def next_documents(
         after: The BSON document `{_id: ...}` of the last document before; None from the beginning.
         at: The cluster time of the state to read; None = now.
     """
+    if is_greatest_id(after):
+        return []
     bounds: dict[str, Any] = {}
     if after is not None:
         # `min` compares ids of all types; a comparison operator of a query finds only ids of one type.
@@ -45,7 +47,11 @@ async def next_documents(
         "limit": CHUNK,
         "batchSize": CHUNK,
     }
-    return await _found(database, command, at, is_one_reply=True)
+    found = await _found(database, command, at, is_one_reply=True)
+    if found or after is None:
+        return found
+    last = {"find": collection, "filter": GREATEST_ID, "projection": _projection(fields), "limit": 1}
+    return await _found(database, last, at, is_one_reply=True)
 
 
 async def documents_of(

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from bson import ObjectId
+from bson import MaxKey, MinKey, ObjectId
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.collection import AsyncCollection
 
@@ -188,6 +188,18 @@ async def test_user_before_its_snapshot_is_not_known(database: Database) -> None
     page = await listed(past_users, before)
 
     assert (page.users, page.doubts) == ([], {Doubt.BEFORE_HISTORY})
+
+
+@pytest.mark.parametrize("sort", UserSort)
+async def test_ids_of_all_types_are_listed(database: Database, sort: UserSort) -> None:
+    """A chunk ends at each of them, also at the least and at the greatest one."""
+    ids = [MinKey(), 1, "abc", ObjectId(), True, MaxKey()]
+    rows = [row(number, each, NOON, make_user(_id=each)) for number, each in enumerate(ids, 1)]
+    await with_rows(database, rows)
+
+    found = await all_pages(database, UserFilter(), as_of=NOON, sort=sort, limits=SMALL)
+
+    assert len(found) == len(ids)
 
 
 async def test_approximate_state_is_told(database: Database) -> None:
