@@ -19,6 +19,7 @@ from docustore.security.client_address import Network
 
 Address = IPv4Address | IPv6Address
 MAX_URL_CHARS: Final = 2000
+MAX_PORT: Final = 65_535
 _PORTS: Final = {"http": 80, "https": 443}
 # IPv6 addresses that a gateway translates to the IPv4 address in their last four bytes (RFC 6052).
 _TRANSLATED: Final = ip_network("64:ff9b::/96")
@@ -59,6 +60,8 @@ def url_problem(url: str) -> str | None:
         return "must be an absolute URL that starts with http:// or https://"
     if parsed.scheme not in _PORTS or not parsed.host:
         return "must be an absolute URL that starts with http:// or https://"
+    if parsed.port is not None and not 0 < parsed.port <= MAX_PORT:
+        return f"must have a port from 1 to {MAX_PORT}, or none"
     if parsed.userinfo or parsed.fragment:
         return "must contain no password and no fragment; the requests are signed instead"
     return None

@@ -95,6 +95,9 @@ async def test_connection_goes_to_the_checked_address() -> None:
         ("https://user:secret@example.org/", True),
         ("https://example.org/#part", True),
         ("https://[::1", True),
+        ("https://example.org:65535/", False),
+        ("https://example.org:65536/", True),
+        ("https://example.org:0/", True),
         ("", True),
     ],
 )
