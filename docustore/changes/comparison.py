@@ -13,6 +13,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.changes.events import NO_TOKEN, Change, decoded, user_key
+from docustore.changes.id_parts import parts_of
 from docustore.changes.images import Recorded
 from docustore.changes.position import Partition
 from docustore.database import Database
@@ -200,19 +201,14 @@ async def absent_users(database: Database, cluster_time: Timestamp, user_ids: li
 
     An id that is not UTF-8 is recorded with replacement characters, so it is never listed.
     """
-    present = await _read_at(
-        database,
-        cluster_time,
-        {
-            "find": USERS,
-            "filter": {"_id": {"$in": user_ids}},
-            "projection": {"_id": 1},
-            "batchSize": len(user_ids),
-            "singleBatch": True,
-        },
-    )
+    present = [user for part in parts_of(user_ids) for user in await _present(database, cluster_time, part)]
     known = {user_key(user["_id"]) for user in present}
     return [each for each in user_ids if user_key(each) not in known and REPLACEMENT not in str(each)]
+
+
+async def _present(database: Database, cluster_time: Timestamp, user_ids: list[Any]) -> list[RawBSONDocument]:
+    command = {"find": USERS, "filter": {"_id": {"$in": user_ids}}, "projection": {"_id": 1}}
+    return await _read_at(database, cluster_time, {**command, "batchSize": len(user_ids), "singleBatch": True})
 
 
 def _is_same(last: Recorded, user: RawBSONDocument) -> bool:

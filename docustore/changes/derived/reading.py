@@ -9,6 +9,7 @@ from bson.timestamp import Timestamp
 
 from docustore.changes.comparison import GREATEST_ID, REPLACEMENT, boundary_id, is_greatest_id
 from docustore.changes.events import user_key
+from docustore.changes.id_parts import parts_of
 from docustore.database import Database
 from docustore.history.rows import IMAGE_CODEC, Image
 from docustore.users.stored import USERS
@@ -68,16 +69,17 @@ async def documents_of(
         fields: The top-level fields to read; None = all.
         at: See `next_documents`.
     """
-    if not user_ids:
-        return {}
-    command = {
-        "find": collection,
-        "filter": {"_id": {"$in": list(user_ids)}},
-        "projection": {} if fields is None else _projection(fields),
-        "batchSize": len(user_ids) + 1,
-    }
-    found = map(decode, await _found(database, command, at))
-    return {user_key(document["_id"]): document for document in found}
+    documents: dict[Hashable, Image] = {}
+    for part in parts_of(user_ids):
+        command = {
+            "find": collection,
+            "filter": {"_id": {"$in": part}},
+            "projection": {} if fields is None else _projection(fields),
+            "batchSize": len(part) + 1,
+        }
+        found = map(decode, await _found(database, command, at))
+        documents |= {user_key(document["_id"]): document for document in found}
+    return documents
 
 
 async def users_of(

@@ -9,6 +9,8 @@ from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, UpdateOne
 
+from docustore.changes import control
+from docustore.changes.control import ResetTo
 from docustore.changes.dead_letters import LETTERS
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.isolation import MAX_FAILURES_IN_A_ROW
@@ -157,6 +159,24 @@ async def test_users_with_strange_ids_are_verified(database: Database, settings:
         found = await verify(database, EFFECTS, [effect(settings) for effect in DERIVED])
 
     assert (found.differences, found.users, found.is_complete) == ([], len(ids), True)
+
+
+async def test_users_with_long_ids_are_recovered(database: Database, settings: Settings) -> None:
+    """The ids of one chunk do not fit into one command."""
+    await _accept_anything(database)
+    users = [make_user(_id=f"{number:03d}" + "x" * 20_000) for number in range(900)]
+    async with following(database, settings) as listener:
+        await wait_until_applied(database)
+        await database["users"].insert_many(users)
+        await wait_until_applied(database)
+        await database["users"].delete_one({"_id": users[0]["_id"]})
+        await control.reset(database, ResetTo.SNAPSHOT, actor="cli:ada")
+        await wait_until_applied(database)
+        assert not listener.done()
+
+        found = await verify(database, EFFECTS)
+
+    assert (found.differences, found.users, found.is_complete) == ([], 899, True)
 
 
 async def test_foreign_row_is_set_aside(database: Database, settings: Settings) -> None:
