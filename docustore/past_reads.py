@@ -1,12 +1,17 @@
 """Reads of a past state of a collection."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.timestamp import Timestamp
 
 from docustore.database import UNCLAMPED, Database, Document
+
+# Naive times, in UTC. An id of another client may be a time that the calendar does not have.
+_NAIVE: Final[CodecOptions[Document]] = CodecOptions(
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO, unicode_decode_error_handler="replace"
+)
 
 
 async def aggregate_at(
@@ -37,28 +42,27 @@ async def documents_at(
     at: Timestamp,
     *,
     batch_docs: int | None = None,
-    codec: CodecOptions[Document] | None = None,
+    codec: CodecOptions[Document] = _NAIVE,
 ) -> AsyncGenerator[Document, None]:
     """Yield what a command returns of the state of a cluster time.
 
     Args:
         command: A `find` or an `aggregate`.
         batch_docs: The documents of one reply to a `find`; None = the server's default.
-        codec: None = the driver's default: times are naive, in UTC.
+        codec: How documents are decoded; by default times are naive, in UTC.
 
     Raises:
         OperationFailure: Code 239, the server no longer keeps that state.
     """
-    options: dict[str, Any] = {} if codec is None else {"codec_options": codec}
     size = {} if batch_docs is None else {"batchSize": batch_docs}
     # Bare commands: the driver has no call for a read at a given cluster time.
     async with database.client.start_session(causal_consistency=False) as session:
         first = {**command, **size, "readConcern": {"level": "snapshot", "atClusterTime": at}}
-        cursor = (await database.command(first, session=session, **options))["cursor"]
+        cursor = (await database.command(first, session=session, codec_options=codec))["cursor"]
         for document in cursor["firstBatch"]:
             yield document
         while cursor["id"]:
             more = {"getMore": cursor["id"], "collection": next(iter(command.values())), **size}
-            cursor = (await database.command(more, session=session, **options))["cursor"]
+            cursor = (await database.command(more, session=session, codec_options=codec))["cursor"]
             for document in cursor["nextBatch"]:
                 yield document

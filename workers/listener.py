@@ -23,7 +23,7 @@ from docustore.alerts import alert
 from docustore.causes import cause_of, report_failed_start
 from docustore.changes.incidents import take_alert
 from docustore.changes.listener import listen
-from docustore.changes.stall import stall_of
+from docustore.changes.stall import failure_of, stall_of
 from docustore.changes.status import is_heartbeat_fresh
 from docustore.config import Settings, load_settings
 from docustore.database import Database
@@ -121,8 +121,9 @@ async def _check(settings: Settings) -> int:
         if not await is_heartbeat_fresh(database, max_age_s=settings.changes_lease_s):
             log.error("listener.not_ready", reason="no listener renews the lease")
             return 1
-        if (stall := await stall_of(database, limit_s=settings.changes_stalled_s)) is not None:
-            log.error("listener.not_ready", reason=stall)
+        problem = await failure_of(database) or await stall_of(database, limit_s=settings.changes_stalled_s)
+        if problem is not None:
+            log.error("listener.not_ready", reason=problem)
             return 1
     return 0
 

@@ -17,7 +17,7 @@ from docustore.analytics.report import users_analytics
 from docustore.api.metrics import CONTENT_TYPE, StoreMetrics
 from docustore.api.problem_details import DEFAULT_RETRY_AFTER_S, problems
 from docustore.changes.metrics import listener_exposition, listener_figures
-from docustore.changes.stall import stall_of
+from docustore.changes.stall import failure_of, stall_of
 from docustore.changes.status import is_heartbeat_fresh
 from docustore.clock import as_naive_utc, now_utc
 from docustore.config import Settings
@@ -100,7 +100,9 @@ class OperationController(Controller):
         },
     )
     async def listener(self, state: State) -> Response[Health]:
-        """Check that a listener runs and that no change waits for long without progress.
+        """Check that a listener runs, has not failed, and makes progress.
+
+        It makes none if a change waits for long and the position does not move.
 
         This is apart from `/health/ready`: the API answers also while the listener stands still. A listener that
         was paused by an operator is well.
@@ -169,6 +171,8 @@ async def listener_status(database: Database, settings: Settings) -> PartStatus:
         with pymongo.timeout(LISTENER_TIMEOUT_S):
             if not await is_heartbeat_fresh(database, max_age_s=settings.changes_lease_s):
                 return PartStatus(status="unavailable", problem="no listener renews the lease")
+            if (failure := await failure_of(database)) is not None:
+                return PartStatus(status="stopped", problem=failure)
             stall = await stall_of(database, limit_s=settings.changes_stalled_s)
     except PyMongoError:
         return PartStatus(status="unavailable", problem="MongoDB does not answer")

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import bson
+from bson.max_key import MaxKey
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.changes.events import NO_TOKEN, Change, decoded, user_key
+from docustore.changes.id_parts import parts_of
 from docustore.changes.images import Recorded
 from docustore.changes.position import Partition
 from docustore.database import Database
@@ -22,7 +24,10 @@ from docustore.users.stored import USERS
 
 CHUNK_USERS: Final = 1000
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
-_STRING, _DOCUMENT = 0x02, 0x03
+_STRING, _DOCUMENT, _MAX_KEY = 0x02, 0x03, 0x7F
+# The server never returns this id beside a lower bound, and refuses it as one: it is read by itself, at the end.
+GREATEST_ID: Final[dict[str, Any]] = {"_id": MaxKey()}
+_AT_THE_END: Final = {"projection": {"password_hash": 0}, "limit": 1, "singleBatch": True}
 # After the length of the document, the type byte and the name `_id`.
 _ID_START: Final = 9
 _RAW: Final = IMAGE_CODEC.with_options(document_class=RawBSONDocument)
@@ -100,8 +105,11 @@ async def read_chunk(
     Raises:
         OperationFailure: Code 239, the server no longer keeps that state.
     """
+    if is_greatest_id(after):
+        return []
     bounds: dict[str, Any] = {}
     conditions = [] if own is None else [own]
+    greatest = GREATEST_ID if own is None else {**GREATEST_ID, "$expr": own}
     if after is not None:
         # `min` compares ids of all types; a comparison operator of a query finds only ids of one type.
         bounds = {"min": RawBSONDocument(after)}
@@ -118,7 +126,15 @@ async def read_chunk(
         "batchSize": CHUNK_USERS,
         "singleBatch": True,
     }
-    return await _read_at(database, cluster_time, command)
+    found = await _read_at(database, cluster_time, command)
+    if found or after is None:
+        return found
+    return await _read_at(database, cluster_time, {"find": USERS, "filter": greatest, **_AT_THE_END})
+
+
+def is_greatest_id(boundary: bytes | None) -> bool:
+    """Tell whether no id follows a boundary. Pure."""
+    return boundary is not None and boundary[4] == _MAX_KEY
 
 
 def boundary_id(boundary: bytes) -> dict[str, Any]:
@@ -185,19 +201,14 @@ async def absent_users(database: Database, cluster_time: Timestamp, user_ids: li
 
     An id that is not UTF-8 is recorded with replacement characters, so it is never listed.
     """
-    present = await _read_at(
-        database,
-        cluster_time,
-        {
-            "find": USERS,
-            "filter": {"_id": {"$in": user_ids}},
-            "projection": {"_id": 1},
-            "batchSize": len(user_ids),
-            "singleBatch": True,
-        },
-    )
+    present = [user for part in parts_of(user_ids) for user in await _present(database, cluster_time, part)]
     known = {user_key(user["_id"]) for user in present}
     return [each for each in user_ids if user_key(each) not in known and REPLACEMENT not in str(each)]
+
+
+async def _present(database: Database, cluster_time: Timestamp, user_ids: list[Any]) -> list[RawBSONDocument]:
+    command = {"find": USERS, "filter": {"_id": {"$in": user_ids}}, "projection": {"_id": 1}}
+    return await _read_at(database, cluster_time, {**command, "batchSize": len(user_ids), "singleBatch": True})
 
 
 def _is_same(last: Recorded, user: RawBSONDocument) -> bool:

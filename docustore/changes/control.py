@@ -18,6 +18,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
 from docustore.changes.dead_letters import LETTERS, OPEN_STATES, LetterState
+from docustore.changes.effects.building import mark_building
+from docustore.changes.effects.registry import EFFECTS
 from docustore.changes.events import just_after
 from docustore.changes.gaps import GAPS, gap_id_of, open_gap
 from docustore.changes.layout import end_transactions, present, unite_in
@@ -173,7 +175,7 @@ async def replay_letter(database: Database, letter_id: str, *, actor: str) -> No
 async def skip_letter(database: Database, letter_id: str, *, actor: str) -> None:
     """Give a letter up, so that its change is missing in history.
 
-    The next letter of its user follows.
+    The next letter of its user follows. The marts are rebuilt: they have the change of no other row.
 
     Raises:
         NotFoundError: No letter with this id is open.
@@ -253,6 +255,8 @@ async def _close_letter(
         result = await database[LETTERS].update_one(
             {"_id": letter_id, "state": {"$in": list(states)}}, {"$set": {"state": state.value}}, session=session
         )
+        if state is LetterState.SKIPPED:
+            await mark_building(database, EFFECTS, session)
         if result.matched_count == 0:
             waiting = " or ".join(states)
             raise NotFoundError(kind=f"{waiting} dead letter", id=letter_id)

@@ -114,6 +114,21 @@ async def supersede_letters(database: Database, session: AsyncClientSession) -> 
     )
 
 
+async def has_open_letters(database: Database) -> bool:
+    """Tell whether a user has an open letter."""
+    return await database[LETTERS].find_one({"state": {"$in": list(OPEN_STATES)}}, {"_id": 1}) is not None
+
+
+async def note_rebuild(database: Database, session: AsyncClientSession) -> None:
+    """Note that the rebuilt effects have the changes of all open letters.
+
+    A replay must leave these effects alone.
+    """
+    await database[LETTERS].update_many(
+        {"state": {"$in": list(OPEN_STATES)}}, {"$set": {"is_in_rebuilt_effects": True}}, session=session
+    )
+
+
 def key_bytes(user_id: Any) -> bytes:
     """Encode a user's id of any type."""
     return bson.encode({"": user_id})

@@ -10,11 +10,12 @@ from docustore.changes.committed import committed_seq
 from docustore.changes.control import change_control
 from docustore.changes.derived.claim import fresh_build
 from docustore.changes.derived.derivation import Derivations, DerivedEffect
-from docustore.changes.effects.effect import Effects
+from docustore.changes.effects.building import mark_building
+from docustore.changes.effects.effect import Effect, Effects
 from docustore.changes.lease import end_transaction
 from docustore.changes.position import Position
 from docustore.database import Database, Document, in_transaction
-from docustore.effect_states import EFFECT_STATES, BuildState
+from docustore.effect_states import EFFECT_STATES
 from docustore.errors import FieldError, InvalidInputError, NotFoundError
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ async def rebuild_effect(
                 raise _refused(
                     f"{name} holds what has happened; `changes reset --to snapshot` compares it with users"
                 )
-            await _rebuild_immediate(database, name, version=effect.version, actor=actor)
+            await _rebuild_immediate(database, effect, actor=actor)
             return
     raise NotFoundError(kind="effect", id=name)
 
@@ -82,18 +83,13 @@ async def _rebuild_derived(database: Database, effect: type[DerivedEffect], *, a
     log.warning("effect.rebuild_requested", effect=effect.name, actor=actor)
 
 
-async def _rebuild_immediate(database: Database, name: str, *, version: int, actor: str) -> None:
+async def _rebuild_immediate(database: Database, effect: type[Effect], *, actor: str) -> None:
     async def mark(_position: Position, session: AsyncClientSession) -> None:
-        await database[EFFECT_STATES].update_one(
-            {"_id": name},
-            {"$set": {"state": BuildState.BUILDING.value, "version": version}},
-            upsert=True,
-            session=session,
-        )
+        await mark_building(database, (effect,), session)
 
     # Takes the lease of the position: the listener loads what it has to build.
     await change_control(
-        database, actor=actor, action=ACTION, set_={}, target=f"{EFFECT_STATES}/{name}", also=mark
+        database, actor=actor, action=ACTION, set_={}, target=f"{EFFECT_STATES}/{effect.name}", also=mark
     )
 
 

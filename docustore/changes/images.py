@@ -18,6 +18,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from docustore.changes.events import Change, decoded, user_key
+from docustore.changes.id_parts import parts_of
 from docustore.database import Database
 from docustore.history.models import HISTORY
 from docustore.history.rows import IMAGE_CODEC, Image
@@ -103,6 +104,15 @@ async def recorded_states(
     Args:
         up_to: The number of the last row to look at; None for all rows.
     """
+    found: dict[Hashable, Recorded] = {}
+    for part in parts_of(user_ids):
+        found |= await _recorded_states(database, part, up_to=up_to)
+    return found
+
+
+async def _recorded_states(
+    database: Database, user_ids: Sequence[Any], *, up_to: int | None
+) -> dict[Hashable, Recorded]:
     numbers = {} if up_to is None else {"_id": {"$lte": up_to}}
     pipeline: list[dict[str, Any]] = [
         {"$match": {"user_id": {"$in": list(user_ids)}, **numbers}},

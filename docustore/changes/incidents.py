@@ -12,6 +12,7 @@ from pymongo.errors import PyMongoError
 from docustore.changes.lease import Lease
 from docustore.changes.position import OWNED_POSITIONS, POSITIONS
 from docustore.database import Database
+from docustore.errors import DocustoreError
 from docustore.transient import is_transient
 
 log = structlog.get_logger()
@@ -24,7 +25,10 @@ async def note_failure(database: Database, lease: Lease, error: Exception) -> No
     """
     if is_transient(error):
         return
-    kind, message = type(error).__name__, str(error)[:500]
+    kind = type(error).__name__
+    # The text of a foreign error may quote a user.
+    is_known = isinstance(error, DocustoreError | PyMongoError)
+    message = str(error)[:500] if is_known else f"unexpected {kind}: see the log of the listener"
     is_same = {
         "$and": [
             {"$eq": ["$last_error.error", kind]},

@@ -37,7 +37,7 @@ from docustore.changes.spread import Spread
 from docustore.changes.stream import EventTooLargeError
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.errors import ListenerError, ListenerFencedError, PositionLostError
+from docustore.errors import ListenerFencedError, PositionLostError
 from docustore.transient import is_transient
 
 log = structlog.get_logger()
@@ -146,7 +146,7 @@ async def _hold(work: "_Work") -> None:
                 await work.rest()
             else:
                 await work.run(position)
-        except (ListenerError, PyMongoError) as exc:
+        except Exception as exc:
             if not isinstance(exc, ListenerFencedError):
                 await note_failure(database, lease, exc)
             raise

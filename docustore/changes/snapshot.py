@@ -30,7 +30,7 @@ from docustore.changes.comparison import (
     read_chunk,
     recorded_user_ids,
 )
-from docustore.changes.dead_letters import supersede_letters
+from docustore.changes.dead_letters import note_rebuild, supersede_letters
 from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.building import mark_live, rebuilt_effects, restart_derived
 from docustore.changes.effects.effect import Effects, Rebuild, chunked
@@ -195,6 +195,7 @@ class SnapshotRun:
             for each in rebuilt:
                 await each.write(database, stamp, session)
             await mark_live(database, self.effects, session)
+            await note_rebuild(database, session)
             if not snapshot.compares:
                 await restart_derived(database, position.seq, session)
             if snapshot.gap_id is not None:

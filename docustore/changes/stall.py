@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any, Final
 
-from docustore.changes.position import POSITIONS, ListenerState
+from docustore.changes.position import OWNED_POSITIONS, POSITIONS, ListenerState
 from docustore.changes.status import ChangeStatus, change_status
 from docustore.database import Database
 
@@ -26,6 +26,16 @@ async def stall_of(database: Database, *, limit_s: float, look_again_s: float = 
         return None
     await asyncio.sleep(look_again_s)
     return None if before != await _progress(database) else sentence
+
+
+async def failure_of(database: Database) -> str | None:
+    """Tell in a sentence why the listener stopped; None once the position moves.
+
+    A supervisor restarts it, so its heartbeat may be fresh.
+    """
+    query = {**OWNED_POSITIONS, "last_error": {"$ne": None}}
+    found = await database[POSITIONS].find_one(query, {"last_error.message": 1})
+    return None if found is None else str(found["last_error"]["message"])
 
 
 def stall_sentence(status: ChangeStatus, *, limit_s: float) -> str | None:

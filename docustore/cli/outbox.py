@@ -8,7 +8,7 @@ from rich.text import Text
 
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
-from docustore.cli.outbox_tables import delivery_table, destination_table
+from docustore.cli.outbox_tables import delivery_table, destination_table, replay_sentence
 from docustore.cli.store import command_database
 from docustore.clock import now_utc
 from docustore.errors import FieldError, InvalidInputError
@@ -74,7 +74,7 @@ async def replay(invocation: Invocation, *, name: str, since: int, until: int | 
         first, last = await request_fill(database, name, since=since, until=until, actor=actor())
     invocation.show(
         {"since": first, "until": last},
-        table=Text(f"A worker delivers the changes {first + 1} to {last} once more."),
+        table=replay_sentence(first, last),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from docustore.cli.tables import list_table
 from docustore.outbox.figures import DestinationFigures
@@ -29,3 +30,10 @@ def delivery_table(found: Sequence[DeliveryView]) -> Table:
             str(each.number), each.operation.value, each.user_id, each.state.value, str(each.attempts), last
         )
     return table
+
+
+def replay_sentence(first: int, last: int) -> Text:
+    """Tell which changes after `first` a worker delivers once more."""
+    if last <= first:
+        return Text("No change is in this range: nothing is delivered.")
+    return Text(f"A worker delivers the changes {first + 1} to {last} once more.")

@@ -15,7 +15,7 @@ from docustore.changes.subscriptions import EventKind
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
-from docustore.cli.outbox_tables import delivery_table
+from docustore.cli.outbox_tables import delivery_table, replay_sentence
 from docustore.cli.store import command_database
 from docustore.cli.tables import list_table
 from docustore.config import configuration_error
@@ -135,7 +135,7 @@ async def replay(
             )
     invocation.show(
         {"since": first, "until": last},
-        table=Text(f"A worker delivers the changes {first + 1} to {last} once more."),
+        table=replay_sentence(first, last),
     )
 
 

@@ -7,7 +7,7 @@ filter that few users match gives short pages with a cursor. Other orders would 
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
@@ -21,7 +21,7 @@ from bson.min_key import MinKey
 from docustore.api.pagination import CURSOR_INVALID, Position, decode_cursor, encode_cursor
 from docustore.database import Database, Document
 from docustore.errors import InvalidQueryError
-from docustore.history.doubts import FOUND_LATER, doubts_of, doubts_of_row
+from docustore.history.doubts import FOUND_LATER, doubts_of, doubts_of_row, doubts_of_unrecorded
 from docustore.history.horizon import Horizon
 from docustore.history.moments import Rows, number_at, rows_around
 from docustore.history.rows import Image
@@ -29,7 +29,7 @@ from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.history.undo import MAX_CHAIN, has_state, states_of
 from docustore.users.listing import ListQuery, UserSort
 from docustore.users.past import Doubt, PastPage
-from docustore.users.stored import RawUser
+from docustore.users.stored import RawUser, id_key
 
 _TIMES: Final = {"valid_from": 1, "operation": 1}
 
@@ -101,6 +101,7 @@ async def list_past(
         is_ascending=query.sort is UserSort.OLDEST,
     )
     found: list[RawUser] = []
+    times: dict[Hashable, datetime] = {}
     doubts = set(doubts_of(horizon, as_of))
     last, is_end = None, True
     async for last, is_end in _examined(question, after):  # noqa: B007  # both are read after the loop
@@ -109,9 +110,12 @@ async def list_past(
         if last.row is None or last.state is None or not query.which.matches(last.state):
             continue
         found.append(last.state)
+        times[id_key(last.user_id)] = last.row["valid_from"]
         doubts.update(doubts_of_row(last.row))
         if len(found) == query.limit:
             break
+    unrecorded = await horizon.read_unrecorded([user["_id"] for user in found], as_of)
+    doubts.update(doubts_of_unrecorded(unrecorded, times, is_list=True))
     cursor = None if last is None or is_end else encode_cursor(_position(last.user_id), query=bound)
     return PastPage(users=found, next_cursor=cursor, doubts=frozenset(doubts))
 

@@ -4,14 +4,14 @@ from datetime import datetime
 
 from docustore.database import Database, Document
 from docustore.errors import NotFoundError, UserGoneError
-from docustore.history.doubts import FOUND_LATER, doubts_of, doubts_of_row
+from docustore.history.doubts import FOUND_LATER, doubts_of, doubts_of_row, doubts_of_unrecorded
 from docustore.history.horizon import ReadHorizon
 from docustore.history.moments import number_at, rows_around
 from docustore.history.past_list import list_past
 from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.users.listing import ListQuery
 from docustore.users.past import PastPage, PastUser
-from docustore.users.stored import user_key
+from docustore.users.stored import id_key, user_key
 
 
 class PastUsersOfHistory:
@@ -32,7 +32,10 @@ class PastUsersOfHistory:
         [state] = await states_of_rows(self._database, [row], seq=horizon.seq)
         if state is None or state.get("deleted_at") is not None:
             raise UserGoneError(user_id)
-        doubts = frozenset({*doubts_of(horizon, as_of), *doubts_of_row(row)})
+        unrecorded = doubts_of_unrecorded(
+            await horizon.read_unrecorded([key], as_of), {id_key(key): row["valid_from"]}
+        )
+        doubts = frozenset({*doubts_of(horizon, as_of), *doubts_of_row(row), *unrecorded})
         return PastUser(user=state, doubts=doubts)
 
     async def list(self, query: ListQuery, *, as_of: datetime) -> PastPage:

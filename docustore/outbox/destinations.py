@@ -17,7 +17,7 @@ from docustore.changes.position import DESTINATIONS_MARK, POSITIONS
 from docustore.changes.subscriptions import DESTINATIONS, MAX_DESTINATIONS, OUTBOX
 from docustore.clock import now_utc
 from docustore.database import Database, Document, in_transaction
-from docustore.errors import NotFoundError, TooManyDestinationsError
+from docustore.errors import FieldError, InvalidInputError, NotFoundError, TooManyDestinationsError
 from docustore.history.models import HISTORY
 from docustore.outbox.rows import rows_of
 
@@ -188,8 +188,12 @@ async def request_fill(
         until: Its last number; None is the present one.
 
     Raises:
+        InvalidInputError: The range ends before it begins.
         NotFoundError: There is no such destination.
     """
+    if until is not None and until <= since:
+        detail = f"must be greater than `since`, which is {since}: `since` is the number before the range"
+        raise InvalidInputError((FieldError(pointer="/until", code="out_of_range", detail=detail),))
 
     async def request(session: AsyncClientSession) -> tuple[int, int]:
         found = await known_destination(database, name, session=session)

@@ -19,9 +19,16 @@ from docustore.security.client_address import Network
 
 Address = IPv4Address | IPv6Address
 MAX_URL_CHARS: Final = 2000
+MAX_PORT: Final = 65_535
 _PORTS: Final = {"http": 80, "https": 443}
 # IPv6 addresses that a gateway translates to the IPv4 address in their last four bytes (RFC 6052).
-_TRANSLATED: Final = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+_TRANSLATED: Final = ip_network("64:ff9b::/96")
+# Networks that lead to no public server, which `is_global` takes for public: IPv4-compatible and IPv4-translated
+# addresses, translations of a local gateway, documentation, segment routing, and the old site-local addresses.
+# https://www.iana.org/assignments/iana-ipv6-special-registry
+_NOT_PUBLIC: Final = tuple(
+    map(ip_network, ("::/96", "::ffff:0:0:0/96", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10"))
+)
 # Addresses that are tried for one attempt, in the order of the resolver.
 _MAX_TRIED: Final = 3
 
@@ -53,6 +60,8 @@ def url_problem(url: str) -> str | None:
         return "must be an absolute URL that starts with http:// or https://"
     if parsed.scheme not in _PORTS or not parsed.host:
         return "must be an absolute URL that starts with http:// or https://"
+    if parsed.port is not None and not 0 < parsed.port <= MAX_PORT:
+        return f"must have a port from 1 to {MAX_PORT}, or none"
     if parsed.userinfo or parsed.fragment:
         return "must contain no password and no fragment; the requests are signed instead"
     return None
@@ -93,14 +102,16 @@ def address_problem(address: Address, *, scheme: str, allowed: Iterable[Network]
 
 def is_public(address: Address) -> bool:
     """Tell whether an address is public, and the one that is written inside it."""
+    if not address.is_global or address.is_multicast or any(address in network for network in _NOT_PUBLIC):
+        return False
     inner = _inner(address)
-    return address.is_global and not address.is_multicast and (inner is None or is_public(inner))
+    return inner is None or is_public(inner)
 
 
 def _inner(address: Address) -> IPv4Address | None:
     if isinstance(address, IPv4Address):
         return None
-    if any(address in network for network in _TRANSLATED):
+    if address in _TRANSLATED:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     teredo = address.teredo
     return address.ipv4_mapped or address.sixtofour or (teredo[1] if teredo else None)

@@ -7,8 +7,9 @@ import bson
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
-from docustore.changes.comparison import REPLACEMENT, boundary_id
+from docustore.changes.comparison import GREATEST_ID, REPLACEMENT, boundary_id, is_greatest_id
 from docustore.changes.events import user_key
+from docustore.changes.id_parts import parts_of
 from docustore.database import Database
 from docustore.history.rows import IMAGE_CODEC, Image
 from docustore.users.stored import USERS
@@ -32,6 +33,8 @@ async def next_documents(
         after: The BSON document `{_id: ...}` of the last document before; None from the beginning.
         at: The cluster time of the state to read; None = now.
     """
+    if is_greatest_id(after):
+        return []
     bounds: dict[str, Any] = {}
     if after is not None:
         # `min` compares ids of all types; a comparison operator of a query finds only ids of one type.
@@ -45,7 +48,11 @@ async def next_documents(
         "limit": CHUNK,
         "batchSize": CHUNK,
     }
-    return await _found(database, command, at, is_one_reply=True)
+    found = await _found(database, command, at, is_one_reply=True)
+    if found or after is None:
+        return found
+    last = {"find": collection, "filter": GREATEST_ID, "projection": _projection(fields), "limit": 1}
+    return await _found(database, last, at, is_one_reply=True)
 
 
 async def documents_of(
@@ -62,16 +69,17 @@ async def documents_of(
         fields: The top-level fields to read; None = all.
         at: See `next_documents`.
     """
-    if not user_ids:
-        return {}
-    command = {
-        "find": collection,
-        "filter": {"_id": {"$in": list(user_ids)}},
-        "projection": {} if fields is None else _projection(fields),
-        "batchSize": len(user_ids) + 1,
-    }
-    found = map(decode, await _found(database, command, at))
-    return {user_key(document["_id"]): document for document in found}
+    documents: dict[Hashable, Image] = {}
+    for part in parts_of(user_ids):
+        command = {
+            "find": collection,
+            "filter": {"_id": {"$in": part}},
+            "projection": {} if fields is None else _projection(fields),
+            "batchSize": len(part) + 1,
+        }
+        found = map(decode, await _found(database, command, at))
+        documents |= {user_key(document["_id"]): document for document in found}
+    return documents
 
 
 async def users_of(

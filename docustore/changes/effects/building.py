@@ -18,6 +18,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import OperationFailure
 
 from docustore.changes.apply import Writer, commit
+from docustore.changes.dead_letters import has_open_letters, note_rebuild
 from docustore.changes.effects.batch import BatchEffects
 from docustore.changes.effects.effect import Effect, Effects, Rebuild, Rebuilt
 from docustore.changes.position import ListenerState, Position
@@ -75,8 +76,11 @@ class EffectBuilding:
         if not self._pending or position.state is not ListenerState.STREAMING or at is None:
             return position
         database = self._writer.database
+        # A replay leaves either all effects alone that are built so, or none.
+        has_letters = await has_open_letters(database)
+        building = tuple(filter(_is_buildable, self._effects)) if has_letters else self._pending
         try:
-            rebuilt = await rebuilt_effects(self._pending, Rebuild(database=database, cluster_time=at))
+            rebuilt = await rebuilt_effects(building, Rebuild(database=database, cluster_time=at))
         except OperationFailure as exc:
             if exc.code != SNAPSHOT_TOO_OLD:
                 raise
@@ -87,10 +91,11 @@ class EffectBuilding:
         async def also(session: AsyncClientSession) -> None:
             for each in rebuilt:
                 await each.write(database, stamp, session)
-            await mark_live(database, self._pending, session)
+            await mark_live(database, building, session)
+            await note_rebuild(database, session)
 
         position = await commit(self._writer, position, position, effects=batch, also=also)
-        log.info("listener.effects_built", effects=[effect.name for effect in self._pending])
+        log.info("listener.effects_built", effects=[effect.name for effect in building])
         self._pending = ()
         return position
 
@@ -102,8 +107,18 @@ async def unbuilt(database: Database, effects: Effects) -> Effects:
     The effects that are built by chunks are always followed: a snapshot has built them.
     """
     states = await load_effect_states(database)
-    buildable = (effect for effect in effects if effect.needs_build and not effect.is_built_by_chunks)
-    return tuple(effect for effect in buildable if not _is_live(effect, states.get(effect.name)))
+    return tuple(e for e in filter(_is_buildable, effects) if not _is_live(e, states.get(e.name)))
+
+
+async def mark_building(database: Database, effects: Iterable[type[Effect]], session: AsyncClientSession) -> None:
+    """Let the listener build effects again when it next takes the lease."""
+    for effect in filter(_is_buildable, effects):
+        await database[EFFECT_STATES].update_one(
+            {"_id": effect.name},
+            {"$set": {"state": BuildState.BUILDING.value, "version": effect.version}},
+            upsert=True,
+            session=session,
+        )
 
 
 async def mark_live(database: Database, effects: Iterable[type[Effect]], session: AsyncClientSession) -> None:
@@ -146,6 +161,10 @@ async def rebuilt_effects(effects: Sequence[type[Effect]], rebuild: Rebuild) -> 
         if exc.code == SNAPSHOT_TOO_OLD and time.monotonic() - started > FRESH_STATE_S:
             raise SnapshotExpiredError from exc
         raise
+
+
+def _is_buildable(effect: type[Effect]) -> bool:
+    return effect.needs_build and not effect.is_built_by_chunks
 
 
 def _is_live(effect: type[Effect], state: EffectState | None) -> bool:

@@ -4,14 +4,18 @@ from typing import Any
 
 import bson
 import pytest
+from bson import MaxKey, MinKey
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, UpdateOne
 
+from docustore.changes import control
+from docustore.changes.control import ResetTo
 from docustore.changes.dead_letters import LETTERS
-from docustore.changes.effects.registry import DERIVED
+from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.isolation import MAX_FAILURES_IN_A_ROW
 from docustore.changes.status import wait_until_applied
+from docustore.changes.verify import verify
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import EffectsFailingError
@@ -139,6 +143,40 @@ async def test_strange_ids_are_followed(
     assert await database["user_history"].count_documents({}) == 3
     assert await database["user_history"].count_documents({"changes.status.before": "inactive"}) == 1
     assert await database["user_quality"].count_documents({}) == 0
+
+
+async def test_users_with_strange_ids_are_verified(database: Database, settings: Settings) -> None:
+    """One of them must not end the check of all others."""
+    await _accept_anything(database)
+    ids = [DatetimeMS(10**15), DatetimeMS(-(10**15)), {"a": 1}, None, float("nan"), MinKey(), MaxKey()]
+    users = [make_user(_id=each, email=f"{number}@example.org") for number, each in enumerate(ids)]
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await database["users"].insert_many(users)
+        seq = await wait_until_applied(database)
+        await until(lambda: _effects_have_reached(database, seq), what="the derived effects")
+
+        found = await verify(database, EFFECTS, [effect(settings) for effect in DERIVED])
+
+    assert (found.differences, found.users, found.is_complete) == ([], len(ids), True)
+
+
+async def test_users_with_long_ids_are_recovered(database: Database, settings: Settings) -> None:
+    """The ids of one chunk do not fit into one command."""
+    await _accept_anything(database)
+    users = [make_user(_id=f"{number:03d}" + "x" * 20_000) for number in range(900)]
+    async with following(database, settings) as listener:
+        await wait_until_applied(database)
+        await database["users"].insert_many(users)
+        await wait_until_applied(database)
+        await database["users"].delete_one({"_id": users[0]["_id"]})
+        await control.reset(database, ResetTo.SNAPSHOT, actor="cli:ada")
+        await wait_until_applied(database)
+        assert not listener.done()
+
+        found = await verify(database, EFFECTS)
+
+    assert (found.differences, found.users, found.is_complete) == ([], 899, True)
 
 
 async def test_foreign_row_is_set_aside(database: Database, settings: Settings) -> None:

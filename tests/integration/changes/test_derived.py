@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 import pytest
+from bson import MaxKey
 
 from docustore.changes import control
 from docustore.changes.control import ResetTo
@@ -179,6 +180,19 @@ async def test_changes_during_a_rebuild(database: Database, settings: Settings) 
         await until_current(database)
 
     await assert_derived(database)
+
+
+async def test_user_with_the_greatest_id_is_built(database: Database, settings: Settings) -> None:
+    """The server never returns it beside a lower bound, and refuses it as one."""
+    await database.command({"collMod": "users", "validator": {}})
+    await fill(database, CHUNK)
+    await database["users"].insert_one(make_user(_id=MaxKey()))
+
+    async with keeping(database, settings):
+        await until_current(database)
+
+    assert await database[INITIALS].count_documents({"_id": MaxKey()}) == 1
+    assert await database[INITIALS].count_documents({}) == CHUNK + 1
 
 
 async def test_document_without_a_user_is_removed(database: Database, settings: Settings) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 from datetime import UTC, datetime
 
+import pytest
 from httpx2 import AsyncClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from docustore.api.health import listener_status
 from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.metrics import listener_exposition, listener_figures
@@ -15,6 +17,7 @@ from docustore.changes.status import wait_until_applied
 from docustore.changes_watch import watch_listener
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.errors import UnsupportedStoreError
 from docustore.etl.alert_outbox import MESSAGES
 from docustore.etl.incidents import INCIDENTS
 from tests.listening import following, make_user
@@ -82,6 +85,28 @@ async def test_waiting_change_without_progress_is_a_stall(database: Database, se
 
     await control.pause(database, actor="cli:ada")
     assert await stall_of(database, limit_s=0.0005, look_again_s=0) is None
+
+
+async def test_listener_that_fails_at_each_start_is_not_well(database: Database, settings: Settings) -> None:
+    """Each start renews the heartbeat, and the lag of a view is unknown: only the failure tells."""
+    async with following(database, settings):
+        await wait_until_applied(database)
+    await database["users"].drop()
+    await database.create_collection("users", viewOn="others", pipeline=[])
+    async with following(database, settings) as listener:
+        with pytest.raises(UnsupportedStoreError):
+            await listener
+
+    status = await listener_status(database, settings)
+
+    assert status.status == "stopped"
+    assert "`users` is a view" in str(status.problem)
+
+    await database["users"].drop()
+    await database.create_collection("users", changeStreamPreAndPostImages={"enabled": True})
+    async with following(database, settings):
+        await wait_until_applied(database)
+        assert (await listener_status(database, settings)).status == "ok"
 
 
 async def test_listener_that_makes_progress_does_not_stand_still(database: Database, settings: Settings) -> None:

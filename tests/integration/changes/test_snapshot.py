@@ -5,7 +5,7 @@ from typing import Any
 
 import bson
 import pytest
-from bson import Int64, MinKey, ObjectId
+from bson import Int64, MaxKey, MinKey, ObjectId
 from bson.binary import Binary
 
 from docustore.changes import comparison, control, snapshot
@@ -21,7 +21,8 @@ from tests.waiting import until
 
 CHUNK = 7
 MIXED_IDS = [
-    MinKey(), None, -1, 0.5, Int64(2), "", "abc", {}, {"a": 1}, Binary(b"x"), ObjectId(), False, True
+    MinKey(), None, -1, 0.5, Int64(2), "", "abc", {}, {"a": 1}, Binary(b"x"), ObjectId(), False, True,
+    MaxKey(),
 ]  # fmt: skip
 
 

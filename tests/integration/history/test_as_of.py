@@ -6,10 +6,11 @@ from random import Random
 from typing import Any
 
 import pytest
-from bson import ObjectId
+from bson import MaxKey, MinKey, ObjectId
 from bson.timestamp import Timestamp
 from pymongo.asynchronous.collection import AsyncCollection
 
+from docustore.changes.dead_letters import key_bytes
 from docustore.changes.horizon import read_horizon
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
@@ -189,6 +190,18 @@ async def test_user_before_its_snapshot_is_not_known(database: Database) -> None
     assert (page.users, page.doubts) == ([], {Doubt.BEFORE_HISTORY})
 
 
+@pytest.mark.parametrize("sort", UserSort)
+async def test_ids_of_all_types_are_listed(database: Database, sort: UserSort) -> None:
+    """A chunk ends at each of them, also at the least and at the greatest one."""
+    ids = [MinKey(), 1, "abc", ObjectId(), True, MaxKey()]
+    rows = [row(number, each, NOON, make_user(_id=each)) for number, each in enumerate(ids, 1)]
+    await with_rows(database, rows)
+
+    found = await all_pages(database, UserFilter(), as_of=NOON, sort=sort, limits=SMALL)
+
+    assert len(found) == len(ids)
+
+
 async def test_approximate_state_is_told(database: Database) -> None:
     user = make_user()
     past_users = await with_rows(database, [row(1, user["_id"], NOON, user, approximate=True)])
@@ -211,6 +224,39 @@ async def test_state_within_a_gap_is_told(database: Database) -> None:
     ]
 
     assert doubts == [frozenset(), {Doubt.GAP}, frozenset()]
+
+
+@pytest.mark.parametrize(
+    ("state", "doubt"),
+    [("failed", Doubt.PENDING), ("held", Doubt.PENDING), ("skipped", Doubt.GAP), ("superseded", Doubt.GAP)],
+)
+async def test_change_without_a_row_is_told(database: Database, state: str, doubt: Doubt) -> None:
+    """A dead letter of the user lies between the row and the moment."""
+    user, other = make_user(), make_user()
+    later = NOON + timedelta(seconds=20)
+    past_users = await with_rows(
+        database,
+        [
+            row(1, user["_id"], NOON, user),
+            row(2, other["_id"], NOON, other),
+            row(3, user["_id"], later, user | {"version": 3}),
+        ],
+    )
+    letter = {
+        "_id": "82",
+        "key": key_bytes(user["_id"]),
+        "state": state,
+        "wall_time": NOON + timedelta(seconds=10),
+    }
+    await database["change_dead_letters"].insert_one(letter)
+
+    async def doubts(of: Any, seconds: int) -> frozenset[Doubt]:
+        return (await past_users.find(str(of["_id"]), as_of=NOON + timedelta(seconds=seconds))).doubts
+
+    assert [await doubts(user, seconds) for seconds in (5, 15, 30)] == [frozenset(), {doubt}, frozenset()]
+    assert await doubts(other, 15) == frozenset()
+    assert (await listed(past_users, NOON + timedelta(seconds=15))).doubts == {doubt}
+    assert (await listed(past_users, NOON + timedelta(seconds=5))).doubts == frozenset()
 
 
 async def test_rows_that_are_not_committed_are_not_read(database: Database) -> None:

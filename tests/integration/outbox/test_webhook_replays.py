@@ -65,6 +65,14 @@ async def test_start_before_history_is_refused(database: Database, local: Settin
             await webhook(database, local, service.url, since=5)
 
 
+async def test_range_that_ends_before_it_begins_is_refused(database: Database, local: Settings) -> None:
+    async with receiver() as service:
+        webhook_id, _ = await webhook(database, local, service.url)
+
+        with pytest.raises(InvalidInputError, match="must be greater than `since`, which is 3"):
+            await replay_range(database, webhook_id, since=3, until=3, actor="cli:ada")
+
+
 async def test_replay_repeats_the_same_messages(database: Database, local: Settings) -> None:
     """Also where history has compacted the states meanwhile."""
     async with receiver() as service, following(database, local):

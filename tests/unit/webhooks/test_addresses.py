@@ -38,6 +38,13 @@ LOOPBACK = [ip_network("127.0.0.0/8")]
         "64:ff9b::7f00:1",
         "64:ff9b::a9fe:a9fe",
         "2001:0:4136:e378:8000:63bf:80ff:fffe",
+        "::127.0.0.1",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b:1::5db8:d822",
+        "64:ff9b:1:7f00:0:100::",
+        "fec0::1",
+        "3fff::1",
+        "5f00::1",
     ],
 )
 def test_special_addresses_are_not_public(address: str) -> None:
@@ -88,6 +95,9 @@ async def test_connection_goes_to_the_checked_address() -> None:
         ("https://user:secret@example.org/", True),
         ("https://example.org/#part", True),
         ("https://[::1", True),
+        ("https://example.org:65535/", False),
+        ("https://example.org:65536/", True),
+        ("https://example.org:0/", True),
         ("", True),
     ],
 )
