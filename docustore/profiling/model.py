@@ -1,10 +1,12 @@
 """What a profile says."""
 
 from datetime import datetime
-from typing import Any, Literal, TypedDict
+from typing import Any, Final, Literal, TypedDict
 
 from docustore.profiling.fields import Kind
 from docustore.profiling.patterns import PatternCount
+
+SHOWN_CHARS: Final = 200
 
 
 class ValueCount(TypedDict):

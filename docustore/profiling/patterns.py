@@ -8,6 +8,8 @@ from typing import Final, TypedDict
 
 MAX_PARTS: Final = 12
 REST: Final = "..."
+# Otherwise `a+b` and `ab` would have one pattern.
+_ESCAPED: Final = frozenset("+\\")
 _EXPRESSIONS: Final = {"A": r"[^\W\d_a-z]", "a": r"[^\W\d_A-Z]", "9": r"\d", " ": r"\s"}
 
 
@@ -19,10 +21,11 @@ class PatternCount(TypedDict):
 
 
 def pattern_of(text: str) -> str:
-    """Describe a text by its kinds of characters.
+    r"""Describe a text by its kinds of characters.
 
     `A` is an upper-case letter, `a` another letter, `9` a digit, a space white space; any other character stands
-    for itself. `+` means that the kind is repeated: `Ada Lovelace` is `Aa+ Aa+`. A long pattern ends with `...`.
+    for itself. `+` means that the kind is repeated: `Ada Lovelace` is `Aa+ Aa+`. A plus sign and a backslash
+    have a backslash in front: `UTC+1` is `A+\+9`. A long pattern ends with `...`.
     """
     runs = [(kind, sum(1 for _ in run)) for kind, run in groupby(text, key=_kind)]
     shown = "".join(kind + "+" * (length > 1) for kind, length in runs[:MAX_PARTS])
@@ -47,8 +50,8 @@ def expression_of(pattern: str) -> str | None:
     """Return the regular expression of a pattern; None for a pattern that was cut."""
     if pattern.endswith(REST):
         return None
-    parts = re.findall(r"(.)(\++)?", pattern, flags=re.DOTALL)
-    return "".join(_EXPRESSIONS.get(kind, re.escape(kind)) + ("+" if repeated else "") for kind, repeated in parts)
+    parts = re.findall(r"\\?(.)(\+)?", pattern, flags=re.DOTALL)
+    return "".join(_EXPRESSIONS.get(kind, re.escape(kind)) + repeated for kind, repeated in parts)
 
 
 def _kind(char: str) -> str:
@@ -56,4 +59,6 @@ def _kind(char: str) -> str:
         return "A" if char.isupper() else "a"
     if char.isdecimal():
         return "9"
-    return " " if char.isspace() else char
+    if char.isspace():
+        return " "
+    return f"\\{char}" if char in _ESCAPED else char

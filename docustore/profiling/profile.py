@@ -18,7 +18,7 @@ from docustore.errors import FieldError, InvalidQueryError
 from docustore.past_reads import aggregate_at
 from docustore.profiling.distinct import ERROR_PCT, estimate
 from docustore.profiling.fields import PROFILED, Kind, ProfiledField
-from docustore.profiling.model import Distinct, FieldProfile, UsersProfile, ValueCount
+from docustore.profiling.model import SHOWN_CHARS, Distinct, FieldProfile, UsersProfile, ValueCount
 from docustore.profiling.patterns import PatternCount, count_patterns
 from docustore.profiling.pipelines import (
     Pipeline,
@@ -37,7 +37,6 @@ DEFAULT_TIMEOUT_S: Final = 60.0
 MAX_EXACT: Final = 8_000
 SAMPLED_VALUES: Final = 10_000
 SHOWN: Final = 10
-SHOWN_CHARS: Final = 200
 _FIGURES: Final = ("missing", "null", "fitting", "empty", "shortest", "longest", "average", "earliest", "latest")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from docustore.profiling.fields import Kind
-from docustore.profiling.model import FieldProfile, UsersProfile
+from docustore.profiling.model import SHOWN_CHARS, FieldProfile, UsersProfile
 from docustore.profiling.patterns import expression_of
 
 # A proposal needs so many users: fewer say nothing about the next ones.
@@ -62,7 +62,10 @@ def _closed_set(field: FieldProfile) -> list[str]:
     if distinct is None or distinct["method"] != "exact" or distinct["count"] > MAX_WORDS:
         return []
     words = {each["value"]: each["count"] for each in field["top"]}
-    is_closed = len(words) == distinct["count"] and min(words.values()) >= MIN_USERS_A_WORD
+    # Only the begin of a long value is shown, and no user has just that.
+    is_closed = len(words) == distinct["count"] and all(
+        count >= MIN_USERS_A_WORD and len(word) < SHOWN_CHARS for word, count in words.items()
+    )
     return sorted(words) if is_closed else []
 
 

@@ -1,5 +1,6 @@
-"""The rules of a service: the built-in ones and those of its settings. Pure."""
+"""All rules of a service: those in Python and those of its settings."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from docustore.errors import ConfigurationError
 from docustore.linear_expression import LinearExpression
 from docustore.quality.anomaly import Direction
 from docustore.quality.builtin import BUILTIN, is_one_of
+from docustore.quality.installed import ENTRY_POINTS, installed_rules
 from docustore.quality.rule_fields import field_problem
 from docustore.quality.rules import (
     Applies,
@@ -38,15 +40,23 @@ _DIMENSIONS: Final = {
 
 
 def rule_set(settings: Mapping[str, RuleSettings]) -> RuleSet:
-    """Combine the built-in rules with those of the settings.
+    """Combine the rules that are declared in Python with those of the settings.
 
     Raises:
-        ConfigurationError: A setting names no rule, an unknown word or a field that no rule may read.
+        ConfigurationError: A setting names no rule, an unknown word or a field that no rule may read, or a rule of
+            a package cannot be used.
     """
-    names = {rule.name for rule in BUILTIN}
+    in_python = (*BUILTIN, *installed_rules())
+    names = {rule.name for rule in in_python}
+    if len(names) < len(in_python):
+        counts = Counter(rule.name for rule in in_python)
+        twice = next(name for name, number in counts.items() if number > 1)
+        raise ConfigurationError(
+            setting=ENTRY_POINTS, problem=f"two rules have the name {twice}; rename one of them"
+        )
     rules = [
         _changed(rule, settings[rule.name]) if rule.name in settings else rule
-        for rule in BUILTIN
+        for rule in in_python
         if rule.name not in settings or (settings[rule.name].enabled and settings[rule.name].kind is None)
     ]
     for name, own in settings.items():

@@ -1,20 +1,19 @@
 """What a rule of data quality is. Pure.
 
 A rule says what must hold for a user. It is declared once, in Python (`builtin`) or in `docustore.toml`
-(`declared`). Its `id` names its version: a digest of its definition and of its code. So figures of an older
-version are never mixed with those of a newer one.
+(`declared`). Its `id` names its version: a digest of its definition and of its code (`rule_code`). So figures of
+an older version are never mixed with those of a newer one.
 """
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final, TypedDict
 
 from docustore.quality.anomaly import Direction
+from docustore.quality.rule_code import code_of
 
 User = Mapping[str, Any]
 Applies = Callable[[User], bool]
@@ -122,8 +121,9 @@ class Rule:
         return f"{self.name}@{self._digest()}"
 
     def _digest(self) -> str:
-        functions = [self.applies, *(getattr(self.check, name) for name in _functions_of(self.check))]
-        parts = [type(self.check).__name__, *map(_source_of, functions), self.parameters, *self.fields]
+        codes = map(code_of, functions_of(self))
+        is_conditional = "" if self.applies is None else "applies"
+        parts = [type(self.check).__name__, is_conditional, *codes, self.parameters, *self.fields]
         if isinstance(self.check, NotOlderThan):
             # The days only move the limit, not what is stored.
             parts.append("clock")
@@ -164,13 +164,11 @@ def labels_of(rule: Rule) -> RuleLabels:
     }
 
 
-def _functions_of(check: Check) -> tuple[str, ...]:
+def functions_of(rule: Rule) -> list[Callable[[User], Any]]:
+    """Return the functions that decide what a rule says."""
+    check = rule.check
     if isinstance(check, Holds):
-        return ("test",)
-    return ("clock",) if isinstance(check, NotOlderThan) else ("value",)
-
-
-# Reading a source takes milliseconds. Functions of declared rules are made anew with each set of rules.
-@lru_cache(maxsize=256)
-def _source_of(function: Callable[..., Any] | None) -> str:
-    return "" if function is None else inspect.getsource(function)
+        judging: Callable[[User], Any] = check.test
+    else:
+        judging = check.clock if isinstance(check, NotOlderThan) else check.value
+    return [judging] if rule.applies is None else [rule.applies, judging]

@@ -106,7 +106,8 @@ async def _add(
         raise
     grown = Manifest(
         tracked=manifest.tracked,
-        last_seq=manifest.last_seq if last is None else last["_id"],
+        # A number may be stored as 64 bits, which the driver reads as a type of its own.
+        last_seq=manifest.last_seq if last is None else int(last["_id"]),
         last_event_id=manifest.last_event_id if last is None else last["event_id"],
         as_of=as_of,
         tables={name: manifest.tables.get(name, WarehouseTable()).plus(new) for name, new in added.items()},

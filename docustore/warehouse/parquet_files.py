@@ -46,9 +46,11 @@ class TableWriter:
         if file is None:
             if len(self._open) >= MAX_OPEN_DAYS:
                 self._close(next(iter(self._open)))
-            file = self._open[day] = _DayFile(self._folder / self.name, day, self._schema, first_seq=found["_id"])
+            file = self._open[day] = _DayFile(
+                self._folder / self.name, day, self._schema, first_seq=int(found["_id"])
+            )
         self._open.move_to_end(day)
-        file.add(self._table.row_of(found), seq=found["_id"])
+        file.add(self._table.row_of(found), seq=int(found["_id"]))
 
     def finish(self) -> tuple[WarehouseFile, ...]:
         """Close all files and describe them."""

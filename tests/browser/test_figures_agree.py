@@ -36,6 +36,17 @@ async def test_page_agrees_with_the_api(admin: Watched, store: Database) -> None
     await until(lambda: rule_agrees(page), what="rule agrees with /quality/report")
 
 
+async def test_only_a_score_without_violations_is_shown_as_100(admin: Watched) -> None:
+    page = await admin.open("quality")
+
+    shown = await page.evaluate(
+        "async (scores) => scores.map((await import('/assets/format.js')).scoreText)",
+        [100, 99.96, 99.94, 0, None],
+    )
+
+    assert shown == ["100", "99.9", "99.9", "0", "–"]
+
+
 async def answer(page: Page, path: str) -> dict[str, object]:
     found: dict[str, object] = await page.evaluate("async (path) => (await fetch(path)).json()", path)
     return found

@@ -30,6 +30,13 @@ export function percent(share) {
   return `${Math.round(100 * share)} %`;
 }
 
+/** A score from 0 to 100; only one without any violation is shown as 100. */
+export function scoreText(score) {
+  if (score === null || score === undefined) return "–";
+  const rounded = Math.round(10 * score) / 10;
+  return String(score < 100 ? Math.min(rounded, 99.9) : rounded);
+}
+
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return "–";
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from bson import Int64
 
 from docustore.config import Settings
 from docustore.database import Database
@@ -161,6 +162,16 @@ async def test_names_are_on_disk_before_the_manifest(
     before = set(synced[: synced.index(str(tmp_path / "w" / f"{MANIFEST}.part"))])
     named = [tmp_path / "w" / file.path for table in done.manifest.tables.values() for file in table.files]
     assert {str(folder) for path in named for folder in list(path.parents)[:3]} <= before
+
+
+async def test_numbers_of_64_bits_are_written(database: Database, tmp_path: Path) -> None:
+    """A counter that a client has set as a long stays one, and so do all numbers after it."""
+    rows = random_history(3)
+    await add(database, [{**row, "_id": Int64(row["_id"])} for row in rows])
+
+    done = await export_warehouse(database, tmp_path, tracked=TRACKED)
+
+    assert done.manifest.last_seq == rows[-1]["_id"]
 
 
 async def test_uncommitted_rows_wait(database: Database, tmp_path: Path) -> None:

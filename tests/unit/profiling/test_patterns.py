@@ -13,7 +13,10 @@ from docustore.profiling.patterns import PatternCount, count_patterns, expressio
         ("", ""),
         ("Ada Lovelace", "Aa+ Aa+"),
         ("a@b.org", "a@a.a+"),
-        ("+44 20 7946", "+9+ 9+ 9+"),
+        ("+44 20 7946", r"\+9+ 9+ 9+"),
+        ("UTC+0100", r"A+\+9+"),
+        ("C++", r"A\++"),
+        (r"a\b", r"a\\a"),
         ("Łódź 张伟", "Aa+ a+"),
         ("a-b-c-d-e-f-g-h", "a-a-a-a-a-a-..."),
         ("two  spaces\t", "a+ +a+ "),
@@ -33,7 +36,9 @@ def test_frequent_patterns_come_first_and_ties_by_name() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", ["Ada Lovelace", "a@b.org", "AB-1234", "Łódź", "x.y*z", "+44 20"])
+@pytest.mark.parametrize(
+    "text", ["Ada Lovelace", "a@b.org", "AB-1234", "Łódź", "x.y*z", "+44 20", "UTC+0100", "a+b", "C++", r"a\b"]
+)
 def test_expression_matches_texts_of_its_pattern(text: str) -> None:
     expression = expression_of(pattern_of(text))
 
@@ -41,7 +46,7 @@ def test_expression_matches_texts_of_its_pattern(text: str) -> None:
     assert re.fullmatch(expression, text)
 
 
-@pytest.mark.parametrize(("pattern", "other"), [("A+-9+", "AB-12x"), ("a.a", "axa"), ("9+", "x")])
+@pytest.mark.parametrize(("pattern", "other"), [("A+-9+", "AB-12x"), ("a.a", "axa"), ("9+", "x"), (r"a\+a", "ab")])
 def test_expression_refuses_other_texts(pattern: str, other: str) -> None:
     assert not re.fullmatch(expression_of(pattern) or "", other)
 

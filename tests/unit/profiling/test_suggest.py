@@ -71,6 +71,15 @@ WORDS = [{"value": "en", "count": 600}, {"value": "de", "count": 400}]
             },
             {},
         ),
+        # Only the begin of this value is known.
+        (
+            {
+                "filled_pct": 60.0,
+                "distinct": {"count": 1, "method": "exact", "error_pct": 0.0},
+                "top": [{"value": "x" * 200, "count": 1000}],
+            },
+            {},
+        ),
         (
             {"filled_pct": 60.0, "patterns": [PatternCount(pattern="A+-9+", count=990)]},
             {"shaped": {"percent": 2.0}},

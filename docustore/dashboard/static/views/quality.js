@@ -4,7 +4,7 @@ import { get, post } from "../api.js";
 import { shareBars } from "../charts.js";
 import { actionButton } from "../dialog.js";
 import { badge, link, make, replaceParts } from "../dom.js";
-import { moment, number, plural, since } from "../format.js";
+import { moment, number, plural, scoreText, since } from "../format.js";
 import { livePanel, panel } from "../panels.js";
 import { notice } from "../states.js";
 import { table } from "../tables.js";
@@ -61,10 +61,6 @@ function reportPart(report) {
 function checkText({ differences, problem }) {
   if (!differences) return `could not compare: ${problem}`;
   return differences.length ? `found differences: ${differences.join("; ")}` : "found no difference";
-}
-
-export function scoreText(score) {
-  return score === null || score === undefined ? "–" : String(Math.round(10 * score) / 10);
 }
 
 function rulesTable(rules) {

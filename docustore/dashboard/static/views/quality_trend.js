@@ -3,7 +3,7 @@
 import { get, query } from "../api.js";
 import { chart } from "../charts.js";
 import { make } from "../dom.js";
-import { plural } from "../format.js";
+import { plural, scoreText } from "../format.js";
 import { livePanel } from "../panels.js";
 import { empty } from "../states.js";
 
@@ -57,7 +57,7 @@ function trendPart({ bucket, points }) {
       // The whole range would flatten every change.
       from: Math.max(0, Math.floor(lowest / 10) * 10 - (lowest % 10 === 0 ? 10 : 0)),
       upTo: 100,
-      format: (value) => String(Math.round(10 * value) / 10),
+      format: scoreText,
       points: points.map(({ at, score }) => ({ label: format.format(new Date(at)), value: score })),
     }),
     make("p", { class: "note" }, `By ${bucket}; gaps are hours in which nothing was stored.`),
