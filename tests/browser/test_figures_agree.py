@@ -44,7 +44,7 @@ async def test_only_a_score_without_violations_is_shown_as_100(admin: Watched) -
         [100, 99.96, 99.94, 0, None],
     )
 
-    assert shown == ["100", "99.9", "99.9", "0", "–"]
+    assert shown == ["100", "99.9", "99.9", "0", "\u2013"]
 
 
 async def answer(page: Page, path: str) -> dict[str, object]:
