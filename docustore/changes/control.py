@@ -18,7 +18,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.audit.log import record
 from docustore.changes.dead_letters import LETTERS, OPEN_STATES, LetterState
-from docustore.changes.effects.building import mark_building
+from docustore.changes.effects.building import mark_building, restart_derived
 from docustore.changes.effects.registry import EFFECTS
 from docustore.changes.events import just_after
 from docustore.changes.gaps import GAPS, gap_id_of, open_gap
@@ -175,7 +175,8 @@ async def replay_letter(database: Database, letter_id: str, *, actor: str) -> No
 async def skip_letter(database: Database, letter_id: str, *, actor: str) -> None:
     """Give a letter up, so that its change is missing in history.
 
-    The next letter of its user follows. The marts are rebuilt: they have the change of no other row.
+    The next letter of its user follows. The marts and the derived effects are rebuilt: no row tells them of the
+    change.
 
     Raises:
         NotFoundError: No letter with this id is open.
@@ -251,12 +252,13 @@ async def _close_letter(
     *,
     actor: str,
 ) -> None:
-    async def close(_position: Position, session: AsyncClientSession) -> None:
+    async def close(position: Position, session: AsyncClientSession) -> None:
         result = await database[LETTERS].update_one(
             {"_id": letter_id, "state": {"$in": list(states)}}, {"$set": {"state": state.value}}, session=session
         )
         if state is LetterState.SKIPPED:
             await mark_building(database, EFFECTS, session)
+            await restart_derived(database, position.seq, session, still_serves=True)
         if result.matched_count == 0:
             waiting = " or ".join(states)
             raise NotFoundError(kind=f"{waiting} dead letter", id=letter_id)

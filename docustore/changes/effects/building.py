@@ -9,7 +9,7 @@ touched. A snapshot builds all effects at its end.
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from bson.int64 import Int64
@@ -132,14 +132,21 @@ async def mark_live(database: Database, effects: Iterable[type[Effect]], session
         await database[EFFECT_STATES].bulk_write(operations, session=session)
 
 
-async def restart_derived(database: Database, seq: int, session: AsyncClientSession) -> None:
-    """Build every derived effect again: history skipped changes before row `seq` + 1."""
-    begun = {
+async def restart_derived(
+    database: Database, seq: int, session: AsyncClientSession, *, still_serves: bool = False
+) -> None:
+    """Build every derived effect again: history skipped changes before row `seq` + 1.
+
+    Args:
+        still_serves: Only one change was skipped, so the present results are read until the build has ended.
+    """
+    begun: dict[str, Any] = {
         "state": BuildState.BUILDING.value,
-        "live_version": None,
         "seq": Int64(seq),
         "build": stored_build(Build()),
     }
+    if not still_serves:
+        begun["live_version"] = None
     await database[EFFECT_STATES].update_many(
         {"is_derived": True, "state": {"$ne": BuildState.FAILED.value}},
         {"$set": begun, "$inc": {"fence": 1}},

@@ -12,7 +12,9 @@ from docustore.changes.status import change_status, wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.effect_states import EFFECT_STATES
-from tests.listening import following, make_user
+from docustore.users.search_index import USER_SEARCH
+from tests.listening import following, listening, make_user
+from tests.searching import until_searchable
 from tests.waiting import until
 
 ACTOR = "cli:ada"
@@ -29,9 +31,13 @@ async def _with_a_letter(database: Database, settings: Settings) -> dict[str, An
         await wait_until_applied(database)
         await database["users"].insert_many([user, make_user()])
         await wait_until_applied(database)
-        await database.command({"collMod": "user_history", "validator": {"user_id": {"$ne": user["_id"]}}})
-        await database["users"].update_one({"_id": user["_id"]}, _set(status="inactive"))
-        await wait_until_applied(database)
+        return await _fail(database, user, status="inactive")
+
+
+async def _fail(database: Database, user: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    await database.command({"collMod": "user_history", "validator": {"user_id": {"$ne": user["_id"]}}})
+    await database["users"].update_one({"_id": user["_id"]}, _set(**changed))
+    await wait_until_applied(database)
     await database.command({"collMod": "user_history", "validator": {}})
     letter = await database[LETTERS].find_one({"state": "failed"})
     assert letter is not None
@@ -58,6 +64,21 @@ async def test_skipped_change_is_in_the_marts(database: Database, settings: Sett
         await wait_until_applied(database)
 
     assert (await reconcile(database)).figures == {}
+
+
+async def test_skipped_change_is_in_the_derived_effects(database: Database, settings: Settings) -> None:
+    """No row of history names the user, so only a rebuild shows its present name to searches."""
+    user = make_user()
+    async with listening(database, settings):
+        await database["users"].insert_one(user)
+        await until_searchable(database)
+        letter = await _fail(database, user, last_name="Skipworth")
+        await until_searchable(database)
+
+        await control.skip_letter(database, letter["_id"], actor=ACTOR)
+        await until_searchable(database)
+
+    assert await database[USER_SEARCH].count_documents({"words": "skipworth"}) == 1
 
 
 async def test_replay_after_a_rebuild_counts_once(database: Database, settings: Settings) -> None:
