@@ -56,12 +56,13 @@ class PartitionStatusView(msgspec.Struct, frozen=True):
 class ChangeStatusView(msgspec.Struct, frozen=True):
     """The status of the listener.
 
-    `owner` is null while no listener runs. `applied` counts the changes applied so far, `snapshot_rows` the rows
-    of history that came from comparisons instead, `approximate_rows` those whose state was read later than the
-    change. `lag_s` is the age, in seconds, of the oldest change that is not applied yet: 0 if there is none, null
-    if it is unknown. `gaps` counts the gaps on record, `dead_letters` the open ones. `oplog_headroom_s` is how far
-    the oplog reaches back before the position. `last_error` is null once the listener has made progress. With
-    several `partitions` each figure is that of the worst one, and `owner` names all owners.
+    `owner` is null while no listener runs. `applied` counts the changes applied so far, `snapshot_rows` the
+    rows of history that came from comparisons instead, `approximate_rows` those whose state was read later than
+    the change. `lag_s` is the age, in seconds, of the oldest change that is not applied yet: 0 if there is
+    none, null if it is unknown. `gaps` counts the gaps on record, `unaccepted_gaps` those that no person has
+    accepted, `dead_letters` the open ones. `oplog_headroom_s` is how far the oplog reaches back before the
+    position. `last_error` is null once the listener has made progress. With several `partitions` each figure is
+    that of the worst one, and `owner` names all owners.
     """
 
     state: ListenerState
@@ -72,6 +73,7 @@ class ChangeStatusView(msgspec.Struct, frozen=True):
     is_caught_up: bool
     heartbeat_at: datetime | None
     gaps: int
+    unaccepted_gaps: int
     dead_letters: int
     approximate_rows: int
     oplog_headroom_s: float | None

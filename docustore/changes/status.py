@@ -58,12 +58,13 @@ class LastError:
 class ChangeStatus:
     """The status of the listener.
 
-    `owner` is None while no listener holds the lease. `applied` counts the changes applied so far, `snapshot_rows`
-    the rows that came from comparisons, `approximate_rows` those whose state was read later than the change.
-    `lag_s` is the age of the oldest change that is not applied: 0 if there is none, None if it is unknown (nothing
-    read yet, position lost). `gaps` counts the gaps on record, `dead_letters` the open ones. `oplog_headroom_s` is
-    the time from the oldest entry of the oplog to the position, None if it may not be read. `warnings` are
-    sentences. With several `partitions` each figure is that of the worst one, and `owner` names all owners.
+    `owner` is None while no listener holds the lease. `applied` counts the changes applied so far,
+    `snapshot_rows` the rows that came from comparisons, `approximate_rows` those whose state was read later
+    than the change. `lag_s` is the age of the oldest change that is not applied: 0 if there is none, None if it
+    is unknown (nothing read yet, position lost). `gaps` counts the gaps on record, `unaccepted_gaps` those that
+    no person has accepted, `dead_letters` the open ones. `oplog_headroom_s` is the time from the oldest entry
+    of the oplog to the position, None if it may not be read. `warnings` are sentences. With several
+    `partitions` each figure is that of the worst one, and `owner` names all owners.
     """
 
     state: ListenerState
@@ -74,6 +75,7 @@ class ChangeStatus:
     is_caught_up: bool
     heartbeat_at: datetime | None
     gaps: int
+    unaccepted_gaps: int
     dead_letters: int
     approximate_rows: int
     oplog_headroom_s: float | None
@@ -104,6 +106,7 @@ async def change_status(database: Database) -> ChangeStatus:
         is_caught_up=lag_s == 0,
         heartbeat_at=oldest_heartbeat(parts),
         gaps=await database[GAPS].count_documents({}),
+        unaccepted_gaps=await database[GAPS].count_documents({"accepted_at": None}),
         dead_letters=await database[LETTERS].count_documents({"state": {"$in": list(OPEN_STATES)}}),
         approximate_rows=approximate_rows,
         oplog_headroom_s=headroom_s,

@@ -18,6 +18,7 @@ from docustore.changes.verify import Verification, verify_and_repair
 from docustore.cli.actor import actor
 from docustore.cli.changes_effects import effects, rebuild
 from docustore.cli.changes_follow import follow
+from docustore.cli.changes_gaps import gaps
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
@@ -140,7 +141,7 @@ async def dead_letters(
     invocation.show(documents if isinstance(found, list) else documents[0], table=_letters_table(letters))
 
 
-for part in (status, follow, pause, resume, seek, reset, verify_, dead_letters, effects, rebuild):
+for part in (status, follow, pause, resume, seek, reset, verify_, dead_letters, gaps, effects, rebuild):
     changes.add_command(part)
 
 
@@ -157,7 +158,7 @@ def _status_table(found: ChangeStatus) -> RenderableType:
         "changes applied": f"{found.applied:,}",
         "rows of snapshots": f"{found.snapshot_rows:,}",
         "lag": lag,
-        "gaps on record": str(found.gaps),
+        "gaps on record": f"{found.gaps}, {found.unaccepted_gaps} not accepted" if found.gaps else "0",
         "open dead letters": str(found.dead_letters),
         "approximate rows": str(found.approximate_rows),
     }

@@ -12,8 +12,8 @@ from docustore.changes_watch import problems
 
 WELL = ChangeStatus(
     state=ListenerState.STREAMING, owner="host:1", applied=5, snapshot_rows=0, lag_s=0.0, is_caught_up=True,
-    heartbeat_at=None, gaps=0, dead_letters=0, approximate_rows=0, oplog_headroom_s=90_000.0, last_error=None,
-    warnings=[], partitions=[],
+    heartbeat_at=None, gaps=0, unaccepted_gaps=0, dead_letters=0, approximate_rows=0, oplog_headroom_s=90_000.0,
+    last_error=None, warnings=[], partitions=[],
 )  # fmt: skip
 
 

@@ -43,12 +43,14 @@ def listener_findings(status: ChangeStatus) -> Iterator[Finding]:
     """Judge the status of the listener. Pure."""
     yield _owner_finding(status)
     yield _position_finding(status)
-    if status.gaps:
+    if status.unaccepted_gaps:
         yield warning(
-            "gaps", f"{status.gaps} on record", next_step="see the collection change_gaps for what may be missing"
+            "gaps",
+            f"{status.unaccepted_gaps} that no person has accepted",
+            next_step="see `docustore changes gaps` for what may be missing, then accept each: --accept ID",
         )
     else:
-        yield ok("gaps", "none")
+        yield ok("gaps", f"{status.gaps} on record, all accepted" if status.gaps else "none")
     if status.dead_letters:
         yield warning(
             "dead letters",

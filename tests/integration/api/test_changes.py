@@ -1,5 +1,6 @@
 """The routes of the listener: shape, rights and audit."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from docustore.security.models import Scope
 from tests.integration.api.conftest import Client
 
 SHAPE = {
-    "state", "owner", "applied", "snapshot_rows", "lag_s", "is_caught_up", "heartbeat_at", "gaps", "dead_letters",
-    "approximate_rows", "oplog_headroom_s", "last_error", "warnings", "partitions",
+    "state", "owner", "applied", "snapshot_rows", "lag_s", "is_caught_up", "heartbeat_at", "gaps",
+    "unaccepted_gaps", "dead_letters", "approximate_rows", "oplog_headroom_s", "last_error",
+    "warnings", "partitions",
 }  # fmt: skip
 LETTER = {
     "_id": "82AB", "key": b"", "user_id": "u1", "operation": "update", "state": "failed", "error": "WriteError",
@@ -118,3 +120,26 @@ async def test_gap_is_listed_with_its_time(admin: Client) -> None:
 
     assert (gap["reason"], gap["policy"], gap["closed_at"]) == ("reset", "now", None)
     assert gap["detected_at"].endswith("Z")
+
+
+async def test_closed_gap_is_accepted_once(admin: Client, keys: dict[Scope, str], database: Database) -> None:
+    """The gap stays on record with the first person who accepted it."""
+    await database["change_gaps"].insert_many(
+        [
+            {"_id": "users:1", "reason": "reset", "policy": "now", "closed_at": datetime(2026, 1, 1, tzinfo=UTC)},
+            {"_id": "users:2", "reason": "reset", "policy": "now", "closed_at": None},
+        ]
+    )
+
+    writer = {"authorization": f"Bearer {keys[Scope.WRITE]}"}
+    refused = await admin.post("/changes/gaps/users:1/accept", headers=writer)
+    first = await admin.post("/changes/gaps/users:1/accept")
+    again = await admin.post("/changes/gaps/users:1/accept")
+    is_open = await admin.post("/changes/gaps/users:2/accept")
+    status = (await admin.get("/changes/status")).json()
+
+    assert (refused.status_code, first.status_code, is_open.status_code) == (403, 200, 404)
+    assert first.json() == again.json()
+    assert first.json()["accepted_by"].startswith("api:")
+    assert (status["gaps"], status["unaccepted_gaps"]) == (2, 1)
+    assert await database["audit_log"].count_documents({"action": "gaps.accept"}) == 1

@@ -1,5 +1,6 @@
 """`docustore changes` and the checks of `docustore doctor`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,25 @@ async def test_effects_are_shown_and_rebuilt(settings: Settings, database: Datab
     assert (refused.exit_code, refused.document["error"]["type"]) == (1, "InvalidInputError")
     (entry,) = await database["audit_log"].find().to_list()
     assert (entry["action"], entry["target"]) == ("effects.rebuild", "change_effects/user_stats")
+
+
+async def test_doctor_warns_of_a_gap_until_it_is_accepted(settings: Settings, database: Database) -> None:
+    closed = {"reason": "reset", "policy": "now", "closed_at": datetime(2026, 1, 1, tzinfo=UTC)}
+    await database["change_gaps"].insert_one({"_id": "users:reset:1", **closed})
+    variables = addresses(settings)
+
+    before = {finding.check: finding for finding in await changes_findings(settings)}["gaps"]
+    table = await run_docustore("changes", "gaps", **variables)
+    accepted = await run_docustore("changes", "gaps", "--accept", "users:reset:1", "--json", **variables)
+    missing = await run_docustore("changes", "gaps", "--accept", "none", "--json", **variables)
+    after = {finding.check: finding for finding in await changes_findings(settings)}["gaps"]
+
+    assert (before.status, before.seen) == ("warning", "1 that no person has accepted")
+    assert "changes gaps" in (before.next_step or "")
+    assert "users:reset:1" in table.stdout
+    assert accepted.document["accepted_by"].startswith("cli:")
+    assert (missing.exit_code, missing.document["error"]["type"]) == (1, "NotFoundError")
+    assert (after.status, after.seen) == ("ok", "1 on record, all accepted")
 
 
 async def test_doctor_looks_at_effects(settings: Settings, database: Database) -> None:

@@ -19,6 +19,7 @@ OPERATIONS = {
 }
 # Generated clients name their methods after these.
 OPERATION_IDS = {
+    "accept_gap",
     "activate_user",
     "approve_run",
     "backfill_source",
