@@ -6,7 +6,7 @@ The server computes the figures, bounded in memory and in time.
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ from docustore.users.stored import USERS
 
 DEFAULT_SAMPLE: Final = 100_000
 DEFAULT_TIMEOUT_S: Final = 60.0
-# Fields with more distinct values get an estimate, and their top values from a part of the users.
+# Fields with more distinct values get an estimate, and their top values from about so many of the users.
 MAX_EXACT: Final = 8_000
 SAMPLED_VALUES: Final = 10_000
 SHOWN: Final = 10
@@ -101,7 +101,7 @@ async def _profile(reader: _Reader, field: ProfiledField, shape: Document, numbe
     figures = {name: shape.get(f"{number}_{name}") for name in _FIGURES}
     fitting, empty = figures["fitting"] or 0, figures["empty"] or 0
     missing, null = figures["missing"] or 0, figures["null"] or 0
-    values = await _values(reader, field) if fitting > empty else _Values()
+    values = await _values(reader, field, users=fitting - empty) if fitting > empty else _Values()
     average = figures["average"]
     return {
         "field": field.name,
@@ -130,10 +130,13 @@ class _Values:
     counts: Sequence[ValueCount] = ()
 
 
-async def _values(reader: _Reader, field: ProfiledField) -> _Values:
+async def _values(reader: _Reader, field: ProfiledField, *, users: int) -> _Values:
     """Count the values exactly if they are few.
 
-    Otherwise estimate their number, and look at some of them.
+    Otherwise estimate their number, and look at those of some users, from all parts of the collection.
+
+    Args:
+        users: So many have a value, at least 1.
     """
     estimated = estimate(await reader.read(registers_pipeline(field)))
     if estimated <= MAX_EXACT:
@@ -143,9 +146,11 @@ async def _values(reader: _Reader, field: ProfiledField) -> _Values:
             ValueCount(value=each["value"], count=each["users"]) for each in found if each["value"] is not None
         ]
         return _Values(distinct=Distinct(count=len(found), method="exact", error_pct=0.0), counts=counts)
+    # The users of a smaller share are among those of a larger one.
+    part = replace(reader, share=reader.share * min(1.0, SAMPLED_VALUES / users))
     seen: Counter[Any] = Counter(
         each["value"]
-        for each in await reader.read(sample_pipeline(field, limit=SAMPLED_VALUES))
+        for each in await part.read(sample_pipeline(field, limit=2 * SAMPLED_VALUES))
         if each["value"] is not None
     )
     some = [ValueCount(value=value, count=count) for value, count in seen.most_common()]
