@@ -1,4 +1,4 @@
-"""A lease that was made while MongoDB's clock was an hour ahead holds nothing up when the clock is right again."""
+"""A lease of a clock that was an hour ahead holds nothing up afterwards."""
 
 import asyncio
 from datetime import timedelta

@@ -176,7 +176,7 @@ async def test_hanging_up_in_the_body_is_no_error(api: Served) -> None:
 async def test_incomplete_body_is_400_for_a_client_that_still_reads(
     api: Served, headers: list[tuple[str, str]], start: bytes
 ) -> None:
-    """A client that sends no more, or malformed chunks, looks like one that has hung up."""
+    """Such a client looks like one that has hung up."""
     async with connection(api.port) as opened:
         await opened.head(*CREATE, [KEY, JSON, *headers])
         await opened.send(start)

@@ -1,4 +1,4 @@
-"""The marts are those of the collection again once the dead letters are closed, however they were."""
+"""Marts and derived effects are right again once the dead letters are closed."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,7 +25,7 @@ def _set(**fields: Any) -> dict[str, Any]:
 
 
 async def _with_a_letter(database: Database, settings: Settings) -> dict[str, Any]:
-    """Two recorded users; an update of one is a dead letter, and the cause of it has ended."""
+    """Make two recorded users; an update of one is a dead letter."""
     user = make_user()
     async with following(database, settings):
         await wait_until_applied(database)
@@ -53,7 +53,7 @@ async def _is_live(database: Database) -> bool:
 
 
 async def test_skipped_change_is_in_the_marts(database: Database, settings: Settings) -> None:
-    """History lacks it; the marts would count the next change of its user from a state that they never had."""
+    """The next change of the user starts from a state that history lacks."""
     letter = await _with_a_letter(database, settings)
 
     await control.skip_letter(database, letter["_id"], actor=ACTOR)
@@ -67,7 +67,7 @@ async def test_skipped_change_is_in_the_marts(database: Database, settings: Sett
 
 
 async def test_skipped_change_is_in_the_derived_effects(database: Database, settings: Settings) -> None:
-    """No row of history names the user, so only a rebuild shows its present name to searches."""
+    """No row names the user: only a rebuild shows its present name to searches."""
     user = make_user()
     async with listening(database, settings):
         await database["users"].insert_one(user)

@@ -88,7 +88,7 @@ async def test_waiting_change_without_progress_is_a_stall(database: Database, se
 
 
 async def test_listener_that_fails_at_each_start_is_not_well(database: Database, settings: Settings) -> None:
-    """Each start renews the heartbeat, and the lag of a view is unknown: only the failure tells."""
+    """Each start renews the heartbeat: only the failure tells."""
     async with following(database, settings):
         await wait_until_applied(database)
     await database["users"].drop()

@@ -165,7 +165,7 @@ async def test_names_are_on_disk_before_the_manifest(
 
 
 async def test_numbers_of_64_bits_are_written(database: Database, tmp_path: Path) -> None:
-    """A counter that a client has set as a long stays one, and so do all numbers after it."""
+    """A counter that a client has set as a long stays one."""
     rows = random_history(3)
     await add(database, [{**row, "_id": Int64(row["_id"])} for row in rows])
 
