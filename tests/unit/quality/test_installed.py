@@ -1,4 +1,4 @@
-"""A package declares rules in Python; what cannot be used is an error, never a missing rule."""
+"""Rules of packages: one that cannot be used is an error, never missing."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

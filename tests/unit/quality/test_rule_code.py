@@ -1,4 +1,4 @@
-"""The version of a rule follows everything of its package that decides what it says."""
+"""The version of a rule follows all code of its package that decides."""
 
 import importlib
 import subprocess
