@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Any, Final, TypedDict
 
 from docustore.quality.anomaly import Direction, judge
+from docustore.quality.percent import percent_of
 from docustore.quality.report import QualityReport, RuleFigures, RuleStatus, judged_status
 
 Stored = dict[str, Any]
@@ -128,7 +129,7 @@ def _stored_rule(rule: RuleFigures, earlier: Sequence[Stored], direction: Direct
 
 def score_of(violated: int, applicable: int) -> float | None:
     """Return 100 less the percentage of violations; None without applicable users."""
-    return round(100 * (1 - violated / applicable), 2) if applicable else None
+    return percent_of(1 - violated / applicable) if applicable else None
 
 
 def day_document(at: datetime, hours: Sequence[Stored]) -> Stored:

@@ -7,6 +7,7 @@ from typing import Final, TypedDict
 from docustore.database import Database, Document
 from docustore.effect_states import BuildState
 from docustore.quality.checks import CheckView
+from docustore.quality.percent import percent_of
 from docustore.quality.rules import Dimension, NotOlderThan, Rule, RuleLabels, Severity
 from docustore.quality.stored import USER_QUALITY, last_day, read_counts
 from docustore.quality.stored_report import StoredReport, read_report
@@ -200,7 +201,7 @@ def _figures(
         "users": users,
         "applicable": applicable,
         "violated": violated,
-        "violated_pct": round(100 * violated / applicable, 2) if applicable else None,
+        "violated_pct": percent_of(violated / applicable) if applicable else None,
         "not_evaluated": skipped,
         "inapplicable": inapplicable,
         "building": _building(rule_id, shown, stored.counted),
@@ -266,4 +267,4 @@ def _score(figures: list[RuleFigures]) -> float | None:
             weight = _WEIGHTS[each["severity"]]
             weights += weight
             lost += weight * each["violated"] / applicable
-    return round(100 * (1 - lost / weights), 2) if weights else None
+    return percent_of(1 - lost / weights) if weights else None

@@ -22,10 +22,12 @@ import httpx2
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
+from docustore.changes.effects.registry import DERIVED
 from docustore.changes.status import wait_until_applied
 from docustore.clock import now_utc
 from docustore.database import Database
 from docustore.document_models import bind_models
+from docustore.effect_states import EFFECT_STATES
 from docustore.embedded.ports import free_port
 from docustore.embedded.service import api_command, listener_command, worker_command
 from docustore.security.models import Scope
@@ -239,8 +241,19 @@ async def sign_in(watched: Watched, scope: Scope) -> None:
 
 
 async def make_user(store: Database, email: str, *, at: datetime | None = None, **fields: Any) -> str:
-    """Create a user that the listener has applied, and return its id."""
+    """Create a user that search, quality and analytics hold, and return its id."""
     given = parse_user({"email": email, **fields})
     user = await create_user(given, cause=Cause(actor="api:test"), now=at or now_utc())
-    await wait_until_applied(store)
+    await until_everywhere(store)
     return str(user["_id"])
+
+
+async def until_everywhere(store: Database) -> None:
+    """Wait until the history and all that is derived from it hold every change."""
+    seq = await wait_until_applied(store)
+    for derived in DERIVED:
+        current = {"_id": derived.name, "state": "live", "seq": {"$gte": seq}}
+        await until(
+            lambda current=current: store[EFFECT_STATES].find_one(current),  # type: ignore[misc]
+            what=f"{derived.name} holds every change",
+        )

@@ -71,6 +71,7 @@ async def test_question_is_explained_and_refused_in_words(admin: Watched) -> Non
 
 
 async def test_query_is_saved_opened_changed_and_deleted(admin: Watched, store: Database) -> None:
+    await make_user(store, "saved@queries.example")
     page = await admin.open("queries")
     await page.get_by_role("button", name="Save as").click()
     await page.get_by_label("Name", exact=True).fill("by-status")
