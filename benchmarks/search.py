@@ -20,6 +20,7 @@ from benchmarks.reads import QUERIES, SCANS, queries_row, timings
 from benchmarks.row import BenchRow
 from docustore.changes.derived.derivation import Replacement
 from docustore.changes.effects.search import UserSearchEffect
+from docustore.changes.search_horizon import read_search_horizon
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.demo.people import person
@@ -40,7 +41,7 @@ async def measure(database: Database, *, users: int) -> list[BenchRow]:
         await database[USER_SEARCH].find_one({"_id": "none"})
 
     async def search(text: str) -> None:
-        await search_users(SearchQuery(text=text))
+        await search_users(SearchQuery(text=text), read_horizon=read_search_horizon)
 
     async def scan(text: str) -> None:
         matching = _regex_filter(text)

@@ -48,6 +48,8 @@ USERS: Final = CollectionDeclaration(
         # matches of a common prefix are found by a scan of `created_at`. With `created_at` in its key, this index
         # was 1.7-2.9 times larger and not faster.
         IndexModel([("search_terms", ASCENDING)], name="search_terms"),
+        # users.recent_matches: the users that the search index may not hold yet. By name.
+        IndexModel([("updated_at", ASCENDING)], name="updated_at"),
     ),
     validator=validator_of(User),
     has_images=True,

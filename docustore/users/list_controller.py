@@ -140,6 +140,8 @@ class UserListController(Controller):
     async def search(
         self,
         request: AuthorisedRequest,
+        state: State,
+        *,
         text: SearchText,
         status: Status = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -155,7 +157,7 @@ class UserListController(Controller):
         deeper.
         """
         query = SearchQuery(text=text, status=status, limit=limit, offset=offset, cursor=cursor)
-        result = await search_users(query)
+        result = await search_users(query, read_horizon=state.read_search_horizon)
         page = SearchPage(
             users=[user_view(user) for user in result.found],
             total=result.total,

@@ -2,29 +2,30 @@
 
 Two sources are joined. `users.search_terms` holds the words of a user; API and ETL write them with the user, so
 a search finds one's own write at once, by the begin of a word. `user_search` holds the words of all users, also of
-those that other clients wrote; it is found by any part of a word, and it lags by about a second.
+those that other clients wrote; it is found by any part of a word, and it lags by about a second. While its lag is
+known, only the users that were written lately are looked for by their terms.
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from docustore.api.pagination import DEFAULT_LIMIT, Position, decode_cursor
 from docustore.database import Database
-from docustore.effect_states import BuildState, load_effect_state
+from docustore.effect_states import BuildState
 from docustore.users.listing import Filter, UserSort, after, page_of
 from docustore.users.profile import UserStatus
+from docustore.users.recent_matches import RecentIds, recent_filter
 from docustore.users.search_filter import search_filter
-from docustore.users.search_ids import MatchingIds, is_merged
+from docustore.users.search_horizon import ReadSearchHorizon, SearchHorizon
+from docustore.users.search_ids import NEWEST, MatchingIds, is_merged
 from docustore.users.search_index import USER_SEARCH, index_filter
-from docustore.users.search_words import Part, matches, query_parts, user_words
+from docustore.users.search_words import Part, query_parts, user_matches
 from docustore.users.store import users
 from docustore.users.stored import FOR_RESPONSE, RawUser, id_key
 
 # To count all matches of a common prefix would cost more than to find the page.
 TOTAL_CAP: Final = 1001
-_NEWEST: Final = [("created_at", -1), ("_id", -1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,6 @@ class SearchResult:
 class _Search:
     """One search: what matches in both sources."""
 
-    database: Database
     parts: list[Part]
     status: UserStatus | None
     of_users: MatchingIds
@@ -70,11 +70,15 @@ class _Search:
         )
 
 
-async def search_users(query: SearchQuery) -> SearchResult:
+async def search_users(query: SearchQuery, *, read_horizon: ReadSearchHorizon) -> SearchResult:
     """Find the users that match every part of the text, newest first.
 
     Only the first eight parts count. Every user of the page matches as it is stored now. The total may be wrong by
     the users that changed in the last second.
+
+    Args:
+        query: The text and the page.
+        read_horizon: Tells how far the search index is complete.
 
     Raises:
         InvalidQueryError: The text has no letter or digit, or the cursor belongs to another query.
@@ -83,23 +87,39 @@ async def search_users(query: SearchQuery) -> SearchResult:
     bound = ("search", query.text, query.status)
     position = None if query.cursor is None else decode_cursor(query.cursor, query=bound)
     database, parts = users().database, query_parts(query.text)
-    of_index = await index_filter(database, parts, status=query.status) if parts else None
+    horizon, of_index = await asyncio.gather(
+        read_horizon(database), index_filter(database, parts, status=query.status)
+    )
     search = _Search(
-        database=database,
         parts=parts,
         status=query.status,
-        of_users=MatchingIds(database=database, collection=users().name, matching=of_users),
+        of_users=await _ids_of_users(database, of_users, parts, horizon),
         of_index=MatchingIds(database=database, collection=USER_SEARCH, matching=of_index),
     )
     needed = query.offset + query.limit + 1
-    (candidates, stale, total), substrings = await asyncio.gather(
-        _page_and_total(search, position, needed=needed), _index_state(database)
-    )
+    candidates, stale, total = await _page_and_total(search, position, needed=needed)
     page = candidates[query.offset : needed]
     found, next_cursor = page_of(page, limit=query.limit, bound=bound)
     if total < TOTAL_CAP:
         total -= stale
-    return SearchResult(found=found, total=total, next_cursor=next_cursor, substrings=substrings)
+    return SearchResult(found=found, total=total, next_cursor=next_cursor, substrings=horizon.state)
+
+
+async def _ids_of_users(
+    database: Database, matching: Filter, parts: list[Part], horizon: SearchHorizon
+) -> MatchingIds:
+    """Choose which users are looked for by their terms.
+
+    Those that the index may not hold yet; all, where that is not known.
+
+    The begin of an address is always looked for in all: that is what the index of `users.email` is for.
+    """
+    recent = None
+    if not all(part.is_address for part in parts):
+        recent = await recent_filter(database, complete_until=horizon.complete_until)
+    if recent is None:
+        return MatchingIds(database=database, collection=users().name, matching=matching)
+    return RecentIds(database=database, collection=users().name, matching={**matching, **recent}, parts=parts)
 
 
 async def _page_and_total(
@@ -128,7 +148,7 @@ async def _candidates(search: _Search, *, needed: int) -> tuple[list[RawUser], i
         valid = [
             user
             for user in await _present_users(search, ids)
-            if id_key(user["_id"]) in in_users or _matches(user, search.parts)
+            if id_key(user["_id"]) in in_users or user_matches(user, search.parts)
         ]
         stale = len(ids) - len(valid)
         is_complete = len(of_users) < take and len(of_index) < take
@@ -141,7 +161,7 @@ async def _present_users(search: _Search, ids: list[Any]) -> list[RawUser]:
     if not ids:
         return []
     which: Filter = {} if search.status is None else {"status": search.status.value}
-    cursor = users().find({"_id": {"$in": ids}, "deleted_at": None, **which}, FOR_RESPONSE, sort=_NEWEST)
+    cursor = users().find({"_id": {"$in": ids}, "deleted_at": None, **which}, FOR_RESPONSE, sort=NEWEST)
     return list(await cursor.to_list())
 
 
@@ -166,23 +186,10 @@ async def _total(search: _Search, *, needed: int) -> int:
 
 
 def _after(source: MatchingIds, position: Position) -> MatchingIds:
-    matching = source.matching and after(position, source.matching, sort=UserSort.NEWEST)
-    return MatchingIds(database=source.database, collection=source.collection, matching=matching)
+    if source.matching is None:
+        return source
+    return replace(source, matching=after(position, source.matching, sort=UserSort.NEWEST))
 
 
 def _unique(*sources: list[Any]) -> list[Any]:
     return list({id_key(user_id): user_id for ids in sources for user_id in ids}.values())
-
-
-async def _index_state(database: Database) -> BuildState:
-    state = await load_effect_state(database, USER_SEARCH)
-    if state is None:
-        return BuildState.BUILDING
-    # A rebuild of the same version replaces the documents one by one: readers miss nothing.
-    is_rebuild = state.state is BuildState.BUILDING and state.live_version == state.version
-    return BuildState.LIVE if is_rebuild else state.state
-
-
-def _matches(user: Mapping[str, Any], parts: list[Part]) -> bool:
-    found = user_words(email=user.get("email"), first_name=user.get("first_name"), last_name=user.get("last_name"))
-    return all(matches(found, part) for part in parts)

@@ -9,7 +9,7 @@ from docustore.users.listing import Filter
 # The server merges so many sorted ranges of an index. It reads more of them unsorted, or all users by time.
 # https://www.mongodb.com/docs/manual/tutorial/sort-results-with-indexes/
 MERGED_RANGES: Final = 200
-_NEWEST: Final = {"created_at": -1, "_id": -1}
+NEWEST: Final = {"created_at": -1, "_id": -1}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,8 +22,8 @@ class MatchingIds:
     database: Database
     collection: str
     matching: Filter | None
-    _ids: list[Any] = field(default_factory=list)
-    _is_complete: bool = False
+    _ids: list[Any] = field(init=False, default_factory=list)
+    _is_complete: bool = field(init=False, default=False)
 
     async def first(self, count: int) -> list[Any]:
         """Return the first ids; fewer than `count` are all of them."""
@@ -42,7 +42,7 @@ class MatchingIds:
         # One list costs the driver a fraction of as many documents, and needs no second batch.
         pipeline: list[dict[str, Any]] = [
             {"$match": matching},
-            {"$sort": _NEWEST},
+            {"$sort": NEWEST},
             {"$limit": count},
             {"$group": {"_id": None, "ids": {"$push": "$_id"}}},
         ]

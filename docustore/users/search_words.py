@@ -14,10 +14,10 @@ Atoms do not tell how a word is put together: `mixed` words are compared whole.
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from docustore.users.search_terms import fold
 
@@ -173,6 +173,12 @@ def matches(found: UserWords, part: Part) -> bool:
     if part.is_short:
         return any(run.startswith(part.text) for word in found.words for run in _RUN.findall(word))
     return any(part.text in word for word in (*found.words, *found.labels))
+
+
+def user_matches(user: Mapping[str, Any], parts: Iterable[Part]) -> bool:
+    """Tell whether a stored user matches every part."""
+    found = user_words(email=user.get("email"), first_name=user.get("first_name"), last_name=user.get("last_name"))
+    return all(matches(found, part) for part in parts)
 
 
 def _parts_of(word: str) -> Iterator[Part]:

@@ -1,0 +1,90 @@
+"""Which users a search looks for by their terms: those that the index may not hold yet."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from docustore.changes.search_horizon import read_search_horizon
+from docustore.config import Settings
+from docustore.database import Database
+from docustore.users.recent_matches import CLOCKS_DIFFER_BY, MAX_RECENT, recent_filter
+from docustore.users.search_index import USER_SEARCH
+from tests.integration.api.conftest import Client, create
+from tests.integration.api.test_search import fail_index, found
+from tests.listening import listening, make_user
+from tests.searching import until_searchable
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+async def store_with_unindexed_user(database: Database, settings: Settings) -> str:
+    """Make a user with terms that was written long ago, and that the index lacks; return its id."""
+    user = make_user(last_name="Hopper", search_terms=["hopper"], updated_at=LONG_AGO)
+    await database["users"].insert_one(user)
+    async with listening(database, settings):
+        await until_searchable(database)
+    await database[USER_SEARCH].delete_one({"_id": user["_id"]})
+    return str(user["_id"])
+
+
+async def test_a_live_index_is_trusted(api: Client, database: Database, settings: Settings) -> None:
+    """An index that may lack something is not: then all users are looked for by their terms."""
+    user_id = await store_with_unindexed_user(database, settings)
+
+    trusted = await found(api, "hopp")
+    await fail_index(database)
+
+    assert (trusted, await found(api, "hopp")) == ([], [user_id])
+
+
+async def test_own_write_is_found_while_the_listener_is_away(
+    api: Client, database: Database, settings: Settings
+) -> None:
+    """By the rule of the index: two letters begin a name, and no part of a domain."""
+    await store_with_unindexed_user(database, settings)
+    made = await create(api, "g@hornbill.example", last_name="Hopkins")
+    await create(api, "ada@hornbill.example", last_name="Lovelace")
+
+    assert await found(api, "ho") == await found(api, "hop") == [made["id"]]
+
+
+async def test_change_that_could_not_be_applied_makes_the_index_doubtful(
+    api: Client, database: Database, settings: Settings
+) -> None:
+    user_id = await store_with_unindexed_user(database, settings)
+    await database["change_dead_letters"].insert_one({"_id": "one", "state": "failed"})
+
+    assert await found(api, "hopp") == [user_id]
+
+
+async def test_search_works_before_the_deploy_step(api: Client, database: Database, settings: Settings) -> None:
+    user_id = await store_with_unindexed_user(database, settings)
+    await database["users"].drop_index("updated_at")
+
+    assert await found(api, "hopp") == [user_id]
+
+
+async def test_of_many_recent_users_none_is_read(database: Database) -> None:
+    """The index of the terms finds the matches faster then."""
+    now = datetime.now(UTC)
+    users: list[dict[str, Any]] = [make_user(updated_at=now) for _ in range(MAX_RECENT)]
+    await database["users"].insert_many(users)
+
+    few = await recent_filter(database, complete_until=now)
+    await database["users"].insert_one(make_user(updated_at=now - CLOCKS_DIFFER_BY + timedelta(seconds=1)))
+    many = await recent_filter(database, complete_until=now)
+
+    assert few == {"updated_at": {"$gte": now - CLOCKS_DIFFER_BY}}
+    assert many is None
+
+
+async def test_horizon_of_a_caught_up_listener_is_its_position(database: Database, settings: Settings) -> None:
+    started = datetime.now(UTC).replace(microsecond=0)
+    async with listening(database, settings):
+        await database["users"].insert_one(make_user())
+        await until_searchable(database)
+
+        horizon = await read_search_horizon(database)
+
+    assert horizon.state == "live"
+    assert horizon.complete_until is not None
+    assert started - timedelta(seconds=5) <= horizon.complete_until <= datetime.now(UTC)
