@@ -54,6 +54,8 @@ QUERIES = [
     Query(
         collection="users", index="search_terms", filter={"search_terms": {"$regex": "^user55"}}, sort=NEWEST_FIRST
     ),
+    # `users.recent_matches` names it, where the terms are matched too.
+    Query(collection="users", index="updated_at", filter={"updated_at": {"$gte": START}}),
     Query(
         collection="user_search",
         index="word_created_at",
