@@ -20,28 +20,35 @@ from benchmarks.reads import QUERIES, SCANS, queries_row, timings
 from benchmarks.row import BenchRow
 from docustore.changes.derived.derivation import Replacement
 from docustore.changes.effects.search import UserSearchEffect
-from docustore.changes.search_horizon import read_search_horizon
+from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState
+from docustore.changes.search_reach import search_complete_until
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.demo.people import person
+from docustore.users.recent_matches import RecentUsers
 from docustore.users.search import SearchQuery, search_users
 from docustore.users.search_index import SEARCH_ATOMS, SEARCHED_FIELDS, USER_SEARCH, search_document
 from docustore.users.search_words import query_parts
 
 # Changes that are applied together, as the listener does it under load.
 CHANGED: Final = 1_000
+# Those of five seconds at 100 writes per second.
+RECENT: Final = 500
 
 
 async def measure(database: Database, *, users: int) -> list[BenchRow]:
     """Build the index of a populated store, then search it."""
     build = await _build(database, users=users)
     change_us = await _change(database)
+    await _follow(database)
 
     async def find_one(_: str) -> None:
         await database[USER_SEARCH].find_one({"_id": "none"})
 
+    recent_users = RecentUsers(search_complete_until)
+
     async def search(text: str) -> None:
-        await search_users(SearchQuery(text=text), read_horizon=read_search_horizon)
+        await search_users(SearchQuery(text=text), recent_users=recent_users)
 
     async def scan(text: str) -> None:
         matching = _regex_filter(text)
@@ -116,6 +123,19 @@ async def _change(database: Database) -> float:
         started = time.perf_counter()
         await session.with_transaction(lambda own: effect.write(database, replacements, own))
         return round((time.perf_counter() - started) / len(sample) * 1e6, 1)
+
+
+async def _follow(database: Database) -> None:
+    """Store the position of a listener that has applied everything.
+
+    `RECENT` users were written just now: a search compares the terms of these, as in operation.
+    """
+    time = (await database.command("ping"))["operationTime"]
+    position = {"state": ListenerState.STREAMING.value, "seq": 0, "cluster_time": time}
+    await database[POSITIONS].insert_one({"_id": POSITION_ID, **position})
+    sample = await (await database["users"].aggregate([{"$sample": {"size": RECENT}}])).to_list()
+    ids = {"_id": {"$in": [user["_id"] for user in sample]}}
+    await database["users"].update_many(ids, {"$set": {"updated_at": time.as_datetime()}})
 
 
 async def _size_mb(database: Database) -> float:

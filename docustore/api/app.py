@@ -31,7 +31,7 @@ from docustore.changes.effects.quality import UserQualityEffect
 from docustore.changes.effects_controller import EffectsController
 from docustore.changes.gaps_controller import GapsController
 from docustore.changes.horizon import read_horizon
-from docustore.changes.search_horizon import read_search_horizon
+from docustore.changes.search_reach import search_complete_until
 from docustore.config import Settings, load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.database import Database
@@ -65,6 +65,7 @@ from docustore.users.controller import UserController
 from docustore.users.identities_controller import UserIdentitiesController
 from docustore.users.list_controller import UserListController
 from docustore.users.lookup import UserLookup
+from docustore.users.recent_matches import RecentUsers
 from docustore.users.roles_controller import UserRolesController
 from docustore.users.status_controller import UserStatusController
 from docustore.webhooks.controller import WebhooksController
@@ -184,7 +185,7 @@ async def running_on(app: Litestar, database: Database, queue: Queue) -> AsyncIt
     app.state.queue = queue
     app.state.user_lookup = UserLookup()
     app.state.read_horizon = read_horizon
-    app.state.read_search_horizon = read_search_horizon
+    app.state.recent_users = RecentUsers(search_complete_until)
     app.state.committed_stage = COMMITTED_STAGE
     app.state.check_quality = partial(derived_difference, database, UserQualityEffect(settings))
     app.state.past_users = PastUsersOfHistory(database, read_horizon)

@@ -157,7 +157,7 @@ class UserListController(Controller):
         deeper.
         """
         query = SearchQuery(text=text, status=status, limit=limit, offset=offset, cursor=cursor)
-        result = await search_users(query, read_horizon=state.read_search_horizon)
+        result = await search_users(query, recent_users=state.recent_users)
         page = SearchPage(
             users=[user_view(user) for user in result.found],
             total=result.total,

@@ -12,12 +12,11 @@ from typing import Any, Final
 
 from docustore.api.pagination import DEFAULT_LIMIT, Position, decode_cursor
 from docustore.database import Database
-from docustore.effect_states import BuildState
+from docustore.effect_states import BuildState, EffectState, load_effect_state
 from docustore.users.listing import Filter, UserSort, after, page_of
 from docustore.users.profile import UserStatus
-from docustore.users.recent_matches import RecentIds, recent_filter
+from docustore.users.recent_matches import RecentIds, RecentUsers
 from docustore.users.search_filter import search_filter
-from docustore.users.search_horizon import ReadSearchHorizon, SearchHorizon
 from docustore.users.search_ids import NEWEST, MatchingIds, is_merged
 from docustore.users.search_index import USER_SEARCH, index_filter
 from docustore.users.search_words import Part, query_parts, user_matches
@@ -70,7 +69,7 @@ class _Search:
         )
 
 
-async def search_users(query: SearchQuery, *, read_horizon: ReadSearchHorizon) -> SearchResult:
+async def search_users(query: SearchQuery, *, recent_users: RecentUsers) -> SearchResult:
     """Find the users that match every part of the text, newest first.
 
     Only the first eight parts count. Every user of the page matches as it is stored now. The total may be wrong by
@@ -78,7 +77,7 @@ async def search_users(query: SearchQuery, *, read_horizon: ReadSearchHorizon) -
 
     Args:
         query: The text and the page.
-        read_horizon: Tells how far the search index is complete.
+        recent_users: Tells which users the search index may not hold yet.
 
     Raises:
         InvalidQueryError: The text has no letter or digit, or the cursor belongs to another query.
@@ -87,13 +86,18 @@ async def search_users(query: SearchQuery, *, read_horizon: ReadSearchHorizon) -
     bound = ("search", query.text, query.status)
     position = None if query.cursor is None else decode_cursor(query.cursor, query=bound)
     database, parts = users().database, query_parts(query.text)
-    horizon, of_index = await asyncio.gather(
-        read_horizon(database), index_filter(database, parts, status=query.status)
+    state, recent, of_index = await asyncio.gather(
+        load_effect_state(database, USER_SEARCH),
+        recent_users.filter(database),
+        index_filter(database, parts, status=query.status),
     )
+    # The begin of an address is looked for in all users: that is what the index of `users.email` is for.
+    if state is None or not state.is_live or all(part.is_address for part in parts):
+        recent = None
     search = _Search(
         parts=parts,
         status=query.status,
-        of_users=await _ids_of_users(database, of_users, parts, horizon),
+        of_users=_ids_of_users(database, of_users, parts, recent=recent),
         of_index=MatchingIds(database=database, collection=USER_SEARCH, matching=of_index),
     )
     needed = query.offset + query.limit + 1
@@ -102,24 +106,16 @@ async def search_users(query: SearchQuery, *, read_horizon: ReadSearchHorizon) -
     found, next_cursor = page_of(page, limit=query.limit, bound=bound)
     if total < TOTAL_CAP:
         total -= stale
-    return SearchResult(found=found, total=total, next_cursor=next_cursor, substrings=horizon.state)
+    return SearchResult(found=found, total=total, next_cursor=next_cursor, substrings=_served(state))
 
 
-async def _ids_of_users(
-    database: Database, matching: Filter, parts: list[Part], horizon: SearchHorizon
+def _ids_of_users(
+    database: Database, matching: Filter, parts: list[Part], *, recent: Filter | None
 ) -> MatchingIds:
-    """Choose which users are looked for by their terms.
-
-    Those that the index may not hold yet; all, where that is not known.
-
-    The begin of an address is always looked for in all: that is what the index of `users.email` is for.
-    """
-    recent = None
-    if not all(part.is_address for part in parts):
-        recent = await recent_filter(database, complete_until=horizon.complete_until)
+    name = users().name
     if recent is None:
-        return MatchingIds(database=database, collection=users().name, matching=matching)
-    return RecentIds(database=database, collection=users().name, matching={**matching, **recent}, parts=parts)
+        return MatchingIds(database=database, collection=name, matching=matching)
+    return RecentIds(database=database, collection=name, matching={**matching, **recent}, parts=parts)
 
 
 async def _page_and_total(
@@ -193,3 +189,11 @@ def _after(source: MatchingIds, position: Position) -> MatchingIds:
 
 def _unique(*sources: list[Any]) -> list[Any]:
     return list({id_key(user_id): user_id for ids in sources for user_id in ids}.values())
+
+
+def _served(state: EffectState | None) -> BuildState:
+    if state is None:
+        return BuildState.BUILDING
+    # A rebuild of the same version replaces the documents one by one: readers miss nothing.
+    is_rebuild = state.state is BuildState.BUILDING and state.live_version == state.version
+    return BuildState.LIVE if is_rebuild else state.state

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from docustore.changes.search_horizon import read_search_horizon
+from docustore.changes.search_reach import search_complete_until
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.users.recent_matches import CLOCKS_DIFFER_BY, MAX_RECENT, recent_filter
+from docustore.users.recent_matches import CLOCKS_DIFFER_BY, MAX_RECENT, RecentUsers
 from docustore.users.search_index import USER_SEARCH
 from tests.integration.api.conftest import Client, create
 from tests.integration.api.test_search import fail_index, found
@@ -69,22 +69,24 @@ async def test_of_many_recent_users_none_is_read(database: Database) -> None:
     users: list[dict[str, Any]] = [make_user(updated_at=now) for _ in range(MAX_RECENT)]
     await database["users"].insert_many(users)
 
-    few = await recent_filter(database, complete_until=now)
+    async def complete_until(_: Database) -> datetime:
+        return now
+
+    few = await RecentUsers(complete_until).filter(database)
     await database["users"].insert_one(make_user(updated_at=now - CLOCKS_DIFFER_BY + timedelta(seconds=1)))
-    many = await recent_filter(database, complete_until=now)
+    many = await RecentUsers(complete_until).filter(database)
 
     assert few == {"updated_at": {"$gte": now - CLOCKS_DIFFER_BY}}
     assert many is None
 
 
-async def test_horizon_of_a_caught_up_listener_is_its_position(database: Database, settings: Settings) -> None:
-    started = datetime.now(UTC).replace(microsecond=0)
+async def test_index_is_complete_up_to_a_caught_up_listener(database: Database, settings: Settings) -> None:
+    started = datetime.now(UTC)
     async with listening(database, settings):
         await database["users"].insert_one(make_user())
         await until_searchable(database)
 
-        horizon = await read_search_horizon(database)
+        until = await search_complete_until(database)
 
-    assert horizon.state == "live"
-    assert horizon.complete_until is not None
-    assert started - timedelta(seconds=5) <= horizon.complete_until <= datetime.now(UTC)
+    assert until is not None
+    assert started - timedelta(seconds=5) <= until <= datetime.now(UTC)

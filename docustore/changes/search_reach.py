@@ -10,8 +10,7 @@ from typing import Any, Final
 from docustore.changes.dead_letters import LETTERS, OPEN_STATES
 from docustore.changes.position import POSITION_ID, POSITIONS, ListenerState
 from docustore.database import AWARE, Database, Document
-from docustore.effect_states import EFFECT_STATES, BuildState, EffectState, effect_state_of
-from docustore.users.search_horizon import SearchHorizon
+from docustore.effect_states import EFFECT_STATES, EffectState, effect_state_of
 from docustore.users.search_index import USER_SEARCH
 
 # One read: a search waits for it.
@@ -40,29 +39,19 @@ _PIPELINE: Final[Sequence[dict[str, Any]]] = (
 )
 
 
-async def read_search_horizon(database: Database) -> SearchHorizon:
-    """Read what a search must know.
+async def search_complete_until(database: Database) -> datetime | None:
+    """Return the time before which every write is in the search index.
 
-    The times of a position are whole seconds, so the second in which it stands counts as not complete.
+    None while that is true of no time. An answer stays true: a listener passes no change that it has not applied.
+    An open dead letter hides how far the changes of its user are applied. The times of a position are whole
+    seconds, so the second in which it stands counts as not complete.
     """
     effects = database[EFFECT_STATES].with_options(codec_options=AWARE)
     found = await (await effects.aggregate(list(_PIPELINE))).to_list()
     states = [effect_state_of(each["effect"]) for each in found if "effect" in each]
-    if not states:
-        return SearchHorizon(state=BuildState.BUILDING, complete_until=None)
-    is_held_back = any("letter" in each for each in found)
-    positions = {each["_id"]: each["position"] for each in found if "position" in each}
-    until = None if is_held_back else complete_until(states[0], positions)
-    return SearchHorizon(state=served_state(states[0]), complete_until=until)
-
-
-def served_state(state: EffectState) -> BuildState:
-    """Return what readers see. Pure.
-
-    A rebuild of the same version replaces the documents one by one: readers miss nothing.
-    """
-    is_rebuild = state.state is BuildState.BUILDING and state.live_version == state.version
-    return BuildState.LIVE if is_rebuild else state.state
+    if not states or any("letter" in each for each in found):
+        return None
+    return complete_until(states[0], {each["_id"]: each["position"] for each in found if "position" in each})
 
 
 def complete_until(state: EffectState, positions: dict[str, Document]) -> datetime | None:

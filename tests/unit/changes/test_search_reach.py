@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from bson.timestamp import Timestamp
 
-from docustore.changes.search_horizon import complete_until, served_state
+from docustore.changes.search_reach import complete_until
 from docustore.effect_states import BuildState, EffectState
 
 APPLIED = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -43,7 +43,3 @@ def test_index_is_complete_as_far_as_all_positions(
 @pytest.mark.parametrize("state", [BuildState.BUILDING, BuildState.FAILED])
 def test_index_that_is_not_live_promises_nothing(state: BuildState) -> None:
     assert complete_until(effect(state=state), {"users": position()}) is None
-
-
-def test_rebuild_of_the_same_version_is_served_as_live() -> None:
-    assert served_state(effect(state=BuildState.BUILDING)) is BuildState.LIVE
