@@ -4,7 +4,7 @@ from litestar import Controller, get
 from litestar.datastructures import State
 
 from docustore.analytics.report import UsersAnalytics, users_analytics
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 
 

@@ -15,7 +15,8 @@ from redis.exceptions import RedisError
 
 from docustore.analytics.report import users_analytics
 from docustore.api.metrics import CONTENT_TYPE, StoreMetrics
-from docustore.api.problem_details import DEFAULT_RETRY_AFTER_S, problems
+from docustore.api.problem import problems
+from docustore.api.problem_details import DEFAULT_RETRY_AFTER_S
 from docustore.changes.metrics import listener_exposition, listener_figures
 from docustore.changes.stall import failure_of, stall_of
 from docustore.changes.status import is_heartbeat_fresh

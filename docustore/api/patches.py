@@ -1,5 +1,7 @@
 """Merge patches (RFC 7396) and JSON patches (RFC 6902) of JSON values. Pure."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from enum import StrEnum
 from typing import Any, Final
@@ -53,16 +55,37 @@ def _merged(target: object, patch: object) -> object:
 
 def _json_patched(document: dict[str, Any], patch: object) -> object:
     operations = _checked(patch)
+    # Every operation is checked before the first one is applied.
+    for index, operation in enumerate(operations):
+        with _refusing(index):
+            JsonPatch([operation])
+    patched: object = deepcopy(document)
+    copied_bytes = 0
+    for index, operation in enumerate(operations):
+        with _refusing(index):
+            copied_bytes += _copied_bytes(patched, operation)
+            if copied_bytes > MAX_COPIED_BYTES:
+                detail = f"the `copy` operations copy more than {MAX_COPIED_BYTES} bytes"
+                raise _refusal("copies_too_large", detail, pointer=f"/{index}")
+            patched = JsonPatch([operation]).apply(patched, in_place=True)
+    return patched
+
+
+@contextmanager
+def _refusing(index: int) -> Iterator[None]:
+    """Translate what is wrong with one operation of the array."""
+    pointer = f"/{index}"
     try:
-        return _applied(document, operations)
+        yield
     except InvalidJsonPatch as exc:
-        raise _refusal("patch_malformed", "an operation lacks a member, or its `op` is unknown") from exc
+        detail = "this operation lacks a member, or its `op` is unknown"
+        raise _refusal("patch_malformed", detail, pointer=pointer) from exc
     except (JsonPatchConflict, JsonPointerException) as exc:
-        raise _refusal("path_missing", "an operation's path does not exist") from exc
+        raise _refusal("path_missing", "the path of this operation does not exist", pointer=pointer) from exc
     except RecursionError as exc:
-        raise _refusal("patch_too_deep", "the operations nest values too deeply") from exc
+        raise _refusal("patch_too_deep", "the operations nest values too deeply", pointer=pointer) from exc
     except JsonPatchException as exc:  # a failed `test` is one of them
-        raise _refusal("test_failed", "a `test` operation failed") from exc
+        raise _refusal("test_failed", "this `test` operation failed", pointer=pointer) from exc
 
 
 def _checked(patch: object) -> list[dict[str, Any]]:
@@ -75,18 +98,6 @@ def _checked(patch: object) -> list[dict[str, Any]]:
     return patch
 
 
-def _applied(document: dict[str, Any], operations: list[dict[str, Any]]) -> object:
-    JsonPatch(operations)  # checks all operations before the first one is applied
-    patched: object = deepcopy(document)
-    copied_bytes = 0
-    for operation in operations:
-        copied_bytes += _copied_bytes(patched, operation)
-        if copied_bytes > MAX_COPIED_BYTES:
-            raise _refusal("copies_too_large", f"the `copy` operations copy more than {MAX_COPIED_BYTES} bytes")
-        patched = JsonPatch([operation]).apply(patched, in_place=True)
-    return patched
-
-
 def _copied_bytes(document: object, operation: dict[str, Any]) -> int:
     source = operation.get("from")
     if operation.get("op") != "copy" or not isinstance(source, str):
@@ -95,5 +106,6 @@ def _copied_bytes(document: object, operation: dict[str, Any]) -> int:
     return len(msgspec.json.encode(JsonPointer(source).resolve(document), enc_hook=str))
 
 
-def _refusal(code: str, detail: str) -> InvalidInputError:
-    return InvalidInputError((FieldError(pointer="", code=code, detail=detail),))
+def _refusal(code: str, detail: str, *, pointer: str = "") -> InvalidInputError:
+    """Refuse the patch; the pointer is that of the operation in the array."""
+    return InvalidInputError((FieldError(pointer=pointer, code=code, detail=detail),))

@@ -13,13 +13,13 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.openapi.datastructures import ResponseSpec
 from pymongo.errors import PyMongoError
 
 from docustore.api.entity_tags import entity_tag
 from docustore.api.field_errors import field_error, field_errors, json_pointer
 from docustore.api.methods import allow_header
 from docustore.api.metrics import count_as
+from docustore.api.problem import MAX_ERRORS, MEDIA_TYPE, Problem, ProblemError
 from docustore.api.problem_names import name_of, title_of
 from docustore.api.request_ids import NAME as REQUEST_ID
 from docustore.api.request_ids import request_id
@@ -63,7 +63,6 @@ from docustore.errors import (
 from docustore.transient import unavailability
 
 log: Final = structlog.get_logger()
-MEDIA_TYPE: Final = "application/problem+json"
 # The default of `Retry-After`. An election of a new primary takes about this long.
 DEFAULT_RETRY_AFTER_S: Final = 5
 
@@ -128,48 +127,6 @@ _NEXT_STEPS: Final[Mapping[HTTPStatus, str]] = {
 _DEFAULT_HEADERS: Final = {name.decode(): value.decode() for name, value in DEFAULTS}
 
 
-class ProblemError(msgspec.Struct, frozen=True):
-    """One error of one field or parameter."""
-
-    pointer: str
-    code: str
-    detail: str
-
-
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An error response.
-
-    `type` is stable and is for programs. `detail` is for people. `request_id` is in the log of the API too.
-    `errors` lists every invalid field.
-    """
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
-    request_id: str
-    errors: list[ProblemError] | msgspec.UnsetType = msgspec.UNSET
-
-
-def problems(*statuses: int) -> dict[int, ResponseSpec]:
-    """Declare a handler's errors for OpenAPI.
-
-    400, 401, 403, 429, 500 and 503 are added to every route, and 408 to every route that reads a body (413).
-    """
-    reads_body = HTTPStatus.REQUEST_ENTITY_TOO_LARGE in statuses
-    timeout = {HTTPStatus.REQUEST_TIMEOUT.value} if reads_body else set()
-    return {
-        status: ResponseSpec(
-            data_container=Problem,
-            description=HTTPStatus(status).phrase,
-            media_type=MEDIA_TYPE,
-            generate_examples=False,
-        )
-        for status in sorted({400, 401, 403, 429, 500, 503, *timeout, *statuses})
-    }
-
-
 def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Response[Problem]:
     """Answer an error of `docustore.errors`; log it if its status is 500."""
     status = status_of(type(exc))
@@ -188,10 +145,16 @@ def domain_problem(request: Request[Any, Any, Any], exc: DocustoreError) -> Resp
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected_problem(request, exc)
     errors = exc.errors if isinstance(exc, InvalidInputError) else None
-    detail = "the request is invalid; see `errors`" if errors else str(exc)
+    detail = _see(errors) if errors else str(exc)
     if isinstance(exc, UserRefusedError):
         errors = exc.errors
     return _answer(request, status, name=name_of(type(exc)), detail=detail, errors=errors, headers=headers)
+
+
+def _see(errors: tuple[FieldError, ...]) -> str:
+    if len(errors) <= MAX_ERRORS:
+        return "the request is invalid; see `errors`"
+    return f"the request is invalid in {len(errors)} places; see the first {MAX_ERRORS} in `errors`"
 
 
 def http_problem(request: Request[Any, Any, Any], exc: HTTPException) -> Response[Problem]:
@@ -289,7 +252,7 @@ def _answer(
 ) -> Response[Problem]:
     # A request without a route has no id yet.
     own_id = request_id(request.scope)
-    listed = [ProblemError(pointer=e.pointer, code=e.code, detail=e.detail) for e in errors or ()]
+    listed = [ProblemError(pointer=e.pointer, code=e.code, detail=e.detail) for e in (errors or ())[:MAX_ERRORS]]
     problem = Problem(
         type=f"/problems/{name}",
         title=title_of(name),

@@ -11,10 +11,10 @@ import msgspec
 from litestar import Controller, get
 from litestar.params import PathParameter
 
+from docustore.api.problem import problems
 from docustore.api.problem_details import (
     CLIENT_CLOSED_REQUEST,
     FRAMEWORK_PROBLEMS,
-    problems,
     status_of,
 )
 from docustore.api.problem_names import name_of, title_of

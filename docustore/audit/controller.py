@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 
 from docustore.api.page_parameters import Cursor
 from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.audit.entries import AuditPage, AuditQuery, list_entries
 from docustore.clock import as_utc
 from docustore.security.authentication import ADMIN

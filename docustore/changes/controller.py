@@ -10,7 +10,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 from pydantic import Field
 
 from docustore.api.body_types import Flag, RequestBody, RequestTime
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.effects.registry import DERIVED, EFFECTS

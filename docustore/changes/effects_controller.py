@@ -6,7 +6,7 @@ from litestar import Controller, get, post
 from litestar.datastructures import State
 from litestar.params import PathParameter
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.effects_control import rebuild_effect
 from docustore.changes.effects_view import EffectView, find_effect, list_effects

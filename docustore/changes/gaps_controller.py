@@ -7,7 +7,7 @@ from litestar import Controller, get, post
 from litestar.datastructures import State
 from litestar.params import PathParameter
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.changes.gaps_control import accept_gap
 from docustore.changes.gaps_view import GapView, find_gap, list_gaps
 from docustore.security.authentication import ADMIN, AuthorisedRequest

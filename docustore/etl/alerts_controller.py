@@ -7,7 +7,7 @@ from litestar import Controller, get, post
 from litestar.datastructures import State
 from litestar.params import QueryParameter
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.audit.log import record
 from docustore.clock import now_utc
 from docustore.etl.alert_outbox import MESSAGES, MessageState, latest_messages, retry_messages

@@ -12,7 +12,7 @@ from docustore.api.body_types import Flag, RequestBody
 from docustore.api.event_ids import last_event_id_parameter, number_of
 from docustore.api.page_parameters import Cursor, Limit
 from docustore.api.pagination import DEFAULT_LIMIT
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.etl.ledger import get_run

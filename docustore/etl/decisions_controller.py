@@ -5,7 +5,7 @@ from litestar.datastructures import State
 from litestar.params import JSONBody
 
 from docustore.api.body_types import Reason, RequestBody
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.etl.cancel import cancel_run
 from docustore.etl.guards.rejection import reject_run

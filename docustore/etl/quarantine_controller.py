@@ -9,7 +9,7 @@ from litestar.response import Stream
 
 from docustore.api.page_parameters import Cursor, Limit
 from docustore.api.pagination import DEFAULT_LIMIT
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.api.request_ids import request_id
 from docustore.clock import now_utc
 from docustore.etl.models import QuarantineState

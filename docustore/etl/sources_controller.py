@@ -6,7 +6,7 @@ from litestar.params import JSONBody
 from pydantic import Field
 
 from docustore.api.body_types import MAX_REASON_CHARS, RequestBody
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.etl.pause import pause_source, release_source, resume_source
 from docustore.etl.route_parameters import SourceName

@@ -7,7 +7,7 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.params import PathParameter, QueryParameter
 from litestar.response import Stream
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.errors import ConfigurationError, FieldError, InvalidQueryError
 from docustore.exports.export import begin_export, file_name, find_export
 from docustore.exports.formats import ExportFormat, FileForm

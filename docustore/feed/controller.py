@@ -8,7 +8,7 @@ from litestar.datastructures import ResponseHeader, State
 from litestar.params import QueryParameter
 
 from docustore.api.event_ids import last_event_id_parameter, number_of
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.config import Settings
 from docustore.feed import server_sent
 from docustore.feed.events import FIELDS, FeedOperation

@@ -8,7 +8,7 @@ from litestar.params import PathParameter, QueryParameter
 
 from docustore.api.page_parameters import Cursor
 from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.history.restore import restore_version
 from docustore.history.user_history import (

@@ -6,7 +6,7 @@ from litestar import Controller, get
 from litestar.datastructures import State
 from litestar.params import QueryParameter
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.profiling.fields import PROFILED
 from docustore.profiling.model import UsersProfile
 from docustore.profiling.profile import DEFAULT_SAMPLE, Scope, profile_users

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from docustore.api.body_types import Reason, RequestBody, RequestTime
 from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Position, decode_cursor, encode_cursor
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import as_naive_utc, as_utc, now_utc
 from docustore.quality.checks import CheckTrigger, run_check
 from docustore.quality.hours import Bucket

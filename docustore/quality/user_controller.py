@@ -3,7 +3,7 @@
 from litestar import Controller, get
 from litestar.datastructures import State
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.quality.user_results import UserQuality, user_quality
 from docustore.users.query_parameters import UserId

@@ -6,7 +6,7 @@ from litestar import Controller, Response, delete, get, patch, put
 from litestar.datastructures import State
 from litestar.params import JSONBody, PathParameter
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import as_utc, now_utc
 from docustore.security.authentication import AuthorisedRequest
 from docustore.security.route_limits import RATE_LIMIT_HEADERS

@@ -2,7 +2,7 @@
 
 from litestar import Controller, get
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.users.identities_view import IdentityView, list_identities
 from docustore.users.query_parameters import UserId
 

@@ -12,7 +12,7 @@ from litestar.params import JSONBody
 
 from docustore.api.json_response import JsonResponse
 from docustore.api.pagination import DEFAULT_LIMIT
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import as_utc, now_utc
 from docustore.security.authentication import AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy

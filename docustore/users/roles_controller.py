@@ -7,7 +7,7 @@ from litestar.params import PathParameter
 from pydantic import TypeAdapter, ValidationError
 
 from docustore.api.field_errors import field_errors
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.errors import InvalidQueryError
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users.field_types import LABEL_PATTERN, MAX_LABEL_CHARS, Label

@@ -3,7 +3,7 @@
 from litestar import Controller, Response, post
 from litestar.params import JSONBody
 
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.security.authentication import AuthorisedRequest
 from docustore.users.bulk_status import set_status_of_many

@@ -9,7 +9,7 @@ from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from docustore.api.page_parameters import Cursor, Limit
 from docustore.api.pagination import DEFAULT_LIMIT
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.outbox.listing import DeliveryPage, delivery_page
 from docustore.outbox.rows import RowState
 from docustore.security.authentication import ADMIN, AuthorisedRequest

@@ -41,7 +41,7 @@ from docustore.analytics.cube.registrations_report import RegistrationsReport
 from docustore.analytics.cube.responses import ReportForm
 from docustore.analytics.cube.transitions_report import TransitionsReport
 from docustore.analytics.cube.users_report import UsersReport
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.security.authentication import AuthorisedRequest
 from docustore.security.rate_limits import Policy

@@ -8,7 +8,7 @@ from docustore.analytics.query.answer import answer
 from docustore.analytics.query.answers import QueryAnswer
 from docustore.analytics.query.cost import QueryLimits
 from docustore.analytics.query.model import QueryInput
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.security.authentication import limited, needs
 from docustore.security.models import Scope

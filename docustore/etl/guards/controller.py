@@ -8,7 +8,7 @@ from litestar.params import JSONBody
 from pydantic import BaseModel, Field
 
 from docustore.api.body_types import Flag, RequestBody, RequestTime
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.config import Settings
 from docustore.etl.guards.approval import approve_run

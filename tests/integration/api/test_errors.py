@@ -214,3 +214,12 @@ async def test_malformed_json_is_a_plain_sentence(api: Client, body: bytes, deta
 
     assert_problem(response, 400, "bad-request")
     assert response.json()["detail"] == detail
+
+
+async def test_only_the_first_hundred_errors_are_listed(api: Client) -> None:
+    """A body has room for many thousands of unknown fields."""
+    response = await api.post("/users", json={"email": "a@b.example", **{f"x{n}": 1 for n in range(101)}})
+
+    assert_problem(response, 422, "invalid-input")
+    assert len(response.json()["errors"]) == 100
+    assert "101 places" in response.json()["detail"]

@@ -101,6 +101,22 @@ def test_copies_of_a_patch_are_a_megabyte_at_most(size: int, is_accepted: bool) 
         assert is_accepted
 
 
+@pytest.mark.parametrize(
+    ("patch", "pointer"),
+    [
+        ([{"op": "test", "path": "/tags/0", "value": "a"}, {"op": "remove", "path": "/nope"}], "/1"),
+        ([{"op": "test", "path": "/tags/0", "value": "b"}, {"op": "remove", "path": "/tags"}], "/0"),
+        ([{"op": "remove", "path": "/tags"}, {"op": "add", "path": "/a", "value": 1}, {"op": "add"}], "/2"),
+        ({}, ""),
+    ],
+)
+def test_refusal_names_the_operation(patch: object, pointer: str) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        apply_patch({"tags": ["a"]}, patch, patch_type=PatchType.JSON)
+
+    assert [error.pointer for error in caught.value.errors] == [pointer]
+
+
 def test_patch_that_nests_too_deeply_is_refused() -> None:
     value: list[Any] = []
     for _ in range(20_000):

@@ -16,7 +16,7 @@ from docustore.analytics.query.saved.bodies import SavedQueryInput
 from docustore.analytics.query.saved.store import Writer, find_saved, list_saved, remove, save, stored_query
 from docustore.analytics.query.saved.views import SavedQueryView, saved_query_view
 from docustore.api.entity_tags import entity_tag
-from docustore.api.problem_details import problems
+from docustore.api.problem import problems
 from docustore.clock import now_utc
 from docustore.security.authentication import AuthorisedRequest
 from docustore.security.models import Scope
