@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from docustore.changes.search_reach import search_complete_until
 from docustore.config import Settings
 from docustore.database import Database
@@ -45,6 +47,34 @@ async def test_own_write_is_found_while_the_listener_is_away(
     await create(api, "ada@hornbill.example", last_name="Lovelace")
 
     assert await found(api, "ho") == await found(api, "hop") == [made["id"]]
+
+
+@pytest.mark.parametrize("partitions", [1, 2])
+async def test_every_own_write_is_found_at_once(
+    api: Client, database: Database, settings: Settings, partitions: int
+) -> None:
+    """New and renamed users, while the index follows behind other clients that write too."""
+    several = settings.model_copy(update={"changes_partitions": partitions})
+    missed = []
+    async with listening(database, several):
+        await until_searchable(database)
+        for number in range(60):
+            await database["users"].insert_many([make_user() for _ in range(10)])
+            user = await create(api, f"{number}@own.example", last_name=f"Fresh{letters(number)}")
+            missed += [] if await found(api, f"fresh{letters(number)}") == [user["id"]] else [("new", number)]
+            renamed = {"last_name": f"Renamed{letters(number)}"}
+            await api.patch(f"/users/{user['id']}", json=renamed, headers={"if-match": '"1"'})
+            if await found(api, f"renamed{letters(number)}") != [user["id"]]:
+                missed.append(("renamed", number))
+            if await found(api, f"fresh{letters(number)}"):
+                missed.append(("old name", number))
+
+    assert missed == []
+
+
+def letters(number: int) -> str:
+    """Write a number in two letters."""
+    return chr(97 + number // 26) + chr(97 + number % 26)
 
 
 async def test_change_that_could_not_be_applied_makes_the_index_doubtful(
