@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pymongo.errors import OperationFailure
 
@@ -74,6 +74,7 @@ class RecentIds(MatchingIds):
     `matching` includes the filter of `RecentUsers`, and finds more: terms also begin with the parts of a domain.
     """
 
+    is_small: ClassVar[bool] = True
     parts: list[Part]
 
     async def count(self, limit: int) -> int:

@@ -171,14 +171,22 @@ async def _total(search: _Search, *, needed: int) -> int:
     if of_index.matching is None:
         first = await of_users.first(needed)
         return len(first) if len(first) < needed else await of_users.count(TOTAL_CAP)
-    # Where the server merges sorted ranges, to read ids costs little more than to count them.
-    if not is_merged(of_index.matching) and await of_index.count(TOTAL_CAP) == TOTAL_CAP:
-        return TOTAL_CAP
-    known = await of_index.first(TOTAL_CAP)
-    if len(known) == TOTAL_CAP:
+    # Users that were written lately are few: they are read beside the index.
+    beside = of_users.first(TOTAL_CAP if of_users.is_small else 0)
+    known, _ = await asyncio.gather(_known(of_index), beside)
+    if known is None:
         return TOTAL_CAP
     # Few users match, so few are read here too.
     return min(len(_unique(known, await of_users.first(TOTAL_CAP))), TOTAL_CAP)
+
+
+async def _known(of_index: MatchingIds) -> list[Any] | None:
+    """Read the matches of the index; None if there are `TOTAL_CAP` or more."""
+    # Where the server merges sorted ranges, to read ids costs little more than to count them.
+    if not is_merged(of_index.matching) and await of_index.count(TOTAL_CAP) == TOTAL_CAP:
+        return None
+    known = await of_index.first(TOTAL_CAP)
+    return known if len(known) < TOTAL_CAP else None
 
 
 def _after(source: MatchingIds, position: Position) -> MatchingIds:

@@ -1,7 +1,7 @@
 """The ids of the matches in one collection of a search, newest first."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from docustore.database import Database
 from docustore.users.listing import Filter
@@ -22,6 +22,8 @@ class MatchingIds:
     database: Database
     collection: str
     matching: Filter | None
+    # Whether all of them are read as fast as a page.
+    is_small: ClassVar[bool] = False
     _ids: list[Any] = field(init=False, default_factory=list)
     _is_complete: bool = field(init=False, default=False)
 
