@@ -18,7 +18,7 @@ from docustore.database import Database
 from docustore.effect_states import EFFECT_STATES
 from tests.chaos.programs import LISTENER, program
 from tests.chaos.scale import SEED, scaled
-from tests.integration.changes.test_analytics import assert_equal_to_pipeline, until_current
+from tests.integration.changes.analytics_counters import assert_equal_to_pipeline, until_current
 from tests.listening import JOINED, make_user
 from tests.waiting import until
 

@@ -20,7 +20,7 @@ from docustore.database import Database
 from docustore.errors import InvalidInputError, QueryTimedOutError, QueryTooExpensiveError
 from tests.integration.analytics.naive_query import START, naive_rows, random_query, random_user
 from tests.integration.analytics.test_marts import plain
-from tests.integration.changes.test_analytics import keeping, until_current
+from tests.integration.changes.analytics_counters import keeping, until_current
 
 __all__ = ["plain"]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

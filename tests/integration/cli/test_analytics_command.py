@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from docustore.config import Settings
 from docustore.database import Database
-from tests.integration.changes.test_analytics import keeping, until_current
+from tests.integration.changes.analytics_counters import keeping, until_current
 from tests.integration.cli.docustore_command import addresses, run_docustore
 from tests.listening import make_user
 
