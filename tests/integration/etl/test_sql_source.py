@@ -1,30 +1,21 @@
-"""SQL sources, on a real PostgreSQL and on SQLite."""
+"""SQL sources, on a real PostgreSQL."""
 
-import asyncio
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from docustore.database import Database
-from docustore.errors import ConfigurationError, DocustoreError, SourceContentError, SourceUnavailableError
+from docustore.errors import ConfigurationError, DocustoreError, SourceContentError
 from docustore.etl.models import RunState, Window
 from docustore.etl.sources import sql
-from docustore.etl.sources.registry import open_source, source_by_address
 from docustore.source_settings import SourceSettings
 from tests.integration.etl.conftest import Run, user
+from tests.integration.etl.sql_tables import START, execute, read, users
 from tests.upstreams.postgresql import PASSWORD, PostgresServer
-from tests.upstreams.sql import PostgresUpstream, SqliteUpstream
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def users(count: int, **fields: Any) -> list[dict[str, Any]]:
-    return [user(n, modified_at=(START + timedelta(days=n)).isoformat(), **fields) for n in range(count)]
+from tests.upstreams.sql import PostgresUpstream
 
 
 @pytest.fixture
@@ -34,23 +25,6 @@ async def people(postgres: PostgresServer) -> AsyncIterator[PostgresUpstream]:
     await upstream.create()
     yield upstream
     upstream.close()
-
-
-async def execute(upstream: PostgresUpstream | SqliteUpstream, *statements: str) -> None:
-    def work() -> None:
-        with upstream.engine.begin() as connection:
-            for statement in statements:
-                connection.execute(sa.text(statement))
-
-    await asyncio.to_thread(work)
-
-
-async def read(settings: SourceSettings, window: Window | None = None) -> list[dict[str, Any]]:
-    async with open_source("crm", settings, page_size=2) as source:
-        clock = await source.clock()
-        assert abs(clock - datetime.now(UTC)) < timedelta(minutes=5)
-        pages = source.pages(window or Window(until=clock), after=None)
-        return [json.loads(raw) async for page in pages for raw in page.records]
 
 
 async def test_runs_follow_the_changes_of_a_table(
@@ -220,55 +194,6 @@ async def test_server_that_goes_away_puts_the_run_off(
     assert (resumed.state, resumed.counts.inserted) == (RunState.SUCCEEDED, 3)
 
 
-async def test_texts_of_sqlite(tmp_path: Path) -> None:
-    """SQLite has no type for times; the texts are in the zone of the settings."""
-    upstream = SqliteUpstream(tmp_path)
-    await execute(
-        upstream,
-        "CREATE TABLE staff (code TEXT PRIMARY KEY, doc JSON, changed DATETIME)",
-        "INSERT INTO staff VALUES ('a', '{\"x\": 1}', '2026-07-01 12:00:00')",
-        "INSERT INTO staff VALUES ('b', 'broken', '2026-07-02 12:00:00')",
-        "INSERT INTO staff VALUES ('c', NULL, 'soon')",
-    )
-    settings = upstream.settings(table="staff", modified="changed", zone="Europe/Berlin")
-    upstream.close()
-
-    rows = await read(settings, Window(until=datetime(2026, 7, 2, 10, tzinfo=UTC)))
-
-    assert rows == [
-        {
-            "id": "a",
-            "code": "a",
-            "doc": {"x": 1},
-            "changed": "2026-07-01 12:00:00",
-            "modified_at": "2026-07-01T10:00:00Z",
-        }
-    ]
-
-
-async def test_sqlite_is_not_changed(tmp_path: Path) -> None:
-    upstream = SqliteUpstream(tmp_path)
-    await upstream.create()
-    upstream.close()
-    async with open_source("crm", upstream.settings(), page_size=2) as source:
-        await source.clock()
-        reader = source._reader  # type: ignore[attr-defined]
-        with pytest.raises(sa.exc.OperationalError, match="readonly"), reader._engine.connect() as connection:
-            connection.execute(sa.text("DELETE FROM people"))
-
-
-async def test_locked_sqlite_is_transient(tmp_path: Path) -> None:
-    upstream = SqliteUpstream(tmp_path)
-    await upstream.create()
-    settings = upstream.settings()
-    locked = settings.model_copy(update={"url": f"{settings.url}?timeout=0.05"})
-    with upstream.engine.connect() as holder:
-        holder.execute(sa.text("BEGIN EXCLUSIVE"))
-        with pytest.raises(SourceUnavailableError):
-            await read(locked)
-    upstream.close()
-
-
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
@@ -291,14 +216,3 @@ async def test_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
 
     with pytest.raises(ConfigurationError, match=r"no_such_package is missing; install docustore\[sql\]"):
         await read(SourceSettings(kind="sql", url="sqlite:///a.db", table="people"))
-
-
-async def test_table_is_read_by_its_address(tmp_path: Path) -> None:
-    upstream = SqliteUpstream(tmp_path)
-    await upstream.create()
-    await upstream.put(users(3))
-    upstream.close()
-
-    name, settings = source_by_address(f"sqlite:///{tmp_path / 'people.db'}#people", required=("email",))
-
-    assert (name, [row["id"] for row in await read(settings)]) == ("people", [0, 1, 2])
