@@ -23,9 +23,9 @@ _CONNECTIVES: Final = frozenset({"$and", "$or"})
 EXPRESSIONS: Final = frozenset(
     {
         "$add", "$and", "$arrayElemAt", "$cond", "$dateTrunc", "$divide", "$eq", "$floor", "$gt", "$gte", "$in",
-        "$isArray", "$let", "$lte", "$map", "$multiply", "$ne", "$setDifference", "$setUnion", "$size", "$slice",
-        "$split", "$strLenBytes", "$subtract", "$sum", "$switch", "$toDate", "$toInt", "$toLong", "$toString",
-        "$type",
+        "$isArray", "$let", "$lte", "$map", "$millisecond", "$minute", "$multiply", "$ne", "$second",
+        "$setDifference", "$setUnion", "$size", "$slice", "$split", "$strLenBytes", "$subtract", "$sum",
+        "$switch", "$toDate", "$toInt", "$toLong", "$toString", "$type",
     }
 )  # fmt: skip
 # The first parts of paths. `password_hash` is none of them.
