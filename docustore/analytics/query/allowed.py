@@ -18,7 +18,9 @@ from docustore.analytics.query.metrics import Sum
 
 STAGES: Final = frozenset({"$match", "$project", "$set", "$unionWith", "$unwind", "$group", "$sort", "$limit"})
 # Of conditions; the value of each of `_COMPARISONS` must be plain.
-_COMPARISONS: Final = frozenset({"$eq", "$ne", "$in", "$nin", "$gte", "$gt", "$lt", "$regex", "$type"})
+_COMPARISONS: Final = frozenset({"$eq", "$ne", "$in", "$nin", "$gte", "$gt", "$lt", "$regex", "$type", "$exists"})
+# A condition on the elements of a list, which may be negated.
+_ELEMENT: Final = "$elemMatch"
 _CONNECTIVES: Final = frozenset({"$and", "$or"})
 EXPRESSIONS: Final = frozenset(
     {
@@ -109,9 +111,22 @@ def _check_comparison(part: Any) -> None:
         _check_plain(part)
         return
     for operator, value in part.items():
-        if operator not in _COMPARISONS:
+        if operator == "$not":
+            if not isinstance(value, Mapping) or value.keys() != {_ELEMENT}:
+                raise ForbiddenPipelineError("comparison $not")
+            _check_comparison(value)
+        elif operator == _ELEMENT:
+            _check_element(value)
+        elif operator in _COMPARISONS:
+            _check_plain(value)
+        else:
             raise ForbiddenPipelineError(f"comparison {operator}")
-        _check_plain(value)
+
+
+def _check_element(comparison: Any) -> None:
+    if not isinstance(comparison, Mapping) or not comparison.keys() <= _COMPARISONS:
+        raise ForbiddenPipelineError(f"comparison {_ELEMENT}")
+    _check_comparison(comparison)
 
 
 def _check_plain(value: Any) -> None:

@@ -160,6 +160,35 @@ async def test_bucket_is_its_first_moment_on_the_clock(
     assert (whole.rows, part.rows) == ([[first, 1]], [[first, 1]])
 
 
+@pytest.mark.parametrize(
+    ("user", "field", "exists"),
+    [
+        ({"tags": ["a", None]}, "tags", True),
+        ({"tags": ["", "a"]}, "tags", True),
+        ({"tags": [None, ""]}, "tags", False),
+        ({"tags": []}, "tags", False),
+        ({"tags": 5}, "tags", True),
+        ({}, "tags", False),
+        ({"profile": {"bio": "a"}}, "profile.bio", True),
+        ({"profile": {"bio": ""}}, "profile.bio", False),
+        ({"profile": ["a", 3]}, "profile.bio", False),
+        ({"profile": "a"}, "profile.bio", False),
+        ({"updated_at": NOW}, "updated_at", True),
+    ],
+)
+async def test_value_of_any_type_exists_or_does_not(
+    plain: Database, user: dict[str, Any], field: str, *, exists: bool
+) -> None:
+    await plain["users"].insert_one(user)
+
+    found = [
+        (await asked(plain, filters=[{"field": field, "op": "exists", "value": value}])).rows
+        for value in (True, False)
+    ]
+
+    assert found == [[[int(exists)]], [[int(not exists)]]]
+
+
 async def test_query_above_the_limit_is_refused_before_it_runs(database: Database) -> None:
     await add(database, [random_user(random.Random(1), number) for number in range(50)])
     few = QueryLimits(max_documents=20, timeout_ms=60_000)
