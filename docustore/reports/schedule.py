@@ -86,7 +86,9 @@ async def _attempt(database: Database, settings: Settings, taken: Mapping[str, A
         # Otherwise a report that ends its worker would do so every two minutes, for ever.
         sent = Sent(error=f"begun {MAX_BEGUN} times without an end: its worker was killed or failed")
     elif report is not None:
-        sent = await send_report(database, settings, report, taken["slot"])
+        # A delivery of an older release has no `reached`.
+        reached = taken.get("reached", ())
+        sent = await send_report(database, settings, report, taken["slot"], reached=reached)
     now = await server_time(database)
     result = await finish(database, taken, sent, now=now)
     if sent.error is not None:
