@@ -101,6 +101,12 @@ async def _attempt(database: Database, settings: Settings, taken: Mapping[str, A
 async def _tell(database: Database, settings: Settings, failed: Mapping[str, Any], *, now: datetime) -> None:
     log.error("report.given_up", report=failed["report"], slot=failed["slot"].isoformat())
     if settings.alert_urls:
-        facts = {"report": failed["report"], "slot": failed["slot"], "attempts": failed["attempts"]}
+        facts = {
+            "report": failed["report"],
+            "slot": failed["slot"],
+            "attempts": failed["attempts"],
+            "error": failed["error"],
+            "next_step": f"correct the cause, then run `docustore analytics reports run {failed['report']}`",
+        }
         name = f"report.failed:{failed['_id']}"
         await enqueue_message(database, name, event="report.failed", at=now, facts=facts)

@@ -138,7 +138,9 @@ async def test_report_is_given_up_and_told(database: Database, local: Settings) 
 
     done = await delivery(database)
     assert (done["state"], done["attempts"]) == ("failed", MAX_ATTEMPTS)
-    assert [alert["event"] for alert in await database["alert_messages"].find({}).to_list()] == ["report.failed"]
+    [message] = await database["alert_messages"].find({}).to_list()
+    assert (message["event"], message["body"]["error"]) == ("report.failed", done["error"])
+    assert "docustore analytics reports run hours" in message["body"]["next_step"]
 
 
 async def test_delivery_of_a_killed_worker_is_due_again(database: Database, local: Settings) -> None:
