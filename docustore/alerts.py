@@ -71,24 +71,47 @@ class Attachment:
     content: str
 
 
-async def send_mail(
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The recipients whose mail was taken, by index.
+
+    `error` says why others are missing; None if none is.
+    """
+
+    indexes: tuple[int, ...]
+    error: str | None = None
+
+
+async def send_mails(
     url: str,
+    recipients: Sequence[str],
     *,
     title: str,
     body: str,
     is_html: bool = False,
     attachment: Attachment | None = None,
     child_timeout_s: float = CHILD_TIMEOUT_S,
-) -> None:
-    """Send a mail through one of apprise's addresses, once.
+) -> Reached:
+    """Send a mail to each recipient through one of apprise's addresses, once.
 
-    Raises:
-        UndeliveredError: The mail server did not take it.
+    Args:
+        recipients: In the ASCII form of mail servers; no recipient of the address gets the mail.
     """
-    message: dict[str, Any] = {"url": url, "title": title, "body": body, "is_html": is_html}
+    message: dict[str, Any] = {
+        "url": url,
+        "to": list(recipients),
+        "title": title,
+        "body": body,
+        "is_html": is_html,
+    }
     if attachment is not None:
         message["attachment"] = {"name": attachment.name, "content": attachment.content}
-    await _in_child(message, timeout_s=child_timeout_s)
+    reached: list[int] = []
+    try:
+        await _in_child(message, timeout_s=child_timeout_s, reached=reached)
+    except UndeliveredError as exc:
+        return Reached(tuple(reached), str(exc))
+    return Reached(tuple(reached), None if len(reached) == len(recipients) else "refused")
 
 
 async def check_address(url: str, *, child_timeout_s: float = CHILD_TIMEOUT_S) -> None:
@@ -148,17 +171,26 @@ async def _post(url: str, body: Mapping[str, Any]) -> None:
         raise UndeliveredError(f"status {response.status_code}")
 
 
-async def _in_child(message: Mapping[str, Any], *, timeout_s: float) -> None:
+async def _in_child(message: Mapping[str, Any], *, timeout_s: float, reached: list[int] | None = None) -> None:
     """Run apprise in a process of its own.
 
     It takes 50 MB, and its plugins block. The address goes through stdin: arguments are visible to others.
+
+    Args:
+        reached: Takes the index of each recipient when its mail was taken, also before a timeout.
     """
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "docustore.alert_process", stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL
+        sys.executable, "-m", "docustore.alert_process", stdin=PIPE, stdout=PIPE, stderr=DEVNULL
     )
+    assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018  # both are pipes
     try:
         async with asyncio.timeout(timeout_s):
-            await child.communicate(to_json(message))
+            child.stdin.write(to_json(message))
+            child.stdin.close()
+            async for line in child.stdout:
+                if reached is not None and line.strip().isdigit():
+                    reached.append(int(line))
+            await child.wait()
     except TimeoutError as exc:
         raise UndeliveredError("TimeoutError") from exc
     finally:

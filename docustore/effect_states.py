@@ -108,7 +108,8 @@ def effect_state_of(document: Document) -> EffectState:
         version=document["version"],
         state=BuildState(document["state"]),
         live_version=document.get("live_version"),
-        seq=document.get("seq", 0),
+        # 64 bits in the store: the driver's type for these is no number for JSON.
+        seq=int(document.get("seq", 0)),
         as_of=document.get("as_of"),
         build=None if build is None else Build(**{**build, "phase": BuildPhase(build["phase"])}),
         built_at=document.get("built_at"),

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import click
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.actor import actor
@@ -21,7 +20,7 @@ from docustore.cli.etl_reconcile import reconcile_command
 from docustore.cli.etl_reject import reject
 from docustore.cli.etl_source import given_source
 from docustore.cli.etl_sources import pause, release, resume, sources
-from docustore.cli.etl_tables import run_table, runs_table
+from docustore.cli.etl_tables import reasons_table, run_table, runs_table
 from docustore.cli.etl_test import test
 from docustore.cli.etl_watermark import watermark
 from docustore.cli.failures import DONE, FAILED
@@ -190,10 +189,7 @@ async def _executed(run_id: str, source: SourceSettings, environment: RunEnviron
 
 def _summary(run: EtlRun) -> RenderableType:
     lines: list[RenderableType] = [run_table(run)]
-    if run.quality:
-        reasons = Table("reason", "records", title="Quarantine and warnings", title_justify="left")
-        for reason, records in sorted(run.quality.items(), key=lambda entry: -entry[1]):
-            reasons.add_row(reason, f"{records:,}")
+    if (reasons := reasons_table(run)) is not None:
         lines.append(reasons)
     if run.error:
         lines.append(Text(f"Error: {run.error}", style="red"))

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from docustore.cli.etl_guard_rows import guard_rows
+from docustore.etl.guards.gate import OF_GATE
 from docustore.etl.models import Counts, EtlRun
 
 OUTCOMES: Final = ("read", "inserted", "updated", "unchanged", "stale", "quarantined", "deactivated", "warnings")
@@ -45,6 +46,17 @@ def run_table(run: EtlRun) -> Table:
         table.add_row(label, text)
     if run.attempts > 1:
         table.add_row("attempts", str(run.attempts))
+    return table
+
+
+def reasons_table(run: EtlRun) -> Table | None:
+    """Lay out why records were quarantined or warned of; None without any."""
+    counts = {reason: records for reason, records in run.quality.items() if not reason.startswith(OF_GATE)}
+    if not counts:
+        return None
+    table = Table("reason", "records", title="Quarantine and warnings", title_justify="left")
+    for reason, records in sorted(counts.items(), key=lambda entry: -entry[1]):
+        table.add_row(reason, f"{records:,}")
     return table
 
 

@@ -13,6 +13,7 @@ from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.quality import UserQualityEffect
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
+from docustore.cli.quality_gate import unjudged_problem
 from docustore.cli.quality_profile import profile, suggest
 from docustore.cli.quality_trend import trend
 from docustore.cli.quality_waive import unwaive, waive
@@ -42,14 +43,28 @@ def quality() -> None:
 
 @command("report", example="docustore quality report --gate")
 @click.option("--gate", is_flag=True, help="Exit with 1 unless every rule is known and none has failed.")
-async def report(invocation: Invocation, *, gate: bool) -> int:
+@click.option(
+    "--wait-s",
+    type=click.IntRange(0, 3600),
+    default=60,
+    help="With --gate: seconds to wait until every change is judged.",
+    show_default=True,
+)
+async def report(invocation: Invocation, *, gate: bool, wait_s: int) -> int:
     """Show the score of each dimension and the figures of each rule."""
     rules = rule_set(invocation.settings().quality_rules)
     async with command_database(invocation) as database:
+        problem = await unjudged_problem(database, timeout_s=wait_s) if gate else None
         found = await quality_report(database, rules, now=as_naive_utc(now_utc()))
-    invocation.show(found, table=_report(found))
+    table = _report(found)
+    if not gate:
+        invocation.show(found, table=table)
+        return DONE
+    notes = [] if problem is None else [Text(problem, style="red")]
+    invocation.show({**found, "problem": problem}, table=Group(table, *notes))
     blocking = {RuleStatus.FAILED, RuleStatus.UNKNOWN}
-    return FAILED if gate and any(rule["status"] in blocking for rule in found["rules"]) else DONE
+    has_failed = any(rule["status"] in blocking for rule in found["rules"])
+    return FAILED if problem is not None or has_failed else DONE
 
 
 @command("rules", example="docustore quality rules")

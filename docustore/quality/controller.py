@@ -1,7 +1,7 @@
 """Routes of data quality: report, violating users, full check."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Controller, delete, get, post, put
@@ -17,6 +17,7 @@ from docustore.quality.checks import CheckTrigger, run_check
 from docustore.quality.hours import Bucket
 from docustore.quality.report import QualityReport, quality_report
 from docustore.quality.rules import Dimension
+from docustore.quality.stored import USER_QUALITY
 from docustore.quality.trend import QualityTrend, quality_trend, subject_of
 from docustore.quality.verdict import RuleSet
 from docustore.quality.violations import After, violations
@@ -38,6 +39,8 @@ BucketWidth = Annotated[Bucket, QueryParameter(description="the width of a point
 OfRule = Annotated[str | None, QueryParameter(description="the `name` of a rule, instead of the overall score")]
 OfDimension = Annotated[Dimension | None, QueryParameter(description="a dimension, instead of the overall score")]
 
+_REPAIR: Final = f"POST /changes/effects/{USER_QUALITY}/rebuild judges all users again and corrects every counter"
+
 
 class ViolationPage(msgspec.Struct, frozen=True):
     """One page of the users that violate a rule, in the order of their ids."""
@@ -50,11 +53,12 @@ class QualityCheck(msgspec.Struct, frozen=True):
     """The result of a full check.
 
     `differences` says how the kept figures differ from the users; empty = not at all. It is null if they could not
-    be compared, and `problem` says why.
+    be compared, and `problem` says why. `next_step` repairs a difference.
     """
 
     differences: list[str] | None
     problem: str | None
+    next_step: str | None
     at: datetime | None
     duration_s: float | None
 
@@ -136,14 +140,18 @@ class QualityController(Controller):
     async def run(self, state: State) -> QualityCheck:
         """Judge all users and count all verdicts again; say what differs.
 
-        The result is stored: `last_check` of the report shows it. A difference is a defect;
-        `POST /changes/effects/user_quality/rebuild` repairs it.
+        The result is stored: `last_check` of the report shows it. A difference is a defect; `next_step` tells how
+        to repair it.
         """
         found = await run_check(state.database, rules_of(state), state.check_quality, trigger=CheckTrigger.API)
         if isinstance(found, str):
-            return QualityCheck(differences=None, problem=found, at=None, duration_s=None)
+            return QualityCheck(differences=None, problem=found, next_step=None, at=None, duration_s=None)
         return QualityCheck(
-            differences=found["differences"], problem=None, at=found["at"], duration_s=found["duration_s"]
+            differences=found["differences"],
+            problem=None,
+            next_step=_REPAIR if found["differences"] else None,
+            at=found["at"],
+            duration_s=found["duration_s"],
         )
 
     @put(

@@ -5,6 +5,7 @@
     {_id: "hour:2026-11-26T19", bucket: "hour", at, as_of, users, score, dimensions: {validity: 99.5},
      rules: {email_valid: {version, status, violated, applicable, not_evaluated, score, anomaly}}}
 
+A rule of time also has its `days`.
 A figure that was not known is missing or null; it is never stored as 100. A day has the last known figures of its
 hours, the lowest scores, and the number of its hours.
 """
@@ -81,14 +82,21 @@ def buckets(since: datetime, until: datetime, bucket: Bucket) -> list[datetime]:
 
 
 def hour_document(
-    at: datetime, report: QualityReport, earlier: Sequence[Stored], directions: Mapping[str, Direction]
+    at: datetime,
+    report: QualityReport,
+    earlier: Sequence[Stored],
+    directions: Mapping[str, Direction],
+    *,
+    days: Mapping[str, int] | None = None,
 ) -> Stored | None:
     """Make the document of an hour; None if no rule is known.
 
     Args:
         earlier: The documents of the same hour in the weeks before.
         directions: The direction of the anomalies of each rule.
+        days: The accepted age in days of each rule of time.
     """
+    ages = days or {}
     known = [rule for rule in report["rules"] if judged_status(rule) is not RuleStatus.UNKNOWN]
     if not known:
         return None
@@ -100,11 +108,16 @@ def hour_document(
         "users": report["users"],
         "score": report["score"],
         "dimensions": dict(report["dimensions"]),
-        "rules": {rule["name"]: _stored_rule(rule, earlier, directions[rule["name"]]) for rule in known},
+        "rules": {
+            rule["name"]: _stored_rule(rule, earlier, directions[rule["name"]], days=ages.get(rule["name"]))
+            for rule in known
+        },
     }
 
 
-def _stored_rule(rule: RuleFigures, earlier: Sequence[Stored], direction: Direction) -> Stored:
+def _stored_rule(
+    rule: RuleFigures, earlier: Sequence[Stored], direction: Direction, *, days: int | None
+) -> Stored:
     found = None
     if rule["violated_pct"] is not None:
         history = [
@@ -113,6 +126,8 @@ def _stored_rule(rule: RuleFigures, earlier: Sequence[Stored], direction: Direct
             if (past := document["rules"].get(rule["name"])) is not None
             # Figures of another version say nothing about this one.
             and past["version"] == rule["version"]
+            # Nor do those of another age, which needs no new version; older releases have not stored it.
+            and past.get("days", days) == days
             and past["applicable"]
         ]
         found = judge(rule["violated_pct"], history, direction=direction)
@@ -124,6 +139,7 @@ def _stored_rule(rule: RuleFigures, earlier: Sequence[Stored], direction: Direct
         "not_evaluated": rule["not_evaluated"],
         "score": score_of(rule["violated"], rule["applicable"]),
         "anomaly": None if found is None else asdict(found),
+        **({} if days is None else {"days": days}),
     }
 
 

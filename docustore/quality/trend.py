@@ -31,7 +31,7 @@ from docustore.quality.hours import (
     report_id,
 )
 from docustore.quality.report import quality_report
-from docustore.quality.rules import Dimension
+from docustore.quality.rules import Dimension, NotOlderThan
 from docustore.quality.stored import REPORTS, server_time
 from docustore.quality.verdict import RuleSet
 
@@ -69,7 +69,9 @@ async def keep_hour(database: Database, rules: RuleSet) -> bool:
     report = await quality_report(database, rules, now=as_naive_utc(now))
     past = {"_id": {"$in": [report_id(Bucket.HOUR, each) for each in hours_before(at)]}}
     earlier = await database[REPORTS].find(past, {"rules": 1}).to_list()
-    document = hour_document(at, report, earlier, {rule.name: rule.anomaly for rule in rules.rules})
+    directions = {rule.name: rule.anomaly for rule in rules.rules}
+    days = {rule.name: rule.check.days for rule in rules.rules if isinstance(rule.check, NotOlderThan)}
+    document = hour_document(at, report, earlier, directions, days=days)
     if document is None:
         # A gap, unless the figures become known within the hour.
         return False

@@ -7,6 +7,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple, NotRequired, TypedDict
 
+from docustore.clock import as_naive_utc
 from docustore.errors import NotFoundError
 from docustore.quality.rules import Applies, Holds, NotOlderThan, Rule, RuleLabels, User, labels_of
 
@@ -110,24 +111,29 @@ class RuleSet:
 
 
 class _Judge(NamedTuple):
-    """One rule: `find` returns a verdict, a time or a value; None = `without`."""
+    """One rule: `find` returns a verdict, a time or a value; None = `without`.
+
+    Anything that is not of the type `kind` is not evaluated.
+    """
 
     rule_id: str
     applies: Applies | None
     find: Callable[[User], bool | datetime | str | None]
+    kind: type[bool | datetime | str]
     without: Literal["skipped", "inapplicable"]
 
 
 def _judge_of(rule: Rule, rule_id: str) -> _Judge:
     if isinstance(rule.check, Holds):
-        return _Judge(rule_id, rule.applies, rule.check.test, "skipped")
+        return _Judge(rule_id, rule.applies, rule.check.test, bool, "skipped")
     if isinstance(rule.check, NotOlderThan):
-        return _Judge(rule_id, rule.applies, rule.check.clock, "skipped")
-    return _Judge(rule_id, rule.applies, rule.check.value, "inapplicable")
+        clock = rule.check.clock
+        return _Judge(rule_id, rule.applies, lambda user: _as_stored(clock(user)), datetime, "skipped")
+    return _Judge(rule_id, rule.applies, rule.check.value, str, "inapplicable")
 
 
 def _note(judge: _Judge, user: User, verdict: Verdict) -> None:
-    rule_id, applies, find, without = judge
+    rule_id, applies, find, kind, without = judge
     try:
         if applies is not None and not applies(user):
             verdict["inapplicable"].append(rule_id)
@@ -135,16 +141,29 @@ def _note(judge: _Judge, user: User, verdict: Verdict) -> None:
         found = find(user)
     except Exception:  # noqa: BLE001  # a rule of any author meets values of any client; the report counts it
         found, without = None, "skipped"
-    if found is True:
+    if found is None:
+        verdict[without].append(rule_id)
+    elif not isinstance(found, kind):
+        verdict["skipped"].append(rule_id)
+    elif found is True:
         verdict["passed"].append(rule_id)
     elif found is False:
         verdict["violated"].append(rule_id)
     elif isinstance(found, datetime):
         verdict["clocks"].append({"rule": rule_id, "at": found})
-    elif isinstance(found, str):
-        verdict["keys"].append({"rule": rule_id, "value": hash_of(found)})
     else:
-        verdict["skipped" if found is not None else without].append(rule_id)
+        verdict["keys"].append({"rule": rule_id, "value": hash_of(found)})
+
+
+def _as_stored(time: datetime | None) -> datetime | None:
+    """Return a time as the store gives it back: naive, in UTC, with milliseconds.
+
+    A verdict is counted out as it is stored. In another form it would be counted out of another day.
+    """
+    if not isinstance(time, datetime):
+        return time
+    utc = time if time.tzinfo is None else as_naive_utc(time)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
 def hash_of(value: str) -> str:

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from docustore.analytics.named_documents import NAME_PATTERN
 from docustore.api.body_types import RequestBody
 from docustore.recurrence import OFF, parse_recurrence, parse_zone
-from docustore.users.email import EmailMalformedError, normalise_email
+from docustore.users.email import EmailMalformedError, ascii_form, normalise_email
 from docustore.users.field_types import MAX_EMAIL_CHARS
 from docustore.webhooks.bodies import WebhookUrl
 
@@ -31,9 +31,19 @@ def _refused(reason: str) -> PydanticCustomError:
 
 def _address(given: str) -> str:
     try:
-        return normalise_email(given)
+        address = normalise_email(given)
     except EmailMalformedError as exc:
         raise PydanticCustomError("email_malformed", "{reason}", {"reason": str(exc)}) from exc
+    if ascii_form(address) is None:
+        raise _refused("only ASCII characters may stand before the @-sign of a recipient: use another mailbox")
+    return address
+
+
+def _unrepeated(given: list[str]) -> list[str]:
+    return list(dict.fromkeys(given))
+
+
+Recipient = Annotated[str, Field(max_length=MAX_EMAIL_CHARS), AfterValidator(_address)]
 
 
 class ReportInput(RequestBody):
@@ -49,7 +59,7 @@ class ReportInput(RequestBody):
     timezone: str = Field("UTC", max_length=MAX_ZONE_CHARS, description="the clock of a cron expression")
     format: ReportFormat = Field(ReportFormat.CSV)
     webhook_url: WebhookUrl | None = Field(None, description="where signed messages are posted")
-    mail_to: list[Annotated[str, Field(max_length=MAX_EMAIL_CHARS), AfterValidator(_address)]] = Field(
+    mail_to: Annotated[list[Recipient], AfterValidator(_unrepeated)] = Field(
         [], max_length=MAX_RECIPIENTS, description="who gets it by mail; the operator sets the mail server"
     )
 

@@ -1,6 +1,7 @@
 """The deliveries of reports: one record per report and slot.
 
-Shape: `{_id, report, slot, state, attempts, due_at, error, rows, created_at, finished_at, expires_at}`. The index
+Shape: `{_id, report, slot, state, attempts, due_at, error, rows, reached, created_at, finished_at, expires_at}`.
+`reached` lists the recipients that have the mail, so a later attempt does not send it to them again. The index
 that is unique on (report, slot) lets any number of workers enter slots. A worker takes a delivery by moving
 `due_at` to the end of its lease; a killed worker leaves a delivery that is due again then.
 """
@@ -39,10 +40,14 @@ class DeliveryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """The result of one attempt; `error` is None if the destination took the report."""
+    """The result of one attempt; `error` is None if the destination took the report.
+
+    `reached` are the recipients that have the mail, after this attempt and those before.
+    """
 
     rows: int = 0
     error: str | None = None
+    reached: tuple[str, ...] = ()
 
 
 async def enter_slot(database: Database, report: str, slot: datetime, *, now: datetime) -> Document | None:
@@ -55,6 +60,7 @@ async def enter_slot(database: Database, report: str, slot: datetime, *, now: da
         "due_at": now,
         "error": None,
         "rows": None,
+        "reached": [],
         "created_at": now,
         "finished_at": None,
         "expires_at": now + KEPT,
@@ -84,7 +90,7 @@ async def finish(database: Database, taken: Mapping[str, Any], sent: Sent, *, no
 
     None if the delivery was taken again or dropped meanwhile.
     """
-    changed: Document = {"error": sent.error, "rows": sent.rows}
+    changed: Document = {"error": sent.error, "rows": sent.rows, "reached": list(sent.reached)}
     attempts = taken["attempts"]
     wait = wait_after(attempts, chance=random.random()) if attempts < MAX_BEGUN else None  # noqa: S311  # jitter
     if sent.error is None:

@@ -86,7 +86,9 @@ async def _attempt(database: Database, settings: Settings, taken: Mapping[str, A
         # Otherwise a report that ends its worker would do so every two minutes, for ever.
         sent = Sent(error=f"begun {MAX_BEGUN} times without an end: its worker was killed or failed")
     elif report is not None:
-        sent = await send_report(database, settings, report, taken["slot"])
+        # A delivery of an older release has no `reached`.
+        reached = taken.get("reached", ())
+        sent = await send_report(database, settings, report, taken["slot"], reached=reached)
     now = await server_time(database)
     result = await finish(database, taken, sent, now=now)
     if sent.error is not None:
@@ -99,6 +101,12 @@ async def _attempt(database: Database, settings: Settings, taken: Mapping[str, A
 async def _tell(database: Database, settings: Settings, failed: Mapping[str, Any], *, now: datetime) -> None:
     log.error("report.given_up", report=failed["report"], slot=failed["slot"].isoformat())
     if settings.alert_urls:
-        facts = {"report": failed["report"], "slot": failed["slot"], "attempts": failed["attempts"]}
+        facts = {
+            "report": failed["report"],
+            "slot": failed["slot"],
+            "attempts": failed["attempts"],
+            "error": failed["error"],
+            "next_step": f"correct the cause, then run `docustore analytics reports run {failed['report']}`",
+        }
         name = f"report.failed:{failed['_id']}"
         await enqueue_message(database, name, event="report.failed", at=now, facts=facts)

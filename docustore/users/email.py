@@ -48,6 +48,16 @@ def normalise_email(raw: str) -> str:
     return _normalise_uncommon(email)
 
 
+def ascii_form(email: str) -> str | None:
+    """Return the form of a normalised address that every mail server takes.
+
+    None if the part before the @ is not ASCII: few mail servers take it.
+    """
+    if email.isascii():
+        return email
+    return validate_email(email, check_deliverability=False, globally_deliverable=False).ascii_email
+
+
 @lru_cache(maxsize=4096)
 def _normalise_uncommon(email: str) -> str:
     try:

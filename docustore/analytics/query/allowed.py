@@ -18,14 +18,16 @@ from docustore.analytics.query.metrics import Sum
 
 STAGES: Final = frozenset({"$match", "$project", "$set", "$unionWith", "$unwind", "$group", "$sort", "$limit"})
 # Of conditions; the value of each of `_COMPARISONS` must be plain.
-_COMPARISONS: Final = frozenset({"$eq", "$ne", "$in", "$nin", "$gte", "$gt", "$lt", "$regex", "$type"})
+_COMPARISONS: Final = frozenset({"$eq", "$ne", "$in", "$nin", "$gte", "$gt", "$lt", "$regex", "$type", "$exists"})
+# A condition on the elements of a list, which may be negated.
+_ELEMENT: Final = "$elemMatch"
 _CONNECTIVES: Final = frozenset({"$and", "$or"})
 EXPRESSIONS: Final = frozenset(
     {
         "$add", "$and", "$arrayElemAt", "$cond", "$dateTrunc", "$divide", "$eq", "$floor", "$gt", "$gte", "$in",
-        "$isArray", "$let", "$lte", "$map", "$multiply", "$ne", "$setDifference", "$setUnion", "$size", "$slice",
-        "$split", "$strLenBytes", "$subtract", "$sum", "$switch", "$toDate", "$toInt", "$toLong", "$toString",
-        "$type",
+        "$isArray", "$let", "$lte", "$map", "$millisecond", "$minute", "$multiply", "$ne", "$second",
+        "$setDifference", "$setUnion", "$size", "$slice", "$split", "$strLenBytes", "$subtract", "$sum",
+        "$switch", "$toDate", "$toInt", "$toLong", "$toString", "$type",
     }
 )  # fmt: skip
 # The first parts of paths. `password_hash` is none of them.
@@ -109,9 +111,22 @@ def _check_comparison(part: Any) -> None:
         _check_plain(part)
         return
     for operator, value in part.items():
-        if operator not in _COMPARISONS:
+        if operator == "$not":
+            if not isinstance(value, Mapping) or value.keys() != {_ELEMENT}:
+                raise ForbiddenPipelineError("comparison $not")
+            _check_comparison(value)
+        elif operator == _ELEMENT:
+            _check_element(value)
+        elif operator in _COMPARISONS:
+            _check_plain(value)
+        else:
             raise ForbiddenPipelineError(f"comparison {operator}")
-        _check_plain(value)
+
+
+def _check_element(comparison: Any) -> None:
+    if not isinstance(comparison, Mapping) or not comparison.keys() <= _COMPARISONS:
+        raise ForbiddenPipelineError(f"comparison {_ELEMENT}")
+    _check_comparison(comparison)
 
 
 def _check_plain(value: Any) -> None:

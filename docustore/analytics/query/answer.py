@@ -1,7 +1,7 @@
 """Answer a query: from marts if they can, else by a bounded aggregation."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from bson.json_util import RELAXED_JSON_OPTIONS, dumps
 from msgspec.json import decode
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
+from docustore.analytics.cube.buckets import midnight
 from docustore.analytics.query.allowed import require_allowed
 from docustore.analytics.query.answers import (
     Cell,
@@ -25,7 +26,7 @@ from docustore.analytics.query.cube_plan import counts_deleted, is_aligned
 from docustore.analytics.query.filters import computed_name
 from docustore.analytics.query.mart import MartAnswer, ask_marts
 from docustore.analytics.query.metrics import METRICS, Sum, shown
-from docustore.analytics.query.model import QueryInput
+from docustore.analytics.query.model import Bucket, QueryInput
 from docustore.analytics.query.rollup import Rollup, rows_of
 from docustore.database import Database
 from docustore.errors import FieldError, InvalidInputError, QueryTimedOutError, QueryTooExpensiveError
@@ -34,6 +35,7 @@ from docustore.users.stored import USERS
 # Server codes: a group or a sort needs more than 100 MB, and may not use the disk.
 _OUT_OF_MEMORY: Final = frozenset({146, 292, 16819, 16945})
 _UNKNOWN_ZONE: Final = 40485
+_HALF_DAY: Final = timedelta(hours=12)
 
 
 async def answer(database: Database, query: QueryInput, *, now: datetime, limits: QueryLimits) -> QueryAnswer:
@@ -91,8 +93,23 @@ def _row(row: Mapping[str, Any], query: QueryInput) -> dict[str, Any]:
     key = row["_id"] or {}
     keys = {name: key[computed_name(name)] for name in query.dimensions}
     if query.time.bucket is not None:
-        keys[BUCKET] = key.get(BUCKET)
+        keys[BUCKET] = _first_moment(key.get(BUCKET), query)
     return {**keys, **{name: row[f"{METRIC_PREFIX}{name}"] for name in query.metrics}}
+
+
+def _first_moment(truncated: datetime | None, query: QueryInput) -> datetime | None:
+    """Return the begin of the bucket that the server has cut off at.
+
+    Of a midnight that the clocks repeat the server takes the second one, and its rules of zones may be older.
+    """
+    if truncated is None or query.time.bucket is Bucket.HOUR:
+        return truncated
+    zone = ZoneInfo(query.time.timezone)
+    try:
+        # The nearest local day.
+        return midnight((truncated.astimezone(zone) + _HALF_DAY).date(), zone)
+    except OverflowError:
+        return truncated
 
 
 def _counts_removed(query: QueryInput) -> bool:

@@ -177,8 +177,18 @@ def _conditions(query: QueryInput) -> Pipeline:
 
 
 def _truncated(time: TimeRange, bucket: Bucket) -> dict[str, Any]:
+    date = f"${_REGISTERED}"
+    if bucket is Bucket.HOUR:
+        # `$dateTrunc` counts elapsed hours, which begin beside those of the clocks if an offset was another one.
+        return {"$subtract": [date, _since_the_hour({"date": date, "timezone": time.timezone})]}
     start = {"startOfWeek": time.week_start.value} if bucket is Bucket.WEEK else {}
-    return {"$dateTrunc": {"date": f"${_REGISTERED}", "unit": bucket.value, "timezone": time.timezone, **start}}
+    return {"$dateTrunc": {"date": date, "unit": bucket.value, "timezone": time.timezone, **start}}
+
+
+def _since_the_hour(local: dict[str, str]) -> dict[str, Any]:
+    """Return the milliseconds since the hour of the clock."""
+    seconds = {"$add": [{"$multiply": [{"$minute": local}, 60]}, {"$second": local}]}
+    return {"$add": [{"$multiply": [seconds, 1000]}, {"$millisecond": local}]}
 
 
 def _key(query: QueryInput) -> dict[str, str] | None:

@@ -18,6 +18,7 @@ Condition = dict[str, Any]
 DIMENSION_PREFIX: Final = "d_"
 # What counts as no value: absent, null, an empty text, an empty list.
 EMPTY: Final[list[Any]] = [None, "", []]
+_FILLED: Final[Condition] = {"$nin": [None, ""]}
 # Dimensions whose value is the text of an indexed field.
 _INDEXED: Final = {"status": "status", "location": "profile.location", "role": "roles", "tag": "tags"}
 _FOLDED: Final = frozenset({NONE, OTHER})
@@ -26,7 +27,7 @@ _WANTED: Final = frozenset({Operator.EQ, Operator.IN})
 
 def field_conditions(filters: Iterable[Filter]) -> list[Condition]:
     """Return the conditions on stored fields; they may use an index."""
-    return [{each.field: _compared(each)} for each in filters if not _is_dimension(each)]
+    return [_of_field(each) for each in filters if not _is_dimension(each)]
 
 
 def narrowing_conditions(filters: Iterable[Filter]) -> list[Condition]:
@@ -67,10 +68,27 @@ def _is_dimension(condition: Filter) -> bool:
     return FILTER_FIELDS[condition.field] is FieldKind.DIMENSION
 
 
+def _of_field(condition: Filter) -> Condition:
+    if condition.op is not Operator.EXISTS:
+        return {condition.field: _compared(condition)}
+    return _is_given(condition.field) if condition.value else _is_missing(condition.field)
+
+
+def _is_given(field: str) -> Condition:
+    """Match users with a value that is not empty, or a list with such an element."""
+    # A part of a list that should be a document is neither null nor given, so `$nin` alone would match it.
+    given = [{field: {"$nin": EMPTY}}, {field: {"$elemMatch": _FILLED}}]
+    return {"$and": [{field: {"$exists": True}}, {"$or": given}]}
+
+
+def _is_missing(field: str) -> Condition:
+    """Match all other users; written so that an index can serve it."""
+    empty = [{field: {"$in": EMPTY}}, {field: {"$not": {"$elemMatch": _FILLED}}}]
+    return {"$or": [{field: {"$exists": False}}, {"$and": empty}]}
+
+
 def _compared(condition: Filter) -> Condition:
     match condition.op:
-        case Operator.EXISTS:
-            return {"$nin" if condition.value else "$in": EMPTY}
         case Operator.PREFIX:
             return {"$regex": f"^{re.escape(condition.value)}"}
         case Operator.GTE | Operator.LT:

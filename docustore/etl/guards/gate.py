@@ -22,10 +22,11 @@ from docustore.users.fields import MAPPED
 # The store gives every user a registration time.
 RECORD_FIELDS: Final = frozenset(MAPPED) - {"created_at"}
 # The names of the counts in the `quality` of a run.
-JUDGED: Final = "gate:judged"
-VIOLATED: Final = "gate:violated:"
-NOT_EVALUATED: Final = "gate:not_evaluated:"
-INAPPLICABLE: Final = "gate:inapplicable:"
+OF_GATE: Final = "gate:"
+JUDGED: Final = f"{OF_GATE}judged"
+VIOLATED: Final = f"{OF_GATE}violated:"
+NOT_EVALUATED: Final = f"{OF_GATE}not_evaluated:"
+INAPPLICABLE: Final = f"{OF_GATE}inapplicable:"
 _PLACES: Final = (("violated", VIOLATED), ("skipped", NOT_EVALUATED), ("inapplicable", INAPPLICABLE))
 
 

@@ -128,6 +128,67 @@ async def test_range_holds_users_whose_registration_is_no_time(plain: Database) 
     assert found.rows == [[len(odd)]]
 
 
+@pytest.mark.parametrize(
+    ("zone", "bucket", "registered", "first"),
+    [
+        # The clocks repeat the first hour of the day, or skip it.
+        ("America/Havana", "day", "2015-11-01T12:00:00Z", "2015-11-01T00:00:00-04:00"),
+        ("America/Havana", "month", "2015-11-01T05:30:00Z", "2015-11-01T00:00:00-04:00"),
+        ("America/Sao_Paulo", "day", "2018-11-04T12:00:00Z", "2018-11-04T01:00:00-02:00"),
+        # The clocks changed by half an hour or a quarter.
+        ("America/Caracas", "hour", "2010-07-01T04:45:00Z", "2010-07-01T00:00:00-04:30"),
+        ("Australia/Lord_Howe", "hour", "2016-06-25T16:40:00Z", "2016-06-26T03:00:00+10:30"),
+        ("Asia/Kathmandu", "hour", "1980-01-01T00:20:00Z", "1980-01-01T05:00:00+05:30"),
+        ("Asia/Kathmandu", "hour", "2020-01-01T00:20:00Z", "2020-01-01T06:00:00+05:45"),
+    ],
+)
+async def test_bucket_is_its_first_moment_on_the_clock(
+    database: Database, settings: Settings, zone: str, bucket: str, registered: str, first: str
+) -> None:
+    moment = datetime.fromisoformat(registered)
+    since = (moment - timedelta(days=60)).isoformat()
+    until = (moment + timedelta(days=60)).isoformat()
+    async with keeping(database, settings):
+        await add(database, [{"email": "a@example.org", "created_at": moment}])
+        await until_current(database)
+
+    time = {"bucket": bucket, "timezone": zone, "since": since, "until": until}
+    whole = await asked(database, time=time, exact=True)
+    day = {"since": (moment - timedelta(hours=2)).isoformat(), "until": (moment + timedelta(hours=3)).isoformat()}
+    part = await asked(database, metrics=["registrations"], time={**time, **day})
+
+    assert (whole.rows, part.rows) == ([[first, 1]], [[first, 1]])
+
+
+@pytest.mark.parametrize(
+    ("user", "field", "exists"),
+    [
+        ({"tags": ["a", None]}, "tags", True),
+        ({"tags": ["", "a"]}, "tags", True),
+        ({"tags": [None, ""]}, "tags", False),
+        ({"tags": []}, "tags", False),
+        ({"tags": 5}, "tags", True),
+        ({}, "tags", False),
+        ({"profile": {"bio": "a"}}, "profile.bio", True),
+        ({"profile": {"bio": ""}}, "profile.bio", False),
+        ({"profile": ["a", 3]}, "profile.bio", False),
+        ({"profile": "a"}, "profile.bio", False),
+        ({"updated_at": NOW}, "updated_at", True),
+    ],
+)
+async def test_value_of_any_type_exists_or_does_not(
+    plain: Database, user: dict[str, Any], field: str, *, exists: bool
+) -> None:
+    await plain["users"].insert_one(user)
+
+    found = [
+        (await asked(plain, filters=[{"field": field, "op": "exists", "value": value}])).rows
+        for value in (True, False)
+    ]
+
+    assert found == [[[int(exists)]], [[int(not exists)]]]
+
+
 async def test_query_above_the_limit_is_refused_before_it_runs(database: Database) -> None:
     await add(database, [random_user(random.Random(1), number) for number in range(50)])
     few = QueryLimits(max_documents=20, timeout_ms=60_000)

@@ -151,6 +151,7 @@ async def test_full_check_finds_a_wrong_counter(judged: Client, database: Databa
 
     found = ["quality counts 6 for totals: users, the verdicts say 5"]
     assert (right["differences"], right["problem"], wrong["differences"]) == ([], None, found)
+    assert (right["next_step"], "user_quality/rebuild" in wrong["next_step"]) == (None, True)
     assert (after_right["differences"], after_right["trigger"]) == ([], "api")
     assert (after_wrong["differences"], after_wrong["at"]) == (found, wrong["at"])
 

@@ -11,10 +11,13 @@ from docustore.cli.checks.changes import changes_findings
 from docustore.config import Settings
 from docustore.database import Client, Database
 from docustore.document_models import open_database
+from docustore.effect_states import EFFECT_STATES
 from docustore.embedded.servers import embedded_servers
 from docustore.errors import UnsupportedStoreError
+from docustore.quality.stored import USER_QUALITY
 from tests.integration.cli.docustore_command import addresses, run_docustore
 from tests.listening import listening
+from tests.waiting import until
 
 
 async def test_commands_steer_the_listener(settings: Settings, database: Database) -> None:
@@ -47,6 +50,17 @@ async def test_effects_are_shown_and_rebuilt(settings: Settings, database: Datab
     assert (refused.exit_code, refused.document["error"]["type"]) == (1, "InvalidInputError")
     (entry,) = await database["audit_log"].find().to_list()
     assert (entry["action"], entry["target"]) == ("effects.rebuild", "change_effects/user_stats")
+
+
+async def test_effects_of_a_listener_that_has_run_are_shown(settings: Settings, database: Database) -> None:
+    """It stores numbers of history with 64 bits, a type of the driver."""
+    live = {"_id": USER_QUALITY, "state": "live"}
+    async with listening(database, settings):
+        await until(lambda: database[EFFECT_STATES].find_one(live), what="the quality is live")
+
+    shown = await run_docustore("changes", "effects", "--json", **addresses(settings))
+
+    assert {each["name"]: each["seq"] for each in shown.document}["user_quality"] == 0
 
 
 async def test_doctor_warns_of_a_gap_until_it_is_accepted(settings: Settings, database: Database) -> None:

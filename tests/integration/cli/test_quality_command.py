@@ -36,6 +36,25 @@ async def test_report_explanation_and_gate(settings: Settings, database: Databas
     assert (checked.exit_code, checked.document["differences"], checked.document["trigger"]) == (0, [], "cli")
 
 
+async def test_gate_waits_for_every_change(settings: Settings, database: Database) -> None:
+    """Figures that lack changes must not pass: a stopped listener would pass for ever."""
+    variables = addresses(settings)
+    await database["users"].insert_one(user(0))
+    async with keeping(database, settings):
+        await until_current(database, settings)
+    passed = await run_docustore("quality", "report", "--gate", "--json", **variables)
+    await database["users"].insert_many([user(number, last_name="") for number in range(1, 4)])
+
+    stopped = await run_docustore("quality", "report", "--gate", "--wait-s", "1", "--json", **variables)
+    async with keeping(database, settings):
+        failed = await run_docustore("quality", "report", "--gate", "--json", **variables)
+
+    assert (passed.exit_code, passed.document["problem"]) == (0, None)
+    assert (stopped.exit_code, stopped.document["users"]) == (1, 1)
+    assert "docustore changes status" in stopped.document["problem"]
+    assert (failed.exit_code, failed.document["users"], failed.document["problem"]) == (1, 4, None)
+
+
 async def test_waived_rule_does_not_block_the_gate(settings: Settings, database: Database) -> None:
     variables = addresses(settings)
     await database["users"].insert_many([user(number, last_name="") for number in range(3)])

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from bson import ObjectId
 from rich.console import Console
 
-from docustore.cli.etl_tables import run_table, runs_table
+from docustore.cli.etl_tables import reasons_table, run_table, runs_table
 from docustore.clock import now_utc
 from docustore.etl.models import Checkpoint, Counts, EtlRun, RunOptions, RunState, RunTrigger
 from docustore.etl.unread import Unread
@@ -54,6 +54,19 @@ def test_unread_keys_are_shown_as_a_sample() -> None:
     shown.print(run_table(run))
 
     assert "[b] (150), note (3); in a sample of 200 records" in shown.file.getvalue()
+
+
+def test_figures_of_the_gate_are_no_reasons() -> None:
+    """They would look like quarantined records; the row `quality gate` tells the result."""
+    counts = {"/email missing": 3, "gate:judged": 40, "gate:violated:last_name_present": 10}
+    shown = Console(file=io.StringIO(), width=80)
+    table = reasons_table(EtlRun.model_construct(quality=counts))
+    assert table is not None
+    shown.print(table)
+
+    assert "/email missing" in shown.file.getvalue()
+    assert "gate" not in shown.file.getvalue()
+    assert reasons_table(EtlRun.model_construct(quality={"gate:judged": 40})) is None
 
 
 def test_ids_of_runs_are_never_cut() -> None:

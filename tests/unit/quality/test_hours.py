@@ -22,6 +22,7 @@ AT = datetime(2026, 11, 26, 19, tzinfo=UTC)
 OVERALL: Subject = {"kind": "overall", "name": ""}
 DIMENSION: Subject = {"kind": "dimension", "name": "validity"}
 RULE: Subject = {"kind": "rule", "name": "r"}
+WORSE = {"r": Direction.WORSE}
 
 
 def report(violated: int = 5, *, status: str = "passed", version: str = "v1", **changed: Any) -> QualityReport:
@@ -50,7 +51,7 @@ def report(violated: int = 5, *, status: str = "passed", version: str = "v1", **
 
 def hour(number: int = 0, violated: int = 5, earlier: list[dict[str, Any]] | None = None, **changed: Any) -> Any:
     at = AT + timedelta(hours=number)
-    return hour_document(at, report(violated, **changed), earlier or [], {"r": Direction.WORSE})
+    return hour_document(at, report(violated, **changed), earlier or [], WORSE)
 
 
 def test_hour_has_the_figures_of_the_report() -> None:
@@ -67,6 +68,24 @@ def test_hour_has_the_figures_of_the_report() -> None:
         "score": 95.0,
         "anomaly": None,
     }
+
+
+def test_other_days_are_another_history() -> None:
+    """A person who shortens the days of a rule of time makes more violations, and nothing unusual."""
+    weeks = [hour_document(AT - timedelta(weeks=n), report(1), [], WORSE, days={"r": 365}) for n in range(1, 6)]
+    past: list[Any] = [*weeks]
+    # An older release has not stored them.
+    older = [{**each, "rules": {"r": {**each["rules"]["r"]}}} for each in past]
+    for each in older:
+        del each["rules"]["r"]["days"]
+
+    found = [
+        hour_document(AT, report(90), earlier, WORSE, days={"r": days})
+        for earlier, days in ((past, 365), (past, 30), (older, 30))
+    ]
+
+    anomalies = [each["rules"]["r"]["anomaly"] for each in found if each is not None]
+    assert [each and each["is_anomalous"] for each in anomalies] == [True, None, True]
 
 
 def test_unknown_rule_is_not_stored() -> None:

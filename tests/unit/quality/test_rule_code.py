@@ -64,6 +64,70 @@ def test_a_changed_helper_is_another_code(
     assert codes[0] != codes[2]
 
 
+@pytest.mark.parametrize(
+    ("number", "line"),
+    [
+        (1, 'KNOWN = {"a", VALUE}'),
+        (2, 'KNOWN = ["a", VALUE]'),
+        (3, 'KNOWN = {"a": (VALUE,)}'),
+        (4, "KNOWN = date.fromisoformat('2026-01-0' + VALUE)"),
+        (5, "KNOWN = timedelta(days=int(VALUE))"),
+    ],
+)
+def test_a_constant_of_any_kind_is_part_of_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, line: str
+) -> None:
+    source = "from datetime import date, timedelta\n" + line.replace("VALUE", "'{value}'")
+    source += "\n\n\ndef holds(user):\n    return user['x'] in KNOWN\n"
+    codes = codes_of(tmp_path, monkeypatch, f"constant_{number}", source, "1", "1", "2")
+
+    assert codes[0] == codes[1]
+    assert codes[0] != codes[2]
+
+
+@pytest.mark.parametrize(
+    ("number", "source"),
+    [
+        (1, "def made(limit):\n    return lambda user: user['x'] > limit\n\n\nholds = made({value})\n"),
+        (2, "LIMIT = {value}\n\n\ndef holds(user, limit=LIMIT):\n    return user['x'] > limit\n"),
+        (3, "LIMIT = {value}\n\n\ndef holds(user, *, limit=LIMIT):\n    return user['x'] > limit\n"),
+    ],
+)
+def test_what_a_function_holds_is_part_of_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, source: str
+) -> None:
+    """Rules that a loop or a function makes have one source text."""
+    codes = codes_of(tmp_path, monkeypatch, f"held_{number}", source, "1", "1", "2")
+
+    assert codes[0] == codes[1]
+    assert codes[0] != codes[2]
+
+
+def test_a_helper_of_another_module_is_part_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is called by the name of its module."""
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("module_one", "module_two"):
+        package(tmp_path, name, body="return len(text) > 1" if name == "module_one" else "return len(text) > 2")
+        (tmp_path / name / "by_module.py").write_text(
+            f"from {name} import helpers\n\n\ndef holds(user):\n    return helpers.is_long(user['x'])\n", "utf-8"
+        )
+
+    codes = [code_of(importlib.import_module(f"{name}.by_module").holds) for name in ("module_one", "module_two")]
+
+    assert ("> 1" in codes[0], "> 2" in codes[1]) == (True, True)
+
+
+def codes_of(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, *values: str) -> list[str]:
+    """Return the code of `holds` in modules that differ by a value."""
+    monkeypatch.syspath_prepend(folder)
+    codes = []
+    for number, value in enumerate(values):
+        module = f"{name}_{number}"
+        (folder / f"{module}.py").write_text(source.replace("{value}", value), "utf-8")
+        codes.append(code_of(importlib.import_module(module).holds).replace(module, ""))
+    return codes
+
+
 def test_a_cached_function_has_its_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
