@@ -47,7 +47,8 @@ async def test_duckdb_gives_the_rows_of_the_view(
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(SQL[0])
         found = connection.execute(
-            "SELECT seq, user_id, status, first_name, tags, epoch_ms(valid_from), epoch_ms(valid_to), is_current "
+            "SELECT seq, user_id, status, first_name, tags, epoch_ms(valid_from), epoch_ms(valid_to), "
+            "epoch_ms(recorded_at), is_current "
             "FROM dim_user ORDER BY seq"
         ).fetchall()
         report = connection.execute(SQL[1]).fetchall()
@@ -63,6 +64,7 @@ async def test_duckdb_gives_the_rows_of_the_view(
             row["tags"],
             millis(row["valid_from"]),
             None if row["valid_to"] is None else millis(row["valid_to"]),
+            millis(row["recorded_at"]),
             row["is_current"],
         )
         for row in view
