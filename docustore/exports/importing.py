@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from docustore.audit.log import record
 from docustore.clock import now_utc
 from docustore.database import Database, Document
-from docustore.errors import FieldError
+from docustore.errors import FieldError, SourceContentError
 from docustore.etl.refusals import REFUSED_BY_STORE
 from docustore.exports.decide import (
     TAKEN,
@@ -45,6 +45,7 @@ PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
 _IDENTITY_TAKEN: Final = FieldError(
     pointer="/identities", code="identity_taken", detail="another user has an identity of the row"
 )
+_AGAIN: Final = "Get the whole file and import it again: no row counts twice"
 _BUSY: Final = FieldError(pointer="", code="busy", detail="other writers keep changing the user; import again")
 
 Valid = ImportedUser | StoredUser
@@ -77,9 +78,20 @@ class Import:
 
         Raises:
             ConfigurationError: The file cannot be read.
-            SourceContentError: The file is damaged or no file of users. The rows before were imported.
+            SourceContentError: The file is damaged or no file of users. `read` rows before were imported; the
+                message tells how many.
             DatabaseUnavailableError: The server does not answer.
         """
+        try:
+            return await self._run()
+        except SourceContentError as exc:
+            if not self.report.read:
+                raise
+            done = "checked" if self.is_dry_run else "read and stored, as far as they are valid"
+            problem = f"{exc.problem}; {self.report.read:,} rows before it were {done}. {_AGAIN}"
+            raise SourceContentError(source=exc.source, problem=problem) from exc
+
+    async def _run(self) -> ImportReport:
         async for rows in self._batches():
             valid: list[Valid] = []
             keys: set[Any] = set()

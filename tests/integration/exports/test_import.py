@@ -267,6 +267,27 @@ async def test_damaged_file_is_refused(
         await imported(path)
 
 
+@pytest.mark.parametrize(
+    ("is_dry_run", "said"),
+    [
+        (False, "2,000 rows before it were read and stored, as far as they are valid. Get the whole file"),
+        (True, "2,000 rows before it were checked."),
+    ],
+)
+async def test_file_cut_short_tells_what_was_imported(
+    database: Database, imported: Imported, tmp_path: Path, is_dry_run: bool, said: str
+) -> None:
+    """Who reads only "cut short" does not know that the store has changed."""
+    path = tmp_path / "cut.ndjson.gz"
+    lines = "".join(f'{{"email": "user{number}@example.org"}}\n' for number in range(2_500))
+    path.write_bytes(gzip.compress(lines.encode(), mtime=0)[:-9])
+
+    with pytest.raises(SourceContentError, match=said):
+        await imported(path, is_dry_run=is_dry_run, batch_rows=1000)
+
+    assert await database.users.count_documents({}) == (0 if is_dry_run else 2_000)
+
+
 async def test_array_is_read_like_lines(database: Database, imported: Imported, tmp_path: Path) -> None:
     path = tmp_path / "users.json"
     path.write_text('[{"email": "a@example.org"}, 5, {"email": "b@example.org"}]')
