@@ -8,6 +8,7 @@ from litestar.exceptions import PermissionDeniedException
 from litestar.params import JSONBody
 from litestar.response import Redirect
 from pydantic import Field
+from pymongo.errors import PyMongoError
 
 from docustore.api.body_types import RequestBody
 from docustore.api.static_files import static_files
@@ -21,6 +22,7 @@ from docustore.security.cookies import cleared_cookies, session_cookie, session_
 from docustore.security.http_client import is_from_another_site, is_same_origin
 from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.sign_in import sign_in_by_key, sign_in_by_link
+from docustore.transient import is_transient
 
 _ONE_OF: Final = FieldError(pointer="", code="key_or_token", detail="send either `key` or `token`")
 
@@ -53,6 +55,10 @@ class DashboardController(Controller):
                 await proven_principal(request, credential)
         except UnauthenticatedError:
             return Redirect("/login")
+        except PyMongoError as exc:
+            # The page holds nothing that is secret. It says what is wrong, and what it asks for is checked again.
+            if not is_transient(exc):
+                raise
         return page_response(DASHBOARD_PAGE)
 
     @get("/dashboard/summary")

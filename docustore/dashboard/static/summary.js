@@ -7,8 +7,8 @@ import { setScope } from "./session.js";
 import { notice } from "./states.js";
 
 const REFRESH_MS = 3000;
-// The same as the listener's own warning.
-const NOTABLE_LAG_S = 60;
+// Long enough for the batches of a run; "live" must not stand above figures that are older.
+export const NOTABLE_LAG_S = 10;
 const readers = new Set();
 let latest = null;
 let receivedAt = null;
@@ -70,7 +70,8 @@ function showCurrency(problem) {
 }
 
 function away(problem) {
-  return notice("bad", `${problem.title ?? "The page failed"}. ${problem.message} What you see is from `,
+  const cause = problem.message.replace(/\.$/, "");
+  return notice("bad", `${problem.title ?? "The page failed"}. ${cause}. What you see is from `,
     since(receivedAt, { never: "before" }), ".");
 }
 
