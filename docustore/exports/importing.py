@@ -19,7 +19,6 @@ from docustore.audit.log import record
 from docustore.clock import now_utc
 from docustore.database import Database, Document
 from docustore.errors import FieldError, SourceContentError
-from docustore.etl.refusals import REFUSED_BY_STORE
 from docustore.exports.decide import (
     TAKEN,
     Action,
@@ -34,19 +33,16 @@ from docustore.exports.decide import (
 from docustore.exports.imported import Checked, ImportedUser, Reject, StoredUser, checked
 from docustore.exports.report import ImportReport
 from docustore.exports.rows import Row, RowFile
+from docustore.exports.write_failures import BUSY, Failures, failures_of
 from docustore.migrations.registry import MIGRATIONS
-from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY, is_transient, unavailability
+from docustore.transient import is_transient, unavailability
 from docustore.users.stored import USERS, id_key
 
 BATCH_ROWS: Final = 1000
 # A lost race is decided anew with the present user; other writers win a few times at most.
 ROUNDS: Final = 5
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-_IDENTITY_TAKEN: Final = FieldError(
-    pointer="/identities", code="identity_taken", detail="another user has an identity of the row"
-)
 _AGAIN: Final = "Get the whole file and import it again: no row counts twice"
-_BUSY: Final = FieldError(pointer="", code="busy", detail="other writers keep changing the user; import again")
 
 Valid = ImportedUser | StoredUser
 Operation = InsertOne[Document] | UpdateOne | ReplaceOne[Document]
@@ -128,7 +124,7 @@ class Import:
                 return
             pending, refused = await self._round(pending)
         for row in pending:
-            self._reject(Reject(line=row.line, errors=(refused.get(row.line, _BUSY),)))
+            self._reject(Reject(line=row.line, errors=(refused.get(row.line, BUSY),)))
 
     async def _round(self, rows: list[Valid]) -> tuple[list[Valid], dict[int, FieldError]]:
         """Decide and write rows; return those that lost a race, with the reasons."""
@@ -156,23 +152,23 @@ class Import:
     async def _write(self, writes: list[tuple[Valid, Any]]) -> tuple[list[Valid], dict[int, FieldError]]:
         if not writes:
             return [], {}
-        codes: dict[int, FieldError] = {}
+        failed: Failures = Failures()
         try:
             result = await self._retried(lambda: self._bulk([action for _, action in writes]))
             changed = result.matched_count
         except BulkWriteError as exc:
-            codes = _failures(exc)
+            failed = failures_of(exc)
             changed = exc.details["nMatched"]
-        failed_changes = sum(not isinstance(writes[index][1], Insertion) for index in codes)
+        failed_changes = sum(not isinstance(writes[index][1], Insertion) for index in failed.refused | failed.met)
         changes = sum(not isinstance(action, Insertion) for _, action in writes)
         # The server does not say which guard missed: then all changes are decided anew.
         is_sure = changed + failed_changes == changes
         pending: list[Valid] = []
         reasons: dict[int, FieldError] = {}
         for index, (row, action) in enumerate(writes):
-            error = codes.get(index)
-            if error is REFUSED_BY_STORE:
-                self._reject(Reject(line=row.line, errors=(error,)))
+            error = failed.met.get(index)
+            if index in failed.refused:
+                self._reject(Reject(line=row.line, errors=failed.refused[index]))
             elif error is not None:
                 pending.append(row)
                 reasons[row.line] = error
@@ -257,19 +253,3 @@ def _operation(action: Insertion | Update | Replacement) -> Operation:
     if isinstance(action, Replacement):
         return ReplaceOne(action.guard, action.document)
     return UpdateOne(action.guard, {"$set": action.fields})
-
-
-def _failures(error: BulkWriteError) -> dict[int, FieldError]:
-    """Return why single operations failed, by index; raise any other failure."""
-    failures = error.details["writeErrors"]
-    known = {DUPLICATE_KEY, DOCUMENT_VALIDATION_FAILURE}
-    if any(each["code"] not in known for each in failures) or error.details["writeConcernErrors"]:
-        raise error
-    return {each["index"]: _reason(each) for each in failures}
-
-
-def _reason(failure: Document) -> FieldError:
-    if failure["code"] == DOCUMENT_VALIDATION_FAILURE:
-        return REFUSED_BY_STORE
-    keys = failure.get("keyPattern") or {}
-    return TAKEN if "email" in keys else _IDENTITY_TAKEN if "identities.key" in keys else _BUSY

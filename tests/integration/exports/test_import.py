@@ -80,6 +80,24 @@ async def test_full_export_restores_everything(database: Database, imported: Imp
     assert second.read_bytes() == first.read_bytes()
 
 
+async def test_restore_names_the_fields_that_the_validator_refuses(
+    database: Database, imported: Imported, tmp_path: Path
+) -> None:
+    """Another client has stored the user past the validator."""
+    await fill(database)
+    user = await database.users.find_one({}) or {}
+    wrong = {"$set": {"status": "odd", "profile.location": 7}}
+    await database.users.update_one({"_id": user["_id"]}, wrong, bypass_document_validation=True)
+    path = tmp_path / "full.ndjson"
+    await export_to(database, path, is_full=True)
+    await database.users.delete_many({})
+
+    report = await imported(path)
+
+    assert report.rejected == 1
+    assert set(report.reasons) == {"/status refused_by_validator", "/profile/location refused_by_validator"}
+
+
 async def test_full_export_restores_ids_of_any_type(
     database: Database, imported: Imported, tmp_path: Path
 ) -> None:
