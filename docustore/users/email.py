@@ -73,5 +73,5 @@ def _normalise_uncommon(email: str) -> str:
 
 
 def _without_address(message: str) -> str:
-    """Return the validator's reason without the quoted parts of the address; a list of them goes as a whole."""
+    """Return the validator's reason without the quoted parts of the address."""
     return _QUOTED.sub("…", _LISTED.sub("", message))
