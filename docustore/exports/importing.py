@@ -42,6 +42,11 @@ BATCH_ROWS: Final = 1000
 # A lost race is decided anew with the present user; other writers win a few times at most.
 ROUNDS: Final = 5
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
+_REPEATED: Final = FieldError(
+    pointer="",
+    code="repeated",
+    detail="an earlier row has the same e-mail address or id, and the rows have no `updated_at`: keep one of them",
+)
 _AGAIN: Final = "Get the whole file and import it again: no row counts twice"
 
 Valid = ImportedUser | StoredUser
@@ -65,6 +70,7 @@ class Import:
     report: ImportReport = field(init=False)
     # By line: what a write has done, if it was this import that has made the user as it is.
     _unsure: dict[int, ImportOutcome] = field(init=False, default_factory=dict)
+    _timeless: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.report = ImportReport(is_dry_run=self.is_dry_run)
@@ -95,6 +101,9 @@ class Import:
                 if isinstance(row, Reject):
                     self._reject(row)
                     continue
+                if self._is_repeated(row):
+                    self._reject(Reject(line=row.line, errors=(_REPEATED,)))
+                    continue
                 # Two rows of one user are decided one after the other.
                 own = {id_key(row.user_id), row.email} - {None, id_key(None)}
                 if own & keys:
@@ -105,6 +114,19 @@ class Import:
             await self._store(valid)
             self.on_progress(self.report)
         return self.report
+
+    def _is_repeated(self, row: Valid) -> bool:
+        """Tell whether an earlier row without a time is of the same user.
+
+        Times decide between rows. Without them, two rows would change the user at each import.
+        """
+        if isinstance(row, StoredUser) or row.updated_at is not None:
+            return False
+        # Hashes: 60 bytes for each row without a time, also of a file of millions.
+        keys = {hash(key) for key in (row.email, row.user_id) if key is not None}
+        is_repeated = not keys.isdisjoint(self._timeless)
+        self._timeless |= keys
+        return is_repeated
 
     async def _batches(self) -> AsyncIterator[list[Checked]]:
         rows = self.file.rows(batch_rows=self.batch_rows)

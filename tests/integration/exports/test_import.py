@@ -159,12 +159,13 @@ async def test_bad_rows_are_listed_with_their_lines(
 
     report = await imported(path, rejects=rejects)
 
-    assert report.counts() == figures(read=6, inserted=1, updated=1, rejected=4)
+    assert report.counts() == figures(read=6, inserted=1, rejected=5)
     found = [json.loads(line) for line in rejects.getvalue().splitlines()]
     assert [(row["line"], [error["pointer"] for error in row["errors"]]) for row in found] == [
         (3, ["/email", "/status"]),
         (4, [""]),
         (5, [""]),
+        (6, [""]),
         (7, [""]),
     ]
     assert "nowhere" not in json.dumps(found)
@@ -304,6 +305,22 @@ async def test_file_cut_short_tells_what_was_imported(
         await imported(path, is_dry_run=is_dry_run, batch_rows=1000)
 
     assert await database.users.count_documents({}) == (0 if is_dry_run else 2_000)
+
+
+async def test_second_import_of_repeated_rows_changes_nothing(
+    database: Database, imported: Imported, tmp_path: Path
+) -> None:
+    """Two rows of one address and no time: the user must not change at every import."""
+    path = tmp_path / "users.csv"
+    path.write_text("email,first_name\nada@example.org,Ada\nalan@example.org,Alan\nADA@example.org ,Augusta\n")
+
+    first, second = await imported(path), await imported(path, batch_rows=1)
+
+    assert first.counts() == figures(read=3, inserted=2, rejected=1)
+    assert second.counts() == figures(read=3, unchanged=2, rejected=1)
+    assert [(row.line, row.errors[0].code) for row in second.rejects] == [(4, "repeated")]
+    user = await database.users.find_one({"email": "ada@example.org"}) or {}
+    assert (user["first_name"], user["version"]) == ("Ada", 1)
 
 
 async def test_array_is_read_like_lines(database: Database, imported: Imported, tmp_path: Path) -> None:
