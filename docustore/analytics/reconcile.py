@@ -12,6 +12,7 @@ from pymongo.errors import OperationFailure
 
 from docustore.analytics.marts import STATS, TOTALS_ID, UserMarts, read_marts
 from docustore.analytics.pipelines import marts_from_groups, marts_pipeline
+from docustore.cluster_time import last_applied
 from docustore.database import Database, Document
 from docustore.past_reads import aggregate_at
 from docustore.transient import SNAPSHOT_TOO_OLD
@@ -127,7 +128,7 @@ async def _exact_marts(database: Database, *, timeout_s: float) -> tuple[UserMar
 
 
 async def _compare_now(database: Database) -> MartsDifference:
-    cluster_time: Timestamp = (await database.command("ping"))["operationTime"]
+    cluster_time = await last_applied(database)
     marts = await read_marts(database)
     return _difference(marts, await marts_at(database, cluster_time), cluster_time, is_same_instant=False)
 

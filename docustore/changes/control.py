@@ -22,7 +22,7 @@ from docustore.changes.effects.building import mark_building, restart_derived
 from docustore.changes.effects.registry import EFFECTS
 from docustore.changes.events import just_after
 from docustore.changes.gaps import GAPS, gap_id_of, open_gap
-from docustore.changes.layout import end_transactions, present, unite_in
+from docustore.changes.layout import end_transactions, unite_in
 from docustore.changes.position import (
     OWNED_POSITIONS,
     POSITION_ID,
@@ -35,6 +35,7 @@ from docustore.changes.position import (
     stored_snapshot,
 )
 from docustore.changes.seeking import reachable
+from docustore.cluster_time import last_applied
 from docustore.database import Database, Document, in_transaction
 from docustore.errors import NotFoundError
 from docustore.users.stored import USERS
@@ -204,7 +205,7 @@ async def change_control(
     """
     await ensure_position(database)
     await end_transactions(database)
-    now = await present(database)
+    now = await last_applied(database)
     taken = {
         "fence": {"$add": ["$fence", 1]},
         "owner": None,

@@ -19,6 +19,7 @@ from bson.timestamp import Timestamp
 
 from docustore.changes.events import Change, decoded, user_key
 from docustore.changes.id_parts import parts_of
+from docustore.cluster_time import last_applied
 from docustore.database import Database
 from docustore.history.models import HISTORY
 from docustore.history.rows import IMAGE_CODEC, Image
@@ -168,7 +169,7 @@ async def _current_states(
     cursor = users.find({"_id": {"$in": list(user_ids)}}, {"password_hash": 0})
     current = {user_key(raw["_id"]): raw async for raw in cursor}
     # Read after the states, so that none of them is newer.
-    read_at: Timestamp = (await database.command("ping"))["operationTime"]
+    read_at = await last_applied(database)
     return current, read_at
 
 

@@ -38,6 +38,7 @@ from docustore.changes.position import (
     position_of,
     stored_fields,
 )
+from docustore.cluster_time import last_applied
 from docustore.database import Database, Document, in_transaction
 
 log = structlog.get_logger()
@@ -61,7 +62,7 @@ async def divide(database: Database, partitions: int) -> bool:
     if not is_settled(await stored_positions(database)):
         return False
     await end_transactions(database)
-    now = await present(database)
+    now = await last_applied(database)
     is_done = False
 
     async def write(session: AsyncClientSession) -> None:
@@ -83,7 +84,7 @@ async def unite(database: Database, position: Position, *, reason: str) -> None:
     Raises:
         ListenerFencedError: The layout has changed, or another listener took over.
     """
-    now = await present(database)
+    now = await last_applied(database)
 
     async def write(session: AsyncClientSession) -> None:
         own = {"_id": position.id, "fence": position.fence}
@@ -117,12 +118,6 @@ async def end_transactions(database: Database, *, besides: str | None = None) ->
     for document in await stored_positions(database):
         if document.get("session") is not None and document["_id"] != besides:
             await end_transaction(database, document["session"])
-
-
-async def present(database: Database) -> Timestamp:
-    """Return the cluster time of now."""
-    present: Timestamp = (await database.command("ping"))["operationTime"]
-    return present
 
 
 def is_settled(documents: Sequence[Document]) -> bool:

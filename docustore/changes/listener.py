@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from bson.timestamp import Timestamp
 from pymongo.errors import PyMongoError
 
 from docustore.changes.apply import Writer
@@ -35,6 +34,7 @@ from docustore.changes.requirements import require_followable
 from docustore.changes.snapshot import SnapshotRun
 from docustore.changes.spread import Spread
 from docustore.changes.stream import EventTooLargeError
+from docustore.cluster_time import last_applied
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.errors import ListenerFencedError, PositionLostError
@@ -255,13 +255,8 @@ class _Work:
             idle_save_s=idle_save_s if position.partition is None else min(idle_save_s, PARTITION_SAVE_S),
             boundary=boundary,
             # An effect is built at an exact position of the present.
-            until=None if is_streaming and building.is_done else await _present(self.writer.database),
+            until=None if is_streaming and building.is_done else await last_applied(self.writer.database),
         )
-
-
-async def _present(database: Database) -> Timestamp:
-    present: Timestamp = (await database.command("ping"))["operationTime"]
-    return present
 
 
 def _code(error: PyMongoError) -> int | None:

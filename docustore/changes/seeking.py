@@ -4,8 +4,9 @@ from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
 
 from docustore.changes.comparison import read_chunk
-from docustore.changes.layout import present, stored_positions
+from docustore.changes.layout import stored_positions
 from docustore.changes.position import Position, position_of
+from docustore.cluster_time import last_applied
 from docustore.database import Database
 from docustore.errors import FieldError, InvalidInputError
 from docustore.transient import SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE
@@ -17,7 +18,7 @@ async def reachable(database: Database, seconds: int) -> Timestamp:
     Raises:
         InvalidInputError: It is before the position, in the future, or older than the server's past states.
     """
-    now = await present(database)
+    now = await last_applied(database)
     if seconds > now.time:
         raise _refused("is in the future")
     at = Timestamp(max(seconds, 0), 0)

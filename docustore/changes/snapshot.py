@@ -41,6 +41,7 @@ from docustore.changes.isolation import Isolation
 from docustore.changes.pipeline import StartPoint
 from docustore.changes.position import ListenerState, Position, Snapshot
 from docustore.changes.stopping import stops_the_listener
+from docustore.cluster_time import last_applied
 from docustore.transient import SNAPSHOT_TOO_OLD
 
 log = structlog.get_logger()
@@ -102,7 +103,7 @@ class SnapshotRun:
             await effect.discard_unfinished(
                 self.writer.database, position.seq, lambda write: self.writer.guarded(position, write)
             )
-        now: Timestamp = (await self.writer.database.command("ping"))["operationTime"]
+        now = await last_applied(self.writer.database)
         begun = replace(
             position,
             state=ListenerState.SNAPSHOTTING,

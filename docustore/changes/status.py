@@ -32,6 +32,7 @@ from docustore.changes.position import (
     position_of,
 )
 from docustore.changes.requirements import Remarks, collection_remarks
+from docustore.cluster_time import last_applied
 from docustore.database import Database, Document
 from docustore.lost_position import is_position_lost
 from docustore.transient import MAX_TIME_EXPIRED
@@ -181,7 +182,7 @@ async def wait_until_applied(
         TimeoutError: Not applied within `timeout_s`; check that a listener runs.
     """
     if operation_time is None:
-        operation_time = (await database.command("ping"))["operationTime"]
+        operation_time = await last_applied(database)
     deadline = time.monotonic() + timeout_s
     while True:
         positions = [position_of(each) async for each in database[POSITIONS].find(OWNED_POSITIONS)]

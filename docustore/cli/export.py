@@ -115,6 +115,8 @@ async def _count(database: Database, order: ExportOrder) -> int:
 def _opened(output: str, *, is_private: bool) -> Iterator[BinaryIO]:
     """Open the file of an export: a name for it exists only once it is complete.
 
+    A device or a pipe is written as it is.
+
     Raises:
         ConfigurationError: No file can be written there.
     """
@@ -122,7 +124,14 @@ def _opened(output: str, *, is_private: bool) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.flush()
         return
-    part = Path(f"{output}{PART_SUFFIX}")
+    if _is_stream(Path(output)):
+        # A device or a pipe, such as /dev/stdout: a rename would replace it by a file.
+        with _writable(output) as stream:
+            yield stream
+        return
+    # The name of a link stays one: the file that it names is replaced.
+    target = Path(os.path.realpath(output))
+    part = target.with_name(f"{target.name}{PART_SUFFIX}")
     descriptor = _descriptor(part, output, mode=PRIVATE if is_private else PUBLIC)
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -130,10 +139,25 @@ def _opened(output: str, *, is_private: bool) -> Iterator[BinaryIO]:
             stream.flush()
             os.fsync(stream.fileno())
             # While the lock is held: another export must not write into a file that has its name already.
-            part.replace(output)
+            part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _is_stream(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _writable(output: str) -> BinaryIO:
+    try:
+        return open(output, "wb")  # noqa: PTH123  # its caller closes it
+    except OSError as exc:
+        raise _unwritable(output, exc) from exc
+
+
+def _unwritable(output: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(setting="--output", problem=f"cannot write {output}: {error.strerror or error}")
 
 
 def _descriptor(part: Path, output: str, *, mode: int) -> int:
@@ -142,8 +166,7 @@ def _descriptor(part: Path, output: str, *, mode: int) -> int:
     try:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT, mode)
     except OSError as exc:
-        problem = f"cannot write {output}: {exc.strerror or exc}"
-        raise ConfigurationError(setting="--output", problem=problem) from exc
+        raise _unwritable(output, exc) from exc
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         is_own = os.path.samestat(os.fstat(descriptor), part.stat())

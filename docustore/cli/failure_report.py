@@ -2,11 +2,15 @@
 
 import traceback
 from pathlib import Path
+from typing import Final
 
 import click
 
 from docustore.causes import cause_of
 from docustore.cli.output import print_json
+
+# The marks after which a sentence begins.
+_ENDS: Final = (".", "?", "!")
 
 
 def report(error: BaseException, *, as_json: bool, debug: bool, data_dir: Path | None = None) -> None:
@@ -27,7 +31,8 @@ def _message(error: BaseException, data_dir: Path | None) -> str:
     match error:
         case click.UsageError():
             command = error.ctx.command_path if error.ctx is not None else "docustore"
-            return f"{error.format_message()} See `{command} --help`."
+            said = error.format_message()
+            return f"{said if said.endswith(_ENDS) else f'{said}.'} See `{command} --help`."
         case click.ClickException():
             return error.format_message()
         case _:

@@ -14,12 +14,12 @@ from docustore.api.static_files import static_files
 from docustore.clock import now_utc
 from docustore.dashboard.pages import DASHBOARD_PAGE, LOGIN_PAGE, STATIC_DIR, page_response
 from docustore.dashboard.summary import Summary, summarise
-from docustore.errors import FieldError, InvalidInputError, UnauthenticatedError
-from docustore.security.attempts import proven_principal
+from docustore.errors import FieldError, InvalidInputError
 from docustore.security.authentication import PUBLIC, AuthorisedRequest
 from docustore.security.cookies import cleared_cookies, session_cookie, session_token
 from docustore.security.http_client import is_from_another_site, is_same_origin
-from docustore.security.key_ring import Credential, KeyRing
+from docustore.security.key_ring import KeyRing
+from docustore.security.page_session import opens_page
 from docustore.security.sign_in import sign_in_by_key, sign_in_by_link
 
 _ONE_OF: Final = FieldError(pointer="", code="key_or_token", detail="send either `key` or `token`")
@@ -41,17 +41,10 @@ class DashboardController(Controller):
     include_in_schema = False
 
     @get("/", opt=PUBLIC)
-    async def dashboard(self, request: AuthorisedRequest, state: State) -> Response[Any]:
+    async def dashboard(self, request: AuthorisedRequest) -> Response[Any]:
         """Serve the page to signed-in visitors; redirect others to the login page."""
-        key_ring: KeyRing = state.key_ring
         token = session_token(request)
-        if not token:
-            return Redirect("/login")
-        credential = Credential(token, is_session=True)
-        try:
-            if key_ring.known(credential) is None:
-                await proven_principal(request, credential)
-        except UnauthenticatedError:
+        if not token or not await opens_page(request, token):
             return Redirect("/login")
         return page_response(DASHBOARD_PAGE)
 

@@ -21,5 +21,5 @@ ADDRESS_HELD: Final = FieldError(
 REFUSED_BY_STORE: Final = FieldError(
     pointer="",
     code="refused_by_store",
-    detail="MongoDB's validator refuses the user: see `docustore indexes plan`, then replay the record",
+    detail="MongoDB's validator refuses the user: see `docustore indexes plan`, then load the record again",
 )

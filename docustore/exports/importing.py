@@ -18,8 +18,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from docustore.audit.log import record
 from docustore.clock import now_utc
 from docustore.database import Database, Document
-from docustore.errors import FieldError
-from docustore.etl.refusals import REFUSED_BY_STORE
+from docustore.errors import FieldError, SourceContentError
 from docustore.exports.decide import (
     TAKEN,
     Action,
@@ -34,18 +33,21 @@ from docustore.exports.decide import (
 from docustore.exports.imported import Checked, ImportedUser, Reject, StoredUser, checked
 from docustore.exports.report import ImportReport
 from docustore.exports.rows import Row, RowFile
+from docustore.exports.write_failures import BUSY, Failures, failures_of
 from docustore.migrations.registry import MIGRATIONS
-from docustore.transient import DOCUMENT_VALIDATION_FAILURE, DUPLICATE_KEY, is_transient, unavailability
+from docustore.transient import is_transient, unavailability
 from docustore.users.stored import USERS, id_key
 
 BATCH_ROWS: Final = 1000
 # A lost race is decided anew with the present user; other writers win a few times at most.
 ROUNDS: Final = 5
 PAUSES_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 4.0, 8.0)
-_IDENTITY_TAKEN: Final = FieldError(
-    pointer="/identities", code="identity_taken", detail="another user has an identity of the row"
+_REPEATED: Final = FieldError(
+    pointer="",
+    code="repeated",
+    detail="an earlier row has the same e-mail address or id, and the rows have no `updated_at`: keep one of them",
 )
-_BUSY: Final = FieldError(pointer="", code="busy", detail="other writers keep changing the user; import again")
+_AGAIN: Final = "Get the whole file and import it again: no row counts twice"
 
 Valid = ImportedUser | StoredUser
 Operation = InsertOne[Document] | UpdateOne | ReplaceOne[Document]
@@ -68,6 +70,7 @@ class Import:
     report: ImportReport = field(init=False)
     # By line: what a write has done, if it was this import that has made the user as it is.
     _unsure: dict[int, ImportOutcome] = field(init=False, default_factory=dict)
+    _timeless: set[int] = field(init=False, default_factory=set)
 
     def __post_init__(self) -> None:
         self.report = ImportReport(is_dry_run=self.is_dry_run)
@@ -77,15 +80,29 @@ class Import:
 
         Raises:
             ConfigurationError: The file cannot be read.
-            SourceContentError: The file is damaged or no file of users. The rows before were imported.
+            SourceContentError: The file is damaged or no file of users. `read` rows before were imported; the
+                message tells how many.
             DatabaseUnavailableError: The server does not answer.
         """
+        try:
+            return await self._run()
+        except SourceContentError as exc:
+            if not self.report.read:
+                raise
+            done = "checked" if self.is_dry_run else "read and stored, as far as they are valid"
+            problem = f"{exc.problem}; {self.report.read:,} rows before it were {done}. {_AGAIN}"
+            raise SourceContentError(source=exc.source, problem=problem) from exc
+
+    async def _run(self) -> ImportReport:
         async for rows in self._batches():
             valid: list[Valid] = []
             keys: set[Any] = set()
             for row in rows:
                 if isinstance(row, Reject):
                     self._reject(row)
+                    continue
+                if self._is_repeated(row):
+                    self._reject(Reject(line=row.line, errors=(_REPEATED,)))
                     continue
                 # Two rows of one user are decided one after the other.
                 own = {id_key(row.user_id), row.email} - {None, id_key(None)}
@@ -97,6 +114,19 @@ class Import:
             await self._store(valid)
             self.on_progress(self.report)
         return self.report
+
+    def _is_repeated(self, row: Valid) -> bool:
+        """Tell whether an earlier row without a time is of the same user.
+
+        Times decide between rows. Without them, two rows would change the user at each import.
+        """
+        if isinstance(row, StoredUser) or row.updated_at is not None:
+            return False
+        # Hashes: 60 bytes for each row without a time, also of a file of millions.
+        keys = {hash(key) for key in (row.email, row.user_id) if key is not None}
+        is_repeated = not keys.isdisjoint(self._timeless)
+        self._timeless |= keys
+        return is_repeated
 
     async def _batches(self) -> AsyncIterator[list[Checked]]:
         rows = self.file.rows(batch_rows=self.batch_rows)
@@ -116,7 +146,7 @@ class Import:
                 return
             pending, refused = await self._round(pending)
         for row in pending:
-            self._reject(Reject(line=row.line, errors=(refused.get(row.line, _BUSY),)))
+            self._reject(Reject(line=row.line, errors=(refused.get(row.line, BUSY),)))
 
     async def _round(self, rows: list[Valid]) -> tuple[list[Valid], dict[int, FieldError]]:
         """Decide and write rows; return those that lost a race, with the reasons."""
@@ -144,23 +174,23 @@ class Import:
     async def _write(self, writes: list[tuple[Valid, Any]]) -> tuple[list[Valid], dict[int, FieldError]]:
         if not writes:
             return [], {}
-        codes: dict[int, FieldError] = {}
+        failed: Failures = Failures()
         try:
             result = await self._retried(lambda: self._bulk([action for _, action in writes]))
             changed = result.matched_count
         except BulkWriteError as exc:
-            codes = _failures(exc)
+            failed = failures_of(exc)
             changed = exc.details["nMatched"]
-        failed_changes = sum(not isinstance(writes[index][1], Insertion) for index in codes)
+        failed_changes = sum(not isinstance(writes[index][1], Insertion) for index in failed.refused | failed.met)
         changes = sum(not isinstance(action, Insertion) for _, action in writes)
         # The server does not say which guard missed: then all changes are decided anew.
         is_sure = changed + failed_changes == changes
         pending: list[Valid] = []
         reasons: dict[int, FieldError] = {}
         for index, (row, action) in enumerate(writes):
-            error = codes.get(index)
-            if error is REFUSED_BY_STORE:
-                self._reject(Reject(line=row.line, errors=(error,)))
+            error = failed.met.get(index)
+            if index in failed.refused:
+                self._reject(Reject(line=row.line, errors=failed.refused[index]))
             elif error is not None:
                 pending.append(row)
                 reasons[row.line] = error
@@ -245,19 +275,3 @@ def _operation(action: Insertion | Update | Replacement) -> Operation:
     if isinstance(action, Replacement):
         return ReplaceOne(action.guard, action.document)
     return UpdateOne(action.guard, {"$set": action.fields})
-
-
-def _failures(error: BulkWriteError) -> dict[int, FieldError]:
-    """Return why single operations failed, by index; raise any other failure."""
-    failures = error.details["writeErrors"]
-    known = {DUPLICATE_KEY, DOCUMENT_VALIDATION_FAILURE}
-    if any(each["code"] not in known for each in failures) or error.details["writeConcernErrors"]:
-        raise error
-    return {each["index"]: _reason(each) for each in failures}
-
-
-def _reason(failure: Document) -> FieldError:
-    if failure["code"] == DOCUMENT_VALIDATION_FAILURE:
-        return REFUSED_BY_STORE
-    keys = failure.get("keyPattern") or {}
-    return TAKEN if "email" in keys else _IDENTITY_TAKEN if "identities.key" in keys else _BUSY

@@ -88,7 +88,7 @@ class RowFile:
         except (EOFError, zlib.error) as exc:
             raise self._bad("the gzip data is damaged or cut short") from exc
         except UnicodeDecodeError as exc:
-            raise self._bad("the table is not UTF-8") from exc
+            raise self._bad("the table is not UTF-8; save it in that encoding") from exc
         except ArrayMalformedError as exc:
             raise self._bad(f"the JSON array is broken ({exc})") from exc
 

@@ -15,6 +15,7 @@ from bson.codec_options import CodecOptions
 from bson.timestamp import Timestamp
 from pymongo.errors import PyMongoError
 
+from docustore.cluster_time import last_applied
 from docustore.database import AWARE, Database, Document
 from docustore.errors import ExportExpiredError
 from docustore.transient import SNAPSHOT_TOO_OLD, SNAPSHOT_UNAVAILABLE, is_transient, server_codes, unavailability
@@ -46,7 +47,7 @@ class Moment:
 async def present(database: Database) -> Moment:
     """Return the present state of the database."""
     collection = await _collection_id(database)
-    return Moment(cluster_time=(await database.command("ping"))["operationTime"], collection=collection)
+    return Moment(cluster_time=await last_applied(database), collection=collection)
 
 
 async def _collection_id(database: Database) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from bson.timestamp import Timestamp
 from pymongo.errors import PyMongoError
 
+from docustore.cluster_time import last_applied
 from docustore.database import Database, Document
 from docustore.errors import FieldError, InvalidQueryError
 from docustore.past_reads import aggregate_at
@@ -62,7 +63,7 @@ async def profile_users(database: Database, scope: Scope) -> UsersProfile:
     started = time.monotonic()
     stored = await database[USERS].estimated_document_count()
     share = 1.0 if scope.sample is None or scope.sample >= stored else scope.sample / stored
-    at: Timestamp = (await database.command("ping"))["operationTime"]
+    at = await last_applied(database)
     reader = _Reader(database=database, at=at, share=share, deadline=started + scope.timeout_s)
     try:
         shapes = await reader.read(shape_pipeline(fields))

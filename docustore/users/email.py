@@ -19,6 +19,8 @@ _COMMON: Final = re.compile(
 # Names such as `.local` and `.test` are real in user directories. The validator refuses them whatever its
 # arguments. To shorten its list is the documented way to accept them.
 SPECIAL_USE_DOMAIN_NAMES.clear()
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
+_LISTED: Final = re.compile(rf"(?:: |, )(?:{_QUOTED.pattern})")
 # Composition (NFC) shortens an address by less than this factor. The full validator is slow for longer texts.
 _MAX_RAW_CHARS: Final = 4 * MAX_EMAIL_CHARS
 
@@ -72,4 +74,4 @@ def _normalise_uncommon(email: str) -> str:
 
 def _without_address(message: str) -> str:
     """Return the validator's reason without the quoted parts of the address."""
-    return re.sub(r"'[^']*'", "…", message)
+    return _QUOTED.sub("…", _LISTED.sub("", message))

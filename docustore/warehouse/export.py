@@ -16,11 +16,12 @@ from typing import Any, Final
 from docustore.changes.horizon import read_horizon
 from docustore.clock import now_utc
 from docustore.database import Database, Document
-from docustore.errors import WarehouseError
+from docustore.errors import ConfigurationError, WarehouseError
 from docustore.extras import extra_module
 from docustore.history.models import HISTORY
 from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.users.fields import UserField
+from docustore.warehouse.check import require_files
 from docustore.warehouse.manifest import Manifest, WarehouseTable, read_manifest, write_manifest
 from docustore.warehouse.tables import COMPACTED, row_stages, rows_pipeline, tables
 
@@ -56,9 +57,9 @@ async def export_warehouse(
         on_progress: Gets the number of changes written so far.
 
     Raises:
-        WarehouseError: The folder belongs to another store or to other attributes, another run uses it, or history
-            no longer has the changes after the last run.
-        ConfigurationError: docustore[parquet] is not installed.
+        WarehouseError: The folder belongs to another store or to other attributes, lacks a file of its manifest,
+            another run uses it, or history no longer has the changes after the last run.
+        ConfigurationError: docustore[parquet] is not installed, or the folder cannot be written.
     """
     files: Any = extra_module(PARQUET_FILES, extra="parquet", setting="export warehouse")
     with _locked(folder):
@@ -69,6 +70,7 @@ async def export_warehouse(
                 f"{folder} has the attributes {', '.join(manifest.tracked)}, DOCUSTORE_WAREHOUSE_TRACKED names "
                 "others: export to an empty folder"
             )
+        require_files(folder, manifest)
         await _require_same_store(database, folder, manifest)
         writers = [files.TableWriter(folder, table) for table in tables(tracked)]
         for writer in writers:
@@ -159,8 +161,12 @@ async def _require_same_store(database: Database, folder: Path, manifest: Manife
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as exc:
+        problem = f"cannot write to {folder}: {exc.strerror or exc}"
+        raise ConfigurationError(setting="--output", problem=problem) from exc
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -45,11 +45,12 @@ def dim_user_pipeline(tracked: tuple[UserField, ...]) -> Pipeline:
     carried = {name: {"$locf": known} for name, known in known_values(tracked).items()}
     return [
         _windows(carried),
-        _window("valid_from", {"$max": EFFECTIVE_AT, "window": {"documents": ["current", "unbounded"]}}),
+        # Not `valid_from` yet: in a row of history that is when the change was recorded.
+        _window("begins", {"$max": EFFECTIVE_AT, "window": {"documents": ["current", "unbounded"]}}),
         {
             "$project": {
                 "user_id": 1,
-                "valid_from": 1,
+                "valid_from": "$begins",
                 "recorded_at": RECORDED_AT,
                 # Null for a user that does not exist: its absence is a version too.
                 "state": {"$cond": [IS_PRESENT, columns, None]},

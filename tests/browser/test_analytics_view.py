@@ -73,3 +73,21 @@ async def test_rule_is_waived_until_a_day(admin: Watched, store: Database) -> No
     await page.get_by_role("button", name="End the waiver").click()
 
     await expect(page.get_by_role("button", name="Waive")).to_be_visible()
+
+
+async def test_cohorts_show_the_months_that_have_users(admin: Watched) -> None:
+    """A store that was loaded from another system has no registrations in the last twelve months."""
+    page = await admin.open("analytics")
+    months = """async ([unit, bars]) => {
+      const { cohortsOf } = await import("/assets/views/period.js");
+      const trend = { unit, bars: bars.map(([start, count]) => ({ start, count })) };
+      return cohortsOf("auto", trend, new Date("2026-11-27T12:00:00Z"));
+    }"""
+
+    of_years = await page.evaluate(months, ["year", [["2019-01-01", 9], ["2022-01-01", 5], ["2023-01-01", 0]]])
+    of_days = await page.evaluate(months, ["day", [["2024-03-30", 2], ["2024-03-31", 1]]])
+    of_now = await page.evaluate(months, ["month", [["2022-01-01", 5], ["2026-11-01", 1]]])
+
+    assert of_years == {"from": "2022-01-01T00:00:00.000Z", "to": "2023-01-01T00:00:00.000Z"}
+    assert of_days == {"from": "2023-04-01T00:00:00.000Z", "to": "2024-04-01T00:00:00.000Z"}
+    assert of_now == {}

@@ -134,6 +134,30 @@ async def test_views_fit_the_window_and_can_be_read(
     assert found == []
 
 
+@pytest.mark.parametrize(
+    ("width", "views"), [(390, ("quality", "runs", "changes")), (1280, ("users?q=sideways",))]
+)
+async def test_tables_of_lists_need_no_scrolling_sideways(
+    admin: Watched, store: Database, width: int, views: tuple[str, ...]
+) -> None:
+    """What is beyond the edge is not seen; words of a column that is left too narrow break anywhere."""
+    await example(store)
+    long = {"roles": ["r" * 40], "tags": ["t" * 40], "profile": {"location": "L" * 100}}
+    await make_user(store, f"{uuid4().hex}@sideways.example", first_name="Ann", last_name="B", **long)
+    await admin.page.set_viewport_size({"width": width, "height": 800})
+    beyond = {}
+
+    for view in views:
+        page = await admin.open(view)
+        await expect(page.locator("#content [aria-busy=true]")).to_have_count(0)
+        await expect(page.locator("main .scroll").first).to_be_visible()
+        beyond[view] = await page.evaluate(
+            "[...document.querySelectorAll('main .scroll')].map((each) => each.scrollWidth - each.clientWidth)"
+        )
+
+    assert {view: max(widths) for view, widths in beyond.items()} == dict.fromkeys(views, 0)
+
+
 async def test_reader_sees_no_button_that_would_be_refused(anonymous: Watched, store: Database) -> None:
     views = await example(store)
     await sign_in(anonymous, Scope.READ)

@@ -73,6 +73,9 @@ async def test_server_that_never_answers_is_said(admin: Watched) -> None:
     await page.route("**/dashboard/summary", never)
     await page.clock.run_for(5000)
     await asyncio.wait_for(asked.wait(), 60)
+    await page.clock.run_for(11_000)
+    await expect(page.locator("#notices")).to_contain_text("No answer yet")
+    await expect(page.locator("#freshness")).to_have_text("no answer; retrying")
     await page.clock.run_for(60_000)
 
     await expect(page.locator("#freshness")).to_have_text("no answer; retrying")

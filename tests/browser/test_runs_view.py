@@ -51,6 +51,8 @@ async def test_run_is_followed_and_cancelled(admin: Watched, store: Database) ->
     await store["etl_runs"].update_one({"_id": run.id}, {"$set": {"checkpoint.progress.done": 30}})
     await expect(progress).to_contain_text("reading: 30 of 40 (75 %) records")
     await page.get_by_role("button", name="Cancel run").click()
+    # Two buttons that begin with "Cancel" would be a riddle.
+    await expect(page.locator("dialog").get_by_role("button")).to_have_text(["Let it run", "Cancel run"])
     await admin.confirm("Cancel run")
 
     await expect(page.locator("#run")).to_contain_text("cancelled")

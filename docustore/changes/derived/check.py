@@ -18,6 +18,7 @@ from docustore.changes.derived.keeper import is_same, without_id
 from docustore.changes.derived.reading import decode, documents_of, is_readable, next_documents, users_of
 from docustore.changes.events import user_key
 from docustore.changes.images import recorded_states
+from docustore.cluster_time import last_applied
 from docustore.database import Database
 from docustore.effect_states import load_effect_state
 from docustore.history.rows import IMAGE_CODEC, same_value
@@ -38,7 +39,7 @@ async def derived_difference(database: Database, effect: DerivedEffect) -> str |
     # A second look: a value that changed and changed back looks like no change in the first one.
     wrong = await _wrong(database, effect, suspects)
     found = [f"{effect.name} is wrong for {len(wrong)} users"] if wrong else []
-    at: Timestamp = (await database.command("ping"))["operationTime"]
+    at = await last_applied(database)
     return "; ".join([*found, *await effect.differences(database, at)]) or None
 
 
@@ -79,7 +80,7 @@ async def _wrong(database: Database, effect: DerivedEffect, user_ids: Sequence[A
         return []
     # The checkpoint before the state: what it covers is in the state.
     state = await load_effect_state(database, effect.name)
-    at: Timestamp = (await database.command("ping"))["operationTime"]
+    at = await last_applied(database)
     stored = await documents_of(database, effect.collection, user_ids, fields=None, at=at)
     users = await users_of(database, user_ids, fields=effect.fields, at=at)
     kept = {key: without_id(document) for key, document in stored.items()}

@@ -14,6 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.changes.derived.derivation import Correction, DerivedEffect, Replacement
 from docustore.clock import now_utc
+from docustore.cluster_time import last_applied
 from docustore.config import Settings
 from docustore.database import Database, Document
 from docustore.history.rows import Image
@@ -75,7 +76,7 @@ class UserQualityEffect(DerivedEffect):
 
     async def correction(self, database: Database) -> Correction | None:
         """Count all verdicts again; see `DerivedEffect.correction`."""
-        at: Timestamp = (await database.command("ping"))["operationTime"]
+        at = await last_applied(database)
         counts, values = corrections(await counts_at(database, at), await recounted_at(database, at))
         if not counts and not values:
             return None

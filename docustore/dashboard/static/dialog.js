@@ -19,7 +19,8 @@ export function say(text) {
 /**
  * A button for an action; null if the session may not do it.
  *
- * `ask` is `{ title, text, fields, isDangerous }`, or a function that returns it. `run` gets the values of the fields.
+ * `ask` is `{ title, text, fields, isDangerous, dismiss }`, or a function that returns it; `dismiss` is the word of the button
+ * that closes the question. `run` gets the values of the fields.
  * It returns what to say, or `{ title, parts }`: what must be seen before the visitor goes on.
  */
 export function actionButton({ label, needs = "write", ask, run, key, cls = "" }) {
@@ -66,12 +67,12 @@ function tell(outcome, opener) {
 }
 
 /** Ask, act, and stay open while the action fails: Escape and Cancel close without acting. */
-function openDialog({ title, text, fields = [], parts = [], isDangerous, label, run, problem }, opener) {
+function openDialog({ title, text, fields = [], parts = [], isDangerous, dismiss = "Cancel", label, run, problem }, opener) {
   const result = make("div", { class: "dialog-result" }, problem && problemBox(problem));
   const inputs = fields.map(dialogField);
   const confirm = label && make("button", { class: `button ${isDangerous ? "danger" : "primary"}` }, label);
   const close = make("button", { type: "button", class: "button", on: { click: () => dialog.close() } },
-    label ? "Cancel" : "Close");
+    label ? dismiss : "Close");
   const form = make("form", { method: "dialog" },
     make("h2", { id: "dialog-title" }, title), [text].flat().map((each) => each && make("p", {}, each)),
     parts, inputs.map(({ row }) => row), result, make("div", { class: "dialog-buttons" }, close, confirm));

@@ -7,8 +7,10 @@ import { setScope } from "./session.js";
 import { notice } from "./states.js";
 
 const REFRESH_MS = 3000;
-// The same as the listener's own warning.
-const NOTABLE_LAG_S = 60;
+// Long enough for the batches of a run; "live" must not stand above figures that are older.
+export const NOTABLE_LAG_S = 10;
+// A request is given up much later; until then its figures must not be called live.
+const LATE = { title: "No answer yet", message: `The server has not answered for ${NOTABLE_LAG_S} seconds.` };
 const readers = new Set();
 let latest = null;
 let receivedAt = null;
@@ -33,10 +35,13 @@ export async function refreshSummary() {
 
 export async function keepSummaryFresh() {
   if (!document.hidden) {
+    const waiting = window.setTimeout(() => showCurrency(LATE), NOTABLE_LAG_S * 1000);
     try {
       await refreshSummary();
     } catch (error) {
       showCurrency(error);
+    } finally {
+      window.clearTimeout(waiting);
     }
   }
   window.setTimeout(keepSummaryFresh, REFRESH_MS);
@@ -70,7 +75,8 @@ function showCurrency(problem) {
 }
 
 function away(problem) {
-  return notice("bad", `${problem.title ?? "The page failed"}. ${problem.message} What you see is from `,
+  const cause = problem.message.replace(/\.$/, "");
+  return notice("bad", `${problem.title ?? "The page failed"}. ${cause}. What you see is from `,
     since(receivedAt, { never: "before" }), ".");
 }
 

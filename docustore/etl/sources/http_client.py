@@ -16,6 +16,7 @@ import stamina
 
 from docustore.errors import ConfigurationError, SourceContentError, SourceRejectedError, SourceUnavailableError
 from docustore.etl.sources.http_auth import SignIn, sign_in_of
+from docustore.etl.sources.http_failures import failure_words
 from docustore.etl.sources.http_times import retry_after
 from docustore.etl.sources.page_errors import PageMalformedError, PageTruncatedError
 from docustore.source_options.address import address_problem
@@ -124,7 +125,7 @@ class ServiceClient:
             if answer.status == UNAUTHORIZED and self._sign_in.renew():
                 answer = await self._followed(question)
         except (httpx2.TransportError, httpx2.DecodingError) as exc:
-            raise SourceUnavailableError(source=self._name, reason=type(exc).__name__) from exc
+            raise SourceUnavailableError(source=self._name, reason=failure_words(exc, self.url)) from exc
         self._check_status(answer)
         return answer
 

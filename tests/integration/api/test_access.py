@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from httpx2 import ASGITransport, AsyncClient
 from litestar.handlers import HTTPRouteHandler
 from pydantic import SecretStr
 
@@ -23,7 +24,9 @@ from docustore.security.api_keys import (
 )
 from docustore.security.key_ring import Credential, KeyRing
 from docustore.security.models import ApiKey, Scope
-from tests.integration.api.conftest import Client, create
+from tests.addresses import direct_url, host_and_port
+from tests.integration.api.conftest import Client, create, started
+from tests.tcp_proxy import tcp_proxy
 
 # 32 random bytes in base64 without padding.
 SECRET_CHARS = 43
@@ -233,6 +236,27 @@ async def test_page_without_cookie_redirects_to_login(anonymous: Client) -> None
     response = await anonymous.get("/")
 
     assert (response.status_code, response.headers["location"]) == (302, "/login")
+
+
+async def test_page_opens_while_the_store_is_away(
+    database: Database, api_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page itself says what is wrong; a browser shows JSON as it is."""
+    monkeypatch.setattr("docustore.database.SERVER_SELECTION_TIMEOUT_MS", 300)
+    async with tcp_proxy(*host_and_port(api_settings.mongodb_url)) as proxy:
+        url = direct_url(api_settings.mongodb_url, port=proxy.port)
+        app = create_app(api_settings.model_copy(update={"mongodb_url": url}))
+        transport = ASGITransport(app=app, raise_app_exceptions=False)
+        async with started(app), AsyncClient(transport=transport, base_url="http://api.test") as client:
+            proxy.is_down = True
+            proxy.cut()
+            signed_in = {"cookie": "docustore_session=dss_a_b"}
+            page = await client.get("/", headers=signed_in)
+            figures = await client.get("/dashboard/summary", headers=signed_in)
+            proxy.is_down = False
+
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert figures.status_code == 503
 
 
 async def test_logout_ends_the_cookie(anonymous: Client, keys: dict[Scope, str]) -> None:

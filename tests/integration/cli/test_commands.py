@@ -49,7 +49,7 @@ async def test_wrong_usage_exits_2() -> None:
     assert outcome.exit_code == 2
     assert outcome.document["error"]["type"] == "NoSuchOption"
     assert outcome.stderr.count("\n") == 1
-    assert "See `docustore up --help`" in outcome.stderr
+    assert ". See `docustore up --help`" in outcome.stderr or "? See `docustore up --help`" in outcome.stderr
 
 
 async def test_known_error_exits_1_without_traceback(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from hashlib import sha256
 from pathlib import Path
 
 from docustore.config import Settings
@@ -46,6 +48,10 @@ def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
+def is_pipe(path: Path) -> bool:
+    return path.is_fifo()
+
+
 async def start_export(settings: Settings, path: Path) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "docustore", "export", "-o", str(path)),
@@ -71,6 +77,31 @@ async def test_file_that_is_too_large_leaves_nothing(
     assert (again.exit_code, again.document["rows"], len(path.read_text().splitlines())) == (0, USERS, USERS)
     states = [each["state"] async for each in database["exports"].find({})]
     assert sorted(states) == ["complete", "failed"]
+
+
+async def test_pipe_is_written_and_stays_one(settings: Settings, database: Database, tmp_path: Path) -> None:
+    """A rename over a device, such as /dev/stdout or /dev/null, would replace it for all programs."""
+    await fill(database, users=3)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    exporting = asyncio.create_task(run_docustore("export", "-o", str(pipe), "--json", **addresses(settings)))
+    received = await asyncio.to_thread(pipe.read_bytes)
+    done = await exporting
+
+    assert (done.exit_code, done.document["rows"], received.count(b"\n")) == (0, 3, 3)
+    assert done.document["sha256"] == sha256(received).hexdigest()
+    assert (is_pipe(pipe), files_in(tmp_path)) == (True, [])
+
+
+async def test_link_stays_a_link(settings: Settings, database: Database, tmp_path: Path) -> None:
+    await fill(database, users=3)
+    link, file = tmp_path / "latest.ndjson", tmp_path / "of-today.ndjson"
+    link.symlink_to(file)
+
+    done = await run_docustore("export", "-o", str(link), "--json", **addresses(settings))
+
+    assert (done.exit_code, link.is_symlink(), file.read_bytes().count(b"\n")) == (0, True, 3)
 
 
 async def test_warehouse_file_that_is_too_large_leaves_no_file(

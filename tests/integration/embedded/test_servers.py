@@ -10,6 +10,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
+from docustore.cluster_time import last_applied
 from docustore.embedded.binaries import SearchPlaces
 from docustore.embedded.data_dir import is_claimed
 from docustore.embedded.servers import embedded_servers
@@ -103,6 +104,19 @@ async def test_failed_start_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not is_claimed(tmp_path / "data")
     valkey_pid = int((tmp_path / "data" / "valkey.pid").read_text())
     assert not is_alive(valkey_pid)
+
+
+async def test_server_tells_its_last_write_after_a_restart(tmp_path: Path) -> None:
+    """Its answers have no operation time for a moment; exports, checks and the listener must work at once."""
+    async with embedded_servers(tmp_path) as servers:
+        await insert_document(servers.mongodb_url)
+
+    async with embedded_servers(tmp_path) as servers, AsyncMongoClient(servers.mongodb_url) as client:
+        at = await last_applied(client.store)
+        level = {"level": "snapshot", "atClusterTime": at}
+        found = await client.store.command("find", "things", readConcern=level)
+
+    assert len(found["cursor"]["firstBatch"]) == 1
 
 
 @pytest.mark.parametrize("server", ["mongod", "valkey"])

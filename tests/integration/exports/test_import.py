@@ -80,6 +80,24 @@ async def test_full_export_restores_everything(database: Database, imported: Imp
     assert second.read_bytes() == first.read_bytes()
 
 
+async def test_restore_names_the_fields_that_the_validator_refuses(
+    database: Database, imported: Imported, tmp_path: Path
+) -> None:
+    """Another client has stored the user past the validator."""
+    await fill(database)
+    user = await database.users.find_one({}) or {}
+    wrong = {"$set": {"status": "odd", "profile.location": 7}}
+    await database.users.update_one({"_id": user["_id"]}, wrong, bypass_document_validation=True)
+    path = tmp_path / "full.ndjson"
+    await export_to(database, path, is_full=True)
+    await database.users.delete_many({})
+
+    report = await imported(path)
+
+    assert report.rejected == 1
+    assert set(report.reasons) == {"/status refused_by_validator", "/profile/location refused_by_validator"}
+
+
 async def test_full_export_restores_ids_of_any_type(
     database: Database, imported: Imported, tmp_path: Path
 ) -> None:
@@ -141,12 +159,13 @@ async def test_bad_rows_are_listed_with_their_lines(
 
     report = await imported(path, rejects=rejects)
 
-    assert report.counts() == figures(read=6, inserted=1, updated=1, rejected=4)
+    assert report.counts() == figures(read=6, inserted=1, rejected=5)
     found = [json.loads(line) for line in rejects.getvalue().splitlines()]
     assert [(row["line"], [error["pointer"] for error in row["errors"]]) for row in found] == [
         (3, ["/email", "/status"]),
         (4, [""]),
         (5, [""]),
+        (6, [""]),
         (7, [""]),
     ]
     assert "nowhere" not in json.dumps(found)
@@ -265,6 +284,43 @@ async def test_damaged_file_is_refused(
 
     with pytest.raises(SourceContentError, match=problem):
         await imported(path)
+
+
+@pytest.mark.parametrize(
+    ("is_dry_run", "said"),
+    [
+        (False, "2,000 rows before it were read and stored, as far as they are valid. Get the whole file"),
+        (True, "2,000 rows before it were checked."),
+    ],
+)
+async def test_file_cut_short_tells_what_was_imported(
+    database: Database, imported: Imported, tmp_path: Path, is_dry_run: bool, said: str
+) -> None:
+    """Who reads only "cut short" does not know that the store has changed."""
+    path = tmp_path / "cut.ndjson.gz"
+    lines = "".join(f'{{"email": "user{number}@example.org"}}\n' for number in range(2_500))
+    path.write_bytes(gzip.compress(lines.encode(), mtime=0)[:-9])
+
+    with pytest.raises(SourceContentError, match=said):
+        await imported(path, is_dry_run=is_dry_run, batch_rows=1000)
+
+    assert await database.users.count_documents({}) == (0 if is_dry_run else 2_000)
+
+
+async def test_second_import_of_repeated_rows_changes_nothing(
+    database: Database, imported: Imported, tmp_path: Path
+) -> None:
+    """Two rows of one address and no time: the user must not change at every import."""
+    path = tmp_path / "users.csv"
+    path.write_text("email,first_name\nada@example.org,Ada\nalan@example.org,Alan\nADA@example.org ,Augusta\n")
+
+    first, second = await imported(path), await imported(path, batch_rows=1)
+
+    assert first.counts() == figures(read=3, inserted=2, rejected=1)
+    assert second.counts() == figures(read=3, unchanged=2, rejected=1)
+    assert [(row.line, row.errors[0].code) for row in second.rejects] == [(4, "repeated")]
+    user = await database.users.find_one({"email": "ada@example.org"}) or {}
+    assert (user["first_name"], user["version"]) == ("Ada", 1)
 
 
 async def test_array_is_read_like_lines(database: Database, imported: Imported, tmp_path: Path) -> None:

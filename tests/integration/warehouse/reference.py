@@ -45,9 +45,8 @@ def spans(history: Iterable[Row], attributes: tuple[str, ...] = ("status", "firs
         for (since, state, row), following in zip(changes, [*changes[1:], None], strict=True):
             if state is not None:
                 until = following[0] if following else None
-                found.append(
-                    {"_id": row["_id"], "user_id": user_id, "valid_from": since, "valid_to": until, **state}
-                )
+                span = {"_id": row["_id"], "user_id": user_id, "valid_from": since, "valid_to": until}
+                found.append({**span, "recorded_at": row["valid_from"], **state})
     return found
 
 

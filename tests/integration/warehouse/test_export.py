@@ -15,8 +15,9 @@ from bson import Int64
 
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.errors import WarehouseError
+from docustore.errors import ConfigurationError, WarehouseError
 from docustore.history.compaction import Order, compact
+from docustore.warehouse.check import verify_files
 from docustore.warehouse.export import export_warehouse
 from docustore.warehouse.manifest import MANIFEST
 from docustore.warehouse.tracked import tracked_fields
@@ -47,7 +48,8 @@ async def test_duckdb_gives_the_rows_of_the_view(
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(SQL[0])
         found = connection.execute(
-            "SELECT seq, user_id, status, first_name, tags, epoch_ms(valid_from), epoch_ms(valid_to), is_current "
+            "SELECT seq, user_id, status, first_name, tags, epoch_ms(valid_from), epoch_ms(valid_to), "
+            "epoch_ms(recorded_at), is_current "
             "FROM dim_user ORDER BY seq"
         ).fetchall()
         report = connection.execute(SQL[1]).fetchall()
@@ -63,6 +65,7 @@ async def test_duckdb_gives_the_rows_of_the_view(
             row["tags"],
             millis(row["valid_from"]),
             None if row["valid_to"] is None else millis(row["valid_to"]),
+            millis(row["recorded_at"]),
             row["is_current"],
         )
         for row in view
@@ -180,6 +183,55 @@ async def test_uncommitted_rows_wait(database: Database, tmp_path: Path) -> None
     await database.user_history.insert_many(history[70:])
 
     assert (await export_warehouse(database, tmp_path, tracked=TRACKED)).rows == 70
+
+
+async def test_missing_file_is_noticed_by_the_next_run(database: Database, tmp_path: Path) -> None:
+    """A manifest must not grow over a hole: every reader of it fails."""
+    history = random_history(7)
+    await add(database, history[:70])
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+    await add(database, history[70:])
+    lost = files(tmp_path)[0]
+    lost.unlink()
+
+    with pytest.raises(WarehouseError, match=f"{lost.name} is missing: export to an empty folder"):
+        await export_warehouse(database, tmp_path, tracked=TRACKED)
+
+    assert json.loads((tmp_path / MANIFEST).read_bytes())["last_seq"] == 70
+
+
+async def test_changed_byte_is_found_by_verify(database: Database, tmp_path: Path) -> None:
+    await add(database, random_history(7))
+    done = await export_warehouse(database, tmp_path, tracked=TRACKED)
+    assert verify_files(tmp_path) == done.manifest
+    changed = files(tmp_path)[0]
+    content = bytearray(changed.read_bytes())
+    content[100] ^= 1
+    changed.write_bytes(content)
+
+    with pytest.raises(WarehouseError, match=f"{changed.name} is not as it was written"):
+        verify_files(tmp_path)
+
+
+async def test_folder_below_a_file_is_refused_in_a_sentence(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ConfigurationError, match=r"--output: cannot write to .*/file/w: Not a directory"):
+        await export_warehouse(database, tmp_path / "file" / "w", tracked=TRACKED)
+
+
+async def test_command_verifies_a_folder(settings: Settings, database: Database, tmp_path: Path) -> None:
+    await add(database, random_history(9))
+    await export_warehouse(database, tmp_path, tracked=TRACKED)
+    arguments = ("export", "warehouse", "-o", str(tmp_path), "--verify", "--json")
+
+    whole = await run_docustore(*arguments, **addresses(settings))
+    files(tmp_path)[0].unlink()
+    damaged = await run_docustore(*arguments, **addresses(settings))
+
+    assert (whole.exit_code, whole.document["verified"], whole.document["last_seq"]) == (0, True, 120)
+    assert damaged.exit_code == 1
+    assert "is missing" in damaged.document["error"]["message"]
 
 
 async def test_folder_of_another_store_is_refused(database: Database, tmp_path: Path) -> None:

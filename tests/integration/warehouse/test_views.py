@@ -27,7 +27,7 @@ LATER = datetime(2100, 1, 1, tzinfo=UTC)
 async def stored_spans(database: Database) -> list[dict[str, Any]]:
     pipeline = dim_user_pipeline(tracked_fields(TRACKED))
     found = await (await database.user_history.aggregate(pipeline)).to_list()
-    names = ("_id", "user_id", "valid_from", "valid_to", *TRACKED)
+    names = ("_id", "user_id", "valid_from", "valid_to", "recorded_at", *TRACKED)
     return sorted(
         ({name: row[name] for name in names} for row in found), key=lambda row: (str(row["user_id"]), row["_id"])
     )

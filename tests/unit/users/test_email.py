@@ -66,6 +66,15 @@ def test_message_does_not_quote_the_address() -> None:
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("local", ["a(b", "a(b)c;d", "a'(b"])
+def test_message_is_a_sentence_without_the_characters(local: str) -> None:
+    """A list of them read `before the @-sign: …, ….`."""
+    with pytest.raises(EmailMalformedError) as refused:
+        normalise_email(f"{local}@example.org")
+
+    assert str(refused.value) == "The email address contains invalid characters before the @-sign."
+
+
 @pytest.mark.parametrize("raw", ["a" * 1_000_000, f"{'(' * 1_000_000}@example.org"])
 def test_very_long_text_is_refused_at_once(raw: str) -> None:
     """The full validator takes a second for some long texts; it would block a request or a run."""

@@ -6,7 +6,7 @@ import { followSummary } from "../summary.js";
 import { agesPanel, cohortsPanel, transitionsPanel } from "./cohorts.js";
 import { DIMENSIONS, distributionsPanel } from "./distributions.js";
 import { noUsers } from "./no_users.js";
-import { PERIODS, periodOf } from "./period.js";
+import { cohortsOf, PERIODS, periodOf } from "./period.js";
 import { registrationsPanel } from "./registrations.js";
 
 export function analyticsView(page) {
@@ -29,6 +29,8 @@ export function analyticsView(page) {
     return { ...periodOf(period, trend, now()), dimension, compare };
   }
 
+  const cohortRange = () => cohortsOf(form.elements.period.value, trend, now());
+
   followSummary(page, ({ users, trend: found }) => {
     trend = found;
     if (panels) return;
@@ -37,7 +39,7 @@ export function analyticsView(page) {
         noUsers("The figures begin with the first user whose registration is known.")));
       return;
     }
-    panels = [registrationsPanel(page, asked), transitionsPanel(page, asked), agesPanel(page), cohortsPanel(page),
+    panels = [registrationsPanel(page, asked), transitionsPanel(page, asked), agesPanel(page), cohortsPanel(page, cohortRange),
       distributionsPanel(page)];
     replaceParts(body, panels.map(({ element }) => element));
   });

@@ -10,6 +10,8 @@ import { table } from "../tables.js";
 import { withoutLag } from "./freshness.js";
 
 const REFRESH_MS = 30_000;
+// A year: more columns would not fit, and the export has them.
+const MONTHS = 12;
 
 export function transitionsPanel(page, asked) {
   return livePanel(page, {
@@ -44,23 +46,30 @@ export function agesPanel(page) {
   });
 }
 
-export function cohortsPanel(page) {
+export function cohortsPanel(page, askedRange) {
+  const file = make("a", { class: "button", download: "cohorts.csv", href: "/analytics/cohorts?format=csv" }, "Export CSV");
   return livePanel(page, {
     title: "Users of each month that are still there",
     cls: "span-12",
     every: REFRESH_MS,
-    actions: [make("a", { class: "button", download: "cohorts.csv", href: "/analytics/cohorts?format=csv" }, "Export CSV")],
-    load: async (signal) => withoutLag(await get("/analytics/cohorts", { signal })),
+    actions: [file],
+    load: async (signal) => {
+      const range = askedRange();
+      file.href = `/analytics/cohorts${query({ ...range, format: "csv" })}`;
+      return withoutLag(await get(`/analytics/cohorts${query(range)}`, { signal }));
+    },
     show: ({ cohorts }) => {
-      const longest = Math.max(0, ...cohorts.map(({ cells }) => cells.length));
-      if (!cohorts.some(({ registered }) => registered)) return empty("No registrations in the last 12 months", "A cohort is a month of registrations.");
+      const filled = cohorts.filter(({ registered }) => registered);
+      if (!filled.length) return empty("No registrations in these 12 months", "A cohort is a month of registrations.");
+      const offsets = Math.min(MONTHS, Math.max(...filled.map(({ cells }) => cells.length)));
       return [table("Cohorts", [
         { title: "Month", cell: ({ month }) => month },
         { title: "Registered", cls: "number", cell: ({ registered }) => number(registered) },
-        ...Array.from({ length: longest }, (_, offset) => ({
+        ...Array.from({ length: offsets }, (_, offset) => ({
           title: offset ? `+${offset}` : "same", cls: "number cohort", cell: ({ cells }) => cellPart(cells.find((each) => each.offset === offset)),
         })),
-      ], cohorts), make("p", { class: "note" }, "In per cent of the month's registrations, by months afterwards (UTC). A star marks a month that has not ended.")];
+      ], filled), make("p", { class: "note" }, `In per cent of the month's registrations, by months afterwards (UTC)${
+        filled.length < cohorts.length ? "; months without registrations are left out" : ""}. A star marks a month that has not ended.`)];
     },
   });
 }

@@ -21,7 +21,7 @@ export function effectsPanel(page) {
       { title: "Lag", cls: "number", cell: (each) => (each.kind === "immediate" ? "with the listener" : duration(each.lag_s)) },
       { title: "Failures", cls: "number wide", cell: (each) => number(each.failures) },
       { title: "", cls: "row-actions", cell: (each) => rebuildButton(each, effects) },
-    ], found),
+    ], found, { isStacked: true }),
   });
   return effects;
 }

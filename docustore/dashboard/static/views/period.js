@@ -24,6 +24,21 @@ export function periodOf(choice, trend, now) {
   return { from: `${bars[0].start}T00:00:00Z`, to: last < now ? last.toISOString() : null, bucket };
 }
 
+/**
+ * Return `{ from, to }` of the cohorts: the twelve months that end with the data, if they are not those of now.
+ *
+ * A store that was loaded from another system has no registrations in the last months.
+ */
+export function cohortsOf(choice, trend, now) {
+  const filled = trend.bars.findLast(({ count }) => count > 0);
+  if (choice !== "auto" || !filled) return {};
+  const end = endOf(filled.start, trend.unit);
+  if (end >= now) return {};
+  // The end is not within its period: the last month is that of the day before.
+  const last = new Date(end - DAY_MS);
+  return { from: new Date(Date.UTC(last.getUTCFullYear(), last.getUTCMonth() - 11, 1)).toISOString(), to: end.toISOString() };
+}
+
 function endOf(start, unit) {
   const end = new Date(`${start}T00:00:00Z`);
   if (unit === "year") end.setUTCFullYear(end.getUTCFullYear() + 1);

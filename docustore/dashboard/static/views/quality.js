@@ -73,5 +73,5 @@ function rulesTable(rules) {
     { title: "Violated", cls: "number", cell: (rule) => number(rule.violated) },
     { title: "Of applicable", cls: "number", cell: (rule) => (rule.violated_pct === null ? "–" : `${rule.violated_pct} %`) },
     { title: "Not judged", cls: "number wide", cell: (rule) => number(rule.not_evaluated) },
-  ], sorted);
+  ], sorted, { isStacked: true });
 }

@@ -87,7 +87,7 @@ function buttons(run, follow) {
   });
   const isOpen = run.state === "due" || run.state === "running";
   return [
-    isOpen && act("Cancel run", { title: "Cancel this run?", text: "The records that it loaded stay. The watermark does not move, so the next run reads its window again.", isDangerous: true }, "cancel"),
+    isOpen && act("Cancel run", { title: "Cancel this run?", text: "The records that it loaded stay. The watermark does not move, so the next run reads its window again.", isDangerous: true, dismiss: "Let it run" }, "cancel"),
     run.needs_approval && act("Approve", { title: "Let this change through?", text: ["A new run reads the same window and makes the change that is listed here, and no greater one."] }, "approve", { needs: "admin", opens: true, cls: "primary" }),
     run.needs_approval && act("Reject", { title: "Reject this change?", text: "The run can then not be approved any more. The next run reads the same records again.", isDangerous: true, fields: [{ name: "reason", label: "Reason" }] }, "reject", { needs: "admin" }),
     !isOpen && actionButton({

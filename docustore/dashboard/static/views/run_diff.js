@@ -26,6 +26,6 @@ export function diffPanel(page, id) {
           { title: "Before", cls: "text before", cell: (each) => shown(each.before) },
           { title: "After", cls: "text after", cell: (each) => shown(each.after) },
         ], sample.fields))),
-    ] : empty("Nothing would change", "Every record of the source is stored as it is.")),
+    ] : empty("Nothing would change", "Every record of the source is stored as it is, or older than what is stored.")),
   }).element;
 }

@@ -22,7 +22,7 @@ export function runsTable(runs, { isShort = false } = {}) {
     })),
     { title: "Took", cls: "number wide", cell: (run) => duration(run.duration_s) },
     isShort && { title: "Records/s", cls: "number wide", cell: (run) => (run.records_per_s ? number(Math.round(run.records_per_s)) : "–") },
-  ].filter(Boolean), runs);
+  ].filter(Boolean), runs, { isStacked: true });
 }
 
 export function kindOf(run) {

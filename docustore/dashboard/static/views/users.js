@@ -121,8 +121,8 @@ export function usersTable(users) {
     { title: "Name", cls: "name", cell: (user) => link(user.full_name || user.email || user.id, `users/${encodeURIComponent(user.id)}`) },
     { title: "E-mail", cls: "text", cell: (user) => user.email },
     { title: "Status", cell: (user) => badge(user.status) },
-    { title: "Roles", cls: "wide", cell: (user) => user.roles.join(", ") || "–" },
-    { title: "Location", cls: "wide", cell: (user) => user.profile.location ?? "–" },
+    { title: "Roles", cls: "wide text", cell: (user) => user.roles.join(", ") || "–" },
+    { title: "Location", cls: "wide text", cell: (user) => user.profile.location ?? "–" },
     { title: "Registered", cls: "wide", cell: (user) => day(user.created_at) },
   ], users, { isStacked: true });
 }
