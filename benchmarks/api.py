@@ -20,7 +20,8 @@ from benchmarks.row import BenchRow
 from docustore.api.pagination import Position, encode_cursor
 from docustore.config import Settings
 from docustore.database import Database
-from docustore.users.listing import UserFilter, UserSort
+from docustore.users.keyset import UserSort
+from docustore.users.listing import UserFilter
 
 ROUNDS: Final = 3
 SAMPLED_USERS: Final = 2_000

@@ -30,11 +30,13 @@ CURSOR_INVALID: Final = FieldError(
 class Position(msgspec.Struct, frozen=True, array_like=True):
     """The last row of a page: its sort value and its id as text.
 
-    `at` is None for a row without the sort value.
+    `at` is None for a row without the sort value. `is_odd`: another client has stored a sort value or an id
+    that this form cannot hold. Then `id` is an encoded value, and the sort value is that of the row.
     """
 
     at: datetime | None
-    id: Annotated[str, msgspec.Meta(max_length=200)]
+    id: Annotated[str, msgspec.Meta(max_length=300)]
+    is_odd: bool = False
 
 
 Row = TypeVar("Row")

@@ -27,7 +27,8 @@ from docustore.history.moments import Rows, number_at, rows_around
 from docustore.history.rows import Image
 from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.history.undo import MAX_CHAIN, has_state, states_of
-from docustore.users.listing import ListQuery, UserSort
+from docustore.users.keyset import UserSort
+from docustore.users.listing import ListQuery
 from docustore.users.past import Doubt, PastPage
 from docustore.users.stored import RawUser, id_key
 

@@ -18,7 +18,8 @@ from docustore.security.authentication import AuthorisedRequest, limited
 from docustore.security.rate_limits import Policy
 from docustore.security.route_limits import RATE_LIMIT_HEADERS
 from docustore.users.idempotency import create_user_once
-from docustore.users.listing import ListQuery, UserSort, count_users, list_users
+from docustore.users.keyset import UserSort
+from docustore.users.listing import ListQuery, count_users, list_users
 from docustore.users.password_limit import limit_password_write
 from docustore.users.past import PastUsers, as_of_state
 from docustore.users.query_parameters import (

@@ -5,28 +5,19 @@ A page at any depth costs the same as the first page.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from operator import ge, gt, le, lt
-from typing import Any, Final
+from typing import Final
 
-from docustore.api.pagination import DEFAULT_LIMIT, Position, cut_page, decode_cursor
+from docustore.api.pagination import DEFAULT_LIMIT, cut_page, decode_cursor
+from docustore.users.keyset import Filter, UserSort, after, position_of, read_place
 from docustore.users.profile import UserStatus
 from docustore.users.store import users
-from docustore.users.stored import FOR_RESPONSE, RawUser, user_key
+from docustore.users.stored import FOR_RESPONSE, RawUser
 
 # An estimate with filters stops counting here; 10,001 means "more than ten thousand".
 ESTIMATE_CAP: Final = 10_001
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
-
-Filter = dict[str, Any]
-
-
-class UserSort(StrEnum):
-    """The orders that an index supports; `_id` breaks ties in the same direction."""
-
-    OLDEST = "created_at"
-    NEWEST = "-created_at"
 
 
 class Counting(StrEnum):
@@ -125,12 +116,13 @@ async def list_users(query: ListQuery) -> tuple[list[RawUser], str | None]:
     A user that exists during all page reads is listed exactly once, also while users are added and changed.
 
     Raises:
-        InvalidQueryError: The cursor belongs to another query.
+        InvalidQueryError: The cursor belongs to another query, or its user is gone (see `read_place`).
     """
     bound = ("users", query.sort, query.which)
     matching = query.which.as_query()
     if query.cursor is not None:
-        matching = after(decode_cursor(query.cursor, query=bound), matching, sort=query.sort)
+        place = await read_place(decode_cursor(query.cursor, query=bound), sort=query.sort)
+        matching = after(place, matching, sort=query.sort)
     found = await read_page(matching, sort=query.sort, limit=query.limit)
     return page_of(found, limit=query.limit, bound=bound)
 
@@ -144,12 +136,7 @@ async def read_page(matching: Filter, *, sort: UserSort, limit: int, skip: int =
 
 def page_of(found: list[RawUser], *, limit: int, bound: object) -> tuple[list[RawUser], str | None]:
     """Cut the users of `read_page` to one page; add the cursor of the next page."""
-    return cut_page(
-        found,
-        limit=limit,
-        position=lambda user: Position(at=user.get("created_at"), id=str(user["_id"])),
-        query=bound,
-    )
+    return cut_page(found, limit=limit, position=position_of, query=bound)
 
 
 async def count_users(which: UserFilter, *, counting: Counting) -> int:
@@ -165,26 +152,3 @@ async def count_users(which: UserFilter, *, counting: Counting) -> int:
     if which == UserFilter():
         return await users().estimated_document_count()
     return await users().count_documents(query, limit=ESTIMATE_CAP)
-
-
-def after(position: Position, matching: Mapping[str, Any], *, sort: UserSort) -> Filter:
-    """Narrow a filter to the users that come after a position.
-
-    Each branch repeats the whole filter and is one range of the index, so the server merges sorted scans. MongoDB
-    compares only values of one type. So users without `created_at` need an extra branch. They come last if the
-    newest user is first, and first otherwise.
-    """
-    beyond = "$lt" if sort is UserSort.NEWEST else "$gt"
-    branches: list[Filter] = [{"created_at": position.at, "_id": {beyond: user_key(position.id)}}]
-    if position.at is not None:
-        branches.append({"created_at": {beyond: position.at}})
-        if sort is UserSort.NEWEST:
-            branches.append({"created_at": None})
-    elif sort is UserSort.OLDEST:
-        branches.append({"created_at": {"$gte": _EARLIEST}})
-    rest = {name: value for name, value in matching.items() if name != "created_at"}
-    created = matching.get("created_at")
-    bounds: list[Filter] = [{"created_at": created}] if created else []
-    return {
-        "$or": [{**rest, **branch} if not bounds else {**rest, "$and": [branch, *bounds]} for branch in branches]
-    }

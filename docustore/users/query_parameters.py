@@ -10,7 +10,8 @@ from litestar.params import HeaderParameter, ParameterKwarg, PathParameter, Quer
 from docustore.api.pagination import MAX_LIMIT
 from docustore.clock import as_utc
 from docustore.users.idempotency import KEY_PATTERN
-from docustore.users.listing import Counting, UserFilter, UserSort
+from docustore.users.keyset import UserSort
+from docustore.users.listing import Counting, UserFilter
 from docustore.users.preconditions import IF_MATCH_PATTERN
 from docustore.users.profile import UserStatus
 from docustore.users.search_filter import MAX_OFFSET, MAX_QUERY_CHARS, QUERY_PATTERN

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from pymongo.errors import OperationFailure
 
 from docustore.database import Database
-from docustore.users.listing import Filter
+from docustore.users.keyset import Filter
 from docustore.users.search_ids import NEWEST, MatchingIds
 from docustore.users.search_words import Part, user_matches
 

@@ -10,10 +10,11 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from docustore.api.pagination import DEFAULT_LIMIT, Position, decode_cursor
+from docustore.api.pagination import DEFAULT_LIMIT, decode_cursor
 from docustore.database import Database
 from docustore.effect_states import BuildState, EffectState, load_effect_state
-from docustore.users.listing import Filter, UserSort, after, page_of
+from docustore.users.keyset import Filter, Place, UserSort, after, read_place
+from docustore.users.listing import page_of
 from docustore.users.profile import UserStatus
 from docustore.users.recent_matches import RecentIds, RecentUsers
 from docustore.users.search_filter import search_filter
@@ -60,13 +61,9 @@ class _Search:
     of_users: MatchingIds
     of_index: MatchingIds
 
-    def after(self, position: Position) -> "_Search":
-        """Return the same search from a position on."""
-        return replace(
-            self,
-            of_users=_after(self.of_users, position),
-            of_index=_after(self.of_index, position),
-        )
+    def after(self, place: Place) -> "_Search":
+        """Return the same search from a place on."""
+        return replace(self, of_users=_after(self.of_users, place), of_index=_after(self.of_index, place))
 
 
 async def search_users(query: SearchQuery, *, recent_users: RecentUsers) -> SearchResult:
@@ -84,7 +81,9 @@ async def search_users(query: SearchQuery, *, recent_users: RecentUsers) -> Sear
     """
     of_users = search_filter(query.text, status=query.status)
     bound = ("search", query.text, query.status)
-    position = None if query.cursor is None else decode_cursor(query.cursor, query=bound)
+    place = None
+    if query.cursor is not None:
+        place = await read_place(decode_cursor(query.cursor, query=bound), sort=UserSort.NEWEST)
     database, parts = users().database, query_parts(query.text)
     state, recent, of_index = await asyncio.gather(
         load_effect_state(database, USER_SEARCH),
@@ -101,7 +100,7 @@ async def search_users(query: SearchQuery, *, recent_users: RecentUsers) -> Sear
         of_index=MatchingIds(database=database, collection=USER_SEARCH, matching=of_index),
     )
     needed = query.offset + query.limit + 1
-    candidates, stale, total = await _page_and_total(search, position, needed=needed)
+    candidates, stale, total = await _page_and_total(search, place, needed=needed)
     page = candidates[query.offset : needed]
     found, next_cursor = page_of(page, limit=query.limit, bound=bound)
     if total < TOTAL_CAP:
@@ -118,12 +117,10 @@ def _ids_of_users(
     return RecentIds(database=database, collection=name, matching={**matching, **recent}, parts=parts)
 
 
-async def _page_and_total(
-    search: _Search, position: Position | None, *, needed: int
-) -> tuple[list[RawUser], int, int]:
-    if position is not None:
+async def _page_and_total(search: _Search, place: Place | None, *, needed: int) -> tuple[list[RawUser], int, int]:
+    if place is not None:
         (found, stale), total = await asyncio.gather(
-            _candidates(search.after(position), needed=needed), _total(search, needed=needed)
+            _candidates(search.after(place), needed=needed), _total(search, needed=needed)
         )
         return found, stale, total
     # The page is the begin of what the total has read.
@@ -189,10 +186,10 @@ async def _known(of_index: MatchingIds) -> list[Any] | None:
     return known if len(known) < TOTAL_CAP else None
 
 
-def _after(source: MatchingIds, position: Position) -> MatchingIds:
+def _after(source: MatchingIds, place: Place) -> MatchingIds:
     if source.matching is None:
         return source
-    return replace(source, matching=after(position, source.matching, sort=UserSort.NEWEST))
+    return replace(source, matching=after(place, source.matching, sort=UserSort.NEWEST))
 
 
 def _unique(*sources: list[Any]) -> list[Any]:

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from docustore.errors import FieldError, InvalidQueryError
-from docustore.users.listing import Filter
+from docustore.users.keyset import Filter
 from docustore.users.profile import UserStatus
 from docustore.users.search_terms import query_terms
 

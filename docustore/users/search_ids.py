@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
 from docustore.database import Database
-from docustore.users.listing import Filter
+from docustore.users.keyset import Filter
 
 # The server merges so many sorted ranges of an index. It reads more of them unsorted, or all users by time.
 # https://www.mongodb.com/docs/manual/tutorial/sort-results-with-indexes/

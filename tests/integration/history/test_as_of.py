@@ -19,7 +19,8 @@ from docustore.errors import NotFoundError, UserGoneError
 from docustore.history.compaction import Order, compact
 from docustore.history.past_list import DEFAULT_LIMITS, ReadLimits, list_past
 from docustore.history.past_users import PastUsersOfHistory
-from docustore.users.listing import ListQuery, UserFilter, UserSort
+from docustore.users.keyset import UserSort
+from docustore.users.listing import ListQuery, UserFilter
 from docustore.users.past import Doubt, PastPage
 from docustore.users.profile import UserStatus
 from docustore.users.views import user_view

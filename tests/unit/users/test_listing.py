@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from bson import ObjectId
+from bson import MinKey, ObjectId
 
 from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT, Position, decode_cursor
-from docustore.users.listing import ESTIMATE_CAP, UserFilter, UserSort, after, page_of
+from docustore.users.keyset import Place, UserSort, after
+from docustore.users.listing import ESTIMATE_CAP, UserFilter, page_of
 from docustore.users.profile import UserStatus
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -52,32 +53,35 @@ def test_overfull_page_goes_on_after_its_last_user() -> None:
     assert decode_cursor(cursor or "", query=BOUND) == Position(at=AT, id=str(found[2]["_id"]))
 
 
+IS_NO_LIST = {"$not": [{"$isArray": "$created_at"}]}
+
+
+def tie(at: Any, beyond: str) -> dict[str, Any]:
+    return {"created_at": {"$eq": at}, "$expr": {"$and": [{beyond: ["$_id", {"$literal": ID}]}, IS_NO_LIST]}}
+
+
+def other(at: Any, beyond: str) -> dict[str, Any]:
+    return {"$expr": {"$and": [{beyond: ["$created_at", {"$literal": at}]}, IS_NO_LIST]}}
+
+
 @pytest.mark.parametrize(
     ("sort", "at", "branches"),
     [
-        (
-            UserSort.NEWEST,
-            AT,
-            [{"created_at": AT, "_id": {"$lt": ID}}, {"created_at": {"$lt": AT}}, {"created_at": None}],
-        ),
-        (UserSort.NEWEST, None, [{"created_at": None, "_id": {"$lt": ID}}]),
-        (UserSort.OLDEST, AT, [{"created_at": AT, "_id": {"$gt": ID}}, {"created_at": {"$gt": AT}}]),
-        (
-            UserSort.OLDEST,
-            None,
-            [{"created_at": None, "_id": {"$gt": ID}}, {"created_at": {"$gte": FIRST}}],
-        ),
+        (UserSort.NEWEST, AT, [tie(AT, "$lt"), other(AT, "$lt")]),
+        (UserSort.NEWEST, None, [tie(None, "$lt"), {"created_at": MinKey()}]),
+        (UserSort.OLDEST, AT, [tie(AT, "$gt"), other(AT, "$gt")]),
+        (UserSort.OLDEST, None, [tie(None, "$gt"), other(None, "$gt")]),
     ],
 )
-def test_page_after_a_position_is_a_union_of_index_ranges(
+def test_page_after_a_place_is_a_union_of_index_ranges(
     sort: UserSort, at: datetime | None, branches: list[dict[str, Any]]
 ) -> None:
     rest = {"status": "active", "deleted_at": None}
-    position = Position(at=at, id=str(ID))
+    place = Place(at=at, id=ID)
     bounds = {"$gte": FIRST}
 
-    unbounded = after(position, rest, sort=sort)
-    bounded = after(position, {**rest, "created_at": bounds}, sort=sort)
+    unbounded = after(place, rest, sort=sort)
+    bounded = after(place, {**rest, "created_at": bounds}, sort=sort)
 
     assert unbounded == {"$or": [{**rest, **branch} for branch in branches]}
     assert bounded == {"$or": [{**rest, "$and": [branch, {"created_at": bounds}]} for branch in branches]}
