@@ -57,7 +57,9 @@ async def _modify(order: BulkStatusInput, which: dict[str, Any], most: int, *, c
         before = modified
         after_id: object = None
         while modified < most:
-            beyond: dict[str, Any] = {} if after_id is None else {"_id": {"$gt": after_id}}
+            # Expressions compare ids of all types, like the sort; a plain `$gt` compares those of one type.
+            later = {"$expr": {"$gt": ["$_id", {"$literal": after_id}]}}
+            beyond: dict[str, Any] = {} if after_id is None else later
             size = min(BATCH_DOCS, most - modified)
             batch = await users().find({**which, **beyond}, WITHOUT_PASSWORD).sort("_id", 1).limit(size).to_list()
             if not batch:

@@ -3,8 +3,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from docustore.database import Database
+from docustore.users import bulk_status
 from tests.integration.api.conftest import Client
 
 OLD = datetime(2026, 1, 1, tzinfo=UTC)
@@ -59,6 +61,28 @@ async def test_more_than_one_batch_is_changed(api: Client, database: Database) -
 
     assert response.json() == {"matched": 1203, "modified": 1203}
     assert await database["users"].count_documents({"status": "active"}) == 0
+
+
+async def test_users_with_ids_of_any_type_are_changed(
+    api: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other clients can pass the validator by; a batch ends where the type changes."""
+    monkeypatch.setattr(bulk_status, "BATCH_DOCS", 2)
+    ids = [n + kind for kind in (0, 0.5) for n in range(2)] + [
+        "a",
+        "b",
+        {"a": 1},
+        {"b": 1},
+        ObjectId(),
+        ObjectId(),
+    ]
+    users = [{"_id": each, "email": f"u{n}@x.example", "status": "active"} for n, each in enumerate(ids)]
+    await database.command("insert", "users", documents=users, bypassDocumentValidation=True)
+
+    answer = await api.post("/users/bulk-status", json={"current_status": "active", "new_status": "suspended"})
+
+    assert answer.json() == {"matched": 10, "modified": 10}
+    assert await database["users"].count_documents({"status": "suspended"}) == 10
 
 
 async def test_dry_run_counts_only(api: Client, database: Database) -> None:
