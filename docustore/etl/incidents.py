@@ -17,6 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from docustore.alerts import Fact
 from docustore.database import Database, Document
 from docustore.etl.alert_outbox import enqueue_message
+from docustore.etl.next_steps import next_step_of
 
 log: Final = structlog.get_logger()
 INCIDENTS: Final = "etl_incidents"
@@ -62,7 +63,10 @@ async def open_incident(
 
     Args:
         is_told: Someone receives alerts; otherwise no message is created.
+        facts: What the alert tells. `next_step` is added where they have none.
     """
+    step = next_step_of(kind, source, facts)
+    facts = facts if step is None else {"next_step": step, **facts}
     new_id = ObjectId()
     key = {"kind": kind, "source": source, "is_open": True}
     incident = await _opened(database, new_id, key, at=at, facts=facts)

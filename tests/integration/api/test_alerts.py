@@ -33,7 +33,9 @@ async def test_open_and_ended_alerts_are_listed(api: Client, database: Database)
         ("quality", "rule_failed", "email_valid", "crm team"),
     ]
     assert [each["facts"] for each in found["open"] if each["owner"]] == [{"violated": 3}]
-    assert [(each["subject"], each["facts"]) for each in found["closed"]] == [("lately", {"error": "refused"})]
+    step = "follow the error, then run `docustore etl run lately`"
+    lately = {"error": "refused", "next_step": step}
+    assert [(each["subject"], each["facts"]) for each in found["closed"]] == [("lately", lately)]
 
 
 async def test_message_shows_who_refused_it_and_is_retried(
