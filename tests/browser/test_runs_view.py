@@ -56,6 +56,8 @@ async def test_run_is_followed_and_cancelled(admin: Watched, store: Database) ->
     await admin.confirm("Cancel run")
 
     await expect(page.locator("#run")).to_contain_text("cancelled")
+    await expect(page.get_by_role("heading", name="Why it ended")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Error")).to_have_count(0)
     await expect(page.get_by_role("button", name="Cancel run")).to_have_count(0)
 
 

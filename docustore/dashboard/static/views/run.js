@@ -41,9 +41,15 @@ export function runView(page, id) {
   follow();
 }
 
+/** Why a run ended before its end: a person who cancels it meets no error. */
+function endPanel(run) {
+  const isCancelled = run.state === "cancelled";
+  return panel({ title: isCancelled ? "Why it ended" : "Error", cls: isCancelled ? "" : "bad", level: "h2" }, longText(run.error));
+}
+
 function runParts(run) {
   return [
-    run.error && panel({ title: "Error", cls: "bad", level: "h2" }, longText(run.error)),
+    run.error && endPanel(run),
     ...guardParts(run),
     run.waits_for.length > 0 && notice("wait", `It waits for the success of ${run.waits_for.join(", ")}.`),
     run.progress && panel({ title: "Progress" }, progressPart(run)),
