@@ -1,7 +1,7 @@
 """The messages of alerts that wait for delivery.
 
 A message is delivered to every configured address at least once. A failed delivery is retried with backoff for a
-day. A broken address holds up neither the others nor a run.
+day. A broken address holds up neither the others nor a run. An address gets a recovery after all that came before.
 """
 
 import asyncio
@@ -120,8 +120,11 @@ async def _take(database: Database, *, now: datetime) -> Document | None:
 
 async def _deliver(database: Database, message: Document, urls: Sequence[str], *, now: datetime) -> bool:
     deliveries = message["deliveries"]
-    left = [url for url in urls if deliveries.get(_digest(url), {}).get("at") is None]
-    outcomes = await asyncio.gather(*(_attempt(url, message["body"]) for url in left))
+    left = [url for url in urls if not _has(message, url)]
+    earlier = await _earlier(database, message)
+    outcomes = await asyncio.gather(
+        *(_attempt(url, message["body"], waits=not all(_has(each, url) for each in earlier)) for url in left)
+    )
     for url, error in zip(left, outcomes, strict=True):
         deliveries[_digest(url)] = {"place": place_of(url), "at": None if error else now, "error": error}
     failures = [error for error in outcomes if error is not None]
@@ -135,7 +138,22 @@ async def _deliver(database: Database, message: Document, urls: Sequence[str], *
     return not failures
 
 
-async def _attempt(url: str, body: Mapping[str, Any]) -> str | None:
+async def _earlier(database: Database, message: Document) -> list[Document]:
+    """List the messages that an address must have before a recovery."""
+    if not message["event"].endswith(".recovered"):
+        return []
+    query = {"state": MessageState.PENDING, "at": {"$lt": message["at"]}}
+    return await database[MESSAGES].find(query, {"deliveries": 1}).to_list()
+
+
+def _has(message: Document, url: str) -> bool:
+    """Tell whether an address has taken a message."""
+    return message["deliveries"].get(_digest(url), {}).get("at") is not None
+
+
+async def _attempt(url: str, body: Mapping[str, Any], *, waits: bool) -> str | None:
+    if waits:
+        return "an earlier message was not taken yet"
     try:
         await send(url, body)
     except UndeliveredError as exc:

@@ -16,6 +16,7 @@ from docustore.etl import ledger
 from docustore.etl.alert_outbox import (
     GIVE_UP_AFTER,
     deliver_messages,
+    enqueue_message,
     messages_by_state,
     retry_messages,
     undelivered,
@@ -184,6 +185,29 @@ async def test_delivery_is_retried_for_the_broken_address_only(database: Databas
     assert [body["event"] for body in (*bodies, *others)] == ["etl.run_failed"] * 2
     broken = [each for each in waiting["deliveries"].values() if each["error"]]
     assert [(each["place"], each["error"]) for each in broken] == [("http://127.0.0.1", "ConnectError")]
+
+
+async def test_recovery_comes_after_what_it_ends(database: Database) -> None:
+    """Also at an address that was away; the others have it at once."""
+    now = datetime.now(UTC)
+    soon = now + timedelta(seconds=1)
+    await enqueue_message(database, "1:opened", event="etl.overdue", at=now, facts={})
+    async with receiver() as (url, bodies), receiver() as (other, late):
+        await deliver_messages(database, [url, CLOSED], now=now)
+        await enqueue_message(
+            database, "1:recovered", event="etl.recovered", at=now + timedelta(seconds=1), facts={}
+        )
+        await deliver_messages(database, [url, other], now=soon)
+        in_between = [body["event"] for body in late]
+        for minutes in (1, 2):
+            await deliver_messages(database, [url, other], now=now + timedelta(minutes=minutes))
+
+        assert in_between == []
+        assert (
+            [body["event"] for body in bodies]
+            == [body["event"] for body in late]
+            == ["etl.overdue", "etl.recovered"]
+        )
 
 
 async def test_message_is_given_up_after_a_day_and_can_be_retried(database: Database) -> None:
