@@ -21,7 +21,7 @@ def failure_text(error: Exception) -> str:
         return "the endpoint does not speak TLS as expected"
     match error:
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | ConnectionRefusedError():
-            return "the endpoint cannot be connected: it is down, or a firewall is between"
+            return "no connection to the endpoint"
         case httpx2.ReadError() | httpx2.WriteError() | httpx2.RemoteProtocolError():
             return "the endpoint closed the connection without an answer"
         case _:

@@ -20,7 +20,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (gaierror(-2, "Name or service not known"), "cannot be resolved"),
         (caused(httpx2.ConnectError(URL), ssl.SSLCertVerificationError("self-signed")), "certificate"),
         (caused(httpx2.ConnectError(URL), ssl.SSLError("wrong version number")), "TLS"),
-        (httpx2.ConnectError(URL), "cannot be connected"),
+        (httpx2.ConnectError(URL), "no connection"),
         (httpx2.RemoteProtocolError(URL), "without an answer"),
         (httpx2.InvalidURL(URL), "InvalidURL"),
     ],
