@@ -17,8 +17,10 @@ _LISTED_BY: Final = {
     "effect": "changes effects",
     "gap": "changes gaps",
     "quarantined record": "quarantine list",
+    "report": "analytics reports list",
     "rule": "quality rules",
     "run": "etl runs",
+    "saved query": "analytics queries list",
     "session": "sessions list",
     "webhook": "webhooks list",
 }

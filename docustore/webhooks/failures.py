@@ -6,26 +6,31 @@ The text of an exception may quote the URL, which may contain a token, so it is 
 import ssl
 from collections.abc import Iterator
 from socket import gaierror
+from typing import Final
 
 import httpx2
+
+# The error or one of its causes, in this order.
+_REASONS: Final[tuple[tuple[tuple[type[BaseException], ...], str], ...]] = (
+    ((gaierror,), "the host name cannot be resolved"),
+    ((ssl.SSLCertVerificationError,), "its TLS certificate is not valid"),
+    ((ssl.SSLError,), "it does not speak TLS as expected"),
+    ((httpx2.ConnectError, httpx2.ConnectTimeout, ConnectionRefusedError), "no connection"),
+    ((httpx2.TimeoutException,), "no answer in time"),
+    (
+        (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError),
+        "the connection was closed without an answer",
+    ),
+)
 
 
 def failure_text(error: Exception) -> str:
     """Return the reason in plain words, without the URL; else the name of the error."""
     causes = tuple(_causes(error))
-    if any(isinstance(cause, gaierror) for cause in causes):
-        return "the host name cannot be resolved"
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return "the TLS certificate of the endpoint is not valid"
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return "the endpoint does not speak TLS as expected"
-    match error:
-        case httpx2.ConnectError() | httpx2.ConnectTimeout() | ConnectionRefusedError():
-            return "no connection to the endpoint"
-        case httpx2.ReadError() | httpx2.WriteError() | httpx2.RemoteProtocolError():
-            return "the endpoint closed the connection without an answer"
-        case _:
-            return type(error).__name__
+    for kinds, reason in _REASONS:
+        if any(isinstance(cause, kinds) for cause in causes):
+            return reason
+    return type(error).__name__
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -13,11 +13,12 @@ def test_missing_object_names_the_command_that_lists(
     report(NotFoundError(kind=kind, id="ID"), as_json=False, debug=False)
 
     assert capsys.readouterr().err == f"Error: no {kind} ID; `docustore {command}` lists what there is\n"
-    assert named(*command.split())
+    assert is_command(command.split())
 
 
-def named(group: str, name: str) -> bool:
-    """Tell whether the command exists."""
-    context = click.Context(docustore)
-    found = docustore.get_command(context, group)
-    return isinstance(found, click.Group) and found.get_command(context, name) is not None
+def is_command(words: list[str]) -> bool:
+    found: click.Command | None = docustore
+    for word in words:
+        assert isinstance(found, click.Group)
+        found = found.get_command(click.Context(found), word)
+    return found is not None
