@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -59,8 +60,10 @@ def reasons_table(run: EtlRun) -> Table | None:
     return table
 
 
-def runs_table(runs: Sequence[EtlRun]) -> Table:
+def runs_table(runs: Sequence[EtlRun]) -> RenderableType:
     """Lay out runs, one row each, within 80 columns."""
+    if not runs:
+        return Text("No runs. `docustore etl run SOURCE` starts one.")
     table = Table(
         title="Runs", title_justify="left", box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False
     )

@@ -42,6 +42,10 @@ def test_usual_source_name_is_one_word() -> None:
     assert "hr-export" in printed(run)
 
 
+def test_store_without_runs_says_how_one_starts() -> None:
+    assert "docustore etl run SOURCE" in str(runs_table([]))
+
+
 def test_dry_runs_are_marked() -> None:
     run = EtlRun.model_construct(
         id=ObjectId(), source="people", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=now_utc(),
