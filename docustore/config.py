@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from docustore.config_file import TomlFile, config_file, refuse_missing_config_file
 from docustore.errors import ConfigurationError
 from docustore.quality_settings import RuleSettings, require_rule_names, time_of_check
+from docustore.setting_errors import setting_sentence
 from docustore.source_order import require_possible_order
 from docustore.source_settings import SourceSettings, is_source_name
 
@@ -279,8 +280,7 @@ def load_settings(**overrides: Overrides) -> Settings:
     except ValidationError as exc:
         raise configuration_error(exc) from exc
     except SettingsError as exc:
-        problem = f"{exc}; write lists and tables in the environment as JSON"
-        raise ConfigurationError(setting="configuration", problem=problem) from exc
+        raise _malformed_variable(exc) from exc
     except ValueError as exc:  # malformed TOML
         raise ConfigurationError(setting="configuration", problem=str(exc)) from exc
 
@@ -294,6 +294,16 @@ def configuration_error(error: ValidationError, *, within: str | None = None) ->
         within: The setting whose parts were validated.
     """
     first = error.errors()[0]
-    path = [within, *first["loc"]] if within else first["loc"]
+    path = [within, *first["loc"]] if within else list(first["loc"])
     name = ".".join(map(str, path)) or "settings"
-    return ConfigurationError(setting=name, problem=first["msg"].removeprefix("Value error, "))
+    # Below `sources` stand the name of a source and its settings.
+    is_of_source = within is not None or path[0:1] == ["sources"]
+    names = SourceSettings.model_fields if is_of_source else Settings.model_fields if len(path) == 1 else ()
+    return ConfigurationError(setting=name, problem=setting_sentence(first, names=names))
+
+
+def _malformed_variable(error: SettingsError) -> ConfigurationError:
+    # The only place where the library names the field is its text.
+    name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), None)
+    setting = "environment" if name is None else f"DOCUSTORE_{name.upper()}"
+    return ConfigurationError(setting=setting, problem='must be JSON, such as ["one", "two"] for a list')

@@ -251,12 +251,16 @@ class SourceRejectedError(DocustoreError):
 
 
 class SourceContentError(DocustoreError):
-    """An upstream system sent no user records, but for example an HTML page."""
+    """An upstream system sent no user records, but for example an HTML page.
 
-    def __init__(self, *, source: str, problem: str) -> None:
+    `records_key` is the path at which the answer seems to have them, if there is one.
+    """
+
+    def __init__(self, *, source: str, problem: str, records_key: str | None = None) -> None:
         super().__init__(f"source {source}: {problem}")
         self.source = source
         self.problem = problem
+        self.records_key = records_key
 
 
 class RunError(DocustoreError):

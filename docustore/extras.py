@@ -19,5 +19,6 @@ def extra_module(name: str, *, extra: str, setting: str) -> ModuleType:
         return import_module(name)
     except ModuleNotFoundError as exc:
         raise ConfigurationError(
-            setting=setting, problem=f"the package {exc.name} is missing; install docustore[{extra}]"
+            setting=setting,
+            problem=f"the package {exc.name} is missing; install docustore[{extra}] (in a clone: `make setup`)",
         ) from exc

@@ -11,7 +11,7 @@ from docustore.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from docustore.audit.entries import AuditPage, AuditQuery, list_entries
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
-from docustore.cli.tables import list_table
+from docustore.cli.tables import list_table, next_page_line
 from docustore.cli.utc_time import UtcTime
 
 
@@ -56,5 +56,5 @@ def _table(page: AuditPage) -> Group:
     for entry in page.items:
         facts = ", ".join(f"{name}={value}" for name, value in (entry.after or {}).items())
         table.add_row(f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.actor, entry.action, entry.target, facts)
-    more = [Text(f"More: --cursor {page.next_cursor}")] if page.next_cursor else []
+    more = [next_page_line(page.next_cursor)] if page.next_cursor else []
     return Group(table if page.items else Text("No entries."), *more)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import click
 from rich.console import Group, RenderableType
@@ -23,9 +23,8 @@ from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
 from docustore.cli.tables import facts_table, list_table
+from docustore.cli.utc_time import UtcTime
 from docustore.database import Database
-
-RFC_3339: Final = ["%Y-%m-%dT%H:%M:%S%z"]
 
 
 @click.group("changes", epilog="Example: docustore changes status")
@@ -67,9 +66,7 @@ async def resume(invocation: Invocation, *, partition: int | None) -> None:
 
 
 @command("seek", example="docustore changes seek --to 2026-01-31T12:00:00Z")
-@click.option(
-    "--to", required=True, type=click.DateTime(RFC_3339), help="Skip the changes up to this time (RFC 3339)."
-)
+@click.option("--to", required=True, type=UtcTime(), help="Skip the changes up to this time (RFC 3339).")
 async def seek(invocation: Invocation, *, to: datetime) -> None:
     """Skip the changes up to a time; the gap is recorded and the marts are rebuilt."""
     async with command_database(invocation) as database:

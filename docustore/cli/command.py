@@ -55,7 +55,8 @@ class Invocation:
         if self.as_json:
             print_json(document)
         else:
-            console().print(table)
+            # A line that people copy, such as a cursor, is longer than a narrow terminal and must not be cut.
+            console().print(table, crop=False)
 
 
 def command(name: str, *, example: str) -> Callable[[CommandBody], click.Command]:

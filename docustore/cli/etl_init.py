@@ -3,7 +3,7 @@
 import os
 import tomllib
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import click
@@ -46,6 +46,7 @@ async def init_command(
     if is_written:
         _append(table.text)
         click.echo(f"Written to {config_file()}. Next: docustore etl preview {name}", err=True)
+        click.echo("A service that is running reads the source after a restart.", err=True)
     if invocation.as_json:
         print_json({"source": name, "settings": table.settings, "toml": table.text, "written": is_written})
     else:
@@ -55,17 +56,33 @@ async def init_command(
 
 
 async def _proposed(name: str, source: SourceSettings, *, zone: str) -> SourceTable:
-    sample = await sample_of(name, source)
+    sample, source = await _sampled(name, source)
     if not sample:
         raise SourceContentError(source=name, problem="it has no record that can be read, so nothing is proposed")
     proposal = propose(columns_of(sample), records=len(sample), zone=zone)
     is_file = source.kind is SourceKind.FILE and not is_stored(source.url)
     url = str(path_of(source.url).resolve()) if is_file else _without_password(name, source.url)
     settings = {"kind": source.kind.value, "url": url, "required": proposal.required}
+    if "records_key" in source.model_fields_set:
+        settings["records_key"] = source.records_key
+        proposal.remarks.append(
+            "unsure: how the service gives further pages; set `paging`, or only the first page is read"
+        )
     table = source_table(name, settings, proposal, records=len(sample))
     # What a later start would refuse is a bug here, not a surprise there.
     SourceSettings.model_validate(tomllib.loads(table.text)["sources"][name])
     return table
+
+
+async def _sampled(name: str, source: SourceSettings) -> tuple[list[dict[str, Any]], SourceSettings]:
+    """Read a sample, of a service with other names from where its records are."""
+    try:
+        return await sample_of(name, source), source
+    except SourceContentError as exc:
+        if exc.records_key is None:
+            raise
+        found = source.model_copy(update={"records_key": exc.records_key})
+        return await sample_of(name, found), found
 
 
 def _without_password(name: str, url: str) -> str:

@@ -86,7 +86,9 @@ async def _show_one(invocation: Invocation, database: Database, settings: Settin
 
 def _table(found: Sequence[SourceStatus]) -> RenderableType:
     if not found:
-        return Text("No source is configured. Add a table [sources.NAME] to docustore.toml.")
+        return Text(
+            "No source is configured. `docustore etl init FILE_OR_URL --write` adds one to docustore.toml."
+        )
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for column in ("source", "kind", "schedule", "next", "success", "watermark", "quar."):
         table.add_column(column, overflow="fold")

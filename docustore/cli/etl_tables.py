@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from rich.box import SIMPLE_HEAD
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -60,9 +60,13 @@ def reasons_table(run: EtlRun) -> Table | None:
     return table
 
 
-def runs_table(runs: Sequence[EtlRun]) -> Table:
+def runs_table(runs: Sequence[EtlRun]) -> RenderableType:
     """Lay out runs, one row each, within 80 columns."""
-    table = Table(title="Runs", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    if not runs:
+        return Text("No runs. `docustore etl run SOURCE` starts one.")
+    table = Table(
+        title="Runs", title_justify="left", box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False
+    )
     for column in ("run", "source", "state", "started"):
         # Only the source may be folded: `etl show` needs the whole id.
         table.add_column(column, no_wrap=column != "source", overflow="fold")

@@ -8,6 +8,22 @@ import click
 
 from docustore.causes import cause_of
 from docustore.cli.output import print_json
+from docustore.errors import NotFoundError
+
+_LISTED_BY: Final = {
+    "API key": "keys list",
+    "dead letter": "changes dead-letters",
+    "destination": "outbox list",
+    "effect": "changes effects",
+    "gap": "changes gaps",
+    "quarantined record": "quarantine list",
+    "report": "analytics reports list",
+    "rule": "quality rules",
+    "run": "etl runs",
+    "saved query": "analytics queries list",
+    "session": "sessions list",
+    "webhook": "webhooks list",
+}
 
 # The marks after which a sentence begins.
 _ENDS: Final = (".", "?", "!")
@@ -35,6 +51,8 @@ def _message(error: BaseException, data_dir: Path | None) -> str:
             return f"{said if said.endswith(_ENDS) else f'{said}.'} See `{command} --help`."
         case click.ClickException():
             return error.format_message()
+        case NotFoundError() if error.kind in _LISTED_BY:
+            return f"{error}; `docustore {_LISTED_BY[error.kind]}` lists what there is"
         case _:
             # The text of an unknown error is not shown: it may hold secrets or personal data.
             unknown = (

@@ -14,7 +14,7 @@ from docustore.changes.horizon import read_horizon
 from docustore.cli.actor import actor
 from docustore.cli.command import Invocation, command
 from docustore.cli.store import command_database
-from docustore.cli.tables import facts_table, list_table
+from docustore.cli.tables import facts_table, list_table, next_page_line
 from docustore.clock import now_utc
 from docustore.history.compaction import CompactionResult, Order, compact
 from docustore.history.compaction_status import HistoryStatus, history_status
@@ -92,7 +92,7 @@ def _page(page: HistoryPage) -> Group:
             ", ".join(entry.changed),
             "" if entry.version is None else str(entry.version),
         )
-    more = [Text(f"More: --cursor {page.next_cursor}")] if page.next_cursor else []
+    more = [next_page_line(page.next_cursor)] if page.next_cursor else []
     return Group(table if page.items else Text("No changes."), *more)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 
+from docustore.cli.tables import list_table
 from docustore.migrations.ledger import Record, State, newest_in_store
 from docustore.migrations.migrate import Preview
 from docustore.migrations.plan import Catalog
@@ -41,15 +41,20 @@ def status_document(catalog: Catalog, records: Mapping[int, Record]) -> dict[str
 
 def status_table(catalog: Catalog, records: Mapping[int, Record]) -> RenderableType:
     """Lay out the migrations, and the conflicts with the next step."""
-    table = Table("", "migration", "phase", "state", "changed", "conflicts", "took", "when", "by")
+    table = list_table("", "migration", "phase", "state", "changed", "conflicts", "when", "by")
     for number in _numbers(catalog, records):
         entry = _entry(catalog, records, number)
+        changed, conflicts, _, when, by = _figures(records.get(number))
         table.add_row(
             f"{number:04}",
-            entry["name"],
+            # Words fold on a narrow terminal.
+            entry["name"].replace("_", " "),
             entry["phase"] or "unknown",
             entry["state"],
-            *_figures(records.get(number)),
+            changed,
+            conflicts,
+            when,
+            by,
         )
     document = status_document(catalog, records)
     summary = "Up to date." if document["up_to_date"] else "Not up to date: run `docustore migrate up`."
@@ -60,7 +65,7 @@ def records_table(done: Sequence[Record]) -> RenderableType:
     """Lay out what a command has done."""
     if not done:
         return "Up to date: nothing to do."
-    table = Table("", "migration", "state", "changed", "conflicts", "took", "when", "by")
+    table = list_table("", "migration", "state", "changed", "conflicts", "took", "when", "by")
     for record in done:
         table.add_row(f"{record.number:04}", record.name, record.state.value, *_figures(record))
     return Group(table, *_conflict_lines(done))
@@ -70,7 +75,7 @@ def preview_table(found: Sequence[Preview]) -> RenderableType:
     """Lay out what a command would do."""
     if not found:
         return "Up to date: nothing to do."
-    table = Table("", "migration", "direction", "would change", "conflicts")
+    table = list_table("", "migration", "direction", "would change", "conflicts")
     for one in found:
         figures = (f"{one.counts.changed:,}", f"{one.counts.conflicts:,}")
         table.add_row(one.migration.label, one.migration.name, one.direction.value, *figures)
@@ -98,7 +103,7 @@ def _entry(catalog: Catalog, records: Mapping[int, Record], number: int) -> dict
     return {**found, "record": record}
 
 
-def _figures(record: Record | None) -> tuple[str, ...]:
+def _figures(record: Record | None) -> tuple[str, str, str, str, str]:
     if record is None:
         return ("", "", "", "", "")
     when = record.finished_at or record.started_at

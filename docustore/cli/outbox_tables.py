@@ -12,7 +12,7 @@ from docustore.outbox.listing import DeliveryView
 
 def destination_table(found: Sequence[DestinationFigures]) -> Table:
     """Lay out the state of destinations."""
-    table = Table("destination", "state", "pending", "oldest", "delivered", "failed", "last error")
+    table = list_table("destination", "state", "pending", "oldest", "delivered", "failed", "last error")
     for each in found:
         state = "enabled" if each.is_enabled else f"disabled ({(each.disabled or {}).get('reason', '')})"
         oldest = "" if each.oldest_s is None else f"{each.oldest_s:.0f} s"

@@ -17,6 +17,7 @@ from docustore.cli.command import CommandBody, Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.quarantine_tables import entries_table, entry_table, report_table
 from docustore.cli.store import command_database
+from docustore.cli.tables import next_page_line
 from docustore.clock import now_utc
 from docustore.etl.models import QuarantineState
 from docustore.etl.quarantine_actions import ignore_entries, reopen_entries
@@ -75,8 +76,8 @@ async def list_(  # one parameter per option
         found, next_cursor = await list_quarantined(query)
     page = QuarantinePage(items=[shown_summary(entry) for entry in found], next_cursor=next_cursor)
     table = entries_table(found)
-    more = Text(f"More: --cursor {next_cursor}")
-    invocation.show(page.model_dump(mode="json"), table=Group(table, more) if next_cursor else table)
+    shown = Group(table, next_page_line(next_cursor)) if next_cursor else table
+    invocation.show(page.model_dump(mode="json"), table=shown)
 
 
 @command("show", example="docustore quarantine show 6b0363a2c8e7e03b5a434154")
@@ -128,7 +129,7 @@ async def replay_(  # noqa: PLR0913  # one parameter per option
     return FAILED if report.rejected or report.impossible else DONE
 
 
-@command("ignore", example='docustore quarantine ignore --code status_unknown --reason "test accounts"')
+@command("ignore", example='docustore quarantine ignore --code email_malformed --reason "test accounts"')
 @_selecting
 @click.option("--reason", required=True, help="Why, for the next person.")
 async def ignore(  # one parameter per option

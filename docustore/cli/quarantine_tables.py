@@ -20,7 +20,14 @@ def entries_table(entries: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Lay out quarantined records, one row each."""
     if not entries:
         return Text("No quarantined records.")
-    table = Table(title="Quarantine", title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table = Table(
+        title="Quarantine",
+        title_justify="left",
+        box=None,
+        header_style="bold",
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
     table.add_column("record", no_wrap=True)
     for column in ("source", "reasons", "state"):
         table.add_column(column, overflow="fold")

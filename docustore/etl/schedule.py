@@ -47,7 +47,9 @@ def known_source(sources: Mapping[str, SourceSettings], name: str) -> SourceSett
     """
     if name not in sources:
         known = ", ".join(sorted(sources)) or "none"
-        raise NotFoundError(kind="source", id=f"{name}; configured: {known}")
+        raise NotFoundError(
+            kind="source", id=f"{name}; configured: {known}; a running service reads docustore.toml at its start"
+        )
     return sources[name]
 
 

@@ -94,7 +94,10 @@ def address_problem(address: Address, *, scheme: str, allowed: Iterable[Network]
     if any(address in network for network in allowed):
         return None
     if not is_public(address):
-        return f"{address} is no public address; DOCUSTORE_WEBHOOK_PRIVATE_NETWORKS allows private ones"
+        return (
+            f"{address} is no public address; to allow it, add its network to the JSON array "
+            "DOCUSTORE_WEBHOOK_PRIVATE_NETWORKS of all processes"
+        )
     if scheme != "https":
         return "public addresses are called by https:// only"
     return None

@@ -22,6 +22,7 @@ from docustore.outbox.event import ChangeEvent, body_of
 from docustore.outbox.sending import Outcome, Sender, UnknownDestinationError
 from docustore.security.client_address import Network, networks
 from docustore.webhooks.addresses import AddressRefusedError, Target, targets_of
+from docustore.webhooks.failures import failure_text
 from docustore.webhooks.signature import signed_headers
 from docustore.webhooks.store import find_webhook, valid_secrets, webhook_id_of
 
@@ -72,8 +73,7 @@ class WebhookClient:
         except TimeoutError:
             return Outcome(error=f"no answer within {self._timeout_s:g} s", is_down=True)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as exc:
-            # The text may quote the URL, which may contain a token.
-            return Outcome(error=type(exc).__name__, is_down=True)
+            return Outcome(error=failure_text(exc), is_down=True)
 
     async def _posted(self, body: bytes, headers: Mapping[str, str]) -> Outcome:
         targets = await targets_of(self._webhook["url"], allowed=self._allowed)

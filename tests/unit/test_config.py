@@ -76,7 +76,7 @@ def test_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None
 def test_malformed_list_names_the_json_format(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCUSTORE_ALERT_URLS", "https://alerts.example.org/hook")
 
-    with pytest.raises(ConfigurationError, match=r"alert_urls.*as JSON") as caught:
+    with pytest.raises(ConfigurationError, match=r"DOCUSTORE_ALERT_URLS: must be JSON") as caught:
         load_settings()
 
     assert "example.org" not in str(caught.value)

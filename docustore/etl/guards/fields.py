@@ -108,7 +108,8 @@ class FieldWatch:
         return {name: self._is_read(name) for name in self._usual}
 
     def _is_read(self, name: str) -> bool:
-        return name in _READ or name.partition(".")[0] in self._mapped
+        # A key may contain dots itself, such as `Personal-Nr.`.
+        return name in _READ or name in self._mapped or name.partition(".")[0] in self._mapped
 
     def refused(self, records: Sequence[bytes]) -> tuple[str, ...]:
         """Look at a page; return its new fields if they must not be loaded."""

@@ -15,14 +15,15 @@ _NAMES: Final[Mapping[str, str]] = {
     "email": """
         email emailaddress workemail businessemail companyemail mail mailaddress emailadresse mailadresse
         dienstmail dienstemail firmenmail firmenemail emaildienstlich emailgeschaftlich emailgeschaeftlich
-        emailarbeit adresseemail adressemail adresseelectronique courriel emailprofessionnel correo
+        emailarbeit mailadressedienstlich mailadressedienstl
+        adresseemail adressemail adresseelectronique courriel emailprofessionnel correo
         correoelectronico correocorporativo emailcorporativo userprincipalname upn
     """,
     "first_name": """
-        firstname givenname forename vorname rufname prenom nombres primernombre nombre
+        firstname givenname given forename vorname rufname prenom nombres primernombre nombre
     """,
     "last_name": """
-        lastname surname familyname nachname familienname zuname nomdefamille apellidos apellido nom
+        lastname surname familyname family nachname familienname zuname nomdefamille apellidos apellido nom
     """,
     "full_name": """
         fullname displayname employeename name vollername vollstandigername namevorname vornamename
@@ -54,7 +55,8 @@ _NAMES: Final[Mapping[str, str]] = {
     """,
     "modified_at": """
         modifiedat updatedat lastmodified lastmodifiedat lastupdated lastchanged lastchange modified updated
-        changedat geandertam geaendertam letzteanderung letzteaenderung anderungsdatum aenderungsdatum stand
+        changedat changed geandertam geaendertam letzteanderung letzteaenderung anderungsdatum aenderungsdatum
+        stand
         datemodification datedemodification dernieremodification modifiele miseajour fechamodificacion
         fechademodificacion ultimamodificacion ultimaactualizacion actualizado modificado
     """,

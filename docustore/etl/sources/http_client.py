@@ -18,7 +18,7 @@ from docustore.errors import ConfigurationError, SourceContentError, SourceRejec
 from docustore.etl.sources.http_auth import SignIn, sign_in_of
 from docustore.etl.sources.http_failures import failure_words
 from docustore.etl.sources.http_times import retry_after
-from docustore.etl.sources.page_errors import PageMalformedError, PageTruncatedError
+from docustore.etl.sources.page_errors import PageMalformedError, PageTruncatedError, RecordsElsewhereError
 from docustore.source_options.address import address_problem
 from docustore.source_options.secret import revealed
 from docustore.source_options.service import is_sendable
@@ -102,6 +102,10 @@ class ServiceClient:
                 except PageTruncatedError as exc:
                     reason = f"the answer is cut short ({exc})"
                     raise SourceUnavailableError(source=self._name, reason=reason) from exc
+                except RecordsElsewhereError as exc:
+                    raise SourceContentError(
+                        source=self._name, problem=str(exc), records_key=exc.records_key
+                    ) from exc
                 except PageMalformedError as exc:
                     raise self._bad(str(exc)) from exc
         raise AssertionError("unreachable: the loop returns or raises")

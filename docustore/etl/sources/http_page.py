@@ -15,19 +15,24 @@ import msgspec
 
 from docustore.etl.sources.json_array import ArrayMalformedError, split_array
 from docustore.etl.sources.key_path import Keys, keys_of, start_of, value_at
-from docustore.etl.sources.page_errors import PageMalformedError, PageTruncatedError
+from docustore.etl.sources.page_errors import PageMalformedError, PageTruncatedError, RecordsElsewhereError
+from docustore.etl.sources.records_place import records_place
 
 _CUT_WORD: Final = re.compile(r"[\w.+-]*\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class PageNames:
-    """The paths of the parts of a page; empty records are the whole body."""
+    """The paths of the parts of a page; empty records are the whole body.
+
+    `is_setting` tells that the settings of a source can name the paths.
+    """
 
     records: str = "users"
     cursor: str = "next_cursor"
     time: str = "server_time"
     total: str = "total"
+    is_setting: bool = True
 
 
 class WirePage(msgspec.Struct, frozen=True):
@@ -69,14 +74,14 @@ def parse_page(body: bytes, content_type: str, names: PageNames = DEFAULT_NAMES)
     try:
         decoded = _decoder(names).decode(body)
     except msgspec.ValidationError as exc:
-        raise PageMalformedError(f"answered with JSON of another shape: {exc}") from exc
+        raise _of_another_shape(body, names, f"answered with JSON of another shape: {exc}") from exc
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         return _split_leniently(body, exc, names)
     parts = (
         _Parts(decoded) if not names.records else _Parts(*(_attribute(decoded, path) for path in _paths(names)))
     )
     if parts.records is None:
-        raise _without_records(names)
+        raise _without_records(body, names)
     return _page([bytes(record) for record in parts.records], parts)
 
 
@@ -91,7 +96,7 @@ def _split_leniently(body: bytes, cause: Exception, names: PageNames) -> WirePag
     except RecursionError:
         raise PageMalformedError(f"answered with broken JSON: {cause}") from cause
     if not isinstance(value_at(envelope, keys), list):
-        raise _without_records(names) from cause
+        raise _without_records(body, names) from cause
     array = text[start_of(text, keys) :]
     try:
         users = [
@@ -109,10 +114,16 @@ def _split_leniently(body: bytes, cause: Exception, names: PageNames) -> WirePag
         raise PageMalformedError(f"answered with JSON of another shape: {exc}") from exc
 
 
-def _without_records(names: PageNames) -> PageMalformedError:
-    return PageMalformedError(
-        f'answered without the key "{names.records}"' if names.records else "answered with no array"
-    )
+def _without_records(body: bytes, names: PageNames) -> PageMalformedError:
+    problem = f'answered without the key "{names.records}"' if names.records else "answered with no array"
+    return _of_another_shape(body, names, problem)
+
+
+def _of_another_shape(body: bytes, names: PageNames, problem: str) -> PageMalformedError:
+    place = records_place(body) if names.is_setting else None
+    if place is None or place == names.records:
+        return PageMalformedError(problem)
+    return RecordsElsewhereError(problem, records_key=place)
 
 
 def _is_at_end(error: json.JSONDecodeError, start: str) -> bool:

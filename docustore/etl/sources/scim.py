@@ -26,7 +26,7 @@ from docustore.etl.sources.source import Extent, Page, Source
 from docustore.source_options.address import SCIM_PREFIX
 from docustore.source_settings import SourceSettings
 
-NAMES: Final = PageNames(records="Resources", cursor="", time="", total="totalResults")
+NAMES: Final = PageNames(records="Resources", cursor="", time="", total="totalResults", is_setting=False)
 BAD_REQUEST: Final = 400
 _HEADERS: Final = {"Accept": "application/scim+json, application/json"}
 

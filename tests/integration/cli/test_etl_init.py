@@ -64,6 +64,20 @@ async def test_service_is_read_by_its_address() -> None:
     assert [record["unread"] for record in previewed.document["records"]] == [["nr", "contact", "displayName"]] * 2
 
 
+async def test_records_of_a_service_with_other_names_are_found() -> None:
+    """The proposal says that the way to further pages is not known."""
+    users = [{"nr": n, "mail": f"u{n}@x.org"} for n in (1, 2)]
+    async with http_service(lambda _: Answer({"data": {"items": users, "pages": 3}})) as service:
+        proposed = await run_docustore("etl", "init", service.url, "--as", "crm")
+        previewed = await run_docustore("etl", "preview", service.url)
+
+    assert proposed.exit_code == 0, proposed.stderr
+    assert 'records_key = "data.items"' in proposed.stdout
+    assert "set `paging`" in proposed.stdout
+    assert previewed.exit_code == 1
+    assert 'its records seem to be at "data.items": set records_key' in previewed.stderr
+
+
 async def test_password_of_an_address_is_not_proposed() -> None:
     users = [{"id": n, "email": f"u{n}@x.org"} for n in (1, 2)]
     async with http_service(lambda _: Answer({"users": users, "next_cursor": None})) as service:

@@ -31,6 +31,21 @@ def test_runs_show_date_and_quarantine() -> None:
     assert max(len(line) for line in shown.splitlines()) <= 80
 
 
+def test_usual_source_name_is_one_word() -> None:
+    """At 80 columns it was folded after two letters."""
+    started = datetime(2026, 1, 31, 12, 5, tzinfo=UTC)
+    run = EtlRun.model_construct(
+        id=ObjectId(), source="hr-export", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=started,
+        started_at=started, finished_at=started, counts=Counts(read=10_000),
+    )  # fmt: skip
+
+    assert "hr-export" in printed(run)
+
+
+def test_store_without_runs_says_how_one_starts() -> None:
+    assert "docustore etl run SOURCE" in str(runs_table([]))
+
+
 def test_dry_runs_are_marked() -> None:
     run = EtlRun.model_construct(
         id=ObjectId(), source="people", trigger=RunTrigger.CLI, state=RunState.SUCCEEDED, created_at=now_utc(),

@@ -22,8 +22,8 @@ ENTRY: dict[str, Any] = {
 }  # fmt: skip
 
 
-def printed(table: RenderableType) -> str:
-    console = Console(file=io.StringIO(), width=100)
+def printed(table: RenderableType, *, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(table)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return text
@@ -34,6 +34,13 @@ def test_list_shows_the_whole_id() -> None:
 
     assert all(text in shown for text in ("6b0363a2c8e7e03b5a434154", "/email email_malformed", "1,234"))
     assert printed(entries_table([])) == "No quarantined records.\n"
+
+
+def test_codes_are_whole_words_at_80_columns() -> None:
+    """`--code` takes whole codes only."""
+    shown = printed(entries_table([{**ENTRY, "source": "hr-export", "state": "open"}]), width=80)
+
+    assert all(text in shown for text in ("6b0363a2c8e7e03b5a434154", "hr-export", "email_malformed"))
 
 
 def test_entry_shows_reasons_and_text_as_they_are() -> None:

@@ -84,3 +84,11 @@ def test_mapped_keys_are_read() -> None:
     watch.refused([raw(**{"Dienst-Mail": "x", "profile": {"pet": 1}, "shoe": 1})])
 
     assert watch.unread == ["shoe"]
+
+
+@pytest.mark.parametrize("name", ["Personal-Nr.", "Name.Family"])
+def test_mapped_key_with_a_dot_is_read(name: str) -> None:
+    watch = FieldWatch(NewFields.WARN, known=KNOWN, mapped=[name])
+    watch.refused([raw(**{name: "x"})])
+
+    assert watch.unread == []

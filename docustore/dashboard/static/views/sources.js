@@ -19,7 +19,7 @@ export function sourcesView(page) {
     load: async (signal) => (await get("/etl/sources", { signal })).map((source) =>
       Object.fromEntries(Object.entries(source).filter(([name]) => !AGES.includes(name)))),
     show: (sources) => (sources.length ? make("div", { class: "stack-parts" }, sources.map((source) => sourcePart(source, list.refresh)))
-      : empty("No source is configured", "Add a table [sources.NAME] to docustore.toml, or run `docustore etl init FILE`.")),
+      : empty("No source is configured", "Run `docustore etl init FILE_OR_URL --write`, or add a table [sources.NAME] to docustore.toml; then restart the service.")),
   });
   page.show({ title: "Sources" }, list.element);
 }

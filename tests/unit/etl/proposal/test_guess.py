@@ -202,3 +202,25 @@ def test_table_with_our_names_needs_no_mapping() -> None:
 
     assert "map" not in tomllib.loads(table.text)["sources"]["hr"]
     assert proposal.left_out == []
+
+
+def test_names_of_nested_and_german_columns_are_known() -> None:
+    proposal = proposed(
+        {
+            "name": {"given": "Ada", "family": "May"},
+            "Mailadresse (dienstl.)": "a@x.org",
+            "changed": "2026-01-31T12:00:00Z",
+        },
+        {
+            "name": {"given": "Bo", "family": "Lee"},
+            "Mailadresse (dienstl.)": "b@@x.org",
+            "changed": "2026-01-31T12:00:00Z",
+        },
+    )
+
+    assert {guess.name: guess.setting for guess in proposal.guesses} == {
+        "email": "Mailadresse (dienstl.)",
+        "first_name": "name.given",
+        "last_name": "name.family",
+        "modified_at": "changed",
+    }
