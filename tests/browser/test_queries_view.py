@@ -41,6 +41,7 @@ async def test_question_is_built_run_exported_and_shared(admin: Watched, store: 
 
 
 async def test_time_gets_a_chart_and_its_empty_buckets(admin: Watched, store: Database) -> None:
+    await make_user(store, "timed@asked.example")
     question = {
         "metrics": ["registrations"],
         "filters": [{"field": "email", "op": "prefix", "value": "nobody"}],
@@ -71,7 +72,7 @@ async def test_question_is_explained_and_refused_in_words(admin: Watched) -> Non
 
 
 async def test_query_is_saved_opened_changed_and_deleted(admin: Watched, store: Database) -> None:
-    await make_user(store, "saved@queries.example")
+    await make_user(store, "saved@asked.example")
     page = await admin.open("queries")
     await page.get_by_role("button", name="Save as").click()
     await page.get_by_label("Name", exact=True).fill("by-status")
