@@ -76,7 +76,7 @@ async def test_rule_is_waived_until_a_day(admin: Watched, store: Database) -> No
 
 
 async def test_cohorts_show_the_months_that_have_users(admin: Watched) -> None:
-    """A store that was loaded from another system has no registrations in the last twelve months."""
+    """A loaded store may have no registrations in the last twelve months."""
     page = await admin.open("analytics")
     months = """async ([unit, bars]) => {
       const { cohortsOf } = await import("/assets/views/period.js");

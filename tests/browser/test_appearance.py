@@ -140,7 +140,7 @@ async def test_views_fit_the_window_and_can_be_read(
 async def test_tables_of_lists_need_no_scrolling_sideways(
     admin: Watched, store: Database, width: int, views: tuple[str, ...]
 ) -> None:
-    """What is beyond the edge is not seen; words of a column that is left too narrow break anywhere."""
+    """What is beyond the edge is not seen, and narrow columns break words."""
     await example(store)
     long = {"roles": ["r" * 40], "tags": ["t" * 40], "profile": {"location": "L" * 100}}
     await make_user(store, f"{uuid4().hex}@sideways.example", first_name="Ann", last_name="B", **long)

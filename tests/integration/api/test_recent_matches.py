@@ -1,4 +1,4 @@
-"""Which users a search looks for by their terms: those that the index may not hold yet."""
+"""A search looks by terms for the users that the index may not hold yet."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def store_with_unindexed_user(database: Database, settings: Settings) -> str:
-    """Make a user with terms that was written long ago, and that the index lacks; return its id."""
+    """Make a user of long ago that the index lacks; return its id."""
     user = make_user(last_name="Hopper", search_terms=["hopper"], updated_at=LONG_AGO)
     await database["users"].insert_one(user)
     async with listening(database, settings):
@@ -29,7 +29,7 @@ async def store_with_unindexed_user(database: Database, settings: Settings) -> s
 
 
 async def test_a_live_index_is_trusted(api: Client, database: Database, settings: Settings) -> None:
-    """An index that may lack something is not: then all users are looked for by their terms."""
+    """With an index that may lack something, all users are looked for by terms."""
     user_id = await store_with_unindexed_user(database, settings)
 
     trusted = await found(api, "hopp")
@@ -53,7 +53,7 @@ async def test_own_write_is_found_while_the_listener_is_away(
 async def test_every_own_write_is_found_at_once(
     api: Client, database: Database, settings: Settings, partitions: int
 ) -> None:
-    """New and renamed users, while the index follows behind other clients that write too."""
+    """New and renamed users, while other clients write and the index follows."""
     several = settings.model_copy(update={"changes_partitions": partitions})
     missed = []
     async with listening(database, several):

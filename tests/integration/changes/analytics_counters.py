@@ -187,7 +187,7 @@ def exact(database: Database) -> Exact:
 
 
 def questions() -> Iterator[CubeQuestion]:
-    """Ask for all times and for intervals, by each dimension, with few and with all values."""
+    """Ask for all times and intervals, by each dimension, with few and all values."""
     calendar = Calendar(zone=ZoneInfo("Asia/Kathmandu"))
     period = period_of(NOW - timedelta(days=950), NOW)
     months = buckets_of(period, BucketUnit.MONTH, calendar)

@@ -80,7 +80,7 @@ async def test_file_that_is_too_large_leaves_nothing(
 
 
 async def test_pipe_is_written_and_stays_one(settings: Settings, database: Database, tmp_path: Path) -> None:
-    """A rename over a device, such as /dev/stdout or /dev/null, would replace it for all programs."""
+    """A rename over a device would replace it for all programs."""
     await fill(database, users=3)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
