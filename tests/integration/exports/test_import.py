@@ -1,27 +1,18 @@
 """An import is the inverse of an export, and a repetition changes nothing."""
 
-import asyncio
-import gzip
 import io
 import json
-import os
-import signal
-import sys
 from pathlib import Path
 
 import pytest
 
 from docustore.api.patches import PatchType
 from docustore.clock import now_utc
-from docustore.config import Settings
 from docustore.database import Database
-from docustore.errors import SourceContentError
 from docustore.users.cause import Cause
 from docustore.users.preconditions import IfMatch
 from docustore.users.service import Write, patch_user
-from tests.integration.cli.docustore_command import addresses
 from tests.integration.exports.conftest import JOINED, Imported, export_to, fill, fill_with_strangers
-from tests.waiting import until
 
 FORMS = ["users.ndjson", "users.ndjson.gz", "users.csv", "users.csv.gz", "users.parquet"]
 
@@ -265,48 +256,6 @@ async def test_address_passes_from_one_row_to_another(
     assert emails == {str(user["_id"]): "moved@example.org", "6b036b42dddea18c01e9b78e": "user0@example.org"}
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "problem"),
-    [
-        ("cut.ndjson.gz", gzip.compress(b'{"email": "a@example.org"}\n' * 20, mtime=0)[:-9], "cut short"),
-        ("cut.parquet", b"PAR1 and then nothing", "cut short"),
-        ("other.parquet", b"email\na@example.org\n", "does not start like"),
-        ("people.csv", b"Mail,Shoe size\na@example.org,42\n", "unknown columns: Mail, Shoe size"),
-        ("broken.json", b'[{"email": "a@example.org"},', "broken"),
-        ("utf16.csv", "email\nä@example.org\n".encode("utf-16"), "UTF-8"),
-    ],
-)
-async def test_damaged_file_is_refused(
-    database: Database, imported: Imported, tmp_path: Path, name: str, content: bytes, problem: str
-) -> None:
-    path = tmp_path / name
-    path.write_bytes(content)
-
-    with pytest.raises(SourceContentError, match=problem):
-        await imported(path)
-
-
-@pytest.mark.parametrize(
-    ("is_dry_run", "said"),
-    [
-        (False, "2,000 rows before it were read and stored, as far as they are valid. Get the whole file"),
-        (True, "2,000 rows before it were checked."),
-    ],
-)
-async def test_file_cut_short_tells_what_was_imported(
-    database: Database, imported: Imported, tmp_path: Path, is_dry_run: bool, said: str
-) -> None:
-    """Who reads only "cut short" does not know that the store has changed."""
-    path = tmp_path / "cut.ndjson.gz"
-    lines = "".join(f'{{"email": "user{number}@example.org"}}\n' for number in range(2_500))
-    path.write_bytes(gzip.compress(lines.encode(), mtime=0)[:-9])
-
-    with pytest.raises(SourceContentError, match=said):
-        await imported(path, is_dry_run=is_dry_run, batch_rows=1000)
-
-    assert await database.users.count_documents({}) == (0 if is_dry_run else 2_000)
-
-
 async def test_second_import_of_repeated_rows_changes_nothing(
     database: Database, imported: Imported, tmp_path: Path
 ) -> None:
@@ -328,32 +277,6 @@ async def test_array_is_read_like_lines(database: Database, imported: Imported, 
     path.write_text('[{"email": "a@example.org"}, 5, {"email": "b@example.org"}]')
 
     assert (await imported(path)).counts() == figures(read=3, inserted=2, rejected=1)
-
-
-async def test_killed_import_is_repeated(
-    settings: Settings, database: Database, imported: Imported, tmp_path: Path
-) -> None:
-    """SIGKILL in the middle; the second import does the rest."""
-    path = tmp_path / "users.ndjson"
-    users = 4_000
-    path.write_text("".join(f'{{"email": "user{number}@example.org"}}\n' for number in range(users)))
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "docustore", "import", str(path), "--json"),
-        env=os.environ | addresses(settings),
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-
-    async def has_begun() -> bool:
-        return await database.users.count_documents({}, limit=1) == 1
-
-    await until(has_begun, what="the first batch")
-    process.send_signal(signal.SIGKILL)
-    await process.wait()
-    report = (await imported(path, batch_rows=1000)).counts()
-
-    assert report["read"] == users == report["inserted"] + report["unchanged"]
-    assert report["unchanged"] > 0
-    assert await database.users.count_documents({}) == users
 
 
 def figures(**given: int) -> dict[str, int]:
