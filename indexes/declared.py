@@ -26,6 +26,7 @@ from indexes.etl import (
     ETL_SNAPSHOTS,
     ETL_SOURCES,
     ETL_TOMBSTONES,
+    LATE_VERSIONS,
 )
 from indexes.exports import EXPORTS
 from indexes.migrations import SCHEMA_MIGRATIONS
@@ -71,6 +72,7 @@ COLLECTIONS: Final[tuple[CollectionDeclaration, ...]] = (
     ETL_SOURCES,
     ETL_QUARANTINE,
     ETL_TOMBSTONES,
+    LATE_VERSIONS,
     ETL_MEMORIES,
     ETL_INCIDENTS,
     ALERT_MESSAGES,

@@ -8,6 +8,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 from docustore.etl.alert_outbox import KEPT_FOR, MESSAGES
 from docustore.etl.guards.diffs import KEPT
 from docustore.etl.incidents import INCIDENTS
+from docustore.etl.late_store import LATE_VERSIONS as LATE_VERSIONS_NAME
 from docustore.etl.memory import MEMORIES
 from docustore.etl.models import (
     DIFFS,
@@ -127,6 +128,23 @@ ETL_DIFFS: Final = CollectionDeclaration(
 
 # etl.store: read and written by `_id`, the identity's key.
 ETL_TOMBSTONES: Final = CollectionDeclaration(name=TOMBSTONES)
+
+LATE_VERSIONS: Final = CollectionDeclaration(
+    name=LATE_VERSIONS_NAME,
+    indexes=(
+        # warehouse.views: the late versions of one user. etl.late_store reads and writes by `_id`.
+        IndexModel([("user_id", ASCENDING)], name="user_id"),
+        # warehouse.late_numbers: the versions without a number, oldest first.
+        IndexModel([("recorded_at", ASCENDING)], name="unnumbered", partialFilterExpression={"number": None}),
+        # warehouse.export: the versions after a number.
+        IndexModel(
+            [("number", ASCENDING)],
+            name="number_unique",
+            unique=True,
+            partialFilterExpression={"number": {"$gt": 0}},
+        ),
+    ),
+)
 
 ETL_INCIDENTS: Final = CollectionDeclaration(
     name=INCIDENTS,

@@ -6,53 +6,30 @@ are one move, which is written in one transaction. So the size of a batch and th
 the number of writes, but not the result.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
+
+from bson import ObjectId
 
 from docustore.etl.connected import connected
 from docustore.etl.entries import entry_of, has_all_rivals, of_mapping, present, with_rivals
-from docustore.etl.plan import BatchPlan, Move, Outcome, UserWrite
+from docustore.etl.group import Group, move_of, writes_of
+from docustore.etl.late import late_versions
+from docustore.etl.plan import BatchPlan, LateVersion, Outcome
 from docustore.etl.remapped import is_end_of_other_mapping, is_replaced, is_revived
 from docustore.etl.transform import UserRecord
 from docustore.users.fields import HASH_VERSION
 from docustore.users.identities import (
     IdentityEntry,
-    derive,
     edit_key,
     is_ended,
-    is_local,
-    is_own_local,
     winner_of,
     with_values,
 )
 from docustore.users.sound import address_of
 from docustore.users.stored import RawUser
 from docustore.users.versions import hash_version, is_newer_version
-
-
-@dataclass(slots=True)
-class _Group:
-    """A user in memory: its identities by key, each with its values."""
-
-    before: RawUser | None
-    identities: dict[str, IdentityEntry]
-    email: str
-    records: set[int] = field(default_factory=set)
-    # The record that made the user.
-    made_by: int | None = None
-
-    @property
-    def is_deleted(self) -> bool:
-        return self.before is not None and self.before.get("deleted_at") is not None
-
-    @property
-    def has_own_local(self) -> bool:
-        return any(is_own_local(entry, self.identities) for entry in self.identities.values())
-
-    def has_others(self, key: str) -> bool:
-        return any(other != key and not is_local(entry) for other, entry in self.identities.items())
 
 
 def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
@@ -76,7 +53,7 @@ def is_known(record: UserRecord, identity: Mapping[str, Any]) -> bool:
 
 
 def plan_batch(
-    records: Sequence[UserRecord], users: Iterable[RawUser], tombstones: Mapping[str, datetime]
+    records: Sequence[UserRecord], users: Iterable[RawUser], tombstones: Mapping[str, Collection[datetime]]
 ) -> BatchPlan:
     """Apply records to users.
 
@@ -89,15 +66,16 @@ def plan_batch(
 
 
 class _Planner:
-    def __init__(self, users: Iterable[RawUser], tombstones: Mapping[str, datetime]) -> None:
-        self._by_key: dict[str, _Group] = {}
-        self._by_email: dict[str, _Group] = {}
-        self._pending: dict[str, datetime] = dict(tombstones)
-        self._new_tombstones: dict[str, datetime] = {}
-        self._touched: dict[int, _Group] = {}
+    def __init__(self, users: Iterable[RawUser], tombstones: Mapping[str, Collection[datetime]]) -> None:
+        self._by_key: dict[str, Group] = {}
+        self._by_email: dict[str, Group] = {}
+        # The ends of identities that came before their first version.
+        self._ends: dict[str, set[datetime]] = {key: set(ends) for key, ends in tombstones.items()}
+        self._new_tombstones: dict[str, list[datetime]] = {}
+        self._touched: dict[int, Group] = {}
         self._has_moves = False
         for user in users:
-            self._add(_Group(user, {entry["key"]: entry for entry in with_values(user)}, address_of(user)))
+            self._add(Group(user, {entry["key"]: entry for entry in with_values(user)}, address_of(user)))
 
     def plan(self, records: Sequence[UserRecord]) -> BatchPlan:
         outcomes = [self._apply(index, record) for index, record in enumerate(records)]
@@ -105,15 +83,43 @@ class _Planner:
             # The record made a user that another record of the batch merged away.
             if group.made_by is not None and not group.identities and outcomes[group.made_by] is Outcome.INSERTED:
                 outcomes[group.made_by] = Outcome.UPDATED
+        late = self._late_versions(records, outcomes)
         apart, together = self._separated()
         return BatchPlan(
-            writes=_writes_of(apart),
-            moves=[move for groups in together if (move := _move_of(groups)).writes],
+            writes=writes_of(apart),
+            moves=[move for groups in together if (move := move_of(groups)).writes],
             outcomes=outcomes,
             tombstones=self._new_tombstones,
+            late=late,
         )
 
-    def _separated(self) -> tuple[list[_Group], list[list[_Group]]]:
+    def _late_versions(self, records: Sequence[UserRecord], outcomes: Sequence[Outcome]) -> list[LateVersion]:
+        """List the versions that no user will show after the batch."""
+        stale: dict[int, list[int]] = {}
+        groups = dict(self._touched)
+        for index, outcome in enumerate(outcomes):
+            if outcome is Outcome.STALE and (group := self._by_key.get(records[index].key)) is not None:
+                stale.setdefault(id(group), []).append(index)
+                groups[id(group)] = group
+        late: list[LateVersion] = []
+        for number, group in groups.items():
+            has_early_end = not self._ends.keys().isdisjoint(group.identities)
+            if not group.identities or (group.shows_its_record and number not in stale and not has_early_end):
+                continue
+            late += self._late_of(group, {*group.records, *stale.get(number, ())}, records, outcomes)
+        return late
+
+    def _late_of(
+        self, group: Group, indexes: set[int], records: Sequence[UserRecord], outcomes: Sequence[Outcome]
+    ) -> list[LateVersion]:
+        user_id = ObjectId() if group.before is None else group.before["_id"]
+        brought = [(records[index], outcomes[index]) for index in sorted(indexes)]
+        late = late_versions(user_id, list(group.identities.values()), brought, self._ends)
+        if late and group.before is None:
+            group.new_id = user_id
+        return late
+
+    def _separated(self) -> tuple[list[Group], list[list[Group]]]:
         """Return the groups that changed alone, and those that exchanged identities."""
         touched = list(self._touched.values())
         if not self._has_moves:
@@ -121,7 +127,7 @@ class _Planner:
         parts = [[touched[index] for index in part] for part in connected([group.records for group in touched])]
         return [part[0] for part in parts if len(part) == 1], [part for part in parts if len(part) > 1]
 
-    def _add(self, group: _Group) -> None:
+    def _add(self, group: Group) -> None:
         for key in group.identities:
             self._by_key[key] = group
         if not group.is_deleted:
@@ -132,7 +138,7 @@ class _Planner:
         if record.values is None:
             return self._end_unknown(record) if group is None else self._end(index, record, group)
         if group is None:
-            return self._attach(index, entry_of(record, self._pending.get(record.key)))
+            return self._attach(index, entry_of(record, max(self._ends.get(record.key, ()), default=None)))
         known = group.identities[record.key]
         if known.get("absent"):
             return self._come_back(index, group, record)
@@ -143,6 +149,7 @@ class _Planner:
             record.values,
             than_modified_at=known["modified_at"],
             than_values=known["values"],
+            than_hash=known["hash"],
         ):
             is_sibling = record.is_time_observed and record.modified_at == known["modified_at"]
             # A full list stays as it is. Otherwise every reading would forget one version to remember another.
@@ -155,7 +162,7 @@ class _Planner:
         self._replace(index, group, entry, known)
         return Outcome.UPDATED
 
-    def _come_back(self, index: int, group: _Group, record: UserRecord) -> Outcome:
+    def _come_back(self, index: int, group: Group, record: UserRecord) -> Outcome:
         self._put(index, group, present(group.identities[record.key]))
         outcome = self._apply(index, record)
         return Outcome.UPDATED if outcome in {Outcome.UNCHANGED, Outcome.STALE} else outcome
@@ -163,15 +170,16 @@ class _Planner:
     def _end_unknown(self, record: UserRecord) -> Outcome:
         if record.is_absence:
             return Outcome.UNCHANGED
-        ended = self._pending.get(record.key)
-        if ended is not None and (ended == record.modified_at or record.is_time_observed):
+        ends = self._ends.setdefault(record.key, set())
+        last = max(ends, default=None)
+        if last is not None and (last == record.modified_at or record.is_time_observed):
             return Outcome.UNCHANGED
-        if ended is not None and ended > record.modified_at:
-            return Outcome.STALE
-        self._pending[record.key] = self._new_tombstones[record.key] = record.modified_at
-        return Outcome.UNCHANGED
+        if record.modified_at not in ends:
+            ends.add(record.modified_at)
+            self._new_tombstones.setdefault(record.key, []).append(record.modified_at)
+        return Outcome.STALE if last is not None and last > record.modified_at else Outcome.UNCHANGED
 
-    def _end(self, index: int, record: UserRecord, group: _Group) -> Outcome:
+    def _end(self, index: int, record: UserRecord, group: Group) -> Outcome:
         known = group.identities[record.key]
         if record.is_absence and is_ended(known):
             return Outcome.UNCHANGED
@@ -199,12 +207,12 @@ class _Planner:
         if holder is not None:
             self._put(index, holder, entry)
             return Outcome.UPDATED
-        group = _Group(None, {entry["key"]: entry}, email, {index}, made_by=index)
+        group = Group(None, {entry["key"]: entry}, email, {index}, made_by=index)
         self._add(group)
         self._touched[id(group)] = group
         return Outcome.INSERTED
 
-    def _replace(self, index: int, group: _Group, entry: IdentityEntry, known: IdentityEntry) -> None:
+    def _replace(self, index: int, group: Group, entry: IdentityEntry, known: IdentityEntry) -> None:
         edit = group.identities.get(edit_key(entry["key"]))
         if edit is not None and edit["modified_at"] >= entry["modified_at"]:
             # The edit is a newer version of the identity, and its address counts.
@@ -238,18 +246,18 @@ class _Planner:
                 self._take_out(index, group, local["key"])
                 self._put(index, self._by_key[entry["key"]], local)
 
-    def _put(self, index: int, group: _Group, entry: IdentityEntry) -> None:
+    def _put(self, index: int, group: Group, entry: IdentityEntry) -> None:
         group.identities[entry["key"]] = entry
         self._by_key[entry["key"]] = group
         self._rederive(index, group)
 
-    def _take_out(self, index: int, group: _Group, key: str) -> None:
+    def _take_out(self, index: int, group: Group, key: str) -> None:
         self._has_moves = True
         del group.identities[key]
         del self._by_key[key]
         self._rederive(index, group)
 
-    def _rederive(self, index: int, group: _Group) -> None:
+    def _rederive(self, index: int, group: Group) -> None:
         group.records.add(index)
         self._touched[id(group)] = group
         if self._by_email.get(group.email) is group:
@@ -259,30 +267,3 @@ class _Planner:
         group.email = address_of(winner_of(list(group.identities.values()))["values"])
         if not group.is_deleted:
             self._by_email.setdefault(group.email, group)
-
-
-# Equal to no value, so that a field without a stored value counts as changed.
-_ABSENT: Final = object()
-
-
-def _move_of(groups: Sequence[_Group]) -> Move:
-    records = frozenset(index for group in groups for index in group.records)
-    return Move(writes=_writes_of(groups), records=records)
-
-
-def _writes_of(groups: Iterable[_Group]) -> list[UserWrite]:
-    return [write for group in groups if (write := _write_of(group)) is not None]
-
-
-def _write_of(group: _Group) -> UserWrite | None:
-    records = frozenset(group.records)
-    if not group.identities:
-        return None if group.before is None else UserWrite(before=group.before, fields=None, records=records)
-    fields = derive(list(group.identities.values()), user=group.before)
-    if group.before is None:
-        return UserWrite(before=None, fields=fields, records=records)
-    before = group.before
-    changed = {name: value for name, value in fields.items() if before.get(name, _ABSENT) != value}
-    if changed.keys() <= {"search_terms"}:
-        return None
-    return UserWrite(before=before, fields=changed, records=records)

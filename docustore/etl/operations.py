@@ -34,6 +34,7 @@ def insertion(write: UserWrite, stamp: Document) -> InsertOne[Document]:
     """Insert a new user with version 1."""
     return InsertOne(
         {
+            **({} if write.new_id is None else {"_id": write.new_id}),
             "created_at": stamp["updated_at"],
             **(write.fields or {}),
             "local_roles": [],

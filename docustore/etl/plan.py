@@ -5,6 +5,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from bson import ObjectId
+
+from docustore.users.fields import Values
 from docustore.users.stored import RawUser
 
 
@@ -24,12 +27,14 @@ class UserWrite:
     """One write to one user.
 
     `before` is None for an insert. `fields` is None for a delete: the user has no identity left. `records` are the
-    indexes of the records that caused the write.
+    indexes of the records that caused the write. `new_id` is the id of a new user that has late versions; any
+    other new user gets its id from the driver.
     """
 
     before: RawUser | None
     fields: dict[str, Any] | None
     records: frozenset[int]
+    new_id: ObjectId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +50,30 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LateVersion:
+    """A version of a record that is not the newest of its user, see `docustore.etl.late`.
+
+    `user_id` is the user that has the identity after the batch. `mark` orders the versions of one time. `values`
+    is None for an end.
+    """
+
+    user_id: Any
+    key: str
+    at: datetime
+    mark: str
+    values: Values | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
     """The writes of a batch, and the outcome of each record after them.
 
     `writes` change one user each and do not depend on each other. `tombstones` maps the keys of identities that
-    the store does not know to the times of their ends.
+    the store does not know to the times of their ends. `late` are the versions that no write shows.
     """
 
     writes: list[UserWrite]
     moves: list[Move]
     outcomes: list[Outcome]
-    tombstones: dict[str, datetime]
+    tombstones: dict[str, list[datetime]]
+    late: list[LateVersion]

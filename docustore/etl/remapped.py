@@ -36,8 +36,8 @@ def is_end_of_other_mapping(record: UserRecord, identity: Mapping[str, Any]) -> 
 
 def counting_ends(
     records: Sequence[UserRecord], tombstones: Iterable[Mapping[str, Any]]
-) -> dict[str, tuple[datetime, str]]:
-    """Return the ends that count for some records, by key, each with its mapping.
+) -> dict[str, tuple[list[datetime], str]]:
+    """Return the ends that count for some records, by key, with the mapping of the last one.
 
     Args:
         tombstones: Rows of `etl_tombstones`.
@@ -52,7 +52,12 @@ def counting_ends(
         and row["ended_at"] == record.modified_at
         and _has_other_mapping(record, row)
     }
-    return {key: (row["ended_at"], row.get("mapping", "")) for key, row in rows.items() if key not in read}
+    return {key: (_ends_of(row), row.get("mapping", "")) for key, row in rows.items() if key not in read}
+
+
+def _ends_of(row: Mapping[str, Any]) -> list[datetime]:
+    # Versions of docustore before late versions kept only the last end.
+    return sorted({row["ended_at"], *row.get("ends", ())})
 
 
 def _has_other_mapping(record: UserRecord, stored: Mapping[str, Any]) -> bool:

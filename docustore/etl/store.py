@@ -12,13 +12,12 @@ finds the other. An identity keeps its end when it moves to another user (`move.
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final
 
-from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 
 from docustore.database import Database, Document
@@ -28,11 +27,11 @@ from docustore.etl.context import RunContext
 from docustore.etl.guards.brake import Changes, PageHeldError, changes_of
 from docustore.etl.guards.guards import Guards
 from docustore.etl.held_address import is_address_held
-from docustore.etl.models import TOMBSTONES
+from docustore.etl.late_store import keep_late_versions
 from docustore.etl.operations import stamp_of
 from docustore.etl.plan import BatchPlan, Outcome
 from docustore.etl.refusals import ADDRESS_HELD
-from docustore.etl.remapped import counting_ends
+from docustore.etl.tombstones import ending, find_tombstones, save_tombstones
 from docustore.etl.transform import UserRecord
 from docustore.etl.unwritten import Unwritten
 from docustore.etl.write import write_plan
@@ -228,8 +227,10 @@ class _Batch:
                     raise
 
     async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> Unwritten:
-        await _save_tombstones(self._database, plan.tombstones, mapping=batch[0].mapping)
-        unwritten = await write_plan(self._database, plan, stamp=stamp_of(self._context.cause, self._now))
+        await save_tombstones(self._database, plan.tombstones, mapping=batch[0].mapping)
+        cause = self._context.cause
+        await keep_late_versions(self._database, plan.late, cause=cause, now=self._now)
+        unwritten = await write_plan(self._database, plan, stamp=stamp_of(cause, self._now))
         # The next round looks for their identities again: one may have arrived before its end was saved.
         unwritten.unsure |= {index for index, record in enumerate(batch) if record.key in plan.tombstones}
         return unwritten
@@ -242,9 +243,9 @@ class _Batch:
             # An interrupted attempt may have written a record and not re-checked it.
             if record.values is not None and (self._outcomes[index] in ARRIVALS or self._context.may_be_written)
         ]
-        late = await _find_tombstones(self._database, arrived)
+        late = await find_tombstones(self._database, arrived)
         if late:
-            endings = [_ending(key, *end) for key, end in late.items()]
+            endings = [ending(key, at, mapping) for key, (ends, mapping) in late.items() for at in sorted(ends)]
             # The records of these endings are written, so the batch cannot be held any more.
             unguarded = replace(self._context, guards=Guards())
             if Outcome.QUARANTINED in await store_records(endings, unguarded, now=self._now):
@@ -268,30 +269,5 @@ async def _plan_round(database: Database, records: Sequence[UserRecord]) -> Batc
         async for user in database[USERS].find(by_email, _FOR_PLANNING):
             users[id_key(user["_id"])] = user
     known = {identity["key"] for user in users.values() for identity in sound_identities(user)}
-    ends = await _find_tombstones(database, [record for record in records if record.key not in known])
-    return plan_batch(records, users.values(), {key: ended_at for key, (ended_at, _) in ends.items()})
-
-
-async def _find_tombstones(database: Database, records: Sequence[UserRecord]) -> dict[str, tuple[datetime, str]]:
-    """Read when identities ended, by key; other identities are absent."""
-    # Most stores have no tombstone. Asking for a thousand keys costs several times this question.
-    if not records or await database[TOMBSTONES].find_one({}, {"_id": 1}) is None:
-        return {}
-    which = {"_id": {"$in": [record.key for record in records]}}
-    return counting_ends(records, [row async for row in database[TOMBSTONES].find(which)])
-
-
-async def _save_tombstones(database: Database, tombstones: Mapping[str, datetime], *, mapping: str) -> None:
-    """Save when identities ended, by key; of several ends the last counts."""
-    if not tombstones:
-        return
-    stamp = {"$set": {"mapping": mapping}} if mapping else {"$unset": {"mapping": 1}}
-    operations = [
-        UpdateOne({"_id": key}, {"$max": {"ended_at": ended_at}, **stamp}, upsert=True)
-        for key, ended_at in tombstones.items()
-    ]
-    await database[TOMBSTONES].bulk_write(operations, ordered=False)
-
-
-def _ending(key: str, ended_at: datetime, mapping: str) -> UserRecord:
-    return UserRecord(key=key, modified_at=ended_at, hash="", values=None, is_time_observed=False, mapping=mapping)
+    ends = await find_tombstones(database, [record for record in records if record.key not in known])
+    return plan_batch(records, users.values(), {key: times for key, (times, _) in ends.items()})

@@ -23,7 +23,7 @@ from docustore.users.stored_email import STORED_EMAIL_PATTERN
 
 # The version of the digests in `identities.hash`. Raise it with every change of the list of fields. Then the next
 # full read writes every record again, with the values of the new fields.
-HASH_VERSION: Final = 2
+HASH_VERSION: Final = 3
 
 # For the collection's validator, which does not read `pattern`; see `indexes.validators`.
 _STORED_EMAIL: Final = Field(json_schema_extra={"x-server-pattern": STORED_EMAIL_PATTERN})

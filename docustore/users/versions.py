@@ -1,14 +1,13 @@
 """The versions of one identity: their digests and their order. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from hashlib import blake2b
-from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
 
-from docustore.users.fields import FIELDS, HASH_VERSION, MAPPED, Values, leaf
+from docustore.users.fields import HASH_VERSION, MAPPED, Values
 from docustore.users.profile import UserStatus
 
 # 96 bits: a collision would hide one change of one identity, and needs 2**48 versions of that identity.
@@ -16,20 +15,23 @@ HASH_BYTES: Final = 12
 # A digest without a version counts as this version. Early digests had none.
 UNVERSIONED: Final = 1
 _NUMBERS: Final = frozenset(map(str, range(1_000)))
-_mapped: Final = itemgetter(*MAPPED)
 _PREFIX: Final = f"{HASH_VERSION}:"
 _RESTRICTIVENESS: Final = {UserStatus.ACTIVE.value: 0, UserStatus.INACTIVE.value: 1, UserStatus.SUSPENDED.value: 2}
 # repr: a field of another client may contain any BSON type.
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=repr)
 
 
-def content_hash(values: Values) -> str:
-    """Compute the digest of the mapped fields: `2:` and 24 hex digits.
+def content_hash(values: Mapping[str, Any]) -> str:
+    """Compute the digest of the mapped fields, such as `3:009` and 24 hex digits.
 
-    Equal values of one `HASH_VERSION` have equal digests. The number before the colon is the `HASH_VERSION`.
+    Equal values of one `HASH_VERSION` have equal digests. The number before the colon is the `HASH_VERSION`. Then
+    come the restrictiveness of the status (one digit) and the number of filled fields (two digits). So of two
+    versions with one modification time, the one with the greater digest counts. An empty field is no part of the
+    digest: a new field does not change the order of two versions that lack it.
     """
-    content = _ENCODER.encode(_mapped(values))
-    return _PREFIX + blake2b(content, digest_size=HASH_BYTES).hexdigest()
+    filled = list(_filled(values, MAPPED))
+    digest = blake2b(_ENCODER.encode(filled), digest_size=HASH_BYTES).hexdigest()
+    return f"{_PREFIX}{_rank(values)}{len(filled):02}{digest}"
 
 
 def hash_version(content: str) -> int:
@@ -42,29 +44,49 @@ def hash_version(content: str) -> int:
 
 
 def is_newer_version(
-    modified_at: datetime, values: Values, *, than_modified_at: datetime, than_values: Mapping[str, Any]
+    modified_at: datetime,
+    values: Mapping[str, Any],
+    *,
+    than_modified_at: datetime,
+    than_values: Mapping[str, Any],
+    than_hash: str,
 ) -> bool:
     """Tell whether one version of an identity wins over another or equals it.
 
     The later modification time wins. A source may change a record without a new modification time. Then the more
     restrictive status wins: to let a user act by mistake costs more than the opposite. If the status is equally
-    restrictive, the greater values win, field by field in the declared order. An empty field is the least value. A
-    field that an older version of docustore did not know is also the least value. So a new field does not change
-    the order of two versions without it.
+    restrictive, the version with more filled fields wins, then the greater digest.
+
+    Args:
+        than_values: They count if `than_hash` is of another version of the list of fields.
+        than_hash: The stored digest of the other version.
     """
     if modified_at != than_modified_at:
         return modified_at > than_modified_at
-    rank, than_rank = _rank(values), _rank(than_values)
-    if rank != than_rank:
-        return rank > than_rank
-    return _comparable(values) >= _comparable(than_values)
+    if hash_version(than_hash) == HASH_VERSION:
+        return content_hash(values) >= than_hash
+    return content_hash(_without_registration(values)) >= content_hash(_without_registration(than_values))
+
+
+def _without_registration(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    # A user whose source gives no registration has the time of its insertion; a record has none.
+    return {**values, "created_at": None}
 
 
 def _rank(values: Mapping[str, Any]) -> int:
     status = values["status"]
-    return _RESTRICTIVENESS.get(status, 0) if isinstance(status, str) else 0
+    # Not `isinstance`: another client may have stored a kind of text that no dictionary can hold.
+    return _RESTRICTIVENESS.get(status, 0) if type(status) is str else 0
 
 
-def _comparable(values: Mapping[str, Any]) -> list[bytes]:
-    leaves = (leaf(values, field.path) for field in FIELDS)
-    return [b"" if value in (None, "", []) else _ENCODER.encode(value) for value in leaves]
+def _filled(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """List the fields with a value, those of the profile and its preferences too.
+
+    The profile has no field with the name of another field.
+    """
+    for name in names:
+        value = values.get(name)
+        if type(value) is dict:
+            yield from _filled(value, value)
+        elif value or value is False:
+            yield name, value

@@ -4,15 +4,26 @@
 user were the same. Spans are half-open, without gaps and overlaps while the user exists, and exactly the last one
 of an existing user is current. A user that is deleted and comes back has two spans.
 
-The order of the versions of a user is that of history (`_id`). A version begins when the change happened
-(`docustore.warehouse.versions`), but not before the version that it replaced: so a late upstream time splits the
-span that it falls into. A version that another one replaces at the same time has no span.
+Changes of a user are in the order of history (`_id`). A version begins when the change happened
+(`docustore.warehouse.versions`), but not before the version that it replaced. A late version
+(`docustore.etl.late_store`) splits the span that its time falls into (`docustore.warehouse.timeline`). Of versions
+that begin at the same time, only the last one has a span.
 """
 
 from typing import Any, Final
 
+from docustore.etl.late_store import LATE_VERSIONS
 from docustore.users.fields import UserField
-from docustore.warehouse.versions import EFFECTIVE_AT, IS_PRESENT, RECORDED_AT, attributes, known_values
+from docustore.warehouse.places import NO_RECORD
+from docustore.warehouse.timeline import late_stages, timeline_stages
+from docustore.warehouse.versions import (
+    IS_PRESENT,
+    LOCAL_ROLES,
+    PLACE,
+    RECORDED_AT,
+    attributes,
+    known_values,
+)
 
 Pipeline = list[dict[str, Any]]
 DIM_USER: Final = "dim_user"
@@ -21,8 +32,7 @@ DIM_DATE: Final = "dim_date"
 
 # The order of the index `user_sequence`, so that the first sort costs nothing. The later version comes first.
 _LATEST_FIRST: Final = {"_id": -1}
-_LATER: Final = -1
-_EARLIER: Final = 1
+_UNTIL_NOW: Final = {"documents": ["current", "unbounded"]}
 _FIRST_DATE: Final = "2000-01-01"
 _DAYS_AHEAD: Final = 366
 _WEEKEND_DAY: Final = 6
@@ -38,40 +48,35 @@ def dim_user_pipeline(tracked: tuple[UserField, ...]) -> Pipeline:
     """Make `dim_user` from history.
 
     Shape of a row: `{_id, user_id, <tracked attributes>, valid_from, valid_to, is_current, recorded_at}`. `_id` is
-    the number of the change that began the span. `valid_to` is null for the current span.
+    the number of the change that began the span, or the id of the late version, a text. `valid_to` is null for
+    the current span.
     """
-    columns = attributes(tracked)
     # A compacted row says only how it differs from the next one: what it does not say is carried over from there.
     carried = {name: {"$locf": known} for name, known in known_values(tracked).items()}
     return [
         _windows(carried),
-        # Not `valid_from` yet: in a row of history that is when the change was recorded.
-        _window("begins", {"$max": EFFECTIVE_AT, "window": {"documents": ["current", "unbounded"]}}),
+        _window("reached", {"$max": PLACE, "window": _UNTIL_NOW}),
+        # No change is before the one that it followed. If its own time is earlier, it has no place of its own.
+        _window(
+            "place",
+            {
+                "$max": {"$cond": [{"$eq": [PLACE, "$reached"]}, PLACE, {"at": "$reached.at", "mark": NO_RECORD}]},
+                "window": _UNTIL_NOW,
+            },
+        ),
         {
             "$project": {
                 "user_id": 1,
-                "valid_from": "$begins",
+                "place": 1,
                 "recorded_at": RECORDED_AT,
+                "is_late": {"$literal": False},
+                "local_roles": LOCAL_ROLES,
                 # Null for a user that does not exist: its absence is a version too.
-                "state": {"$cond": [IS_PRESENT, columns, None]},
+                "state": {"$cond": [IS_PRESENT, attributes(tracked), None]},
             }
         },
-        _window("next_from", {"$shift": {"output": "$valid_from", "by": _LATER}}),
-        {"$match": {"$expr": {"$ne": ["$valid_from", "$next_from"]}}},
-        _window("previous", {"$shift": {"output": "$state", "by": _EARLIER, "default": None}}),
-        {"$match": {"$expr": {"$ne": ["$state", "$previous"]}}},
-        _window("valid_to", {"$shift": {"output": "$valid_from", "by": _LATER, "default": None}}),
-        {"$match": {"state": {"$ne": None}}},
-        {
-            "$project": {
-                "user_id": 1,
-                **{name: f"$state.{name}" for name in columns},
-                "valid_from": 1,
-                "valid_to": 1,
-                "is_current": {"$eq": ["$valid_to", None]},
-                "recorded_at": 1,
-            }
-        },
+        {"$unionWith": {"coll": LATE_VERSIONS, "pipeline": late_stages(tracked)}},
+        *timeline_stages(tracked),
     ]
 
 

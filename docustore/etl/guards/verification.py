@@ -96,7 +96,11 @@ def _is_newer(entry: IdentityEntry, values: Mapping[str, Any], record: UserRecor
         return False
     # Two versions with one time: the rules for ties chose the other one.
     return not is_newer_version(
-        record.modified_at, record.values, than_modified_at=record.modified_at, than_values=values
+        record.modified_at,
+        record.values,
+        than_modified_at=record.modified_at,
+        than_values=values,
+        than_hash=entry["hash"],
     )
 
 

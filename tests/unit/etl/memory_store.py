@@ -21,14 +21,14 @@ RULES = RecordRules(
 class MemoryStore:
     def __init__(self) -> None:
         self.users: dict[int, dict[str, Any]] = {}
-        self.tombstones: dict[str, datetime] = {}
+        self.tombstones: dict[str, set[datetime]] = {}
         self.writes = 0
         self._last_id = 0
 
     def load(self, records: Sequence[UserRecord]) -> list[Outcome]:
         plan = plan_batch(records, list(self._touched(records)), self.tombstones)
-        for key, ended_at in plan.tombstones.items():
-            self.tombstones[key] = max(ended_at, self.tombstones.get(key, ended_at))
+        for key, ends in plan.tombstones.items():
+            self.tombstones.setdefault(key, set()).update(ends)
         for write in [*plan.writes, *(write for move in plan.moves for write in move.writes)]:
             self.writes += 1
             if write.fields is None:

@@ -46,6 +46,7 @@ def _wins(record: UserRecord, known: UserRecord) -> bool:
         record.values or {},
         than_modified_at=known.modified_at,
         than_values=known.values or {},
+        than_hash=known.hash,
     )
 
 

@@ -134,6 +134,7 @@ def test_loss_is_an_active_user_that_ends(
     before: dict[str, Any] | None, fields: dict[str, Any] | None, lost: int
 ) -> None:
     """A source that sends `disabled` for everyone loses them as well as one that sends tombstones."""
-    plan = BatchPlan(writes=[write(before, fields)], moves=[], outcomes=[Outcome.UPDATED], tombstones={})
+    writes = [write(before, fields)]
+    plan = BatchPlan(writes=writes, moves=[], outcomes=[Outcome.UPDATED], tombstones={}, late=[])
 
     assert changes_of(plan) == {"inserted": 0, "updated": 1, "deactivated": lost}

@@ -72,17 +72,17 @@ def test_second_tombstone_of_a_known_identity(first: Any, second: Any, outcome: 
 @pytest.mark.parametrize(
     ("given", "outcome", "kept"),
     [
-        (EARLIER, Outcome.STALE, None),
+        (EARLIER, Outcome.STALE, datetime(2026, 1, 1, tzinfo=UTC)),
         (AT, Outcome.UNCHANGED, None),
         ({}, Outcome.UNCHANGED, None),
         (LATER, Outcome.UNCHANGED, datetime(2026, 1, 3, tzinfo=UTC)),
     ],
 )
 def test_second_tombstone_of_an_unknown_identity(given: Any, outcome: Outcome, kept: datetime | None) -> None:
-    plan = plan_batch([mapped({**ENDED, **given})], [], {"crm:1": END})
+    plan = plan_batch([mapped({**ENDED, **given})], [], {"crm:1": [END]})
 
     assert plan.outcomes == [outcome]
-    assert plan.tombstones == ({} if kept is None else {"crm:1": kept})
+    assert plan.tombstones == ({} if kept is None else {"crm:1": [kept]})
 
 
 def test_tombstone_without_a_time_ends_a_living_identity() -> None:

@@ -117,11 +117,11 @@ def test_waiting_end_of_another_mapping_does_not_count(mapping: str, hours: int,
     ended_at = record("v1").modified_at + timedelta(hours=hours)
     row = {"_id": "crm:1", "ended_at": ended_at, "mapping": "v1"}
 
-    assert counting_ends([record(mapping)], [row]) == ({"crm:1": (ended_at, "v1")} if counts else {})
+    assert counting_ends([record(mapping)], [row]) == ({"crm:1": ([ended_at], "v1")} if counts else {})
 
 
 def test_waiting_end_without_mapping_is_of_none() -> None:
     row = {"_id": "crm:1", "ended_at": NOW}
 
-    assert counting_ends([record("")], [row]) == {"crm:1": (NOW, "")}
+    assert counting_ends([record("")], [row]) == {"crm:1": ([NOW], "")}
     assert counting_ends([], []) == {}

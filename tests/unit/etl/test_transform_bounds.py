@@ -198,7 +198,7 @@ def test_tombstone_has_no_hash_and_a_record_has_one() -> None:
     alive = to_user_record(json.dumps({**ADA, "deleted": False}).encode(), RULES)
 
     assert (ended.hash, ended.values, ended.is_time_observed) == ("", None, False)
-    assert len(alive.hash.rpartition(":")[2]) == 24
+    assert len(alive.hash.rpartition(":")[2]) == 27
     assert alive.values is not None
     assert not alive.warnings
 

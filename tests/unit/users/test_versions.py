@@ -19,14 +19,16 @@ def values(**fields: Any) -> dict[str, Any]:
 
 
 def wins_over(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return is_newer_version(NOW, one, than_modified_at=NOW, than_values=other)
+    return is_newer_version(NOW, one, than_modified_at=NOW, than_values=other, than_hash=content_hash(other))
 
 
 @pytest.mark.parametrize(
     ("modified_at", "than", "is_expected"), [(NOW, NOW, True), (LATER, NOW, True), (NOW, LATER, False)]
 )
 def test_later_version_wins(modified_at: datetime, than: datetime, *, is_expected: bool) -> None:
-    is_newer = is_newer_version(modified_at, values(), than_modified_at=than, than_values=values())
+    is_newer = is_newer_version(
+        modified_at, values(), than_modified_at=than, than_values=values(), than_hash=content_hash(values())
+    )
 
     assert is_newer is is_expected
 
