@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from docustore.users.fields import HASH_VERSION, MAPPED, Values
+from docustore.users.fields import HASH_VERSION, MAPPED
 from docustore.users.profile import UserStatus
 
 # 96 bits: a collision would hide one change of one identity, and needs 2**48 versions of that identity.
