@@ -1,6 +1,6 @@
 """From the versions of users to the spans of `dim_user`, as stages of MongoDB. Pure.
 
-The stages get one document per change and per late version. They order those of a user by their places, so the
+The stages get one document per change and per late version of one user. They order them by their places, so the
 order of arrival does not matter. A late version has the state of its record. The state after an end is that of the
 newest version that still counts then: a late version may have changed which one that is.
 """
@@ -11,11 +11,22 @@ from docustore.exports.columns import column_of
 from docustore.users.fields import UserField
 from docustore.users.profile import UserStatus
 from docustore.warehouse.places import NO_RECORD, is_end, record_of
+from docustore.warehouse.versions import (
+    IS_PRESENT,
+    LOCAL_ROLES,
+    PLACE,
+    RECORDED_AT,
+    attributes,
+    known_values,
+)
 
 Expression = Any
 Pipeline = list[dict[str, Any]]
 # How many versions before an end are looked at. Each document of the view holds so many while it is computed.
 MAX_PAST: Final = 500
+# The order of the index `user_sequence`, so that these sorts cost nothing.
+_LATEST_FIRST: Final = {"_id": -1}
+_UNTIL_NOW: Final = {"documents": ["current", "unbounded"]}
 _IN_ORDER: Final = {"place": 1, "is_late": -1, "_id": 1}
 _EVERYWHERE: Final = {"documents": ["unbounded", "unbounded"]}
 _PAST: Final = {"documents": [-MAX_PAST, -1]}
@@ -23,12 +34,11 @@ _VERSION, _END, _CHANGE = "version", "end", "change"
 
 
 def late_stages(tracked: tuple[UserField, ...]) -> Pipeline:
-    """Make the documents of late versions."""
+    """Make the documents of late versions from those that are stored."""
     columns = {column_of(field).name: {"$ifNull": [f"$values.{'.'.join(field.path)}", None]} for field in tracked}
     return [
         {
             "$project": {
-                "user_id": 1,
                 "place": {"at": "$at", "mark": "$mark"},
                 "recorded_at": 1,
                 "is_late": {"$literal": True},
@@ -38,13 +48,36 @@ def late_stages(tracked: tuple[UserField, ...]) -> Pipeline:
     ]
 
 
-def timeline_stages(tracked: tuple[UserField, ...]) -> Pipeline:
-    """Make spans from documents `{_id, user_id, place, recorded_at, is_late, local_roles, state}`.
+def change_stages(tracked: tuple[UserField, ...]) -> Pipeline:
+    """Make the documents of changes from the rows of one user."""
+    # A compacted row says only how it differs from the next one: what it does not say is carried over from there.
+    carried = {name: {"$locf": known} for name, known in known_values(tracked).items()}
+    own_place = {"$cond": [{"$eq": [PLACE, "$reached"]}, PLACE, {"at": "$reached.at", "mark": NO_RECORD}]}
+    return [
+        _windows(carried, order=_LATEST_FIRST),
+        _windows({"reached": {"$max": PLACE, "window": _UNTIL_NOW}}, order=_LATEST_FIRST),
+        # No change is before the one that it followed. If its own time is earlier, it has no place of its own.
+        _windows({"place": {"$max": own_place, "window": _UNTIL_NOW}}, order=_LATEST_FIRST),
+        {
+            "$project": {
+                "place": 1,
+                "recorded_at": RECORDED_AT,
+                "is_late": {"$literal": False},
+                "local_roles": LOCAL_ROLES,
+                # Null for a user that does not exist: its absence is a version too.
+                "state": {"$cond": [IS_PRESENT, attributes(tracked), None]},
+            }
+        },
+    ]
 
-    `place` is that of `docustore.warehouse.places`, `state` the tracked attributes, null for a user that does not
-    exist. `local_roles` is absent in late versions.
+
+def timeline_stages(columns: list[str]) -> Pipeline:
+    """Make spans from the changes and the late versions of one user.
+
+    Shape: from `{_id, place, recorded_at, is_late, local_roles, state}` to `{_id, place, valid_to, recorded_at,
+    state}`. `place` is that of `docustore.warehouse.places`, `state` the tracked attributes, null for a user that
+    does not exist. `local_roles` is absent in late versions.
     """
-    names = [column_of(field).name for field in tracked]
     kind = {
         "$switch": {
             "branches": [
@@ -69,7 +102,7 @@ def timeline_stages(tracked: tuple[UserField, ...]) -> Pipeline:
         ),
         # The user of a late version is stored after it.
         {"$match": {"is_known": True}},
-        {"$set": {"state": {"$cond": ["$is_late", _late_state(names), "$state"]}}},
+        {"$set": {"state": {"$cond": ["$is_late", _late_state(columns), "$state"]}}},
         _windows({"past": {"$push": _event_if_needed(), "window": _PAST}}),
         {
             "$set": {
@@ -77,17 +110,17 @@ def timeline_stages(tracked: tuple[UserField, ...]) -> Pipeline:
                     "$cond": [
                         # The last change of a user has the attributes of the user in the store.
                         {"$and": ["$has_late", is_end_, {"$ne": ["$following", None]}]},
-                        _state_after_end(names),
+                        _state_after_end(columns),
                         "$state",
                     ]
                 }
             }
         },
-        *_spans(names),
+        *_spans(),
     ]
 
 
-def _spans(names: list[str]) -> Pipeline:
+def _spans() -> Pipeline:
     return [
         _windows({"next_from": {"$shift": {"output": "$place.at", "by": 1}}}),
         {"$match": {"$expr": {"$ne": ["$place.at", "$next_from"]}}},
@@ -95,30 +128,21 @@ def _spans(names: list[str]) -> Pipeline:
         {"$match": {"$expr": {"$ne": ["$state", "$previous"]}}},
         _windows({"valid_to": {"$shift": {"output": "$place.at", "by": 1, "default": None}}}),
         {"$match": {"state": {"$ne": None}}},
-        {
-            "$project": {
-                "user_id": 1,
-                **{name: f"$state.{name}" for name in names},
-                "valid_from": "$place.at",
-                "valid_to": 1,
-                "is_current": {"$eq": ["$valid_to", None]},
-                "recorded_at": 1,
-            }
-        },
+        {"$project": {"place": 1, "valid_to": 1, "recorded_at": 1, "state": 1}},
     ]
 
 
-def _windows(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {"$setWindowFields": {"partitionBy": "$user_id", "sortBy": _IN_ORDER, "output": outputs}}
+def _windows(outputs: dict[str, Any], *, order: dict[str, int] = _IN_ORDER) -> dict[str, Any]:
+    return {"$setWindowFields": {"sortBy": order, "output": outputs}}
 
 
-def _late_state(names: list[str]) -> Expression:
+def _late_state(columns: list[str]) -> Expression:
     """Return the state of a late version.
 
     A user that was deleted then had no state, and the roles that the API had given are its roles too.
     """
     state: Expression = "$state"
-    if "roles" in names:
+    if "roles" in columns:
         had = {"$cond": [{"$isArray": ["$had_roles"]}, "$had_roles", []]}
         more = {"$filter": {"input": had, "as": "role", "cond": {"$not": [{"$in": ["$$role", "$state.roles"]}]}}}
         state = {"$mergeObjects": ["$state", {"roles": {"$concatArrays": ["$state.roles", more]}}]}
@@ -132,7 +156,7 @@ def _event_if_needed() -> Expression:
     return {"$cond": [{"$and": ["$has_late", "$has_end"]}, event, "$$REMOVE"]}
 
 
-def _state_after_end(names: list[str]) -> Expression:
+def _state_after_end(columns: list[str]) -> Expression:
     """Return the state after an end, from the versions before it.
 
     It is that of the newest version whose record has not ended, or of a later change by another writer. If all
@@ -160,7 +184,7 @@ def _state_after_end(names: list[str]) -> Expression:
     }
     is_live = {"$and": [{"$eq": ["$$each.kind", _VERSION]}, {"$ne": [record_of("$$each.place.mark"), this]}]}
     ended: Expression = "$$newest.state"
-    if "status" in names:
+    if "status" in columns:
         inactive = {"$mergeObjects": ["$$newest.state", {"status": UserStatus.INACTIVE.value}]}
         ended = {"$cond": [{"$eq": [{"$type": "$$newest.state"}, "object"]}, inactive, None]}
     return {

@@ -13,26 +13,17 @@ that begin at the same time, only the last one has a span.
 from typing import Any, Final
 
 from docustore.etl.late_store import LATE_VERSIONS
+from docustore.exports.columns import column_of
+from docustore.history.models import HISTORY
 from docustore.users.fields import UserField
-from docustore.warehouse.places import NO_RECORD
-from docustore.warehouse.timeline import late_stages, timeline_stages
-from docustore.warehouse.versions import (
-    IS_PRESENT,
-    LOCAL_ROLES,
-    PLACE,
-    RECORDED_AT,
-    attributes,
-    known_values,
-)
+from docustore.warehouse.timeline import change_stages, late_stages, timeline_stages
+from docustore.warehouse.versions import RECORDED_AT
 
 Pipeline = list[dict[str, Any]]
 DIM_USER: Final = "dim_user"
 FACT_USER_EVENTS: Final = "fact_user_events"
 DIM_DATE: Final = "dim_date"
 
-# The order of the index `user_sequence`, so that the first sort costs nothing. The later version comes first.
-_LATEST_FIRST: Final = {"_id": -1}
-_UNTIL_NOW: Final = {"documents": ["current", "unbounded"]}
 _FIRST_DATE: Final = "2000-01-01"
 _DAYS_AHEAD: Final = 366
 _WEEKEND_DAY: Final = 6
@@ -51,32 +42,27 @@ def dim_user_pipeline(tracked: tuple[UserField, ...]) -> Pipeline:
     the number of the change that began the span, or the id of the late version, a text. `valid_to` is null for
     the current span.
     """
-    # A compacted row says only how it differs from the next one: what it does not say is carried over from there.
-    carried = {name: {"$locf": known} for name, known in known_values(tracked).items()}
+    columns = [column_of(field).name for field in tracked]
+    of_user = {"$match": {"$expr": {"$eq": ["$user_id", "$$user_id"]}}}
+    late = {"$unionWith": {"coll": LATE_VERSIONS, "pipeline": [of_user, *late_stages(tracked)]}}
+    spans = [of_user, *change_stages(tracked), late, *timeline_stages(columns)]
     return [
-        _windows(carried),
-        _window("reached", {"$max": PLACE, "window": _UNTIL_NOW}),
-        # No change is before the one that it followed. If its own time is earlier, it has no place of its own.
-        _window(
-            "place",
-            {
-                "$max": {"$cond": [{"$eq": [PLACE, "$reached"]}, PLACE, {"at": "$reached.at", "mark": NO_RECORD}]},
-                "window": _UNTIL_NOW,
-            },
-        ),
+        # User by user: a question about one user reads the changes of that user only. The server moves a filter by
+        # user before a `$group`, and not before a window.
+        {"$group": {"_id": "$user_id"}},
+        {"$lookup": {"from": HISTORY, "let": {"user_id": "$_id"}, "pipeline": spans, "as": "span"}},
+        {"$unwind": "$span"},
         {
             "$project": {
-                "user_id": 1,
-                "place": 1,
-                "recorded_at": RECORDED_AT,
-                "is_late": {"$literal": False},
-                "local_roles": LOCAL_ROLES,
-                # Null for a user that does not exist: its absence is a version too.
-                "state": {"$cond": [IS_PRESENT, attributes(tracked), None]},
+                "_id": "$span._id",
+                "user_id": "$_id",
+                **{name: f"$span.state.{name}" for name in columns},
+                "valid_from": "$span.place.at",
+                "valid_to": "$span.valid_to",
+                "is_current": {"$eq": ["$span.valid_to", None]},
+                "recorded_at": "$span.recorded_at",
             }
         },
-        {"$unionWith": {"coll": LATE_VERSIONS, "pipeline": late_stages(tracked)}},
-        *timeline_stages(tracked),
     ]
 
 
@@ -136,14 +122,6 @@ def dim_date_pipeline() -> Pipeline:
             }
         },
     ]
-
-
-def _window(name: str, output: dict[str, Any]) -> dict[str, Any]:
-    return _windows({name: output})
-
-
-def _windows(outputs: dict[str, Any]) -> dict[str, Any]:
-    return {"$setWindowFields": {"partitionBy": "$user_id", "sortBy": _LATEST_FIRST, "output": outputs}}
 
 
 def _is_given(path: str) -> dict[str, Any]:
