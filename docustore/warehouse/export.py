@@ -17,16 +17,21 @@ from docustore.changes.horizon import read_horizon
 from docustore.clock import now_utc
 from docustore.database import Database, Document
 from docustore.errors import ConfigurationError, WarehouseError
+from docustore.etl.late_store import LATE_VERSIONS
 from docustore.extras import extra_module
 from docustore.history.models import HISTORY
 from docustore.history.stored_rows import history_rows, states_of_rows
 from docustore.users.fields import UserField
 from docustore.warehouse.check import require_files
-from docustore.warehouse.manifest import Manifest, WarehouseTable, read_manifest, write_manifest
-from docustore.warehouse.tables import COMPACTED, row_stages, rows_pipeline, tables
+from docustore.warehouse.duckdb_views import write_views
+from docustore.warehouse.late_numbers import number_late_versions
+from docustore.warehouse.manifest import Manifest, WarehouseFile, WarehouseTable, read_manifest, write_manifest
+from docustore.warehouse.tables import COMPACTED, late_pipeline, row_stages, rows_pipeline, tables
 
 PARQUET_FILES: Final = "docustore.warehouse.parquet_files"
 BATCH_ROWS: Final = 1000
+# The first word of the names of files with late versions.
+LATE: Final = "late"
 LOCK: Final = ".lock"
 
 
@@ -40,6 +45,20 @@ class WarehouseRun:
     days: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What a run writes: changes and late versions up to these numbers, with these writers."""
+
+    seq: int
+    late: int
+    change_writers: tuple[Any, ...]
+    late_writer: Any
+
+    @property
+    def writers(self) -> tuple[Any, ...]:
+        return *self.change_writers, self.late_writer
+
+
 async def export_warehouse(
     database: Database,
     folder: Path,
@@ -48,13 +67,13 @@ async def export_warehouse(
     on_begin: Callable[[int], None] = lambda _: None,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> WarehouseRun:
-    """Add the changes since the last run to a folder.
+    """Add the changes and the late versions since the last run to a folder.
 
     A run that is killed leaves the manifest as it was; the next run repeats it.
 
     Args:
-        on_begin: Gets the number of changes to write.
-        on_progress: Gets the number of changes written so far.
+        on_begin: Gets the number of changes and late versions to write.
+        on_progress: Gets the number of those written so far.
 
     Raises:
         WarehouseError: The folder belongs to another store or to other attributes, lacks a file of its manifest,
@@ -72,44 +91,57 @@ async def export_warehouse(
             )
         require_files(folder, manifest)
         await _require_same_store(database, folder, manifest)
-        writers = [files.TableWriter(folder, table) for table in tables(tracked)]
-        for writer in writers:
-            listed = manifest.tables.get(writer.name, WarehouseTable()).files
-            files.remove_unlisted(folder, writer.name, frozenset(file.path for file in listed))
-        until = (await read_horizon(database)).seq
-        on_begin(max(0, until - manifest.last_seq))
-        return await _add(database, folder, manifest, writers, tracked, until=until, on_progress=on_progress)
+        parts = tables(tracked)
+        for table in parts:
+            listed = manifest.tables.get(table.name, WarehouseTable()).files
+            files.remove_unlisted(folder, table.name, frozenset(file.path for file in listed))
+        plan = _Plan(
+            seq=(await read_horizon(database)).seq,
+            late=await number_late_versions(database),
+            change_writers=tuple(files.TableWriter(folder, table) for table in parts),
+            late_writer=files.TableWriter(folder, parts[0], content=LATE),
+        )
+        on_begin(max(0, plan.seq - manifest.last_seq) + max(0, plan.late - manifest.last_late))
+        write_views(folder, tracked)
+        return await _add(database, folder, manifest, plan, tracked, on_progress=on_progress)
 
 
 async def _add(
     database: Database,
     folder: Path,
     manifest: Manifest,
-    writers: list[Any],
+    plan: _Plan,
     tracked: tuple[UserField, ...],
     *,
-    until: int,
     on_progress: Callable[[int], None],
 ) -> WarehouseRun:
     as_of: datetime = now_utc()
-    rows, last = 0, None
+    rows, last, late = 0, None, None
     try:
-        async with aclosing(_batches(database, tracked, after=manifest.last_seq, until=until)) as batches:
+        async with aclosing(_batches(database, tracked, after=manifest.last_seq, until=plan.seq)) as batches:
             async for batch in batches:
                 for last in batch:
-                    for writer in writers:
+                    for writer in plan.change_writers:
                         writer.add(last)
                 rows += len(batch)
                 on_progress(rows)
-        added = {writer.name: writer.finish() for writer in writers}
+        pipeline = late_pipeline(tracked, after=manifest.last_late, until=plan.late)
+        async for late in await database[LATE_VERSIONS].aggregate(pipeline, batchSize=BATCH_ROWS):
+            plan.late_writer.add(late)
+            rows += 1
+        on_progress(rows)
+        added: dict[str, tuple[WarehouseFile, ...]] = {}
+        for writer in plan.writers:
+            added[writer.name] = (*added.get(writer.name, ()), *writer.finish())
     except BaseException:
-        for writer in writers:
+        for writer in plan.writers:
             writer.abort()
         raise
     grown = Manifest(
         tracked=manifest.tracked,
         # A number may be stored as 64 bits, which the driver reads as a type of its own.
         last_seq=manifest.last_seq if last is None else int(last["_id"]),
+        last_late=manifest.last_late if late is None else int(late["_id"]),
         last_event_id=manifest.last_event_id if last is None else last["event_id"],
         as_of=as_of,
         tables={name: manifest.tables.get(name, WarehouseTable()).plus(new) for name, new in added.items()},

@@ -15,11 +15,11 @@ from docustore.errors import WarehouseError
 from docustore.warehouse.durable import sync_folder
 
 MANIFEST: Final = "manifest.json"
-FORM: Final = 1
+FORM: Final = 2
 
 
 class WarehouseFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file: rows that were recorded on one day (UTC), in the order of `seq`.
+    """One file: changes or late versions that were recorded on one day (UTC), in the order of `seq`.
 
     `path` is relative to the folder.
     """
@@ -45,7 +45,7 @@ class WarehouseTable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a folder holds: every change up to number `last_seq`.
+    """What a folder holds: every change up to number `last_seq`, and every late version up to `last_late`.
 
     `last_event_id` identifies the store: another store has another event of that number.
     """
@@ -53,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     form: int = FORM
     tracked: tuple[str, ...]
     last_seq: int = 0
+    last_late: int = 0
     last_event_id: str | None = None
     as_of: datetime | None = None
     tables: dict[str, WarehouseTable] = {}

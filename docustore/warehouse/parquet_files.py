@@ -20,15 +20,20 @@ GROUP_ROWS: Final = 5_000
 # History goes from day to day; the clocks of several machines mix two days for a moment.
 MAX_OPEN_DAYS: Final = 3
 PART: Final = ".part"
-FILES: Final = "recorded_day=*/changes-*.parquet*"
+FILES: Final = "recorded_day=*/*.parquet*"
 
 
 class TableWriter:
-    """The files of one table that a run adds."""
+    """The files of one table that a run adds.
 
-    def __init__(self, folder: Path, table: Table) -> None:
+    Args:
+        content: The first word of the names of the files.
+    """
+
+    def __init__(self, folder: Path, table: Table, *, content: str = "changes") -> None:
         self._folder = folder
         self._table = table
+        self._content = content
         self._schema = pa.schema([pa.field(each.name, ARROW_TYPES[each.kind]) for each in table.columns])
         self._open: OrderedDict[str, _DayFile] = OrderedDict()
         self._done: list[WarehouseFile] = []
@@ -47,7 +52,7 @@ class TableWriter:
             if len(self._open) >= MAX_OPEN_DAYS:
                 self._close(next(iter(self._open)))
             file = self._open[day] = _DayFile(
-                self._folder / self.name, day, self._schema, first_seq=int(found["_id"])
+                self._folder / self.name, day, self._schema, content=self._content, first_seq=int(found["_id"])
             )
         self._open.move_to_end(day)
         file.add(self._table.row_of(found), seq=int(found["_id"]))
@@ -95,11 +100,12 @@ def remove_unlisted(folder: Path, table: str, listed: frozenset[str]) -> int:
 
 
 class _DayFile:
-    def __init__(self, folder: Path, day: str, schema: pa.Schema, *, first_seq: int) -> None:
+    def __init__(self, folder: Path, day: str, schema: pa.Schema, *, content: str, first_seq: int) -> None:
         self._folder = folder / f"recorded_day={day}"
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._content = content
         self._first_seq = self._last_seq = first_seq
-        self._part = self._folder / f"changes-{first_seq:012}.parquet{PART}"
+        self._part = self._folder / f"{content}-{first_seq:012}.parquet{PART}"
         self._schema = schema
         self._writer = pq.ParquetWriter(self._part, schema, compression="zstd")
         self._rows: list[tuple[Any, ...]] = []
@@ -116,7 +122,7 @@ class _DayFile:
         self._writer.close()
         with self._part.open("rb") as stream:
             os.fsync(stream.fileno())
-        path = self._folder / f"changes-{self._first_seq:012}-{self._last_seq:012}.parquet"
+        path = self._folder / f"{self._content}-{self._first_seq:012}-{self._last_seq:012}.parquet"
         self._part.replace(path)
         return path, self._count, self._first_seq, self._last_seq
 

@@ -1,7 +1,7 @@
 """The tables of the warehouse's files: columns, and the query for them. Pure.
 
-`user_versions` has one row per change with the tracked attributes after it; `dim_user` is derived from it by a
-view of the reader. `user_events` is the fact table.
+`user_versions` has one row per change with the tracked attributes after it, and one per late version; `dim_user`
+is derived from it by a view of the reader (`docustore.warehouse.duckdb_views`). `user_events` is the fact table.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,13 @@ from typing import Any, Final
 
 from docustore.exports.columns import FITS, Column, ColumnKind, column_of
 from docustore.users.fields import UserField
+from docustore.warehouse.timeline import values_of_record
 from docustore.warehouse.versions import (
     EFFECTIVE_AT,
     IS_COMPACTED,
     IS_PRESENT,
+    LOCAL_ROLES,
+    MARK,
     RECORDED_AT,
     attributes,
     known_values,
@@ -36,7 +39,13 @@ _KEYS: Final = (
     _column("user_id", ColumnKind.TEXT),
     _column("recorded_at", ColumnKind.TIME),
 )
-_VERSION: Final = (_column("effective_at", ColumnKind.TIME), _column("is_present", ColumnKind.FLAG))
+_VERSION: Final = (
+    _column("is_late", ColumnKind.FLAG),
+    _column("effective_at", ColumnKind.TIME),
+    _column("mark", ColumnKind.TEXT),
+    _column("is_present", ColumnKind.FLAG),
+    _column("local_roles", ColumnKind.LABELS),
+)
 _FACTS: Final = (
     _column("date_key", ColumnKind.WHOLE_NUMBER, _EVENT),
     _column("event", ColumnKind.TEXT, _EVENT),
@@ -92,10 +101,34 @@ def row_stages(tracked: tuple[UserField, ...]) -> Pipeline:
                 "event_id": 1,
                 COMPACTED: IS_COMPACTED,
                 "recorded_at": RECORDED_AT,
+                "is_late": {"$literal": False},
                 "effective_at": EFFECTIVE_AT,
+                "mark": MARK,
                 "is_present": IS_PRESENT,
+                "local_roles": LOCAL_ROLES,
                 _ATTRIBUTES: attributes(tracked),
                 _EVENT: event_columns(),
+            }
+        },
+    ]
+
+
+def late_pipeline(tracked: tuple[UserField, ...], *, after: int, until: int) -> Pipeline:
+    """Read the late versions with the numbers `after` + 1 to `until`, as rows of `user_versions`."""
+    is_version = {"$eq": [{"$type": "$values"}, "object"]}
+    return [
+        {"$match": {"number": {"$gt": after, "$lte": until}}},
+        {"$sort": {"number": 1}},
+        {
+            "$project": {
+                "_id": "$number",
+                "user_id": 1,
+                "recorded_at": 1,
+                "is_late": {"$literal": True},
+                "effective_at": "$at",
+                "mark": 1,
+                "is_present": is_version,
+                _ATTRIBUTES: {"$cond": [is_version, values_of_record(tracked), None]},
             }
         },
     ]

@@ -35,17 +35,21 @@ _VERSION, _END, _CHANGE = "version", "end", "change"
 
 def late_stages(tracked: tuple[UserField, ...]) -> Pipeline:
     """Make the documents of late versions from those that are stored."""
-    columns = {column_of(field).name: {"$ifNull": [f"$values.{'.'.join(field.path)}", None]} for field in tracked}
     return [
         {
             "$project": {
                 "place": {"at": "$at", "mark": "$mark"},
                 "recorded_at": 1,
                 "is_late": {"$literal": True},
-                "state": {"$cond": [{"$eq": [{"$type": "$values"}, "object"]}, columns, None]},
+                "state": {"$cond": [{"$eq": [{"$type": "$values"}, "object"]}, values_of_record(tracked), None]},
             }
         }
     ]
+
+
+def values_of_record(tracked: tuple[UserField, ...]) -> Expression:
+    """Read the tracked attributes, by column, from the values of a late version."""
+    return {column_of(field).name: {"$ifNull": [f"$values.{field.name}", None]} for field in tracked}
 
 
 def change_stages(tracked: tuple[UserField, ...]) -> Pipeline:

@@ -18,6 +18,7 @@ from docustore.database import Database
 from docustore.errors import ConfigurationError, WarehouseError
 from docustore.history.compaction import Order, compact
 from docustore.warehouse.check import verify_files
+from docustore.warehouse.duckdb_views import VIEWS
 from docustore.warehouse.export import export_warehouse
 from docustore.warehouse.manifest import MANIFEST
 from docustore.warehouse.tracked import tracked_fields
@@ -39,20 +40,20 @@ async def add(database: Database, rows: list[dict[str, Any]]) -> None:
 async def test_duckdb_gives_the_rows_of_the_view(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The queries of the documentation, as they stand there."""
+    """The views that the export writes, and the query of the documentation as it stands there."""
     await add(database, random_history(3))
     await export_warehouse(database, tmp_path, tracked=TRACKED)
     monkeypatch.chdir(tmp_path)
 
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(SQL[0])
+        connection.execute((tmp_path / VIEWS).read_text())
         found = connection.execute(
             "SELECT seq, user_id, status, first_name, tags, epoch_ms(valid_from), epoch_ms(valid_to), "
             "epoch_ms(recorded_at), is_current "
             "FROM dim_user ORDER BY seq"
         ).fetchall()
-        report = connection.execute(SQL[1]).fetchall()
+        report = connection.execute(SQL[0]).fetchall()
         events = connection.execute("SELECT count(*) FROM fact_user_events").fetchone()
 
     view = await database.dim_user.find().sort("_id", 1).to_list()
@@ -114,7 +115,7 @@ def check(folder: Path, manifest: dict[str, Any]) -> None:
 
 
 def files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in {MANIFEST, ".lock"})
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix == ".parquet")
 
 
 async def test_compacted_rows_have_their_states(database: Database, tmp_path: Path) -> None:
