@@ -13,7 +13,8 @@ START = datetime.fromisoformat("2026-01-30T20:00:00+00:00")
 
 
 def effective_at(row: Row) -> datetime:
-    times = [entry["modified_at"] for entry in (row["after"] or {}).get("identities", ())]
+    identities = (row["after"] or {}).get("identities", ())
+    times = [max(entry["modified_at"], entry.get("deleted_at", entry["modified_at"])) for entry in identities]
     if row["source"].startswith("etl:") and row["operation"] not in {"snapshot", "recovered"} and times:
         return min(max(times), row["valid_from"])
     return row["valid_from"]
@@ -61,6 +62,7 @@ def random_history(seed: int, *, changes: int = 120, users: int = 6) -> list[Row
         user_id = random.choice(ids)
         before = states[user_id]
         late = now - timedelta(minutes=random.choice([0, 0, 3, 60, 600]))
+        ended = {"deleted_at": now - timedelta(minutes=30)} if random.random() < 0.2 else {}
         after: Row | None = {
             "_id": user_id,
             "status": random.choice(["active", "inactive"]),
@@ -68,7 +70,10 @@ def random_history(seed: int, *, changes: int = 120, users: int = 6) -> list[Row
             "tags": [f"t{number}"],
             # A state is compacted only if that saves something.
             "profile": {"bio": "x" * 500, "location": random.choice(["London", "Paris"])},
-            "identities": [{"key": "crm:1", "modified_at": late}, {"key": "hr:1", "modified_at": START}],
+            "identities": [
+                {"key": "crm:1", "modified_at": late},
+                {"key": "hr:1", "modified_at": START - timedelta(days=1), **ended},
+            ],
             "deleted_at": now if random.random() < 0.15 else None,
         }
         if before is not None and random.random() < 0.1:
