@@ -42,7 +42,7 @@ class Group:
 
     @property
     def shows_its_record(self) -> bool:
-        """True if one record has changed the user, and the stored user will show it; so it is for most users."""
+        """Tell whether the stored user will show the only record that changed it."""
         if len(self.records) != 1 or len(self.identities) != 1:
             return False
         [only] = self.identities.values()

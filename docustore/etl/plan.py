@@ -51,10 +51,10 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LateVersion:
-    """A version of a record that is not the newest of its user, see `docustore.etl.late`.
+    """A version of a record that is not the newest of its user.
 
-    `user_id` is the user that has the identity after the batch. `mark` orders the versions of one time. `values`
-    is None for an end.
+    See `docustore.etl.late`. `user_id` is the user that has the identity after the batch. `mark` orders the
+    versions of one time. `values` is None for an end.
     """
 
     user_id: Any

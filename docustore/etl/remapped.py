@@ -37,7 +37,9 @@ def is_end_of_other_mapping(record: UserRecord, identity: Mapping[str, Any]) -> 
 def counting_ends(
     records: Sequence[UserRecord], tombstones: Iterable[Mapping[str, Any]]
 ) -> dict[str, tuple[list[datetime], str]]:
-    """Return the ends that count for some records, by key, with the mapping of the last one.
+    """Return the ends that count for some records, by key.
+
+    Each list of ends has the mapping of the last one.
 
     Args:
         tombstones: Rows of `etl_tombstones`.

@@ -1,4 +1,7 @@
-"""The ends of identities that no user has yet: tombstones that came before their records."""
+"""The tombstones that came before their records.
+
+They end identities that no user has yet.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +17,11 @@ from docustore.etl.transform import UserRecord
 async def find_tombstones(
     database: Database, records: Sequence[UserRecord]
 ) -> dict[str, tuple[list[datetime], str]]:
-    """Read when identities ended, and the mapping of the last end, by key; other identities are absent."""
+    """Read when identities ended, by key; other identities are absent.
+
+    Returns:
+        The ends, and the mapping of the last one.
+    """
     # Most stores have no tombstone. Asking for a thousand keys costs several times this question.
     if not records or await database[TOMBSTONES].find_one({}, {"_id": 1}) is None:
         return {}

@@ -18,7 +18,7 @@ RawUser = Mapping[str, Any]
 USERS: Final = "users"
 # The number of the last migration of `docustore.migrations`. A new user is stored with it. A migration sets its
 # number in each user that it changes. So a user has at least the shape of its `schema_version`.
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 # The hash is excluded here, in the query: what is never read cannot leak.
 WITHOUT_PASSWORD: Final[Mapping[str, Any]] = {"password_hash": 0}
 # The fields of a response. This is an inclusion, so that unknown fields of other clients cost nothing.

@@ -1,6 +1,7 @@
-"""The views of a warehouse folder for DuckDB: the file `views.sql` beside the manifest.
+"""The views of a warehouse folder for DuckDB.
 
-`dim_user` does in SQL what the view of the same name does in MongoDB (`docustore.warehouse.timeline`).
+They are in the file `views.sql` beside the manifest. `dim_user` does in SQL what the view of the same name does in
+MongoDB (`docustore.warehouse.timeline`).
 """
 
 import os

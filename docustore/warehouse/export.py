@@ -47,7 +47,7 @@ class WarehouseRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
-    """What a run writes: changes and late versions up to these numbers, with these writers."""
+    """Changes and late versions up to these numbers, and their writers."""
 
     seq: int
     late: int
@@ -102,7 +102,6 @@ async def export_warehouse(
             late_writer=files.TableWriter(folder, parts[0], content=LATE),
         )
         on_begin(max(0, plan.seq - manifest.last_seq) + max(0, plan.late - manifest.last_late))
-        write_views(folder, tracked)
         return await _add(database, folder, manifest, plan, tracked, on_progress=on_progress)
 
 
@@ -146,6 +145,7 @@ async def _add(
         as_of=as_of,
         tables={name: manifest.tables.get(name, WarehouseTable()).plus(new) for name, new in added.items()},
     )
+    write_views(folder, tracked)
     write_manifest(folder, grown)
     new_files = [file for new in added.values() for file in new]
     return WarehouseRun(

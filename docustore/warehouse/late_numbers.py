@@ -1,4 +1,7 @@
-"""Number late versions, so that an export can continue after the last one that it has."""
+"""Number late versions.
+
+So an export can continue after the last one that it has.
+"""
 
 from typing import Any, Final
 

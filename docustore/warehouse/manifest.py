@@ -19,9 +19,9 @@ FORM: Final = 2
 
 
 class WarehouseFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file: changes or late versions that were recorded on one day (UTC), in the order of `seq`.
+    """One file: rows that were recorded on one day (UTC), in the order of `seq`.
 
-    `path` is relative to the folder.
+    They are changes, or they are late versions.     `path` is relative to the folder.
     """
 
     path: str
@@ -45,7 +45,9 @@ class WarehouseTable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a folder holds: every change up to number `last_seq`, and every late version up to `last_late`.
+    """What a folder holds.
+
+    It has every change up to number `last_seq`, and every late version up to number `last_late`.
 
     `last_event_id` identifies the store: another store has another event of that number.
     """

@@ -1,4 +1,6 @@
-"""Where a version stands among the versions of its user, as expressions of MongoDB. Pure.
+"""The places of versions among the versions of their user. Pure.
+
+They are expressions of MongoDB.
 
 A place is `{at, mark}`. `at` is a time. `mark` orders the versions of one time: the source of the record, its id
 and the digest of its values, with tabs between them, as `docustore.etl.late` makes it. An end has `~` instead of a
@@ -34,7 +36,10 @@ def is_end(mark: str) -> Expression:
 
 
 def record_of(mark: str) -> Expression:
-    """Return source and id of a mark, as a list; a list of another length if no record made the change."""
+    """Return source and id of a mark, as a list.
+
+    The list has another length if no record made the change.
+    """
     return {"$slice": [{"$split": [mark, _SEPARATOR]}, 2]}
 
 

@@ -114,7 +114,10 @@ def row_stages(tracked: tuple[UserField, ...]) -> Pipeline:
 
 
 def late_pipeline(tracked: tuple[UserField, ...], *, after: int, until: int) -> Pipeline:
-    """Read the late versions with the numbers `after` + 1 to `until`, as rows of `user_versions`."""
+    """Read late versions as rows of `user_versions`.
+
+    Those with the numbers `after` + 1 to `until`, in their order.
+    """
     is_version = {"$eq": [{"$type": "$values"}, "object"]}
     return [
         {"$match": {"number": {"$gt": after, "$lte": until}}},

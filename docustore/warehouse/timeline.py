@@ -1,4 +1,4 @@
-"""From the versions of users to the spans of `dim_user`, as stages of MongoDB. Pure.
+"""Make the spans of `dim_user` from the versions of one user. Pure.
 
 The stages get one document per change and per late version of one user. They order them by their places, so the
 order of arrival does not matter. A late version has the state of its record. The state after an end is that of the
@@ -155,7 +155,10 @@ def _late_state(columns: list[str]) -> Expression:
 
 
 def _event_if_needed() -> Expression:
-    """Return what an end needs to know of an earlier version; most users need nothing."""
+    """Return what an end needs to know of an earlier version.
+
+    Most users need nothing.
+    """
     event = {"place": "$place", "kind": "$kind", "state": "$state"}
     return {"$cond": [{"$and": ["$has_late", "$has_end"]}, event, "$$REMOVE"]}
 

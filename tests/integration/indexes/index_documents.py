@@ -49,7 +49,8 @@ def _document(collection: str, n: int) -> dict[str, Any]:
             }
             return {"expires_at": at, "at": at, "actor": word, "action": word, "target": word, **found}
         case (
-            "user_quality"
+            "late_versions"
+            | "user_quality"
             | "quality_values"
             | "quality_reports"
             | "user_history"
@@ -72,8 +73,9 @@ def _document(collection: str, n: int) -> dict[str, Any]:
 def _kept(collection: str, n: int) -> dict[str, Any]:
     is_rare = n % 100 == 0
     value = {"rule": "one", "value": f"v{n}"}
-    if collection == "user_history":
-        return {"_id": n, "user_id": n % 60}
+    if collection in {"user_history", "late_versions"}:
+        late = {"user_id": n, "recorded_at": START + timedelta(hours=n), "number": None if is_rare else n}
+        return late if collection == "late_versions" else {"_id": n, "user_id": n % 60}
     if collection == "user_analytics":
         return {"gone": is_rare}
     if collection == "analytics_values":

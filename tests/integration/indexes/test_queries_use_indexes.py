@@ -72,6 +72,14 @@ QUERIES = [
         filter={"user_id": 5, "_id": {"$gt": 0, "$lte": 10**6}},
         sort={"_id": 1},
     ),
+    Query(collection="late_versions", index="user_id", filter={"user_id": 5}),
+    Query(collection="late_versions", index="unnumbered", filter={"number": None}, sort={"recorded_at": 1}),
+    Query(
+        collection="late_versions",
+        index="number_unique",
+        filter={"number": {"$gt": 3, "$lte": 6}},
+        sort={"number": 1},
+    ),
     Query(collection="etl_runs", index="source_slot_unique", filter={"source": "crm", "slot": START}),
     Query(collection="etl_runs", index="source_running_unique", filter={"source": "crm", "state": "running"}),
     Query(

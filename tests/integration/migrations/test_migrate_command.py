@@ -8,6 +8,7 @@ import pytest
 from docustore.config import Settings
 from docustore.database import Database
 from docustore.migrations.ledger import SCHEMA_MIGRATIONS
+from docustore.users.stored import SCHEMA_VERSION
 from tests.chaos.programs import program
 from tests.integration.cli.docustore_command import Outcome, addresses, run_docustore
 from tests.integration.migrations.conftest import DIGEST, foreign_user, old_user
@@ -24,6 +25,9 @@ async def migrate(settings: Settings, *arguments: str) -> Outcome:
     return await run_docustore("migrate", *arguments, **addresses(settings))
 
 
+ALL = list(range(1, SCHEMA_VERSION + 1))
+
+
 def numbers(outcome: Outcome) -> list[int]:
     return [one["number"] for one in outcome.document["migrations"]]
 
@@ -32,11 +36,11 @@ async def test_status_is_drift_until_up(database: Database, settings: Settings) 
     await database["users"].insert_one(old_user(), bypass_document_validation=True)
 
     before = await migrate(settings, "status", "--json")
-    assert (before.exit_code, before.document["pending"]) == (2, [1, 2, 3, 4])
+    assert (before.exit_code, before.document["pending"]) == (2, ALL)
     up = await migrate(settings, "up", "--json")
-    assert (up.exit_code, numbers(up)) == (0, [1, 2, 3, 4])
+    assert (up.exit_code, numbers(up)) == (0, ALL)
     after = await migrate(settings, "status", "--json")
-    assert (after.exit_code, after.document["store"], after.document["up_to_date"]) == (0, 4, True)
+    assert (after.exit_code, after.document["store"], after.document["up_to_date"]) == (0, SCHEMA_VERSION, True)
     assert after.document["migrations"][1]["record"]["counts"]["changed"] == 1
 
 
@@ -46,7 +50,7 @@ async def test_dry_run_changes_nothing(database: Database, settings: Settings) -
     up = await migrate(settings, "up", "--dry-run", "--json")
 
     assert up.exit_code == 0
-    assert [one["would_change"] for one in up.document["migrations"]] == [0, 1, 0, 0]
+    assert [one["would_change"] for one in up.document["migrations"]] == [0, 1, 0, 0, 0]
     assert await database["users"].count_documents({"identities.hash": DIGEST}) == 1
 
 
@@ -55,9 +59,9 @@ async def test_down_and_its_dry_run(database: Database, settings: Settings) -> N
     await migrate(settings, "up")
 
     preview = await migrate(settings, "down", "--to", "1", "--dry-run", "--json")
-    assert [one["would_change"] for one in preview.document["migrations"]] == [0, 0, 1]
+    assert [one["would_change"] for one in preview.document["migrations"]] == [0, 0, 0, 1]
     down = await migrate(settings, "down", "--to", "1", "--json")
-    assert numbers(down) == [4, 3, 2]
+    assert numbers(down) == ALL[:0:-1]
     assert await database["users"].count_documents({"identities.hash": DIGEST}) == 1
 
 
@@ -88,7 +92,7 @@ async def test_unknown_number_is_one_sentence(
     outcome = await migrate(settings, *arguments)
 
     assert outcome.exit_code == 1
-    assert outcome.stderr.endswith("the numbers are 0 to 4; see `docustore migrate status`\n")
+    assert outcome.stderr.endswith(f"the numbers are 0 to {SCHEMA_VERSION}; see `docustore migrate status`\n")
 
 
 async def test_status_of_a_newer_store_fails(database: Database, settings: Settings) -> None:
@@ -111,7 +115,7 @@ async def test_process_refuses_a_newer_store(
         code = await process.wait()
 
     assert code != 0
-    assert "the store has migration 999, this version knows migrations up to 4" in process.output
+    assert f"the store has migration 999, this version knows migrations up to {SCHEMA_VERSION}" in process.output
 
 
 async def test_load_refuses_a_newer_store(database: Database, settings: Settings, tmp_path: Path) -> None:
