@@ -247,3 +247,20 @@ async def test_present_view_is_in_sight_among_the_views(admin: Watched) -> None:
     page = await admin.open("webhooks")
 
     await expect(page.locator('[data-view="webhooks"]')).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+async def test_narrow_window_has_two_lines_above_the_views(admin: Watched, width: int) -> None:
+    """The name and the state, then all buttons: none of them stands alone on a line."""
+    await admin.page.set_viewport_size({"width": width, "height": 800})
+    page = await admin.open("")
+    await expect(page.locator("#freshness")).to_have_text("live")
+    parts = page.locator(".side .wordmark, #freshness, .side .note, #theme, .side [href='/schema/docs'], #logout")
+
+    lines = await parts.evaluate_all(
+        """(parts) => parts.map((part) => part.getBoundingClientRect())
+          .map(({ top, bottom }) => Math.round((top + bottom) / 2))"""
+    )
+
+    assert len(lines) == 6
+    assert len(set(lines)) == 2
