@@ -20,6 +20,8 @@ import stamina
 import structlog
 from pydantic_core import to_json, to_jsonable_python
 
+from docustore.post_failures import failure_text
+
 log: Final = structlog.get_logger()
 TIMEOUT_S: Final = 5.0
 # A new process, which imports apprise and its plugins: two seconds on an idle machine.
@@ -166,7 +168,7 @@ async def _post(url: str, body: Mapping[str, Any]) -> None:
         async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client, asyncio.timeout(TIMEOUT_S):
             response = await client.post(url, json=body)
     except REFUSALS as exc:
-        raise UndeliveredError(type(exc).__name__) from exc
+        raise UndeliveredError(failure_text(exc)) from exc
     if not response.is_success:
         raise UndeliveredError(f"status {response.status_code}")
 
@@ -192,7 +194,7 @@ async def _in_child(message: Mapping[str, Any], *, timeout_s: float, reached: li
                     reached.append(int(line))
             await child.wait()
     except TimeoutError as exc:
-        raise UndeliveredError("TimeoutError") from exc
+        raise UndeliveredError(failure_text(exc)) from exc
     finally:
         with suppress(ProcessLookupError):
             child.kill()

@@ -1,22 +1,20 @@
-"""Settings of every process: read once by the entry point, then passed down.
+"""Settings of every process: their names, limits, defaults and meaning.
 
 Order of precedence: constructor arguments, the environment (prefix `DOCUSTORE_`), `docustore.toml` in the working
 directory (or the file named by `DOCUSTORE_CONFIG`), the defaults in this module. Importing this module reads
-nothing.
+nothing; `docustore.config_loading` does.
 """
 
 from enum import StrEnum
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from docustore.config_file import TomlFile, config_file, refuse_missing_config_file
-from docustore.errors import ConfigurationError
+from docustore.config_file import TomlFile, config_file
 from docustore.quality_settings import RuleSettings, require_rule_names, time_of_check
-from docustore.setting_errors import setting_sentence
 from docustore.source_order import require_possible_order
 from docustore.source_settings import SourceSettings, is_source_name
 
@@ -259,51 +257,3 @@ class Settings(BaseSettings):
         """Read the constructor's arguments, then the environment, then the TOML file."""
         del dotenv_settings, file_secret_settings
         return init_settings, env_settings, TomlFile(settings_cls, toml_file=config_file())
-
-
-Overrides = Annotated[object, "the value of a setting, validated like a value of the environment"]
-
-
-def load_settings(**overrides: Overrides) -> Settings:
-    """Read the settings from the environment and `docustore.toml`.
-
-    Args:
-        overrides: Settings from a command line; None does not override.
-
-    Raises:
-        ConfigurationError: A setting is invalid or unknown; the error names it and the reason.
-    """
-    refuse_missing_config_file()
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        return Settings(**given)  # type: ignore[arg-type]  # pydantic parses them
-    except ValidationError as exc:
-        raise configuration_error(exc) from exc
-    except SettingsError as exc:
-        raise _malformed_variable(exc) from exc
-    except ValueError as exc:  # malformed TOML
-        raise ConfigurationError(setting="configuration", problem=str(exc)) from exc
-
-
-def configuration_error(error: ValidationError, *, within: str | None = None) -> ConfigurationError:
-    """Return an error that names the first invalid setting and the reason.
-
-    The error never contains the value.
-
-    Args:
-        within: The setting whose parts were validated.
-    """
-    first = error.errors()[0]
-    path = [within, *first["loc"]] if within else list(first["loc"])
-    name = ".".join(map(str, path)) or "settings"
-    # Below `sources` stand the name of a source and its settings.
-    is_of_source = within is not None or path[0:1] == ["sources"]
-    names = SourceSettings.model_fields if is_of_source else Settings.model_fields if len(path) == 1 else ()
-    return ConfigurationError(setting=name, problem=setting_sentence(first, names=names))
-
-
-def _malformed_variable(error: SettingsError) -> ConfigurationError:
-    # The only place where the library names the field is its text.
-    name = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), None)
-    setting = "environment" if name is None else f"DOCUSTORE_{name.upper()}"
-    return ConfigurationError(setting=setting, problem='must be JSON, such as ["one", "two"] for a list')

@@ -25,7 +25,8 @@ from docustore.changes.incidents import take_alert
 from docustore.changes.listener import listen
 from docustore.changes.stall import failure_of, stall_of
 from docustore.changes.status import is_heartbeat_fresh
-from docustore.config import Settings, load_settings
+from docustore.config import Settings
+from docustore.config_loading import load_settings
 from docustore.database import Database
 from docustore.document_models import open_database
 from docustore.errors import DocustoreError

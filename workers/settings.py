@@ -17,7 +17,7 @@ from arq.cron import CronJob
 from arq.worker import Function
 
 from docustore.causes import report_failed_start
-from docustore.config import load_settings
+from docustore.config_loading import load_settings
 from docustore.document_models import open_database
 from docustore.etl.preconditions import require_unique_indexes
 from docustore.etl.run import RunEnvironment

@@ -32,7 +32,8 @@ from docustore.changes.effects_controller import EffectsController
 from docustore.changes.gaps_controller import GapsController
 from docustore.changes.horizon import read_horizon
 from docustore.changes.search_reach import search_complete_until
-from docustore.config import Settings, load_settings
+from docustore.config import Settings
+from docustore.config_loading import load_settings
 from docustore.dashboard.controller import DashboardController, dashboard_assets
 from docustore.database import Database
 from docustore.document_models import open_database

@@ -19,7 +19,8 @@ from litestar import Litestar
 
 from docustore.api.app import create_app
 from docustore.causes import report_failed_start
-from docustore.config import Settings, load_settings
+from docustore.config import Settings
+from docustore.config_loading import load_settings
 from docustore.database import connect
 from docustore.embedded.launcher import allow_many_files, end_with_parent
 from docustore.feed.feed import Feed

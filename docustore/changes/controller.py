@@ -1,6 +1,5 @@
 """Routes of the change listener: status, control and dead letters."""
 
-from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -15,8 +14,7 @@ from docustore.changes import control
 from docustore.changes.control import ResetTo
 from docustore.changes.effects.registry import DERIVED, EFFECTS
 from docustore.changes.letters_view import DeadLetterView, find_letter, list_letters
-from docustore.changes.position import ListenerState
-from docustore.changes.status import change_status
+from docustore.changes.status import ChangeStatus, change_status
 from docustore.changes.verify import verify_and_repair
 from docustore.security.authentication import ADMIN, AuthorisedRequest
 
@@ -27,59 +25,6 @@ PartitionIndex = Annotated[
 IncludeClosed = Annotated[bool, QueryParameter(description="also replayed, skipped and superseded letters")]
 # A client waits for the answer. The command line waits longer.
 VERIFY_TIMEOUT_S = 4.0
-
-
-class LastErrorView(msgspec.Struct, frozen=True):
-    """The failure that stopped the listener."""
-
-    error: str
-    message: str
-    at: datetime
-
-
-class PartitionStatusView(msgspec.Struct, frozen=True):
-    """How far one partition is.
-
-    `partition` counts from 0; without partitions there is only 0. `fence` is the number of the last take-over. The
-    other fields are those of the whole status.
-    """
-
-    partition: int
-    state: ListenerState
-    owner: str | None
-    lag_s: float | None
-    heartbeat_at: datetime | None
-    oplog_headroom_s: float | None
-    fence: int
-
-
-class ChangeStatusView(msgspec.Struct, frozen=True):
-    """The status of the listener.
-
-    `owner` is null while no listener runs. `applied` counts the changes applied so far, `snapshot_rows` the
-    rows of history that came from comparisons instead, `approximate_rows` those whose state was read later than
-    the change. `lag_s` is the age, in seconds, of the oldest change that is not applied yet: 0 if there is
-    none, null if it is unknown. `gaps` counts the gaps on record, `unaccepted_gaps` those that no person has
-    accepted, `dead_letters` the open ones. `oplog_headroom_s` is how far the oplog reaches back before the
-    position. `last_error` is null once the listener has made progress. With several `partitions` each figure is
-    that of the worst one, and `owner` names all owners.
-    """
-
-    state: ListenerState
-    owner: str | None
-    applied: int
-    snapshot_rows: int
-    lag_s: float | None
-    is_caught_up: bool
-    heartbeat_at: datetime | None
-    gaps: int
-    unaccepted_gaps: int
-    dead_letters: int
-    approximate_rows: int
-    oplog_headroom_s: float | None
-    last_error: LastErrorView | None
-    warnings: list[str]
-    partitions: list[PartitionStatusView]
 
 
 class VerificationView(msgspec.Struct, frozen=True):
@@ -119,9 +64,9 @@ class ChangesController(Controller):
     tags = ("changes",)
 
     @get("/status", responses=problems(), operation_id="get_change_status", summary="How far is the listener?")
-    async def status(self, state: State) -> ChangeStatusView:
+    async def status(self, state: State) -> ChangeStatus:
         """Report the owner, the number of applied changes and the lag."""
-        return await _status(state)
+        return await change_status(state.database)
 
     @post(
         "/pause",
@@ -133,13 +78,13 @@ class ChangesController(Controller):
     )
     async def pause(
         self, request: AuthorisedRequest, state: State, partition: PartitionIndex = None
-    ) -> ChangeStatusView:
+    ) -> ChangeStatus:
         """Let the listener rest until it is resumed.
 
         The oplog must reach back to the position by then.
         """
         await control.pause(state.database, actor=request.auth.actor, partition=partition)
-        return await _status(state)
+        return await change_status(state.database)
 
     @post(
         "/resume",
@@ -151,10 +96,10 @@ class ChangesController(Controller):
     )
     async def resume(
         self, request: AuthorisedRequest, state: State, partition: PartitionIndex = None
-    ) -> ChangeStatusView:
+    ) -> ChangeStatus:
         """Let the listener continue where it paused."""
         await control.resume(state.database, actor=request.auth.actor, partition=partition)
-        return await _status(state)
+        return await change_status(state.database)
 
     @post(
         "/reset",
@@ -164,15 +109,13 @@ class ChangesController(Controller):
         operation_id="reset_listener",
         summary="Start anew",
     )
-    async def reset(
-        self, request: AuthorisedRequest, state: State, data: JSONBody[ResetInput]
-    ) -> ChangeStatusView:
+    async def reset(self, request: AuthorisedRequest, state: State, data: JSONBody[ResetInput]) -> ChangeStatus:
         """Leave the position and start anew, with a gap on record.
 
         It is the way out of every stop.
         """
         await control.reset(state.database, data.to, actor=request.auth.actor)
-        return await _status(state)
+        return await change_status(state.database)
 
     @post(
         "/seek",
@@ -182,10 +125,10 @@ class ChangesController(Controller):
         operation_id="seek_listener",
         summary="Skip changes",
     )
-    async def seek(self, request: AuthorisedRequest, state: State, data: JSONBody[SeekInput]) -> ChangeStatusView:
+    async def seek(self, request: AuthorisedRequest, state: State, data: JSONBody[SeekInput]) -> ChangeStatus:
         """Skip the changes up to a time, with a gap on record."""
         await control.seek(state.database, data.to, actor=request.auth.actor)
-        return await _status(state)
+        return await change_status(state.database)
 
     @post(
         "/verify",
@@ -265,7 +208,3 @@ class ChangesController(Controller):
         """Give a change up: history will not have it."""
         await control.skip_letter(state.database, letter_id, actor=request.auth.actor)
         return await find_letter(state.database, letter_id)
-
-
-async def _status(state: State) -> ChangeStatusView:
-    return msgspec.convert(await change_status(state.database), ChangeStatusView, from_attributes=True)

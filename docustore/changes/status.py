@@ -57,15 +57,16 @@ class LastError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeStatus:
-    """The status of the listener.
+    """The status of the listener, as `GET /changes/status` answers it.
 
     `owner` is None while no listener holds the lease. `applied` counts the changes applied so far,
-    `snapshot_rows` the rows that came from comparisons, `approximate_rows` those whose state was read later
-    than the change. `lag_s` is the age of the oldest change that is not applied: 0 if there is none, None if it
-    is unknown (nothing read yet, position lost). `gaps` counts the gaps on record, `unaccepted_gaps` those that
-    no person has accepted, `dead_letters` the open ones. `oplog_headroom_s` is the time from the oldest entry
-    of the oplog to the position, None if it may not be read. `warnings` are sentences. With several
-    `partitions` each figure is that of the worst one, and `owner` names all owners.
+    `snapshot_rows` the rows of history that came from comparisons instead, `approximate_rows` those whose
+    state was read later than the change. `lag_s` is the age, in seconds, of the oldest change that is not
+    applied: 0 if there is none, None if it is unknown (nothing read yet, position lost). `gaps` counts the
+    gaps on record, `unaccepted_gaps` those that no person has accepted, `dead_letters` the open ones.
+    `oplog_headroom_s` is the time from the oldest entry of the oplog to the position, None if it may not be
+    read. `warnings` are sentences. With several `partitions` each figure is that of the worst one, and
+    `owner` names all owners.
     """
 
     state: ListenerState

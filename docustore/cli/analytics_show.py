@@ -22,15 +22,15 @@ from docustore.analytics.cube.buckets import BucketUnit, Weekday
 from docustore.analytics.cube.freshness import Freshness
 from docustore.analytics.cube.scope import Comparison
 from docustore.analytics.cube.tables import Table as Rows
-from docustore.analytics.cube.tables import csv_of, text_of
+from docustore.analytics.cube.tables import csv_of
 from docustore.analytics.dimensions import DIMENSIONS
 from docustore.changes.committed import COMMITTED_STAGE
 from docustore.changes.derived.check import derived_difference
 from docustore.changes.effects.analytics import UserAnalyticsEffect
+from docustore.cli.analytics_tables import report_table
 from docustore.cli.command import Invocation, command
 from docustore.cli.failures import DONE, FAILED
 from docustore.cli.store import command_database
-from docustore.cli.tables import list_table
 from docustore.cli.utc_time import UtcTime
 from docustore.clock import now_utc
 
@@ -105,10 +105,8 @@ def _request(asked: dict[str, Any]) -> Request:
 
 
 def _shown(report: _Report) -> RenderableType:
-    rows = report.table()
-    table = list_table(*rows.columns)
-    for row in rows.rows:
-        table.add_row(*(Text(text_of(cell)) for cell in row))
     own = report.freshness
     until = "no change yet" if own.as_of is None else f"{own.as_of:%Y-%m-%d %H:%M:%S} UTC"
-    return Group(table, Text(f"{own.source.value}, {own.state}, as of {until}", style="dim"))
+    return Group(
+        report_table(report.table()), Text(f"{own.source.value}, {own.state}, as of {until}", style="dim")
+    )

@@ -14,7 +14,8 @@ from rich.console import RenderableType
 
 from docustore.cli.interruption import CommandInterruptedError, Interruption
 from docustore.cli.output import console, print_json
-from docustore.config import Overrides, Settings, load_settings
+from docustore.config import Settings
+from docustore.config_loading import Overrides, load_settings
 from docustore.embedded.resolve import reachable_servers
 from docustore.logs import configure_logging
 

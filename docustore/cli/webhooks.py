@@ -18,7 +18,7 @@ from docustore.cli.failures import DONE, FAILED
 from docustore.cli.outbox_tables import delivery_table, replay_sentence
 from docustore.cli.store import command_database
 from docustore.cli.tables import list_table
-from docustore.config import configuration_error
+from docustore.config_loading import configuration_error
 from docustore.outbox.listing import delivery_page
 from docustore.outbox.rows import RowState
 from docustore.users.profile import UserStatus

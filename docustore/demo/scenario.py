@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import httpx2
 
+from docustore.effect_states import BuildState
 from docustore.errors import DemoError
+from docustore.quality.stored import USER_QUALITY
 
 SOURCE: Final = "directory"
 SUCCEEDED: Final = "succeeded"
@@ -46,6 +48,7 @@ class Outcome:
     advanced: Mapping[str, Any]
     changes: Mapping[str, Any]
     analytics: Mapping[str, Any]
+    quality: Mapping[str, Any]
     timings: Timings
 
 
@@ -79,9 +82,13 @@ class Scenario:
             second_run_s=round(after_second - before_second, 2),
             listener_s=round(before_second - after_first + time.monotonic() - after_second, 2),
         )
-        analytics = await self._get("/users/analytics")
         return Outcome(
-            runs=(first, second), advanced=advanced, changes=changes, analytics=analytics, timings=timings
+            runs=(first, second),
+            advanced=advanced,
+            changes=changes,
+            analytics=await self._get("/users/analytics"),
+            quality=await self._judged(),
+            timings=timings,
         )
 
     async def _scheduled_run(self) -> Run:
@@ -139,6 +146,14 @@ class Scenario:
                 return status
             await self._pause(deadline, "the listener does not catch up")
 
+    async def _judged(self) -> Mapping[str, Any]:
+        """Return the quality report once it holds every applied change."""
+        deadline = time.monotonic() + LISTENER_TIMEOUT_S
+        while not any(map(_is_judged, await self._get("/changes/effects"))):
+            await self._pause(deadline, "the quality of the users does not get ready")
+        report: Mapping[str, Any] = await self._get("/quality/report")
+        return report
+
     async def _pause(self, deadline: float, problem: str) -> None:
         if time.monotonic() > deadline:
             raise DemoError(f"{problem}: see the logs in the data folder")
@@ -149,6 +164,11 @@ class Scenario:
 
     async def _post(self, client: httpx2.AsyncClient, path: str, body: Mapping[str, Any]) -> Any:
         return _answer(await client.post(path, json=body))
+
+
+def _is_judged(effect: Mapping[str, Any]) -> bool:
+    is_current: bool = effect["state"] == BuildState.LIVE and effect["lag_s"] == 0
+    return is_current and effect["name"] == USER_QUALITY
 
 
 def _succeeded(run: Run) -> Run:

@@ -19,10 +19,9 @@ def summary(outcome: Outcome, *, discrepancies: Sequence[str], url: str) -> dict
     """Build the JSON document of the result.
 
     Shape: `{runs: [run, run], changes: {applied, lag_s}, analytics, quality: {score, issues}, advanced, timings,
-    reconciled, discrepancies, url}`. `score` is the percentage of the first run's records that were loaded;
-    `issues` counts the reasons of both runs.
+    reconciled, discrepancies, url}`. `score` is that of the quality report; `issues` counts the reasons of both
+    runs.
     """
-    first = outcome.runs[0]["counts"]
     issues: Counter[str] = Counter()
     for run in outcome.runs:
         issues.update(run["quality"])
@@ -31,7 +30,7 @@ def summary(outcome: Outcome, *, discrepancies: Sequence[str], url: str) -> dict
         "changes": {"applied": outcome.changes["applied"], "lag_s": outcome.changes["lag_s"]},
         "analytics": outcome.analytics,
         "quality": {
-            "score": round(100 * (1 - first["quarantined"] / first["read"]), 2) if first["read"] else None,
+            "score": outcome.quality["score"],
             "issues": dict(issues.most_common()),
         },
         "advanced": outcome.advanced,
@@ -44,7 +43,7 @@ def summary(outcome: Outcome, *, discrepancies: Sequence[str], url: str) -> dict
 
 def summary_tables(document: Mapping[str, Any]) -> RenderableType:
     """Lay out the summary for a terminal of 80 columns."""
-    parts: list[RenderableType] = [_runs(document), _users(document), _quality(document)]
+    parts: list[RenderableType] = [_runs(document), _users(document), _reasons(document)]
     if document["reconciled"]:
         parts.append(Text("Everything reconciles: counts, live marts, history.", style="bold green"))
     else:
@@ -75,6 +74,8 @@ def _users(document: Mapping[str, Any]) -> Table:
     for status, users in analytics["status_distribution"].items():
         table.add_row(status, f"{users:,}")
     table.add_row("average account age", f"{analytics['average_account_age_days']:,.0f} days")
+    score = document["quality"]["score"]
+    table.add_row("quality score", "none" if score is None else f"{score:g} of 100")
     table.add_row(
         "changes applied",
         f"{changes['applied']:,}, each exactly once, after {document['timings']['listener_s']} s",
@@ -82,11 +83,8 @@ def _users(document: Mapping[str, Any]) -> Table:
     return table
 
 
-def _quality(document: Mapping[str, Any]) -> Table:
-    quality = document["quality"]
-    table = Table(
-        "reason", "records", title=f"Quarantine and warnings, score {quality['score']} %", title_justify="left"
-    )
-    for reason, records in list(quality["issues"].items())[:SHOWN_REASONS]:
+def _reasons(document: Mapping[str, Any]) -> Table:
+    table = Table("reason", "records", title="Quarantine and warnings", title_justify="left")
+    for reason, records in list(document["quality"]["issues"].items())[:SHOWN_REASONS]:
         table.add_row(reason, f"{records:,}")
     return table

@@ -27,6 +27,7 @@ from docustore.errors import NotFoundError
 from docustore.etl.lineage import output_dataset, run_event
 from docustore.etl.lineage_event import LineageState
 from docustore.etl.models import RUNS, EtlRun
+from docustore.post_failures import failure_text
 
 log: Final = structlog.get_logger()
 RUNS_PER_TICK: Final = 20
@@ -204,7 +205,7 @@ async def _send(settings: Settings, body: Mapping[str, Any]) -> None:
         async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client, asyncio.timeout(TIMEOUT_S):
             response = await client.post(url, content=line, headers=headers)
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as exc:
-        raise RefusedError(type(exc).__name__, is_transient=True) from exc
+        raise RefusedError(failure_text(exc), is_transient=True) from exc
     status = response.status_code
     if not response.is_success:
         raise RefusedError(f"status {status}", is_transient=status in _RETRYABLE or status >= _SERVER_ERROR)

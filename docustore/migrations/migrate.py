@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import structlog
+
 from docustore.clock import now_utc
 from docustore.database import Database
 from docustore.migrations.lease import MigrationLease, migration_lease
@@ -12,6 +14,8 @@ from docustore.migrations.migration import Direction, Migration
 from docustore.migrations.plan import Catalog, baseline, conflicting, pending, require_known, to_revert
 from docustore.migrations.registry import MIGRATIONS, checksums
 from docustore.migrations.runner import RunOptions, preview_migration, run_migration
+
+log = structlog.get_logger()
 
 
 def own_catalog() -> Catalog:
@@ -49,7 +53,10 @@ async def migrate_up(
         todo = pending(catalog, records, to=to)
         again = conflicting(catalog, records, to=to)
         done = [await _run(lease, migration, Direction.UP, options, catalog) for migration in todo]
-        return done + [await _run_again(lease, records[m.number], m, options, catalog) for m in again]
+        done += [await _run_again(lease, records[m.number], m, options, catalog) for m in again]
+    if done:
+        log.info("migrations.applied", **_totals(done))
+    return done
 
 
 async def migrate_down(
@@ -64,7 +71,10 @@ async def migrate_down(
     to_revert(catalog, await read_records(database), to=to)
     async with migration_lease(database) as lease:
         todo = to_revert(catalog, await read_records(database), to=to)
-        return [await _run(lease, migration, Direction.DOWN, options, catalog) for migration in todo]
+        done = [await _run(lease, migration, Direction.DOWN, options, catalog) for migration in todo]
+    if done:
+        log.info("migrations.reverted", **_totals(done))
+    return done
 
 
 async def record_baseline(
@@ -106,6 +116,14 @@ async def preview(
         Preview(migration=m, direction=direction, counts=await preview_migration(database, m, direction))
         for m in todo
     ]
+
+
+def _totals(done: Sequence[Record]) -> dict[str, int]:
+    return {
+        "migrations": len(done),
+        "changed": sum(record.counts.changed for record in done),
+        "conflicts": sum(record.counts.conflicts for record in done),
+    }
 
 
 async def _run(

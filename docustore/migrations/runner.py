@@ -151,12 +151,6 @@ class _Run:
         else:
             values |= {} if is_continued else {"counts.conflicts": 0}
         await self._set(values, starts=1)
-        log.info(
-            "migrations.started",
-            migration=self.migration.number,
-            direction=self.direction.value,
-            is_continued=is_continued,
-        )
         return await self._record()
 
     async def passes(self, record: Record) -> None:
@@ -171,7 +165,8 @@ class _Run:
     async def finish(self) -> Record:
         await self._set({"state": DONE[self.direction].value, "finished_at": now_utc(), "checkpoint": None})
         record = await self._record()
-        log.info(
+        has_news = record.counts.changed or record.counts.conflicts
+        (log.info if has_news else log.debug)(
             "migrations.finished",
             migration=record.number,
             state=record.state.value,
@@ -183,6 +178,13 @@ class _Run:
     async def _one_pass(self, after: Any) -> None:
         step = self.migration.step(self.direction)
         total = await self.database[USERS].count_documents(dict(step.pending) if step else {})
+        (log.info if total else log.debug)(
+            "migrations.pass_started",
+            migration=self.migration.number,
+            direction=self.direction.value,
+            pending=total,
+            is_continued=after is not None,
+        )
         pace = Pace(max_per_s=self.options.max_per_s, started_at=time.monotonic())
         size = self.options.batch_size
         worked_at = moved_at = time.monotonic()

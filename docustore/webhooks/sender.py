@@ -20,9 +20,9 @@ from docustore.errors import NotFoundError
 from docustore.etl.sources.http_times import retry_after
 from docustore.outbox.event import ChangeEvent, body_of
 from docustore.outbox.sending import Outcome, Sender, UnknownDestinationError
+from docustore.post_failures import failure_text
 from docustore.security.client_address import Network, networks
 from docustore.webhooks.addresses import AddressRefusedError, Target, targets_of
-from docustore.webhooks.failures import failure_text
 from docustore.webhooks.signature import signed_headers
 from docustore.webhooks.store import find_webhook, valid_secrets, webhook_id_of
 

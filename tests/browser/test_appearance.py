@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from bson.timestamp import Timestamp
 from playwright.async_api import expect
 
 from docustore.analytics.query.model import QueryInput
@@ -142,6 +143,18 @@ async def test_tables_of_lists_need_no_scrolling_sideways(
 ) -> None:
     """What is beyond the edge is not seen, and narrow columns break words."""
     await example(store)
+    now = now_utc()
+    letter = {
+        "_id": "sideways", "key": b"", "user_id": "u" * 24, "operation": "update", "state": "failed",
+        "error": "WriteError", "code": 121, "reason": "Document failed validation", "attempts": 8,
+        "cluster_time": None, "wall_time": now,
+    }  # fmt: skip
+    gap = {
+        "_id": "sideways", "reason": "position_lost", "code": 286, "policy": "snapshot", "seq": 1,
+        "detected_at": now, "lost_after": Timestamp(now, 1), "closed_at": now, "rows": 12_345,
+    }  # fmt: skip
+    await store["change_dead_letters"].insert_one(letter)
+    await store["change_gaps"].insert_one(gap)
     long = {"roles": ["r" * 40], "tags": ["t" * 40], "profile": {"location": "L" * 100}}
     await make_user(store, f"{uuid4().hex}@sideways.example", first_name="Ann", last_name="B", **long)
     await admin.page.set_viewport_size({"width": width, "height": 800})
@@ -154,6 +167,8 @@ async def test_tables_of_lists_need_no_scrolling_sideways(
         beyond[view] = await page.evaluate(
             "[...document.querySelectorAll('main .scroll')].map((each) => each.scrollWidth - each.clientWidth)"
         )
+    for collection in ("change_dead_letters", "change_gaps"):
+        await store[collection].delete_one({"_id": "sideways"})
 
     assert {view: max(widths) for view, widths in beyond.items()} == dict.fromkeys(views, 0)
 
@@ -247,3 +262,20 @@ async def test_present_view_is_in_sight_among_the_views(admin: Watched) -> None:
     page = await admin.open("webhooks")
 
     await expect(page.locator('[data-view="webhooks"]')).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("width", [320, 390])
+async def test_narrow_window_has_two_lines_above_the_views(admin: Watched, width: int) -> None:
+    """The name and the state, then all buttons: none of them stands alone on a line."""
+    await admin.page.set_viewport_size({"width": width, "height": 800})
+    page = await admin.open("")
+    await expect(page.locator("#freshness")).to_have_text("live")
+    parts = page.locator(".side .wordmark, #freshness, .side .note, #theme, .side [href='/schema/docs'], #logout")
+
+    lines = await parts.evaluate_all(
+        """(parts) => parts.map((part) => part.getBoundingClientRect())
+          .map(({ top, bottom }) => Math.round((top + bottom) / 2))"""
+    )
+
+    assert len(lines) == 6
+    assert len(set(lines)) == 2

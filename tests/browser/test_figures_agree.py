@@ -40,10 +40,10 @@ async def test_only_a_score_without_violations_is_shown_as_100(admin: Watched) -
 
     shown = await page.evaluate(
         "async (scores) => scores.map((await import('/assets/format.js')).scoreText)",
-        [100, 99.96, 99.94, 0, None],
+        [100, 99.996, 99.94, 93.55, 0, None],
     )
 
-    assert shown == ["100", "99.9", "99.9", "0", "\N{EN DASH}"]
+    assert shown == ["100", "99.99", "99.94", "93.55", "0", "\N{EN DASH}"]
 
 
 async def answer(page: Page, path: str) -> dict[str, object]:
@@ -76,13 +76,7 @@ async def quality_agrees(page: Page) -> bool:
         )
     )
     expected = {rule["title"]: rule["violated"] for rule in rules}
-    return is_shown(score, as_text=text.split()[0]) and {name: whole(count) for name, count in rows} == expected
-
-
-def is_shown(score: float, *, as_text: str) -> bool:
-    """Whether the text is the score with one decimal, and 100 only without violations."""
-    shown = float(as_text)
-    return abs(shown - score) < 0.1 and (shown == 100) == (score == 100)
+    return float(text.split()[0]) == score and {name: whole(count) for name, count in rows} == expected
 
 
 async def rule_agrees(page: Page) -> bool:

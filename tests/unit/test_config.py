@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from docustore.config import load_settings
+from docustore.config_loading import load_settings
 from docustore.errors import ConfigurationError
 
 HTTP = {"kind": "http", "url": "https://crm.example.org/users"}

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from docustore.config import load_settings
+from docustore.config_loading import load_settings
 from docustore.errors import ConfigurationError
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from docustore.config import Settings, load_settings
+from docustore.config import Settings
+from docustore.config_loading import load_settings
 from docustore.errors import ConfigurationError
 from docustore.source_order import require_possible_order
 from docustore.source_settings import SourceSettings

@@ -4,8 +4,8 @@ from typing import Any, ClassVar, Final
 
 from bson.int64 import Int64
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import OperationFailure
 
+from docustore.changes.effects.bare_insert import insert_bare
 from docustore.changes.effects.effect import Effect, Guarded, Rebuild, Rebuilt, Stamp, Write
 from docustore.changes.effects.fields import ImageFields
 from docustore.changes.events import Change
@@ -56,11 +56,7 @@ class HistoryEffect(Effect):
         if self._image_bytes > UNMEASURED_IMAGE_BYTES:
             await database[HISTORY].insert_many(self.rows, session=session)  # type: ignore[arg-type]
             return
-        # The driver encodes the bare command in one step. insert_many first looks at every row in Python, which
-        # is slower by a quarter. The driver does not check the reply of a bare command for write errors.
-        reply = await database.command({"insert": HISTORY, "documents": self.rows}, session=session)
-        for error in reply.get("writeErrors", ()):
-            raise OperationFailure(error["errmsg"], error["code"], reply)
+        await insert_bare(database, HISTORY, self.rows, session=session)
 
     @classmethod
     async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:  # noqa: ARG003  # its chunks are complete

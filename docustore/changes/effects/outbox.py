@@ -8,8 +8,8 @@ from typing import ClassVar, Final
 
 from bson import ObjectId
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import OperationFailure
 
+from docustore.changes.effects.bare_insert import insert_bare
 from docustore.changes.effects.effect import Effect, Rebuild, Rebuilt, Stamp
 from docustore.changes.effects.fields import ImageFields
 from docustore.changes.events import Change
@@ -54,10 +54,7 @@ class OutboxEffect(Effect):
             return
         rows = outbox_rows(self.changes, subscriptions, first=stamp.seq - len(self.changes) + 1)
         for start in range(0, len(rows), ROWS_PER_COMMAND):
-            command = {"insert": OUTBOX, "documents": rows[start : start + ROWS_PER_COMMAND]}
-            reply = await database.command(command, session=session)
-            for error in reply.get("writeErrors", ()):
-                raise OperationFailure(error["errmsg"], error["code"], reply)
+            await insert_bare(database, OUTBOX, rows[start : start + ROWS_PER_COMMAND], session=session)
 
     @classmethod
     async def rebuild(cls, rebuild: Rebuild) -> Rebuilt:  # noqa: ARG003  # its chunks are complete

@@ -30,11 +30,11 @@ export function percent(share) {
   return `${Math.round(100 * share)} %`;
 }
 
-/** A score from 0 to 100; only one without any violation is shown as 100. */
+/** A score from 0 to 100, with the decimals of the report; only one without any violation is shown as 100. */
 export function scoreText(score) {
   if (score === null || score === undefined) return "–";
-  const rounded = Math.round(10 * score) / 10;
-  return String(score < 100 ? Math.min(rounded, 99.9) : rounded);
+  const rounded = Math.round(100 * score) / 100;
+  return String(score < 100 ? Math.min(rounded, 99.99) : rounded);
 }
 
 export function duration(seconds) {

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from docustore.config import configuration_error
+from docustore.config_loading import configuration_error
 from docustore.errors import ConfigurationError
 from docustore.etl.sources.files import FilesSource
 from docustore.etl.sources.http import HttpSource

@@ -26,6 +26,8 @@ async def test_made_up_directory_reconciles(tmp_path: Path) -> None:
     check(outcome.document, 400)
     assert outcome.document["quality"]["issues"]
     assert not (tmp_path / "data" / "endpoints.json").exists()
+    report = await run_docustore("quality", "report", "--json", "--data-dir", str(tmp_path / "data"))
+    assert 0 < report.document["score"] == outcome.document["quality"]["score"] < 100
 
 
 async def test_own_file_reconciles(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ async def test_delivery_is_retried_for_the_broken_address_only(database: Databas
     assert (first, too_early, repaired) == (0, 0, 1)
     assert [body["event"] for body in (*bodies, *others)] == ["etl.run_failed"] * 2
     broken = [each for each in waiting["deliveries"].values() if each["error"]]
-    assert [(each["place"], each["error"]) for each in broken] == [("http://127.0.0.1", "ConnectError")]
+    assert [(each["place"], each["error"]) for each in broken] == [("http://127.0.0.1", "no connection")]
 
 
 async def test_recovery_comes_after_what_it_ends(database: Database) -> None:

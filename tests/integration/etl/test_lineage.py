@@ -166,10 +166,13 @@ async def test_stuck_events_are_counted_and_retried_or_skipped(database: Databas
         now += LATER
         await deliver_lineage(database, broken, now=now)
 
+    [waiting] = await undelivered_runs()
     stuck = await lineage_backlog(database, now=now)
     retried = await retry_lineage(database, now=now, actor="cli:ada")
     skipped = await skip_lineage(database, run_id, actor="cli:ada")
 
+    assert waiting.lineage is not None
+    assert waiting.lineage.error == "no connection"
     assert (stuck.runs, stuck.stuck) == (1, 1)
     assert stuck.oldest_s is not None
     assert stuck.oldest_s > 3600

@@ -1,5 +1,9 @@
 """Migrations up and down: what they store, and what they leave."""
 
+from typing import Any
+
+from structlog.testing import capture_logs
+
 from docustore.database import Database
 from docustore.migrations.ledger import SCHEMA_MIGRATIONS, Conflict, State, read_records
 from docustore.migrations.migrate import (
@@ -139,3 +143,37 @@ async def test_resolved_conflict_is_migrated_by_the_next_up(database: Database, 
     assert (record.number, record.counts.conflicts, record.conflicts) == (3, 0, ())
     assert (await users_of(database))[other["_id"]]["email"] == "ada@x.org"
     assert await migrate_up(database, options) == []
+
+
+async def test_empty_store_gets_one_line_of_log(database: Database, options: RunOptions) -> None:
+    with capture_logs() as logged:
+        await migrate_up(database, options)
+
+    assert shown(logged) == [
+        {"event": "migrations.applied", "migrations": len(ALL_NUMBERS), "changed": 0, "conflicts": 0}
+    ]
+
+
+async def test_migration_that_changes_users_is_named_in_the_log(database: Database, options: RunOptions) -> None:
+    """Before it begins, too: it may take hours."""
+    await database["users"].insert_many([old_user() for _ in range(3)], bypass_document_validation=True)
+
+    with capture_logs() as logged:
+        await migrate_up(database, options)
+
+    begun = {"migration": 2, "direction": "up", "pending": 3, "is_continued": False}
+    ended = {"migration": 2, "state": "applied", "changed": 3, "conflicts": 0}
+    assert shown(logged) == [
+        {"event": "migrations.pass_started", **begun},
+        {"event": "migrations.finished", **ended},
+        {"event": "migrations.applied", "migrations": len(ALL_NUMBERS), "changed": 3, "conflicts": 0},
+    ]
+
+
+def shown(logged: list[Any]) -> list[dict[str, Any]]:
+    """Return what the default level shows."""
+    return [
+        {name: value for name, value in entry.items() if name != "log_level"}
+        for entry in logged
+        if entry["log_level"] != "debug"
+    ]

@@ -69,7 +69,7 @@ async def test_failing_webhook_is_told_once_and_its_recovery_once(database: Data
 
 
 async def test_webhook_that_fails_for_days_is_disabled(database: Database, webhook_id: str) -> None:
-    await _set(database, failing_since=now_utc() - timedelta(days=6), last_error="ConnectError")
+    await _set(database, failing_since=now_utc() - timedelta(days=6), last_error="no connection")
     told = await _keep_up(database)
     reason = await _disabled(database)
     await enable_webhook(database, webhook_id, is_enabled=True, actor="cli:ada")

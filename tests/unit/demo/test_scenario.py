@@ -25,7 +25,12 @@ async def played(*listings: list[dict[str, Any]]) -> Outcome:
         if path.startswith("/etl/runs/"):
             known = {entry["id"]: entry for listing in listings for entry in listing}
             return httpx2.Response(200, json=known[path.rpartition("/")[2]])
-        answers = {"/etl/trigger": {"id": "asked"}, "/changes/status": {"is_caught_up": True, "applied": 5}}
+        answers = {
+            "/etl/trigger": {"id": "asked"},
+            "/changes/status": {"is_caught_up": True, "applied": 5},
+            "/changes/effects": [{"name": "user_quality", "state": "live", "lag_s": 0.0}],
+            "/quality/report": {"score": 93.55},
+        }
         return httpx2.Response(200, json=answers.get(path, {}))
 
     transport = httpx2.MockTransport(answer)

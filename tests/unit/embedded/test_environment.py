@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from docustore.config import Settings, load_settings
+from docustore.config import Settings
+from docustore.config_loading import load_settings
 from docustore.embedded.environment import child_environment
 
 GIVEN = Settings(

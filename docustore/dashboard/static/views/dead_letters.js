@@ -22,7 +22,7 @@ export function deadLettersPanel(page, refresh) {
       { title: "Cause", cls: "text", cell: causeOf },
       { title: "Attempts", cls: "number wide", cell: (each) => number(each.attempts) },
       { title: "", cls: "row-actions", cell: (each) => letterButtons(each, refresh) },
-    ], letters) : empty("No dead letters", "Every change has been applied.")),
+    ], letters, { isStacked: true }) : empty("No dead letters", "Every change has been applied.")),
   });
 }
 

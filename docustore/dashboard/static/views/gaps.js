@@ -20,6 +20,6 @@ export function gapsPanel(page) {
       { title: "Last change before", cell: (each) => moment(each.lost_after) },
       { title: "Closed", cell: (each) => (each.closed_at ? moment(each.closed_at) : "open") },
       { title: "Rows added", cls: "number", cell: (each) => number(each.rows) },
-    ], gaps) : empty("No gap", "The listener has followed every change since it began.")),
+    ], gaps, { isStacked: true }) : empty("No gap", "The listener has followed every change since it began.")),
   });
 }

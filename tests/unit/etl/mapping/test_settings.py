@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from docustore.config import Settings, configuration_error, load_settings
+from docustore.config import Settings
+from docustore.config_loading import configuration_error, load_settings
 from docustore.embedded.environment import child_environment
 from docustore.errors import ConfigurationError
 from docustore.etl.mapping import hooks

@@ -4,7 +4,7 @@ from socket import gaierror
 import httpx2
 import pytest
 
-from docustore.webhooks.failures import failure_text
+from docustore.post_failures import failure_text
 
 URL = "https://example.org/hook?token=s3cret"
 
@@ -21,6 +21,8 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (caused(httpx2.ConnectError(URL), ssl.SSLCertVerificationError("self-signed")), "certificate"),
         (caused(httpx2.ConnectError(URL), ssl.SSLError("wrong version number")), "TLS"),
         (httpx2.ConnectError(URL), "no connection"),
+        (httpx2.ReadTimeout(URL), "in time"),
+        (TimeoutError(), "in time"),
         (httpx2.RemoteProtocolError(URL), "without an answer"),
         (httpx2.InvalidURL(URL), "InvalidURL"),
     ],

@@ -16,7 +16,7 @@ _REASONS: Final[tuple[tuple[tuple[type[BaseException], ...], str], ...]] = (
     ((ssl.SSLCertVerificationError,), "its TLS certificate is not valid"),
     ((ssl.SSLError,), "it does not speak TLS as expected"),
     ((httpx2.ConnectError, httpx2.ConnectTimeout, ConnectionRefusedError), "no connection"),
-    ((httpx2.TimeoutException,), "no answer in time"),
+    ((httpx2.TimeoutException, TimeoutError), "no answer in time"),
     (
         (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError),
         "the connection was closed without an answer",
