@@ -28,7 +28,7 @@ PEOPLE = 80
 ORDERS = 4
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_any_order_of_arrival_gives_the_same_rows(
     database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
