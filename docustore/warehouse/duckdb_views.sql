@@ -8,7 +8,8 @@ SET VARIABLE files = (
 CREATE OR REPLACE VIEW user_versions AS FROM read_parquet(getvariable('files').versions);
 CREATE OR REPLACE VIEW fact_user_events AS FROM read_parquet(getvariable('files').events);
 
--- One row per change and per late version. No change has a place before the one that it followed.
+-- One row per change and per late version. No change has a place before the one that it followed. A record that is
+-- older than that took effect when it was recorded.
 CREATE OR REPLACE VIEW placed_versions AS
 WITH versions AS (
     SELECT seq, user_id, is_late, recorded_at, local_roles,
@@ -18,8 +19,10 @@ WITH versions AS (
 ), reached AS (
     SELECT *, max(own) OVER (PARTITION BY user_id ORDER BY seq) AS most FROM versions WHERE NOT is_late
 ), changes AS (
-    SELECT * EXCLUDE (most), max(CASE WHEN own = most THEN own ELSE {'at': most.at, 'mark': '~'} END)
-        OVER (PARTITION BY user_id ORDER BY seq) AS place
+    SELECT * EXCLUDE (most), max(
+            CASE WHEN own = most THEN own
+                ELSE {'at': CASE WHEN own.at = most.at THEN own.at ELSE recorded_at END, 'mark': '~'} END
+        ) OVER (PARTITION BY user_id ORDER BY seq) AS place
     FROM reached
 ), late AS (
     -- A version that moved to another user with its identity is written again.

@@ -12,6 +12,7 @@ from docustore.users.fields import UserField
 from docustore.users.profile import UserStatus
 from docustore.warehouse.places import NO_RECORD, is_end, record_of
 from docustore.warehouse.versions import (
+    EFFECTIVE_AT,
     IS_PRESENT,
     LOCAL_ROLES,
     PLACE,
@@ -56,11 +57,14 @@ def change_stages(tracked: tuple[UserField, ...]) -> Pipeline:
     """Make the documents of changes from the rows of one user."""
     # A compacted row says only how it differs from the next one: what it does not say is carried over from there.
     carried = {name: {"$locf": known} for name, known in known_values(tracked).items()}
-    own_place = {"$cond": [{"$eq": [PLACE, "$reached"]}, PLACE, {"at": "$reached.at", "mark": NO_RECORD}]}
+    # A record that is older than the change before it, such as one that has come back, took effect when it was
+    # recorded. One of the same time replaces that change.
+    begin = {"$cond": [{"$eq": [EFFECTIVE_AT, "$reached.at"]}, "$reached.at", RECORDED_AT]}
+    own_place = {"$cond": [{"$eq": [PLACE, "$reached"]}, PLACE, {"at": begin, "mark": NO_RECORD}]}
     return [
         _windows(carried, order=_LATEST_FIRST),
         _windows({"reached": {"$max": PLACE, "window": _UNTIL_NOW}}, order=_LATEST_FIRST),
-        # No change is before the one that it followed. If its own time is earlier, it has no place of its own.
+        # No change is before the one that it followed.
         _windows({"place": {"$max": own_place, "window": _UNTIL_NOW}}, order=_LATEST_FIRST),
         {
             "$project": {

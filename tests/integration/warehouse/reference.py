@@ -30,7 +30,8 @@ def spans(history: Iterable[Row], attributes: tuple[str, ...] = ("status", "firs
         begin = datetime.fromisoformat("0001-01-01T00:00:00+00:00")
         versions: list[tuple[datetime, Any, Row]] = []
         for row in rows:
-            begin = max(begin, effective_at(row))
+            effective = effective_at(row)
+            begin = effective if effective >= begin else max(begin, row["valid_from"])
             after = row["after"]
             is_present = after is not None and after.get("deleted_at") is None
             state = {name: after.get(name) for name in attributes} if is_present else None

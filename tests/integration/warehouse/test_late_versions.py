@@ -4,6 +4,8 @@ import asyncio
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from docustore.changes.status import wait_until_applied
 from docustore.config import Settings
 from docustore.database import Database
@@ -85,3 +87,22 @@ async def test_two_exports_number_each_late_version_once(database: Database) -> 
     numbers = await database.late_versions.distinct("number")
     assert max(last) == 2500
     assert sorted(numbers) == list(range(1, 2501))
+
+
+async def test_record_that_comes_back_was_inactive_until_then(database: Database, settings: Settings) -> None:
+    """Two full readings lacked it. Its time is that of its last version, which is before its end."""
+    absent = msgspec.structs.replace(record(1, 4, deleted=True), is_absence=True)
+    async with listening(database, settings):
+        await wait_until_applied(database)
+        await store(database, [record(1, 2)])
+        await store(database, [absent])
+        await store(database, [record(1, 2)])
+        await wait_until_applied(database)
+
+    back = await database.user_history.find_one(sort=[("_id", -1)])
+    assert back is not None
+    assert await spans(database, "status") == [
+        ("active", day(2), day(4)),
+        ("inactive", day(4), back["valid_from"]),
+        ("active", back["valid_from"], None),
+    ]

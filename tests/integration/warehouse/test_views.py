@@ -103,8 +103,8 @@ def minutes(rows: list[dict[str, Any]]) -> list[tuple[str, int, int | None]]:
         ),
         pytest.param(
             [row(1, 0, "active"), row(2, 30, "inactive", source="api:k"), row(3, 60, "suspended", modified=10)],
-            [("active", 0, 30), ("suspended", 30, None)],
-            id="a version does not begin before the one that it replaced",
+            [("active", 0, 30), ("inactive", 30, 60), ("suspended", 60, None)],
+            id="a version that is older than the one it replaced begins when it was recorded",
         ),
         pytest.param(
             [row(1, 0, "active"), row(2, 0, "inactive"), row(3, 0, "suspended")],
