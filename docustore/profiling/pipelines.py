@@ -7,7 +7,7 @@ field has distinct values, which the estimate shows to be few.
 from collections.abc import Sequence
 from typing import Any, Final
 
-from docustore.profiling.distinct import REGISTERS
+from docustore.profiling.distinct import REGISTERS, REST_BITS
 from docustore.profiling.fields import BSON_TYPES, Kind, ProfiledField
 
 Pipeline = list[dict[str, Any]]
@@ -18,8 +18,6 @@ READ_BYTES: Final = 800
 _NULLS: Final = ("null", "undefined")
 # A part of the ids, by their hash: every pipeline of a profile sees the same users.
 _SHARES: Final = 1_000_000
-# The bits of a hash that remain after those of the register.
-_BITS: Final = 51
 
 
 def sampled(share: float) -> Pipeline:
@@ -74,13 +72,13 @@ def registers_pipeline(field: ProfiledField) -> Pipeline:
 
     Shape: `{"_id": register, "rank": rank}`.
     """
-    rest = {"$mod": [{"$floor": {"$divide": [{"$subtract": ["$hash", "$register"]}, REGISTERS]}}, 2**_BITS]}
-    positive = {"$cond": [{"$lt": ["$rest", 0]}, {"$add": ["$rest", 2**_BITS]}, "$rest"]}
+    rest = {"$mod": [{"$floor": {"$divide": [{"$subtract": ["$hash", "$register"]}, REGISTERS]}}, 2**REST_BITS]}
+    positive = {"$cond": [{"$lt": ["$rest", 0]}, {"$add": ["$rest", 2**REST_BITS]}, "$rest"]}
     rank = {
         "$cond": [
             {"$lte": ["$rest", 0]},
-            _BITS + 1,
-            {"$subtract": [_BITS, {"$floor": {"$log": ["$rest", 2]}}]},
+            REST_BITS + 1,
+            {"$subtract": [REST_BITS, {"$floor": {"$log": ["$rest", 2]}}]},
         ]
     }
     remainder = {"$mod": ["$hash", REGISTERS]}
@@ -116,12 +114,16 @@ def sample_pipeline(field: ProfiledField, *, limit: int) -> Pipeline:
 
 
 def _values(field: ProfiledField) -> Pipeline:
-    """Give the values of a field that fit its kind; each element of a list is one."""
+    """Give the values of a field that fit its kind.
+
+    Of a list, each text is one, and only once for each user.
+    """
     fitting: Expression = {"$in": [{"$type": field.path}, list(BSON_TYPES[field.kind])]}
     stages: Pipeline = [{"$match": {"$expr": fitting}}, {"$project": {"_id": 0, "value": field.path}}]
     if field.kind is Kind.LIST:
         is_text = {"$expr": {"$eq": [{"$type": "$value"}, "string"]}}
-        return [*stages, {"$unwind": "$value"}, {"$match": is_text}]
+        different = {"$set": {"value": {"$setUnion": ["$value", []]}}}
+        return [*stages, different, {"$unwind": "$value"}, {"$match": is_text}]
     return [*stages, {"$match": {"value": {"$ne": ""}}}] if field.kind is Kind.TEXT else stages
 
 

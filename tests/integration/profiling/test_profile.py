@@ -60,7 +60,18 @@ async def test_elements_of_lists_are_values(database: Database) -> None:
     tags = by_name(await profile_users(database, WHOLE))["tags"]
 
     assert (tags["filled"], tags["empty"], tags["max_length"]) == (3, 1, 3)
-    assert tags["top"] == [{"value": "b", "count": 3}, {"value": "a", "count": 2}]
+    assert tags["top"] == [{"value": "a", "count": 2}, {"value": "b", "count": 2}]
+
+
+async def test_element_counts_once_for_each_user(database: Database) -> None:
+    """A count of a value is a number of users."""
+    await store(database, {"tags": ["a"] * 9}, {"tags": ["b", "c", "b"]}, {"tags": ["c", "d1", "d1"]})
+
+    tags = by_name(await profile_users(database, WHOLE))["tags"]
+
+    assert tags["top"] == [{"value": "c", "count": 2}]
+    assert tags["patterns"] == [{"pattern": "a", "count": 4}, {"pattern": "a9", "count": 1}]
+    assert (tags["counted"], tags["distinct"]) == (5, {"count": 4, "method": "exact", "error_pct": 0.0})
 
 
 async def test_times_have_a_range(database: Database) -> None:
