@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from pymongo.asynchronous.client_session import AsyncClientSession
+
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeMetric, CubeQuestion
 from docustore.analytics.cube.buckets import Period
 from docustore.analytics.cube.counts import SERIES
-from docustore.analytics.cube.freshness import mart_freshness
 from docustore.analytics.cube.marts import Marts
 from docustore.analytics.cube.months import all_months
 from docustore.analytics.query.columns import BUCKET
@@ -25,6 +26,7 @@ from docustore.analytics.query.rollup import Rollup, RollupRow
 from docustore.analytics.query.spans import Span, runs_of, spans_of
 from docustore.database import Database
 from docustore.effect_states import BuildState
+from docustore.joined_reads import in_one_state
 
 # Values of one dimension that are read for one answer; with more of them, the aggregation answers.
 MAX_VALUES_READ: Final = 500
@@ -32,7 +34,13 @@ MAX_VALUES_READ: Final = 500
 MAX_DOCUMENTS_READ: Final = 10_000
 # An answer has no more rows without dimensions.
 MAX_BUCKETS: Final = MAX_ROWS
-_HISTORY: Final = "user_history"
+# Rows of history have ascending numbers.
+_NEWEST_ROW: Final[Mapping[str, Any]] = {
+    "$unionWith": {
+        "coll": "user_history",
+        "pipeline": [{"$sort": {"_id": -1}}, {"$limit": 1}, {"$project": {"seq": "$_id"}}],
+    }
+}
 _ALL_MONTHS: Final = {"$gte": {"d": "", "v": "", "m": ""}, "$lte": {"d": "", "v": "", "m": "9999-99"}}
 
 Key = tuple[Any, str | None]
@@ -45,24 +53,24 @@ async def cube_rollup(database: Database, query: QueryInput, *, now: datetime) -
         CubeRefusedError: They do not keep what it asks for, or do not hold every user yet.
     """
     plan = cube_plan(query)
-    # First, so that the answer is not older than it says.
-    newest = await database[_HISTORY].find_one({}, {"_id": 1}, sort=[("_id", -1)])
-    committed = 0 if newest is None else int(newest["_id"])
-    fresh = await mart_freshness(database, committed=committed, now=now)
-    if fresh.state != BuildState.LIVE.value:
-        raise CubeRefusedError("they do not hold every user yet: see `docustore changes effects`")
-    rows = await _rows(database, query, plan)
-    return Rollup(rows=rows, as_of=fresh.as_of, lag_s=fresh.lag_s)
+
+    async def answered(session: AsyncClientSession | None) -> Rollup:
+        marts = Marts(database=database, committed=_NEWEST_ROW, session=session)
+        totals = await marts.answer(_question(query, plan, edges=None))
+        fresh = await marts.freshness(now)
+        if fresh.state != BuildState.LIVE.value:
+            raise CubeRefusedError("they do not hold every user yet: see `docustore changes effects`")
+        return Rollup(rows=await _rows(marts, query, plan, totals), as_of=fresh.as_of, lag_s=fresh.lag_s)
+
+    return await in_one_state(database, answered)
 
 
-async def _rows(database: Database, query: QueryInput, plan: CubePlan) -> list[RollupRow]:
-    marts = Marts(database=database)
-    totals = await marts.answer(_question(query, plan, edges=None))
+async def _rows(marts: Marts, query: QueryInput, plan: CubePlan, totals: CubeAnswer) -> list[RollupRow]:
     if len(totals.values) > MAX_VALUES_READ:
         raise CubeRefusedError(f"{plan.dimension} has more than {MAX_VALUES_READ} values")
     if query.time.is_whole:
         return _added_up(query, plan, totals, [None])
-    runs = runs_of(await _months(database), query.time)
+    runs = runs_of(await _months(marts), query.time)
     if not runs:
         # No registration in the range.
         return _unknown(query, plan, totals, None)
@@ -95,14 +103,14 @@ def _question(
     )
 
 
-async def _months(database: Database) -> list[str]:
+async def _months(marts: Marts) -> list[str]:
     """Return the months of which there are counters, ascending.
 
     In a few of them there may be no registration any more.
     """
     # The index alone answers this.
-    found = database[SERIES].find(
-        {"_id": _ALL_MONTHS}, {"_id": 1}, sort=[("_id", 1)], limit=MAX_DOCUMENTS_READ + 1
+    found = marts.database[SERIES].find(
+        {"_id": _ALL_MONTHS}, {"_id": 1}, sort=[("_id", 1)], limit=MAX_DOCUMENTS_READ + 1, session=marts.session
     )
     return [each["_id"]["m"] for each in await found.to_list()]
 
