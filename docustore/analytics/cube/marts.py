@@ -1,6 +1,6 @@
 """Answers from the counters, by one or two reads of indexes."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ from docustore.analytics.cube.counts import ALL_USERS, ENDED, SERIES, Key
 from docustore.analytics.cube.freshness import Freshness, freshness_of
 from docustore.analytics.cube.months import Months, add_whole, all_months, months_of, parts_of, summed
 from docustore.analytics.cube.share import ANALYTICS_VERSION
-from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot
+from docustore.analytics.cube.slots import SLOTS_A_DAY, month_of, month_slots
 from docustore.analytics.cube.totals import Totals, named_of, read_totals, whole_of
 from docustore.analytics.cube.transitions import TRANSITION, TRANSITIONS, Transition
 from docustore.analytics.dimensions import STATUS
@@ -122,9 +122,12 @@ class Marts:
         dimension = question.dimension
         lines = [line for line in (answer.all_users, *answer.values) if line.value != OTHER]
         keys = [ALL_USERS if line.value is None else (dimension or "", line.value) for line in lines]
-        found = await self._all_months(keys)
+        part = "p" if question.edges is None else parts_of(question.edges)[CubeMetric.PRESENT]
+        found = await self._all_months(keys, part, question.edges)
         return [
-            AgeLine(value=line.value, present=line.present[0], days=_days(found.get(key, ())))
+            AgeLine(
+                value=line.value, present=line.present[0], days=_days(found.get(key, ()), part, question.edges)
+            )
             for line, key in zip(lines, keys, strict=True)
         ]
 
@@ -178,13 +181,14 @@ class Marts:
     async def _found(self, ids: Sequence[Document], projection: Mapping[str, int]) -> Series:
         return await self._read({"_id": {"$in": ids}}, projection, batch_size=len(ids) + 1) if ids else {}
 
-    async def _all_months(self, keys: Sequence[Key]) -> Series:
-        """Read the present users of some keys by day, of all times."""
+    async def _all_months(self, keys: Sequence[Key], part: str, edges: tuple[int, ...] | None) -> Series:
+        """Read one part of the documents of some keys, of a period or of all times."""
+        first, last = ("", _AFTER_ALL_MONTHS) if edges is None else (month_of(edges[0]), month_of(edges[-1] - 1))
         bounds = [
-            {"$gte": {"d": own, "v": value, "m": ""}, "$lte": {"d": own, "v": value, "m": _AFTER_ALL_MONTHS}}
+            {"$gte": {"d": own, "v": value, "m": first}, "$lte": {"d": own, "v": value, "m": last}}
             for own, value in keys
         ]
-        return await self._read({"$or": [{"_id": each} for each in bounds]}, {"p": 1}, batch_size=_MANY)
+        return await self._read({"$or": [{"_id": each} for each in bounds]}, {part: 1}, batch_size=_MANY)
 
     async def _read(
         self, condition: Mapping[str, Any], projection: Mapping[str, int], *, batch_size: int
@@ -272,11 +276,18 @@ def _sum(days: Mapping[str, int] | None) -> int:
     return sum((days or {}).values())
 
 
-def _days(documents: Sequence[Document]) -> dict[int, int]:
-    """Return the present users by day since 1970."""
-    return {
-        first_slot(each["_id"]["m"], day) // SLOTS_A_DAY: number
-        for each in documents
-        for day, number in each.get("p", {}).items()
-        if number
-    }
+def _days(documents: Sequence[Document], part: str, edges: tuple[int, ...] | None) -> dict[int, int]:
+    """Return the present users by day since 1970.
+
+    Args:
+        part: `p` (by day) or `ps` (by slot).
+        edges: Only those who registered between them count.
+    """
+    days: Counter[int] = Counter()
+    for each in documents:
+        first, _ = month_slots(each["_id"]["m"])
+        for name, number in each.get(part, {}).items():
+            slot = first + (int(name[:2]) - 1) * SLOTS_A_DAY + (0 if part == "p" else int(name[2:]))
+            if number and (edges is None or edges[0] <= slot < edges[-1]):
+                days[slot // SLOTS_A_DAY] += number
+    return days
