@@ -5,6 +5,7 @@ field has distinct values, which the estimate shows to be few.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from docustore.profiling.distinct import REGISTERS, REST_BITS
@@ -15,6 +16,8 @@ Expression = dict[str, Any]
 
 # Longer texts are counted, not read. Cutting them on the server fails for texts that are not UTF-8.
 READ_BYTES: Final = 800
+_FIRST_MOMENT: Final = datetime.min.replace(tzinfo=UTC)
+_LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC, microsecond=999_000)
 _NULLS: Final = ("null", "undefined")
 # A part of the ids, by their hash: every pipeline of a profile sees the same users.
 _SHARES: Final = 1_000_000
@@ -62,7 +65,8 @@ def _figures(field: ProfiledField) -> Expression:
             "average": {"$avg": length},
         }
     if field.kind is Kind.TIME:
-        time = {"$cond": [is_fitting, field.path, None]}
+        is_time = {"$and": [is_fitting, _is_in_calendar(field.path)]}
+        time = {"$cond": [is_time, field.path, None]}
         figures |= {"earliest": {"$min": time}, "latest": {"$max": time}}
     return figures
 
@@ -95,7 +99,8 @@ def registers_pipeline(field: ProfiledField) -> Pipeline:
 def counts_pipeline(field: ProfiledField, *, limit: int) -> Pipeline:
     """Count each value of a field, the most frequent first.
 
-    Shape: `{"_id": hash, "value": value, "users": count}`; `value` is null for a text above `READ_BYTES`.
+    Shape: `{"_id": hash, "value": value, "users": count}`; `value` is null for a text above `READ_BYTES` and
+    for a time beyond the calendar.
     """
     return [
         *_values(field),
@@ -108,7 +113,7 @@ def counts_pipeline(field: ProfiledField, *, limit: int) -> Pipeline:
 def sample_pipeline(field: ProfiledField, *, limit: int) -> Pipeline:
     """Read some values of a field.
 
-    Shape: `{"value": value}`; null for a text above `READ_BYTES`.
+    Shape: `{"value": value}`; null as in `counts_pipeline`.
     """
     return [*_values(field), {"$limit": limit}, {"$project": {"_id": 0, "value": _read()}}]
 
@@ -134,7 +139,13 @@ def _read() -> Expression:
             {"$gt": [{"$strLenBytes": "$value"}, READ_BYTES]},
         ]
     }
-    return {"$cond": [is_long, None, "$value"]}
+    is_beyond = {"$and": [{"$eq": [{"$type": "$value"}, "date"]}, {"$not": [_is_in_calendar("$value")]}]}
+    return {"$cond": [{"$or": [is_long, is_beyond]}, None, "$value"]}
+
+
+def _is_in_calendar(time: str) -> Expression:
+    """Tell whether a time is in the years 1 to 9999; other clients may store any."""
+    return {"$and": [{"$gte": [time, _FIRST_MOMENT]}, {"$lte": [time, _LAST_MOMENT]}]}
 
 
 def _count(condition: Expression) -> Expression:

@@ -100,6 +100,20 @@ async def test_strange_values_do_not_end_it(database: Database) -> None:
     assert by_name(profile)["profile.bio"]["max_length"] == 5000
 
 
+async def test_times_beyond_the_calendar_do_not_hide_the_others(database: Database) -> None:
+    """Two users with one such time would be a frequent value, which JSON cannot hold."""
+    beyond, before = DatetimeMS(253_402_300_800_000), DatetimeMS(-(2**63))
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+    await store(database, *({"created_at": each} for each in (beyond, beyond, before, first, first, last)))
+
+    times = by_name(await profile_users(database, WHOLE))["created_at"]
+
+    assert (times["earliest"], times["latest"]) == (first, last)
+    assert (times["filled"], times["counted"]) == (6, 3)
+    assert times["distinct"] == {"count": 4, "method": "exact", "error_pct": 0.0}
+    assert times["top"] == [{"value": first, "count": 2}]
+
+
 async def test_broken_texts_do_not_end_it(database: Database) -> None:
     """Another client may store bytes that are not UTF-8."""
     await database.command("collMod", "users", validator={})
