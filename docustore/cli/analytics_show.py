@@ -4,6 +4,7 @@ from typing import Any, Final, Protocol
 
 import click
 import msgspec
+from click.core import ParameterSource
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -34,6 +35,17 @@ from docustore.cli.store import command_database
 from docustore.cli.utc_time import UtcTime
 from docustore.clock import now_utc
 
+_PERIOD: Final = frozenset({"since", "until"})
+_BUCKETS: Final = frozenset({*_PERIOD, "bucket", "time_zone", "week_start", "compare"})
+_VALUES: Final = frozenset({"dimension", "top"})
+# The options that a report takes, beside those of every report.
+_TAKES: Final = {
+    "users": _PERIOD | _VALUES | {"time_zone", "compare"},
+    "registrations": _BUCKETS | _VALUES,
+    "transitions": _BUCKETS,
+    "cohorts": _PERIOD | _VALUES,
+    "ages": _PERIOD | _VALUES | {"time_zone", "compare"},
+}
 _ASK: Final = {
     "users": ask_users,
     "registrations": ask_registrations,
@@ -64,6 +76,7 @@ class _Report(Protocol):
 @click.option("--csv", "as_csv", is_flag=True, help="Write CSV that spreadsheets can open.")
 async def show(invocation: Invocation, *, report: str, exact: bool, as_csv: bool, **asked: Any) -> None:
     """Show a report: users, registrations, transitions, cohorts or ages."""
+    _require_taken(report, asked)
     settings = invocation.settings()
     async with command_database(invocation) as database:
         source = source_of(
@@ -88,6 +101,19 @@ async def verify(invocation: Invocation) -> int:
     lines = [*differences, *next_step] if differences else ["Every counter is right."]
     invocation.show({"differences": differences}, table=Text("\n".join(lines)))
     return FAILED if differences else DONE
+
+
+def _require_taken(report: str, asked: dict[str, Any]) -> None:
+    """Refuse options that would change nothing.
+
+    The answer would look like that to another question.
+    """
+    context = click.get_current_context()
+    for name in asked.keys() - _TAKES[report]:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            takes = ", ".join(f"--{each.replace('_', '-')}" for each in sorted(_TAKES[report]))
+            msg = f"the report {report} does not take --{name.replace('_', '-')}; it takes {takes}"
+            raise click.UsageError(msg)
 
 
 def _request(asked: dict[str, Any]) -> Request:

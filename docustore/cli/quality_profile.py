@@ -85,7 +85,7 @@ def _profile(found: UsersProfile) -> RenderableType:
     for field in found["fields"]:
         fields.add_row(
             field["field"],
-            "" if field["filled_pct"] is None else f"{field['filled_pct']:.2f}",
+            _filled(field),
             _distinct(field),
             _length(field),
             "\n".join(f"{_short(each['value'])} ({each['count']:,})" for each in field["top"][:3]),
@@ -95,6 +95,19 @@ def _profile(found: UsersProfile) -> RenderableType:
     as_of = f"{found['as_of']:%Y-%m-%d %H:%M:%S} UTC"
     note = f"{found['users']:,} users, {which} of {found['stored']:,} stored, as of {as_of}"
     return Group(fields, Text(note, style="dim"))
+
+
+def _filled(field: FieldProfile) -> str:
+    """Return the part of the users that have a value, and what the others have."""
+    if field["filled_pct"] is None:
+        return ""
+    others = (
+        (field["missing"], "missing"),
+        (field["nulls"], "null"),
+        (field["empty"], "empty"),
+        (field["other_type"], "other type"),
+    )
+    return "\n".join([f"{field['filled_pct']:.2f}", *(f"{users:,} {name}" for users, name in others if users)])
 
 
 def _distinct(field: FieldProfile) -> str:

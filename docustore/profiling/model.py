@@ -33,8 +33,10 @@ class FieldProfile(TypedDict):
     Each user is in exactly one of `missing`, `nulls`, `empty`, `other_type` and `filled`. Lengths are characters
     of a text or elements of a list, over the users whose value has the type. `counted` are the users whose values
     stand in `top` and `patterns`: all that are filled, or some of them for a field of many distinct values; never
-    texts above 800 bytes. A time beyond the calendar, which other clients may store, is no `earliest` or `latest`.
-    `distinct`, `top` and `patterns` of a list concern its elements. `top` leaves out values of one user only.
+    texts above 800 bytes. A time beyond the years 1 to 9999, which other clients may store, is `filled` and
+    `distinct`, and neither `counted` nor `earliest` or `latest`.
+    `distinct`, `top`, `patterns` and `counted` of a list concern its texts; one that a user has twice counts once.
+    `top` leaves out values of one user only.
     """
 
     field: str

@@ -5,9 +5,10 @@ field has distinct values, which the estimate shows to be few.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from docustore.profiling.distinct import REGISTERS
+from docustore.profiling.distinct import REGISTERS, REST_BITS
 from docustore.profiling.fields import BSON_TYPES, Kind, ProfiledField
 
 Pipeline = list[dict[str, Any]]
@@ -15,11 +16,11 @@ Expression = dict[str, Any]
 
 # Longer texts are counted, not read. Cutting them on the server fails for texts that are not UTF-8.
 READ_BYTES: Final = 800
+_FIRST_MOMENT: Final = datetime.min.replace(tzinfo=UTC)
+_LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC, microsecond=999_000)
 _NULLS: Final = ("null", "undefined")
 # A part of the ids, by their hash: every pipeline of a profile sees the same users.
 _SHARES: Final = 1_000_000
-# The bits of a hash that remain after those of the register.
-_BITS: Final = 51
 
 
 def sampled(share: float) -> Pipeline:
@@ -64,7 +65,8 @@ def _figures(field: ProfiledField) -> Expression:
             "average": {"$avg": length},
         }
     if field.kind is Kind.TIME:
-        time = {"$cond": [is_fitting, field.path, None]}
+        is_time = {"$and": [is_fitting, _is_in_calendar(field.path)]}
+        time = {"$cond": [is_time, field.path, None]}
         figures |= {"earliest": {"$min": time}, "latest": {"$max": time}}
     return figures
 
@@ -74,13 +76,13 @@ def registers_pipeline(field: ProfiledField) -> Pipeline:
 
     Shape: `{"_id": register, "rank": rank}`.
     """
-    rest = {"$mod": [{"$floor": {"$divide": [{"$subtract": ["$hash", "$register"]}, REGISTERS]}}, 2**_BITS]}
-    positive = {"$cond": [{"$lt": ["$rest", 0]}, {"$add": ["$rest", 2**_BITS]}, "$rest"]}
+    rest = {"$mod": [{"$floor": {"$divide": [{"$subtract": ["$hash", "$register"]}, REGISTERS]}}, 2**REST_BITS]}
+    positive = {"$cond": [{"$lt": ["$rest", 0]}, {"$add": ["$rest", 2**REST_BITS]}, "$rest"]}
     rank = {
         "$cond": [
             {"$lte": ["$rest", 0]},
-            _BITS + 1,
-            {"$subtract": [_BITS, {"$floor": {"$log": ["$rest", 2]}}]},
+            REST_BITS + 1,
+            {"$subtract": [REST_BITS, {"$floor": {"$log": ["$rest", 2]}}]},
         ]
     }
     remainder = {"$mod": ["$hash", REGISTERS]}
@@ -97,7 +99,8 @@ def registers_pipeline(field: ProfiledField) -> Pipeline:
 def counts_pipeline(field: ProfiledField, *, limit: int) -> Pipeline:
     """Count each value of a field, the most frequent first.
 
-    Shape: `{"_id": hash, "value": value, "users": count}`; `value` is null for a text above `READ_BYTES`.
+    Shape: `{"_id": hash, "value": value, "users": count}`; `value` is null for a text above `READ_BYTES` and
+    for a time beyond the calendar.
     """
     return [
         *_values(field),
@@ -110,18 +113,22 @@ def counts_pipeline(field: ProfiledField, *, limit: int) -> Pipeline:
 def sample_pipeline(field: ProfiledField, *, limit: int) -> Pipeline:
     """Read some values of a field.
 
-    Shape: `{"value": value}`; null for a text above `READ_BYTES`.
+    Shape: `{"value": value}`; null as in `counts_pipeline`.
     """
     return [*_values(field), {"$limit": limit}, {"$project": {"_id": 0, "value": _read()}}]
 
 
 def _values(field: ProfiledField) -> Pipeline:
-    """Give the values of a field that fit its kind; each element of a list is one."""
+    """Give the values of a field that fit its kind.
+
+    Of a list, each text is one, and only once for each user.
+    """
     fitting: Expression = {"$in": [{"$type": field.path}, list(BSON_TYPES[field.kind])]}
     stages: Pipeline = [{"$match": {"$expr": fitting}}, {"$project": {"_id": 0, "value": field.path}}]
     if field.kind is Kind.LIST:
         is_text = {"$expr": {"$eq": [{"$type": "$value"}, "string"]}}
-        return [*stages, {"$unwind": "$value"}, {"$match": is_text}]
+        different = {"$set": {"value": {"$setUnion": ["$value", []]}}}
+        return [*stages, different, {"$unwind": "$value"}, {"$match": is_text}]
     return [*stages, {"$match": {"value": {"$ne": ""}}}] if field.kind is Kind.TEXT else stages
 
 
@@ -132,7 +139,13 @@ def _read() -> Expression:
             {"$gt": [{"$strLenBytes": "$value"}, READ_BYTES]},
         ]
     }
-    return {"$cond": [is_long, None, "$value"]}
+    is_beyond = {"$and": [{"$eq": [{"$type": "$value"}, "date"]}, {"$not": [_is_in_calendar("$value")]}]}
+    return {"$cond": [{"$or": [is_long, is_beyond]}, None, "$value"]}
+
+
+def _is_in_calendar(time: str) -> Expression:
+    """Tell whether a time is in the years 1 to 9999; other clients may store any."""
+    return {"$and": [{"$gte": [time, _FIRST_MOMENT]}, {"$lte": [time, _LAST_MOMENT]}]}
 
 
 def _count(condition: Expression) -> Expression:

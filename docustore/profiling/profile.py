@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
 from bson.timestamp import Timestamp
@@ -120,8 +119,8 @@ async def _profile(reader: _Reader, field: ProfiledField, shape: Document, numbe
         "min_length": figures["shortest"],
         "max_length": figures["longest"],
         "average_length": None if average is None else round(average, 2),
-        "earliest": _calendar(figures["earliest"]),
-        "latest": _calendar(figures["latest"]),
+        "earliest": figures["earliest"],
+        "latest": figures["latest"],
     }
 
 
@@ -161,10 +160,6 @@ async def _values(reader: _Reader, field: ProfiledField, *, users: int) -> _Valu
 def _shown(each: ValueCount) -> ValueCount:
     value = each["value"]
     return ValueCount(value=value[:SHOWN_CHARS] if isinstance(value, str) else value, count=each["count"])
-
-
-def _calendar(moment: Any) -> datetime | None:
-    return moment if isinstance(moment, datetime) else None
 
 
 def _patterns(field: ProfiledField, counts: Sequence[ValueCount]) -> list[PatternCount]:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from docustore.analytics.named_documents import NAME_PATTERN
@@ -69,13 +69,23 @@ class ReportInput(RequestBody):
             raise _refused("give `webhook_url` or `mail_to`")
         return self
 
-    @model_validator(mode="after")
-    def _recurs(self) -> Self:
+    @field_validator("schedule")
+    @classmethod
+    def _recurs(cls, given: str) -> str:
         try:
-            parse_zone(self.timezone)
-            rule = parse_recurrence(self.schedule, timezone=self.timezone)
+            # No zone makes a schedule invalid.
+            rule = parse_recurrence(given, timezone="UTC")
         except ValueError as exc:
-            raise _refused(f"`schedule`: {exc}") from exc
+            raise _refused(str(exc)) from exc
         if rule is None:
-            raise _refused(f"`schedule`: a report that is {OFF!r} is paused instead")
-        return self
+            raise _refused(f"a report that is {OFF!r} is paused instead: save it with another schedule")
+        return given
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, given: str) -> str:
+        try:
+            parse_zone(given)
+        except ValueError as exc:
+            raise _refused(str(exc)) from exc
+        return given

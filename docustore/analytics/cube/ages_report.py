@@ -1,15 +1,18 @@
 """`GET /analytics/ages`: how long users have been registered."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Final, Protocol
 
 import msgspec
 
 from docustore.analytics.cube.answers import CubeQuestion
+from docustore.analytics.cube.buckets import Period
 from docustore.analytics.cube.freshness import Freshness
-from docustore.analytics.cube.tables import Table
+from docustore.analytics.cube.scope import Scope
+from docustore.analytics.cube.tables import Cell, Table
+from docustore.analytics.cube.views import PeriodView, period_view
 
 PERCENTILES: Final = (10, 25, 50, 75, 90, 99)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
@@ -52,42 +55,59 @@ class Ages(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgesReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Account ages as of a day.
+    """Account ages as of a day, of users that registered in the period.
 
-    An age is the number of days from the day of the registration to it, both in UTC.
+    Without a period all users count. An age is the number of days from the day of the registration to it, both in
+    UTC. The values of `previous_ages` are those of `ages`.
     """
 
     day: date
     dimension: str | None
+    period: PeriodView | None
     ages: list[Ages]
+    previous: PeriodView | None
+    previous_ages: list[Ages] | None
     freshness: Freshness
 
     def table(self) -> Table:
-        """Return one row per value."""
-        rows = [
-            (
-                each.value,
-                each.users,
-                each.unknown,
-                each.average_days,
-                *(each.percentiles_days.get(f"p{rank}") for rank in PERCENTILES),
-            )
-            for each in self.ages
-        ]
+        """Return one row per value, and per period if there are two."""
         columns = ("value", "users", "unknown", "average_days", *(f"p{rank}" for rank in PERCENTILES))
-        return Table(columns=columns, rows=rows)
+        rows = [_row(each) for each in self.ages]
+        if self.previous_ages is None:
+            return Table(columns=columns, rows=rows)
+        current = [("current", *row) for row in rows]
+        previous = [("previous", *_row(each)) for each in self.previous_ages]
+        return Table(columns=("period", *columns), rows=[*current, *previous])
 
 
-async def ages_report(source: AgeSource, question: CubeQuestion, *, now: datetime) -> AgesReport:
+def _row(ages: Ages) -> tuple[Cell, ...]:
+    percentiles = (ages.percentiles_days.get(f"p{rank}") for rank in PERCENTILES)
+    return (ages.value, ages.users, ages.unknown, ages.average_days, *percentiles)
+
+
+async def ages_report(source: AgeSource, scope: Scope) -> AgesReport:
     """Compute averages and percentiles of account ages."""
-    today = now.astimezone(UTC).date()
+    today = scope.now.astimezone(UTC).date()
+    number = today.toordinal() - _EPOCH_ORDINAL
+    question = CubeQuestion(edges=_edges(scope.period), dimension=scope.dimension, top=scope.top)
     lines = await source.ages(question)
+    before = None
+    if scope.before is not None:
+        named = tuple(line.value for line in lines if line.value is not None)
+        before = await source.ages(replace(question, edges=_edges(scope.before), values=named))
     return AgesReport(
         day=today,
-        dimension=question.dimension,
-        ages=[ages_of(line, today=today.toordinal() - _EPOCH_ORDINAL) for line in lines],
-        freshness=await source.freshness(now),
+        dimension=scope.dimension,
+        period=period_view(scope.period),
+        ages=[ages_of(line, today=number) for line in lines],
+        previous=period_view(scope.before),
+        previous_ages=None if before is None else [ages_of(line, today=number) for line in before],
+        freshness=await source.freshness(scope.now),
     )
+
+
+def _edges(period: Period | None) -> tuple[int, int] | None:
+    return None if period is None else (period.first, period.end)
 
 
 def ages_of(line: AgeLine, *, today: int) -> Ages:

@@ -69,15 +69,8 @@ async def ask_users(asking: Asking, request: Request) -> UsersReport:
     Raises:
         InvalidQueryError: The request is invalid.
     """
-    if request.since is None and request.until is None:
-        if request.compare is not None:
-            detail = "needs `from`: without a period there is none before it"
-            raise InvalidQueryError((FieldError(pointer="/compare", code="needs_period", detail=detail),))
-        scope = _scope(asking, request, None)
-    else:
-        dimensions = len(DIMENSIONS) if request.dimension is None else 1
-        scope = _scope(asking, request, _period(asking, request, lines=dimensions * (request.top + 2)))
-    return await users_report(asking.source, scope)
+    dimensions = len(DIMENSIONS) if request.dimension is None else 1
+    return await users_report(asking.source, _unbounded(asking, request, lines=dimensions * (request.top + 2)))
 
 
 async def ask_registrations(asking: Asking, request: Request) -> RegistrationsReport:
@@ -119,9 +112,23 @@ async def ask_cohorts(asking: Asking, request: Request) -> CohortsReport:
 
 
 async def ask_ages(asking: Asking, request: Request) -> AgesReport:
-    """Report account ages."""
-    question = CubeQuestion(dimension=request.dimension, top=request.top)
-    return await ages_report(asking.source, question, now=asking.now)
+    """Report account ages.
+
+    Raises:
+        InvalidQueryError: The request is invalid.
+    """
+    lines = 1 if request.dimension is None else request.top + 1
+    return await ages_report(asking.source, _unbounded(asking, request, lines=lines))
+
+
+def _unbounded(asking: Asking, request: Request, *, lines: int) -> Scope:
+    """Return the scope of a request that is about all times if it has no period."""
+    if request.since is not None or request.until is not None:
+        return _scope(asking, request, _period(asking, request, lines=lines))
+    if request.compare is not None:
+        detail = "needs `from`: without a period there is none before it"
+        raise InvalidQueryError((FieldError(pointer="/compare", code="needs_period", detail=detail),))
+    return _scope(asking, request, None)
 
 
 def _period(asking: Asking, request: Request, *, lines: int) -> Period:

@@ -173,18 +173,19 @@ def _hours(start: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     """Yield the moments at which the local hour, or the offset, changes."""
     # The clocks change by less than a day; 30 minutes in one zone.
     moment = start.replace(minute=start.minute // 15 * 15, second=0, microsecond=0)
-    own = _hour(moment, zone)
-    while _hour(moment - _SLOT, zone) == own:
+    own = hour_of(moment, zone)
+    while hour_of(moment - _SLOT, zone) == own:
         moment -= _SLOT
     while True:
         yield moment
-        own = _hour(moment, zone)
-        if _hour(moment + 3 * _SLOT, zone) == own:
+        own = hour_of(moment, zone)
+        if hour_of(moment + 3 * _SLOT, zone) == own:
             moment += 3 * _SLOT
-        while _hour(moment, zone) == own:
+        while hour_of(moment, zone) == own:
             moment += _SLOT
 
 
-def _hour(moment: datetime, zone: ZoneInfo) -> tuple[datetime, timedelta | None]:
+def hour_of(moment: datetime, zone: ZoneInfo) -> tuple[datetime, timedelta | None]:
+    """Return the hour of the clock and the offset of a moment."""
     local = moment.astimezone(zone)
     return local.replace(minute=0, second=0, microsecond=0, tzinfo=None), local.utcoffset()

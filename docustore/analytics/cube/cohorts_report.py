@@ -205,15 +205,21 @@ def cohort_of(month: str, counts: CohortCounts, *, until: str, value: str | None
 
 def months_between(first: str, last: str) -> Iterator[str]:
     """Yield the months from the first to the last one. Pure."""
-    month = first
-    while month <= last:
-        yield month
-        month = month_after(month)
+    # By number: the month after the last one of the calendar has a year of five digits.
+    for number in range(_number_of(first), _number_of(last) + 1):
+        yield _month_of(number)
 
 
 def month_after(month: str, *, months: int = 1) -> str:
     """Return the month that is so many months later, or earlier. Pure."""
-    number = int(month[:4]) * 12 + int(month[5:]) - 1 + months
+    return _month_of(_number_of(month) + months)
+
+
+def _number_of(month: str) -> int:
+    return int(month[:4]) * 12 + int(month[5:]) - 1
+
+
+def _month_of(number: int) -> str:
     return f"{number // 12:04}-{number % 12 + 1:02}"
 
 

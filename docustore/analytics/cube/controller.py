@@ -219,16 +219,23 @@ class CubeController(Controller):
         operation_id="list_account_ages",
         summary="How long users have been registered",
     )
-    async def ages(
+    async def ages(  # noqa: PLR0913  # each one is a parameter
         self,
         *,
+        since: Since = None,
+        until: Until = None,
         dimension: Dimension = None,
         top: Top = DEFAULT_TOP,
+        time_zone: TimeZone = "UTC",
+        compare: Compare = None,
         asking: AskingFor,
         form: Form,
     ) -> Response[AgesReport]:
         """Report the average and percentiles of account ages, in whole days.
 
-        Only users that are not deleted count.
+        Only users that are not deleted count; with `from` or `to` only those that registered in the period.
         """
-        return form.response(await ask_ages(asking, Request(dimension=dimension, top=top)))
+        asked = Request(
+            since=since, until=until, dimension=dimension, top=top, time_zone=time_zone, compare=compare
+        )
+        return form.response(await ask_ages(asking, asked))

@@ -128,15 +128,16 @@ class Exact:
     async def ages(self, question: CubeQuestion) -> list[AgeLine]:
         """Count present users by day of registration: all users first, then the values."""
         values = await self._values(question) if question.dimension is not None else []
-        lines = [await self._age_line(None, None)]
-        lines += [await self._age_line(question.dimension, value) for value in values]
+        lines = [await self._age_line(question, None, None)]
+        lines += [await self._age_line(question, question.dimension, value) for value in values]
         return lines
 
-    async def _age_line(self, dimension: str | None, value: str | None) -> AgeLine:
+    async def _age_line(self, question: CubeQuestion, dimension: str | None, value: str | None) -> AgeLine:
         day = {"$floor": {"$divide": [{"$toLong": "$registered"}, _DAY_MS]}}
         pipeline: Pipeline = [
             *shares_pipeline(dimension),
             {"$match": {"present": True}},
+            *_in_intervals(question),
             *([] if dimension is None else [*_by_value(), {"$match": {"v": {"$eq": value}}}]),
             {"$group": {"_id": day, "users": {"$sum": 1}}},
         ]

@@ -5,9 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from docustore.analytics.cube.share import USER_ANALYTICS
-from docustore.database import Database
-from docustore.effect_states import EffectState, load_effect_state
+from docustore.effect_states import EffectState
 
 
 class AnswerSource(StrEnum):
@@ -29,15 +27,6 @@ class Freshness(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     as_of: datetime | None
     lag_s: float
-
-
-async def mart_freshness(database: Database, *, committed: int, now: datetime) -> Freshness:
-    """Tell how fresh the counters are.
-
-    Args:
-        committed: The number of the last row of history.
-    """
-    return freshness_of(await load_effect_state(database, USER_ANALYTICS), committed=committed, now=now)
 
 
 def freshness_of(state: EffectState | None, *, committed: int, now: datetime) -> Freshness:

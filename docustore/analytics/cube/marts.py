@@ -1,11 +1,12 @@
 """Answers from the counters, by one or two reads of indexes."""
 
-import asyncio
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from docustore.analytics.cube.ages_report import AgeLine
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeMetric, CubeQuestion, with_rest
@@ -14,12 +15,13 @@ from docustore.analytics.cube.counts import ALL_USERS, ENDED, SERIES, Key
 from docustore.analytics.cube.freshness import Freshness, freshness_of
 from docustore.analytics.cube.months import Months, add_whole, all_months, months_of, parts_of, summed
 from docustore.analytics.cube.share import ANALYTICS_VERSION
-from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot
+from docustore.analytics.cube.slots import SLOTS_A_DAY, month_of, month_slots
 from docustore.analytics.cube.totals import Totals, named_of, read_totals, whole_of
 from docustore.analytics.cube.transitions import TRANSITION, TRANSITIONS, Transition
 from docustore.analytics.dimensions import STATUS
 from docustore.analytics.values import OTHER
 from docustore.database import Database, Document
+from docustore.joined_reads import in_one_state
 from docustore.users.profile import UserStatus
 
 # Documents in one reply: more than any dimension has months.
@@ -29,18 +31,21 @@ _NO_MONTHS: Final = Months(whole=(), cut=())
 _ALL_USERS: Final = CubeQuestion()
 
 Series = Mapping[Key, Sequence[Document]]
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
 class Marts:
-    """The counters of one database, for one answer.
+    """The counters of one database, for one answer after the other.
 
+    All figures of an answer are of one state of the store: that of `session`, or of its first read.
     `committed` is a stage that adds the number of the last row of history, as `{seq: n}`, to an aggregation. Only
     `freshness` needs it.
     """
 
     database: Database
     committed: Mapping[str, Any] | None = None
+    session: AsyncClientSession | None = None
     _first: Totals | None = field(default=None, init=False)
 
     async def freshness(self, now: datetime) -> Freshness:
@@ -58,6 +63,9 @@ class Marts:
         One read answers all of them, unless a period begins or ends within a month, or has buckets that are no
         whole months in UTC: then a second one reads these months.
         """
+        return await self._in_one_state(lambda: self._answer_all(questions))
+
+    async def _answer_all(self, questions: Sequence[CubeQuestion]) -> list[CubeAnswer]:
         periods = {edges for question in questions if (edges := question.edges) is not None}
         years = {year for edges in periods for year in months_of(edges).years}
         totals = await self._totals(questions, sorted(years))
@@ -78,12 +86,16 @@ class Marts:
 
     async def cohorts(self, months: Sequence[str], question: CubeQuestion) -> list[CohortLine]:
         """Count the users that registered in each month, UTC."""
+        return await self._in_one_state(lambda: self._cohorts(months, question))
+
+    async def _cohorts(self, months: Sequence[str], question: CubeQuestion) -> list[CohortLine]:
         keys = _keys_of(question, await self._totals([question], []))
         active = (STATUS, UserStatus.ACTIVE.value)
         read = [*keys.all, *([] if active in keys.all else [active])]
         found = await self._documents(read, months, {"n": 1, "p": 1, "e": 1})
         ids = [{"d": ENDED, "v": month, "m": ""} for month in months]
-        ended = {each["_id"]["v"]: each async for each in self.database[SERIES].find({"_id": {"$in": ids}})}
+        ends = self.database[SERIES].find({"_id": {"$in": ids}}, session=self.session)
+        ended = {each["_id"]["v"]: each async for each in ends}
         actives = {each["_id"]["m"]: _sum(each.get("p")) for each in found.get(active, ())}
         everybody = {
             each["_id"]["m"]: CohortCounts(
@@ -103,18 +115,39 @@ class Marts:
 
     async def ages(self, question: CubeQuestion) -> list[AgeLine]:
         """Count present users by day of registration: all users first, then the values."""
+        return await self._in_one_state(lambda: self._ages(question))
+
+    async def _ages(self, question: CubeQuestion) -> list[AgeLine]:
         answer = await self.answer(question)
         dimension = question.dimension
         lines = [line for line in (answer.all_users, *answer.values) if line.value != OTHER]
         keys = [ALL_USERS if line.value is None else (dimension or "", line.value) for line in lines]
-        found = await asyncio.gather(*map(self._all_months, keys))
+        part = "p" if question.edges is None else parts_of(question.edges)[CubeMetric.PRESENT]
+        found = await self._all_months(keys, part, question.edges)
         return [
-            AgeLine(value=line.value, present=line.present[0], days=_days(documents))
-            for line, documents in zip(lines, found, strict=True)
+            AgeLine(
+                value=line.value, present=line.present[0], days=_days(found.get(key, ()), part, question.edges)
+            )
+            for line, key in zip(lines, keys, strict=True)
         ]
 
+    async def _in_one_state(self, work: Callable[[], Awaitable[T]]) -> T:
+        if self.session is not None:
+            return await work()
+
+        async def done(session: AsyncClientSession | None) -> T:
+            self.session = session
+            try:
+                return await work()
+            finally:
+                self.session = None
+
+        return await in_one_state(self.database, done)
+
     async def _totals(self, questions: Sequence[CubeQuestion], years: Sequence[str]) -> Totals:
-        totals = await read_totals(self.database, questions, years=years, committed=self.committed)
+        totals = await read_totals(
+            self.database, questions, years=years, committed=self.committed, session=self.session
+        )
         if self._first is None:
             self._first = totals
         return totals
@@ -146,18 +179,25 @@ class Marts:
         return await self._found(ids, projection)
 
     async def _found(self, ids: Sequence[Document], projection: Mapping[str, int]) -> Series:
+        return await self._read({"_id": {"$in": ids}}, projection, batch_size=len(ids) + 1) if ids else {}
+
+    async def _all_months(self, keys: Sequence[Key], part: str, edges: tuple[int, ...] | None) -> Series:
+        """Read one part of the documents of some keys, of a period or of all times."""
+        first, last = ("", _AFTER_ALL_MONTHS) if edges is None else (month_of(edges[0]), month_of(edges[-1] - 1))
+        bounds = [
+            {"$gte": {"d": own, "v": value, "m": first}, "$lte": {"d": own, "v": value, "m": last}}
+            for own, value in keys
+        ]
+        return await self._read({"$or": [{"_id": each} for each in bounds]}, {part: 1}, batch_size=_MANY)
+
+    async def _read(
+        self, condition: Mapping[str, Any], projection: Mapping[str, int], *, batch_size: int
+    ) -> Series:
+        series = self.database[SERIES]
         found: dict[Key, list[Document]] = defaultdict(list)
-        if not ids:
-            return found
-        async for each in self.database[SERIES].find({"_id": {"$in": ids}}, projection, batch_size=len(ids) + 1):
+        async for each in series.find(condition, projection, batch_size=batch_size, session=self.session):
             found[each["_id"]["d"], each["_id"]["v"]].append(each)
         return found
-
-    async def _all_months(self, key: Key) -> list[Document]:
-        """Read the present users of a key by day, of all times."""
-        own = {"d": key[0], "v": key[1]}
-        bounds = {"$gte": {**own, "m": ""}, "$lte": {**own, "m": _AFTER_ALL_MONTHS}}
-        return await self.database[SERIES].find({"_id": bounds}, {"p": 1}, batch_size=_MANY).to_list()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,11 +276,18 @@ def _sum(days: Mapping[str, int] | None) -> int:
     return sum((days or {}).values())
 
 
-def _days(documents: Sequence[Document]) -> dict[int, int]:
-    """Return the present users by day since 1970."""
-    return {
-        first_slot(each["_id"]["m"], day) // SLOTS_A_DAY: number
-        for each in documents
-        for day, number in each.get("p", {}).items()
-        if number
-    }
+def _days(documents: Sequence[Document], part: str, edges: tuple[int, ...] | None) -> dict[int, int]:
+    """Return the present users by day since 1970.
+
+    Args:
+        part: `p` (by day) or `ps` (by slot).
+        edges: Only those who registered between them count.
+    """
+    days: Counter[int] = Counter()
+    for each in documents:
+        first, _ = month_slots(each["_id"]["m"])
+        for name, number in each.get(part, {}).items():
+            slot = first + (int(name[:2]) - 1) * SLOTS_A_DAY + (0 if part == "p" else int(name[2:]))
+            if number and (edges is None or edges[0] <= slot < edges[-1]):
+                days[slot // SLOTS_A_DAY] += number
+    return days

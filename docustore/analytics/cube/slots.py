@@ -4,6 +4,7 @@ Every time zone of today is a multiple of 15 minutes from UTC. So the hours, day
 sums of slots. A slot has the number of its start: Unix seconds divided by 900.
 """
 
+from calendar import monthrange
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -56,9 +57,10 @@ def month_of(slot: int) -> str:
 
 @lru_cache(maxsize=4096)
 def month_slots(month: str) -> tuple[int, int]:
-    """Return the first slot of a UTC month and that of the next one."""
-    year, number = int(month[:4]), int(month[5:])
-    return first_slot(month), first_slot(f"{year + number // 12:04}-{number % 12 + 1:02}")
+    """Return the first slot of a UTC month, and the slot after it."""
+    days = monthrange(int(month[:4]), int(month[5:]))[1]
+    first = first_slot(month)
+    return first, first + days * SLOTS_A_DAY
 
 
 def first_slot(month: str, day: str = "01") -> int:

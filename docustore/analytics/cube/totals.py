@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pymongo.asynchronous.client_session import AsyncClientSession
+
 from docustore.analytics.cube.answers import CubeQuestion
 from docustore.analytics.cube.counts import ALL_USERS, VALUES, Key
 from docustore.analytics.cube.share import USER_ANALYTICS
@@ -38,12 +40,14 @@ async def read_totals(
     *,
     years: Sequence[str],
     committed: Mapping[str, Any] | None,
+    session: AsyncClientSession | None = None,
 ) -> Totals:
     """Read what some questions need.
 
     Args:
         years: The fields of the years whose months are read too.
         committed: See `docustore.analytics.cube.marts.Marts`.
+        session: See `docustore.joined_reads.in_one_state`.
     """
     pipeline: Pipeline = [
         # The whole state: it is small, and a projection costs more.
@@ -52,7 +56,7 @@ async def read_totals(
         *_stages(questions, dict.fromkeys((*_FIGURES, *years), 1)),
     ]
     state, seq, values = None, 0, {}
-    for each in await read_joined(database, EFFECT_STATES, pipeline):
+    for each in await read_joined(database, EFFECT_STATES, pipeline, session=session):
         own = each["_id"]
         if isinstance(own, dict):
             values[own["d"], own["v"]] = each

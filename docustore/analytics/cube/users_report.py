@@ -6,7 +6,7 @@ from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeQuestion,
 from docustore.analytics.cube.buckets import Period
 from docustore.analytics.cube.freshness import Freshness
 from docustore.analytics.cube.scope import Scope
-from docustore.analytics.cube.tables import Table
+from docustore.analytics.cube.tables import Cell, Table
 from docustore.analytics.cube.views import Growth, PeriodView, growth_of, period_view, share_pct
 from docustore.analytics.dimensions import DIMENSIONS
 
@@ -56,15 +56,29 @@ class UsersReport(msgspec.Struct, frozen=True, kw_only=True):
     freshness: Freshness
 
     def table(self) -> Table:
-        """Return the figures as rows; the dimension of all users is empty."""
-        everybody = (None, None, self.totals.registered, self.totals.present, self.totals.ended, None)
-        rows = [
-            (each.dimension, own.value, own.registered, own.present, own.registered - own.present, own.present_pct)
+        """Return the figures as rows, with the growth if there is one.
+
+        The dimension of all users is empty.
+        """
+        columns: tuple[str, ...] = ("dimension", "value", "registered", "present", "ended", "present_pct")
+        totals = (None, None, self.totals.registered, self.totals.present, self.totals.ended, None)
+        rows: list[tuple[Cell, ...]] = [(*totals, *_growth_cells(self.growth))]
+        rows += [
+            (
+                each.dimension,
+                own.value,
+                own.registered,
+                own.present,
+                own.registered - own.present,
+                own.present_pct,
+                *_growth_cells(own.growth),
+            )
             for each in self.distributions
             for own in each.values
         ]
-        columns = ("dimension", "value", "registered", "present", "ended", "present_pct")
-        return Table(columns=columns, rows=[everybody, *rows])
+        if self.growth is not None:
+            columns = (*columns, "registered_growth_pct", "present_growth_pct")
+        return Table(columns=columns, rows=rows)
 
 
 async def users_report(source: CubeSource, scope: Scope) -> UsersReport:
@@ -121,6 +135,10 @@ def _figures(line: CubeLine, total: CubeLine, before: CubeLine | None, *, is_com
         present_pct=share_pct(line.present[0], total.present[0]),
         growth=growth_of(_both(line), earlier) if is_compared else None,
     )
+
+
+def _growth_cells(growth: Growth | None) -> tuple[float | None, ...]:
+    return () if growth is None else (growth.registered_pct, growth.present_pct)
 
 
 def _edges(period: Period | None) -> tuple[int, int] | None:

@@ -36,6 +36,7 @@ from docustore.users.stored import USERS
 _OUT_OF_MEMORY: Final = frozenset({146, 292, 16819, 16945})
 _UNKNOWN_ZONE: Final = 40485
 _HALF_DAY: Final = timedelta(hours=12)
+_BEGIN: Final = datetime.min.replace(tzinfo=UTC)
 
 
 async def answer(database: Database, query: QueryInput, *, now: datetime, limits: QueryLimits) -> QueryAnswer:
@@ -101,8 +102,9 @@ def _first_moment(truncated: datetime | None, query: QueryInput) -> datetime | N
     """Return the begin of the bucket that the server has cut off at.
 
     Of a midnight that the clocks repeat the server takes the second one, and its rules of zones may be older.
+    A bucket that begins before the calendar has the first moment of the calendar.
     """
-    if truncated is None or query.time.bucket is Bucket.HOUR:
+    if truncated is None or truncated <= _BEGIN or query.time.bucket is Bucket.HOUR:
         return truncated
     zone = ZoneInfo(query.time.timezone)
     try:

@@ -1,42 +1,47 @@
 """Answers from the counters by dimension and slot (`docustore.analytics.cube`)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from pymongo.asynchronous.client_session import AsyncClientSession
+
 from docustore.analytics.cube.answers import CubeAnswer, CubeLine, CubeMetric, CubeQuestion
-from docustore.analytics.cube.buckets import Bucket as Interval
 from docustore.analytics.cube.buckets import Period
 from docustore.analytics.cube.counts import SERIES
-from docustore.analytics.cube.freshness import mart_freshness
 from docustore.analytics.cube.marts import Marts
-from docustore.analytics.cube.slots import SLOTS_A_DAY, first_slot, slot_of
+from docustore.analytics.cube.months import all_months
 from docustore.analytics.query.columns import BUCKET
 from docustore.analytics.query.cube_plan import (
     COMPLETENESS,
     CubePlan,
     CubeRefusedError,
-    bucket_start,
     counts_deleted,
     cube_plan,
-    intervals_of,
 )
 from docustore.analytics.query.metrics import Sum
-from docustore.analytics.query.model import QueryInput
+from docustore.analytics.query.model import MAX_ROWS, QueryInput
 from docustore.analytics.query.rollup import Rollup, RollupRow
+from docustore.analytics.query.spans import Span, runs_of, spans_of
 from docustore.database import Database
 from docustore.effect_states import BuildState
+from docustore.joined_reads import in_one_state
 
 # Values of one dimension that are read for one answer; with more of them, the aggregation answers.
 MAX_VALUES_READ: Final = 500
 # Each is a value in a month, and holds up to 3,000 counters.
 MAX_DOCUMENTS_READ: Final = 10_000
-_HISTORY: Final = "user_history"
-_LONGEST_MONTH: Final = 31 * SLOTS_A_DAY
-# A bucket beside these has no local begin or end in any calendar.
-_FIRST: Final = first_slot("0002-01")
-_END: Final = first_slot("9999-01")
+# An answer has no more rows without dimensions.
+MAX_BUCKETS: Final = MAX_ROWS
+# Rows of history have ascending numbers.
+_NEWEST_ROW: Final[Mapping[str, Any]] = {
+    "$unionWith": {
+        "coll": "user_history",
+        "pipeline": [{"$sort": {"_id": -1}}, {"$limit": 1}, {"$project": {"seq": "$_id"}}],
+    }
+}
+_ALL_MONTHS: Final = {"$gte": {"d": "", "v": "", "m": ""}, "$lte": {"d": "", "v": "", "m": "9999-99"}}
 
 Key = tuple[Any, str | None]
 
@@ -48,34 +53,37 @@ async def cube_rollup(database: Database, query: QueryInput, *, now: datetime) -
         CubeRefusedError: They do not keep what it asks for, or do not hold every user yet.
     """
     plan = cube_plan(query)
-    # First, so that the answer is not older than it says.
-    newest = await database[_HISTORY].find_one({}, {"_id": 1}, sort=[("_id", -1)])
-    committed = 0 if newest is None else int(newest["_id"])
-    fresh = await mart_freshness(database, committed=committed, now=now)
-    if fresh.state != BuildState.LIVE.value:
-        raise CubeRefusedError("they do not hold every user yet: see `docustore changes effects`")
-    rows = await _rows(database, query, plan)
-    return Rollup(rows=rows, as_of=fresh.as_of, lag_s=fresh.lag_s)
+
+    async def answered(session: AsyncClientSession | None) -> Rollup:
+        marts = Marts(database=database, committed=_NEWEST_ROW, session=session)
+        totals = await marts.answer(_question(query, plan, edges=None))
+        fresh = await marts.freshness(now)
+        if fresh.state != BuildState.LIVE.value:
+            raise CubeRefusedError("they do not hold every user yet: see `docustore changes effects`")
+        return Rollup(rows=await _rows(marts, query, plan, totals), as_of=fresh.as_of, lag_s=fresh.lag_s)
+
+    return await in_one_state(database, answered)
 
 
-async def _rows(database: Database, query: QueryInput, plan: CubePlan) -> list[RollupRow]:
-    marts = Marts(database=database)
-    totals = await marts.answer(_question(query, plan, edges=None))
+async def _rows(marts: Marts, query: QueryInput, plan: CubePlan, totals: CubeAnswer) -> list[RollupRow]:
     if len(totals.values) > MAX_VALUES_READ:
         raise CubeRefusedError(f"{plan.dimension} has more than {MAX_VALUES_READ} values")
     if query.time.is_whole:
         return _added_up(query, plan, totals, [None])
-    intervals = await _intervals(database, query)
-    if not intervals:
+    runs = runs_of(await _months(marts), query.time)
+    if not runs:
         # No registration in the range.
         return _unknown(query, plan, totals, None)
-    months = (intervals[-1].end - intervals[0].first) // _LONGEST_MONTH + 1
+    months = sum(len(all_months((run.first, run.end))) for run in runs)
     if months * max(len(totals.values), 1) > MAX_DOCUMENTS_READ:
-        raise CubeRefusedError("the range has too many months for the number of values")
-    edges = (*(each.first for each in intervals), intervals[-1].end)
-    answered = await marts.answer(_question(query, plan, edges=edges, totals=totals))
-    starts = [bucket_start(each, query.time) for each in intervals]
-    rows = _added_up(query, plan, answered, starts)
+        raise CubeRefusedError("too many months have registrations for the number of values")
+    spans = _spans(query, runs)
+    answers = await marts.answer_all([_question(query, plan, edges=_edges(own), totals=totals) for own in spans])
+    answered = _joined(answers, [len(own) for own in spans])
+    every = [span for own in spans for span in own]
+    if any(span.is_cut and users for span, users in zip(every, answered.all_users.registered, strict=True)):
+        raise CubeRefusedError("users registered in a quarter of an hour in which a bucket begins")
+    rows = _added_up(query, plan, answered, [span.start for span in every])
     return [*rows, *_unknown(query, plan, totals, answered)]
 
 
@@ -95,29 +103,58 @@ def _question(
     )
 
 
-async def _intervals(database: Database, query: QueryInput) -> list[Interval]:
-    """Cut the time in which users registered into the buckets of a query."""
-    time = query.time
-    months = await _months(database)
-    if months is None:
-        return []
-    first, end = months
-    first = first if time.since is None else max(first, slot_of(time.since))
-    end = end if time.until is None else min(end, slot_of(time.until))
-    if first < end and (first < _FIRST or end > _END):
-        raise CubeRefusedError("users registered in the first or the last year of the calendar")
-    return intervals_of(Period(first=first, end=end), time) if first < end else []
+async def _months(marts: Marts) -> list[str]:
+    """Return the months of which there are counters, ascending.
+
+    In a few of them there may be no registration any more.
+    """
+    # The index alone answers this.
+    found = marts.database[SERIES].find(
+        {"_id": _ALL_MONTHS}, {"_id": 1}, sort=[("_id", 1)], limit=MAX_DOCUMENTS_READ + 1, session=marts.session
+    )
+    return [each["_id"]["m"] for each in await found.to_list()]
 
 
-async def _months(database: Database) -> tuple[int, int] | None:
-    """Return the first slot of the first month, and one after the last month."""
-    of_all = {"$gte": {"d": "", "v": "", "m": ""}, "$lte": {"d": "", "v": "", "m": "9999-99"}}
-    bounds = [
-        await database[SERIES].find_one({"_id": of_all}, {"_id": 1}, sort=[("_id", order)]) for order in (1, -1)
-    ]
-    if bounds[0] is None or bounds[1] is None:
-        return None
-    return first_slot(bounds[0]["_id"]["m"]), first_slot(bounds[1]["_id"]["m"]) + _LONGEST_MONTH
+def _spans(query: QueryInput, runs: Sequence[Period]) -> list[list[Span]]:
+    """Cut each run into the buckets of a query."""
+    spans, left = [], MAX_BUCKETS
+    for run in runs:
+        own = spans_of(run, query.time, limit=left)
+        left -= len(own)
+        if left < 0:
+            raise CubeRefusedError(f"the months with registrations have more than {MAX_BUCKETS} buckets")
+        spans.append(own)
+    return spans
+
+
+def _edges(spans: Sequence[Span]) -> tuple[int, ...]:
+    return (spans[0].first, *(span.end for span in spans))
+
+
+def _joined(answers: Sequence[CubeAnswer], sizes: Sequence[int]) -> CubeAnswer:
+    """Put the answers of consecutive runs together.
+
+    Args:
+        sizes: The number of intervals of each. A line without users may be missing in an answer.
+    """
+    names = dict.fromkeys(line.value for answer in answers for line in answer.values)
+    found = [{line.value: line for line in answer.values} for answer in answers]
+    lines = [[own.get(name, _zeros(name, size)) for own, size in zip(found, sizes, strict=True)] for name in names]
+    return CubeAnswer(
+        all_users=_line_of([answer.all_users for answer in answers]), values=[_line_of(own) for own in lines]
+    )
+
+
+def _line_of(parts: Sequence[CubeLine]) -> CubeLine:
+    return CubeLine(
+        value=parts[0].value,
+        registered=[users for part in parts for users in part.registered],
+        present=[users for part in parts for users in part.present],
+    )
+
+
+def _zeros(value: str | None, size: int) -> CubeLine:
+    return CubeLine(value=value, registered=[0] * size, present=[0] * size)
 
 
 def _lines(plan: CubePlan, answered: CubeAnswer) -> list[CubeLine]:
@@ -161,19 +198,15 @@ def _unknown(
     """Return the rows of users whose registration is not known, if they count."""
     time = query.time
     if time.since is not None or time.until is not None or time.bucket is None:
-        return _added_up(query, plan, CubeAnswer(all_users=_no_line(None)), []) if answered is None else []
+        return _added_up(query, plan, CubeAnswer(all_users=_zeros(None, 0)), []) if answered is None else []
     dated = {} if answered is None else {line.value: line for line in _lines(plan, answered)}
     sums: dict[Key, Counter[Sum]] = defaultdict(Counter)
     for line in _lines(plan, totals):
-        own = dated.get(line.value, _no_line(line.value))
+        own = dated.get(line.value, _zeros(line.value, 0))
         registered = line.registered[0] - sum(own.registered)
         present = line.present[0] - sum(own.present)
         _count(sums, plan, line.value, start=None, registered=registered, present=present)
     return _rows_of(query, sums)
-
-
-def _no_line(value: str | None) -> CubeLine:
-    return CubeLine(value=value, registered=[], present=[])
 
 
 def _rows_of(query: QueryInput, sums: Mapping[Key, Counter[Sum]]) -> list[RollupRow]:

@@ -8,24 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from docustore.analytics.cube.buckets import Bucket as Interval
-from docustore.analytics.cube.buckets import BucketUnit, Calendar, Period, Weekday, buckets_of
 from docustore.analytics.cube.slots import SLOT_S
 from docustore.analytics.dimensions import DIMENSIONS
 from docustore.analytics.query.fields import FILTER_FIELDS, FieldKind, Operator
 from docustore.analytics.query.filters import wanted_values
 from docustore.analytics.query.metrics import METRICS
-from docustore.analytics.query.model import Bucket, Filter, QueryInput, TimeRange
+from docustore.analytics.query.model import Filter, QueryInput
 from docustore.analytics.values import OTHER
 
 COMPLETENESS: Final = "completeness"
-MAX_INTERVALS: Final = 5000
 _KEPT: Final = frozenset({"users", "registrations", "deleted", "completeness_pct"})
-_UNITS: Final = {Bucket.HOUR: BucketUnit.HOUR, Bucket.DAY: BucketUnit.DAY, Bucket.WEEK: BucketUnit.WEEK}
-_MONTHS: Final = {Bucket.MONTH: 1, Bucket.QUARTER: 3, Bucket.YEAR: 12}
-_SLOTS_AN_HOUR: Final = 3600 // SLOT_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,42 +92,6 @@ def _wanted(filters: Iterable[Filter]) -> tuple[tuple[str, ...] | None, set[str]
 def is_aligned(bound: datetime) -> bool:
     """Tell whether a time is the begin of a slot."""
     return bound.timestamp() % SLOT_S == 0
-
-
-def intervals_of(period: Period, time: TimeRange) -> list[Interval]:
-    """Cut a period into the buckets of a query, or into itself.
-
-    Raises:
-        CubeRefusedError: There are too many, or the zone has hours that do not begin with a slot.
-    """
-    zone = ZoneInfo(time.timezone)
-    if time.bucket is None:
-        whole = period.start_at.astimezone(zone)
-        first, end = period.first, period.end
-        return [Interval(first=first, end=end, natural_first=first, natural_end=end, start=whole)]
-    calendar = Calendar(zone=zone, week_start=Weekday(time.week_start.value))
-    unit = _UNITS.get(time.bucket, BucketUnit.MONTH)
-    found = list(buckets_of(period, unit, calendar, limit=MAX_INTERVALS))
-    if len(found) > MAX_INTERVALS:
-        raise CubeRefusedError(f"the range has more than {MAX_INTERVALS} buckets")
-    if time.bucket is Bucket.HOUR and any(_length(each) != _SLOTS_AN_HOUR for each in found):
-        raise CubeRefusedError("the clocks of the zone change by a part of an hour")
-    return found
-
-
-def _length(interval: Interval) -> int:
-    return interval.natural_end - interval.natural_first
-
-
-def bucket_start(interval: Interval, time: TimeRange) -> datetime | None:
-    """Return the first moment of the bucket that an interval is in; None without."""
-    months = _MONTHS.get(time.bucket, 1) if time.bucket is not None else None
-    if months is None:
-        return None
-    start = interval.start
-    if months == 1:
-        return start
-    return start.replace(month=(start.month - 1) // months * months + 1, hour=0, minute=0, fold=0)
 
 
 def counts_deleted(query: QueryInput) -> bool:

@@ -85,10 +85,14 @@ def _is_within(day: date, time: TimeRange) -> bool:
 
 
 def bucket_start(day: date, time: TimeRange) -> datetime:
-    """Return the first moment of the bucket of a UTC day. Pure."""
+    """Return the first moment of the bucket of a UTC day. Pure.
+
+    It is at the earliest that of the calendar.
+    """
     match time.bucket:
         case Bucket.WEEK:
-            first = day - timedelta(days=(day.weekday() - _WEEK_STARTS[time.week_start]) % 7)
+            of_week = (day.weekday() - _WEEK_STARTS[time.week_start]) % 7
+            first = max(day, date.min + timedelta(days=of_week)) - timedelta(days=of_week)
         case Bucket.MONTH | Bucket.QUARTER | Bucket.YEAR:
             months = _MONTHS[time.bucket]
             first = date(day.year, (day.month - 1) // months * months + 1, 1)

@@ -236,10 +236,14 @@ class QueryInput(BaseModel):
     exact: Flag = Field(False, description="never answer from marts")
     explain: Flag = Field(False, description="say how the query would be answered, without running it")
 
-    @model_validator(mode="after")
-    def _orders_what_it_has(self) -> Self:
-        columns = {*self.metrics, *self.dimensions, *([BUCKET] if self.time.bucket else [])}
-        for each in self.order:
+    @field_validator("order")
+    @classmethod
+    def _orders_what_it_has(cls, given: list[Order], info: ValidationInfo) -> list[Order]:
+        parts = info.data
+        if not {"metrics", "dimensions", "time"} <= parts.keys():
+            return given  # their errors are enough
+        columns = [*([BUCKET] if parts["time"].bucket else []), *parts["dimensions"], *parts["metrics"]]
+        for each in given:
             if each.by not in columns:
-                raise _refused(f"`order` names {each.by}, which is no column of this query")
-        return self
+                raise _refused(f"{each.by} is no column of this query; use {one_of(columns)}")
+        return given

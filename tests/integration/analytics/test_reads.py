@@ -1,6 +1,6 @@
 """How many reads an answer from the counters costs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,11 +8,13 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener
 
-from docustore.analytics.cube.ask import Asking, Request, ask_registrations, ask_users
+from docustore.analytics.cube.ask import Asking, Request, ask_ages, ask_cohorts, ask_registrations, ask_users
 from docustore.analytics.cube.buckets import BucketUnit
 from docustore.analytics.cube.counts import VALUES, CubeCounts
 from docustore.analytics.cube.marts import Marts
 from docustore.analytics.cube.share import ANALYTICS_VERSION, USER_ANALYTICS, share_of
+from docustore.analytics.query.cube_mart import cube_rollup
+from docustore.analytics.query.model import QueryInput
 from docustore.changes.committed import COMMITTED_STAGE
 from docustore.changes.position import POSITION_ID, POSITIONS
 from docustore.config import Settings
@@ -24,14 +26,17 @@ AS_OF = datetime(2025, 12, 31, tzinfo=UTC)
 
 
 class Reads(CommandListener):
-    """Notes the read concern of each read."""
+    """Notes the read concern of each read, and the moment that it asks for."""
 
     def __init__(self) -> None:
         self.concerns: list[str] = []
+        self.moments: list[Any] = []
 
     def started(self, event: Any) -> None:
         if event.command_name in {"find", "getMore", "aggregate"}:
-            self.concerns.append(event.command.get("readConcern", {}).get("level"))
+            concern = event.command.get("readConcern", {})
+            self.concerns.append(concern.get("level"))
+            self.moments.append(concern.get("atClusterTime"))
 
     def succeeded(self, event: Any) -> None: ...
 
@@ -62,6 +67,41 @@ async def watched(counted: Database, settings: Settings) -> AsyncIterator[tuple[
     async with client:
         source = Marts(database=client[counted.name], committed=COMMITTED_STAGE)
         yield Asking(source=source, now=NOW), reads
+
+
+async def ask_by_query(asking: Asking) -> object:
+    assert isinstance(asking.source, Marts)
+    question = {"metrics": ["users"], "dimensions": ["location"], "time": {"bucket": "day"}}
+    return await cube_rollup(asking.source.database, QueryInput.model_validate(question), now=NOW)
+
+
+PART_OF_A_YEAR = Request(
+    since=datetime(2025, 1, 7, 12, tzinfo=UTC), until=NOW, unit=BucketUnit.MONTH, dimension="location"
+)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda asking: ask_registrations(asking, PART_OF_A_YEAR),
+        lambda asking: ask_cohorts(asking, Request(dimension="location")),
+        lambda asking: ask_ages(asking, Request(dimension="location")),
+        ask_by_query,
+    ],
+    ids=["registrations", "cohorts", "ages", "query"],
+)
+async def test_reads_of_an_answer_are_of_one_state(
+    watched: tuple[Asking, Reads], ask: Callable[[Asking], Awaitable[object]]
+) -> None:
+    """Otherwise figures that are the difference of two others may be negative while users change."""
+    asking, reads = watched
+
+    await ask(asking)
+
+    first, *others = reads.moments
+    assert set(reads.concerns) == {"snapshot"}
+    assert (first, len(set(others))) == (None, 1)
+    assert None not in others
 
 
 async def test_users_by_value_cost_one_read(watched: tuple[Asking, Reads]) -> None:

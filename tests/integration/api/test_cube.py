@@ -166,6 +166,41 @@ async def test_ages(counted: Client) -> None:
     assert (delft["value"], delft["users"], delft["percentiles_days"]["p50"]) == ("Delft", 2, oldest)
 
 
+@pytest.mark.parametrize(
+    ("start", "users", "previous"),
+    [
+        ("2024-05-01T00:00:00Z", [3, 2, 1], [0, 0, 0]),
+        # Not a day of UTC: the slots count.
+        ("2024-05-01T18:15:00Z", [2, 1, 1], [1, 1, 0]),
+    ],
+)
+async def test_ages_of_a_period(counted: Client, start: str, users: list[int], previous: list[int]) -> None:
+    """Those that are left of the users who registered in it, and in the period before."""
+    parameters = {"from": start, "to": "2024-05-03T00:00:00Z", "compare": "previous", "dimension": "location"}
+
+    report = await read(counted, "ages", **parameters)
+    exact = await read(counted, "ages", **parameters, exact="true")
+    table = await counted.get("/analytics/ages", params={**parameters, "format": "csv"})
+
+    assert [each["users"] for each in report["ages"]] == users
+    assert [each["users"] for each in report["previous_ages"]] == previous
+    assert {each["unknown"] for each in (*report["ages"], *report["previous_ages"])} == {0}
+    assert [report[key] for key in ("period", "ages", "previous", "previous_ages")] == [
+        exact[key] for key in ("period", "ages", "previous", "previous_ages")
+    ]
+    assert [row["period"] for row in csv.DictReader(io.StringIO(table.text))] == ["current"] * 3 + ["previous"] * 3
+
+
+async def test_table_of_users_has_the_growth(counted: Client) -> None:
+    parameters = {"from": "2024-05-02T00:00:00Z", "to": "2024-05-03T00:00:00Z", "compare": "previous"}
+
+    answer = await counted.get("/analytics/users", params={**parameters, "dimension": "theme", "format": "csv"})
+
+    everybody, dark = csv.DictReader(io.StringIO(answer.text))
+    assert (everybody["registered"], everybody["registered_growth_pct"]) == ("1", "-50.0")
+    assert (dark["value"], dark["present_growth_pct"]) == ("dark", "-50.0")
+
+
 @pytest.mark.parametrize("name", ROUTES)
 async def test_exact_answers_are_equal(counted: Client, name: str) -> None:
     mart = await read(counted, name)

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from docustore.config import Settings
 from docustore.database import Database
 from tests.integration.changes.analytics_counters import keeping, until_current
@@ -9,6 +11,17 @@ from tests.integration.cli.docustore_command import addresses, run_docustore
 from tests.listening import make_user
 
 MAY = datetime(2024, 5, 1, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("report", "option", "value"),
+    [("cohorts", "--compare", "previous"), ("transitions", "--dimension", "tag"), ("ages", "--bucket", "day")],
+)
+async def test_option_that_changes_nothing_is_refused(report: str, option: str, value: str) -> None:
+    found = await run_docustore("analytics", "show", report, option, value)
+
+    assert found.exit_code == 2
+    assert f"the report {report} does not take {option}; it takes" in " ".join(found.stderr.split())
 
 
 async def test_reports_and_the_check(settings: Settings, database: Database) -> None:

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from docustore.config import Settings
 from docustore.database import Database
@@ -75,6 +76,17 @@ async def test_waived_rule_does_not_block_the_gate(settings: Settings, database:
     assert (gate.exit_code, blocked.exit_code) == (0, 1)
     assert "is waived until" in gate.stdout
     assert "(failed): moving" in " ".join(gate.stdout.split())
+
+
+async def test_profile_shows_what_users_have_instead_of_a_value(settings: Settings, database: Database) -> None:
+    given: list[dict[str, Any]] = [{"tags": ["a"]}, {"tags": []}, {"tags": None}, {"tags": None}, {"tags": 5}, {}]
+    users = [{"email": f"user{number}@example.org", **each} for number, each in enumerate(given)]
+    await database["users"].insert_many(users, bypass_document_validation=True)
+
+    shown = await run_docustore("quality", "profile", "--field", "tags", **addresses(settings))
+
+    for part in ("16.67", "1 missing", "2 null", "1 empty", "1 other type"):
+        assert part in shown.stdout
 
 
 async def test_rules_of_the_settings_are_listed(settings: Settings, database: Database) -> None:

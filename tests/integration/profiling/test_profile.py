@@ -60,7 +60,18 @@ async def test_elements_of_lists_are_values(database: Database) -> None:
     tags = by_name(await profile_users(database, WHOLE))["tags"]
 
     assert (tags["filled"], tags["empty"], tags["max_length"]) == (3, 1, 3)
-    assert tags["top"] == [{"value": "b", "count": 3}, {"value": "a", "count": 2}]
+    assert tags["top"] == [{"value": "a", "count": 2}, {"value": "b", "count": 2}]
+
+
+async def test_element_counts_once_for_each_user(database: Database) -> None:
+    """A count of a value is a number of users."""
+    await store(database, {"tags": ["a"] * 9}, {"tags": ["b", "c", "b"]}, {"tags": ["c", "d1", "d1"]})
+
+    tags = by_name(await profile_users(database, WHOLE))["tags"]
+
+    assert tags["top"] == [{"value": "c", "count": 2}]
+    assert tags["patterns"] == [{"pattern": "a", "count": 4}, {"pattern": "a9", "count": 1}]
+    assert (tags["counted"], tags["distinct"]) == (5, {"count": 4, "method": "exact", "error_pct": 0.0})
 
 
 async def test_times_have_a_range(database: Database) -> None:
@@ -87,6 +98,20 @@ async def test_strange_values_do_not_end_it(database: Database) -> None:
     assert by_name(profile)["profile.location"]["other_type"] == 2
     assert by_name(profile)["created_at"]["latest"] is None
     assert by_name(profile)["profile.bio"]["max_length"] == 5000
+
+
+async def test_times_beyond_the_calendar_do_not_hide_the_others(database: Database) -> None:
+    """Two users with one such time would be a frequent value, which JSON cannot hold."""
+    beyond, before = DatetimeMS(253_402_300_800_000), DatetimeMS(-(2**63))
+    first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
+    await store(database, *({"created_at": each} for each in (beyond, beyond, before, first, first, last)))
+
+    times = by_name(await profile_users(database, WHOLE))["created_at"]
+
+    assert (times["earliest"], times["latest"]) == (first, last)
+    assert (times["filled"], times["counted"]) == (6, 3)
+    assert times["distinct"] == {"count": 4, "method": "exact", "error_pct": 0.0}
+    assert times["top"] == [{"value": first, "count": 2}]
 
 
 async def test_broken_texts_do_not_end_it(database: Database) -> None:

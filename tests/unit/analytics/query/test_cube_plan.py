@@ -1,14 +1,10 @@
 """What the counters by dimension answer, and what they must leave to the aggregation."""
 
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
-from docustore.analytics.cube.buckets import Period
-from docustore.analytics.cube.slots import slot_of
-from docustore.analytics.query.cube_plan import CubeRefusedError, bucket_start, cube_plan, intervals_of
+from docustore.analytics.query.cube_plan import CubeRefusedError, cube_plan
 from docustore.analytics.query.model import QueryInput
 
 
@@ -63,32 +59,3 @@ def test_filter_without_dimension_adds_the_values_up() -> None:
     plan = cube_plan(query(filters=[only("status", "in", ["active", "inactive"])]))
 
     assert (plan.dimension, plan.is_by_value, plan.wanted) == ("status", False, ("active", "inactive"))
-
-
-def starts(parts: dict[str, Any], first: datetime, end: datetime) -> list[str]:
-    time = query(time=parts).time
-    found = intervals_of(Period(first=slot_of(first), end=slot_of(end)), time)
-    moments = [bucket_start(each, time) for each in found]
-    return [moment.isoformat() for moment in moments if moment is not None]
-
-
-def test_quarters_begin_with_their_first_month() -> None:
-    zone = ZoneInfo("Europe/Amsterdam")
-    first, end = datetime(2026, 2, 10, tzinfo=zone), datetime(2026, 5, 2, tzinfo=zone)
-
-    found = starts({"bucket": "quarter", "timezone": "Europe/Amsterdam"}, first, end)
-
-    assert list(dict.fromkeys(found)) == ["2026-01-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00"]
-
-
-def test_clocks_that_change_by_half_an_hour_leave_hours_to_the_aggregation() -> None:
-    """Lord Howe Island: its clocks change by 30 minutes."""
-    first, end = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 10, tzinfo=UTC)
-
-    with pytest.raises(CubeRefusedError, match="part of an hour"):
-        starts({"bucket": "hour", "timezone": "Australia/Lord_Howe"}, first, end)
-
-
-def test_too_many_buckets_are_left_to_the_aggregation() -> None:
-    with pytest.raises(CubeRefusedError, match="more than 5000 buckets"):
-        starts({"bucket": "hour"}, datetime(2020, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC))

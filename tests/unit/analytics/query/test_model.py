@@ -48,12 +48,18 @@ def test_least_question_has_defaults() -> None:
         ({"time": {"timezone": "../../etc/passwd"}}, "/time/timezone"),
         ({"time": {"since": "2026-01-01"}}, "/time/since"),
         ({"time": {"since": "2026-01-02T00:00:00Z", "until": "2026-01-01T00:00:00Z"}}, "/time"),
-        ({"order": [{"by": "location"}]}, ""),
+        ({"order": [{"by": "location"}]}, "/order"),
+        ({"order": [{"by": "bucket"}]}, "/order"),
         ({"order": [{"by": "password_hash"}]}, "/order/0/by"),
     ],
 )
 def test_question_outside_of_the_language_is_refused(parts: dict[str, Any], pointer: str) -> None:
     assert pointer in refused(**parts)
+
+
+def test_order_without_column_names_the_columns() -> None:
+    with pytest.raises(ValidationError, match="location is no column of this query; use 'role' or 'users'"):
+        QueryInput.model_validate({**USERS, "dimensions": ["role"], "order": [{"by": "location"}]})
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,13 @@ def test_bucket_of_a_day(bucket: str, week_start: str, expected: date) -> None:
     )
 
 
+@pytest.mark.parametrize("week_start", ["monday", "sunday", "saturday"])
+def test_first_week_begins_with_the_calendar(week_start: str) -> None:
+    time = query(time={"bucket": "week", "week_start": week_start}).time
+
+    assert bucket_start(date(1, 1, 2), time) == datetime(1, 1, 1, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("parts", "is_kept"),
     [
