@@ -106,7 +106,11 @@ class _Planner:
             has_early_end = not self._ends.keys().isdisjoint(group.identities)
             if not group.identities or (group.shows_its_record and number not in stale and not has_early_end):
                 continue
-            late += self._late_of(group, {*group.records, *stale.get(number, ())}, records, outcomes)
+            indexes = {*group.records, *stale.get(number, ())}
+            late += self._late_of(group, indexes, records, outcomes)
+            if number in self._touched:
+                # If the write is lost, the late versions are those of another user.
+                group.records = indexes
         return late
 
     def _late_of(

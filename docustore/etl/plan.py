@@ -1,5 +1,6 @@
 """The plan of a batch: an outcome of each record, and writes to users. Pure."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -77,3 +78,16 @@ class BatchPlan:
     outcomes: list[Outcome]
     tombstones: dict[str, list[datetime]]
     late: list[LateVersion]
+
+    def new_users(self, *, without: Container[int] = ()) -> frozenset[ObjectId]:
+        """Return the ids of the users that the plan inserts, if their late versions need one.
+
+        Args:
+            without: Leaves out the users that one of these records caused.
+        """
+        writes = (*self.writes, *(write for move in self.moves for write in move.writes))
+        return frozenset(
+            write.new_id
+            for write in writes
+            if write.new_id is not None and not any(index in without for index in write.records)
+        )

@@ -229,8 +229,11 @@ class _Batch:
     async def _write(self, plan: BatchPlan, batch: Sequence[UserRecord]) -> Unwritten:
         await save_tombstones(self._database, plan.tombstones, mapping=batch[0].mapping)
         cause = self._context.cause
-        await keep_late_versions(self._database, plan.late, cause=cause, now=self._now)
+        facts: Any = {"cause": cause, "now": self._now}
+        waiting = await keep_late_versions(self._database, plan.late, not_stored=plan.new_users(), **facts)
         unwritten = await write_plan(self._database, plan, stamp=stamp_of(cause, self._now))
+        stored = plan.new_users(without=unwritten.lost | unwritten.refused.keys())
+        await keep_late_versions(self._database, [late for late in waiting if late.user_id in stored], **facts)
         # The next round looks for their identities again: one may have arrived before its end was saved.
         unwritten.unsure |= {index for index, record in enumerate(batch) if record.key in plan.tombstones}
         return unwritten

@@ -1,5 +1,6 @@
 """Any order of arrival gives the same rows of `dim_user`."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -28,11 +29,16 @@ PEOPLE = 80
 ORDERS = 4
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize(("seed", "processes"), [(1, 1), (2, 6)])
 async def test_any_order_of_arrival_gives_the_same_rows(
-    database: Database, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+    database: Database,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    processes: int,
 ) -> None:
-    """Versions and ends of the same records, late, twice, and in batches of any size."""
+    """Versions and ends of the same records, late, twice, in batches of any size, by several at once."""
     monkeypatch.chdir(tmp_path)
     random = Random(seed)
     meant: dict[str, list[Span]] = {}
@@ -48,7 +54,10 @@ async def test_any_order_of_arrival_gives_the_same_rows(
     async with listening(database, settings):
         await wait_until_applied(database)
         for together in zip_longest(*arrivals, fillvalue=[]):
-            await store(database, [record for batch in together for record in batch])
+            records = [record for batch in together for record in batch]
+            if processes > 1:
+                random.shuffle(records)
+            await asyncio.gather(*(store(database, records[part::processes]) for part in range(processes)))
             if random.random() < 0.3:
                 await export_warehouse(database, tmp_path, tracked=TRACKED)
         await wait_until_applied(database)
