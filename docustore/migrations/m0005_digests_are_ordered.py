@@ -87,18 +87,21 @@ def _second(values: Mapping[str, Any]) -> str:
 
 
 def _third(values: Mapping[str, Any]) -> str:
-    filled = list(_filled(values))
+    filled, count = _filled(values)
     status = values["status"]
     rank = _RANKS.get(status, 0) if type(status) is str else 0
-    return f"{_VERSION_3}{rank}{len(filled):02}{_digest(filled)}"
+    return f"{_VERSION_3}{rank}{count:02}{_digest(filled)}"
 
 
-def _filled(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if type(value) is dict:
-            yield from _filled(value)
-        elif value or value is False:
-            yield name, value
+def _filled(values: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return the filled fields, and their number without the documents that hold them."""
+    filled = {name: value for name, value in values.items() if value or value is False}
+    count = len(filled)
+    for name in ("profile", "preferences"):
+        if type(inner := filled.get(name)) is dict:
+            filled[name], within = _filled(inner)
+            count += within - 1
+    return filled, count
 
 
 def _digest(content: Any) -> str:

@@ -1,6 +1,6 @@
 """The versions of one identity: their digests and their order. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -29,9 +29,17 @@ def content_hash(values: Mapping[str, Any]) -> str:
     versions with one modification time, the one with the greater digest counts. An empty field is no part of the
     digest: a new field does not change the order of two versions that lack it.
     """
-    filled = list(_filled(values, MAPPED))
+    # One pass per level: this runs for every record.
+    filled = {name: value for name in MAPPED if (value := values.get(name)) or value is False}
+    count = len(filled)
+    if type(profile := filled.get("profile")) is dict:
+        filled["profile"] = known = {name: value for name, value in profile.items() if value or value is False}
+        count += len(known) - 1
+        if type(preferences := known.get("preferences")) is dict:
+            known["preferences"] = chosen = {n: v for n, v in preferences.items() if v or v is False}
+            count += len(chosen) - 1
     digest = blake2b(_ENCODER.encode(filled), digest_size=HASH_BYTES).hexdigest()
-    return f"{_PREFIX}{_rank(values)}{len(filled):02}{digest}"
+    return f"{_PREFIX}{_rank(values)}{count:02}{digest}"
 
 
 def hash_version(content: str) -> int:
@@ -77,16 +85,3 @@ def _rank(values: Mapping[str, Any]) -> int:
     status = values["status"]
     # Not `isinstance`: another client may have stored a kind of text that no dictionary can hold.
     return _RESTRICTIVENESS.get(status, 0) if type(status) is str else 0
-
-
-def _filled(values: Mapping[str, Any], names: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    """List the fields with a value, those of the profile and its preferences too.
-
-    The profile has no field with the name of another field.
-    """
-    for name in names:
-        value = values.get(name)
-        if type(value) is dict:
-            yield from _filled(value, value)
-        elif value or value is False:
-            yield name, value
