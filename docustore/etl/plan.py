@@ -80,7 +80,9 @@ class BatchPlan:
     late: list[LateVersion]
 
     def new_users(self, *, without: Container[int] = ()) -> frozenset[ObjectId]:
-        """Return the ids of the users that the plan inserts, if their late versions need one.
+        """Return the ids of the users that the plan inserts.
+
+        Only users with late versions have an id before their insertion.
 
         Args:
             without: Leaves out the users that one of these records caused.

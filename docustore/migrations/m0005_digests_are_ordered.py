@@ -94,7 +94,10 @@ def _third(values: Mapping[str, Any]) -> str:
 
 
 def _filled(values: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return the filled fields, and their number without the documents that hold them."""
+    """Return the filled fields, and their number.
+
+    A document that holds fields is not counted.
+    """
     filled = {name: value for name, value in values.items() if value or value is False}
     count = len(filled)
     for name in ("profile", "preferences"):

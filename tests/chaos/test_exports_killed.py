@@ -15,6 +15,7 @@ import pytest
 
 from docustore.config import Settings
 from docustore.database import Database
+from docustore.warehouse.duckdb_views import VIEWS
 from docustore.warehouse.manifest import MANIFEST
 from tests.chaos.programs import program
 from tests.chaos.scale import SEED, scaled
@@ -60,7 +61,7 @@ class Warehouse:
     def files(self) -> set[str]:
         """Every file of the folder except the manifest and the lock."""
         found = (path for path in self.folder.rglob("*") if not path.is_dir())
-        return {path.relative_to(self.folder).as_posix() for path in found} - {MANIFEST, ".lock"}
+        return {path.relative_to(self.folder).as_posix() for path in found} - {MANIFEST, VIEWS, ".lock"}
 
     def listed(self) -> set[str]:
         return {file["path"] for table in self.manifest()["tables"].values() for file in table["files"]}

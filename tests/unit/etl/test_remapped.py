@@ -53,7 +53,7 @@ def test_same_values_of_a_new_mapping_are_unchanged() -> None:
 
 def test_versions_of_one_mapping_keep_their_order() -> None:
     store = MemoryStore()
-    store.load([record("v1", last_name="May")])
+    store.load([record("v1", last_name="May", tags=["more"])])
 
     assert store.load([record("v1", last_name="Abel")]) == [Outcome.STALE]
 
@@ -105,7 +105,7 @@ def test_end_of_another_mapping_counts_at_another_time() -> None:
 
 def test_observed_time_needs_no_rule() -> None:
     store = MemoryStore()
-    store.load([record("v1", last_name="May", time=None)])
+    store.load([record("v1", last_name="May", tags=["more"], time=None)])
 
     assert store.load([record("v2", last_name="Abel", time=None)]) == [Outcome.STALE]
 
