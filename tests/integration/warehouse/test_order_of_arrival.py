@@ -25,7 +25,7 @@ from tests.store_cases import store
 from tests.unit.etl.generated import mapped
 
 TRACKED = tracked_fields(DEFAULT_TRACKED)
-PEOPLE = 80
+PEOPLE = 50
 ORDERS = 4
 
 
