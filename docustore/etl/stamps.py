@@ -4,7 +4,8 @@ Every page has a stamp: its writes carry it as `updated_at`. The stamps of an at
 pages, and the checkpoint keeps the stamp of its last page. So a user shows whether the page that wrote it is
 counted. A page that is stored again counts the writes of its earlier try. A resumed run counts the writes of pages
 that were stored after the checkpoint, each identity once. It cannot see a write that a later write has replaced:
-such a record counts as unchanged or stale.
+such a record counts as unchanged or stale. The stamp is that of the user, not of the identity: if a page is stored
+again, an unchanged record counts as updated if another record of the page has written its user.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The real user directory of two years from two systems, in both orders: the same rows of `dim_user`."""
+"""The real user directory in two orders gives the same `dim_user`."""
 
 from collections import defaultdict
 from typing import Any
@@ -25,7 +25,7 @@ LOADS = [(source, year) for year in (0, 1) for source in ("crm", "hr")]
 
 
 async def test_order_of_files_does_not_matter_to_dim_user(database: Database, settings: Settings) -> None:
-    """The attributes have the address in them, so equal rows are those of the same user."""
+    """Equal rows are of one user: the address is among the attributes."""
     forwards = await rows_after(database, settings, LOADS)
     for name in await database.list_collection_names(filter={"type": "collection"}):
         if not name.startswith("system."):

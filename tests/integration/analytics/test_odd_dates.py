@@ -1,4 +1,4 @@
-"""Users that another client has dated long ago or far away do not slow down the questions about the others."""
+"""Users with odd dates do not slow down questions about the others."""
 
 import random
 from collections.abc import Iterable
@@ -74,7 +74,7 @@ async def test_hours_of_a_few_months_are_counted(database: Database, settings: S
 async def test_registration_where_a_bucket_begins_is_left_to_the_aggregation(
     database: Database, settings: Settings
 ) -> None:
-    """The counters know it to a quarter of an hour, in which the day of Kathmandu began in 1910."""
+    """The day of Kathmandu began within a quarter of an hour in 1910."""
     moments = [datetime(1910, 5, 5, 18, minute, tzinfo=UTC) for minute in (17, 19)]
     async with keeping(database, settings):
         await add(database, registered(moments))

@@ -93,7 +93,7 @@ PART_OF_A_YEAR = Request(
 async def test_reads_of_an_answer_are_of_one_state(
     watched: tuple[Asking, Reads], ask: Callable[[Asking], Awaitable[object]]
 ) -> None:
-    """Otherwise figures that are the difference of two others may be negative while users change."""
+    """Otherwise a difference of two figures may be negative."""
     asking, reads = watched
 
     await ask(asking)

@@ -61,7 +61,7 @@ async def test_ends_before_their_record_are_kept(database: Database) -> None:
 
 
 async def test_newest_version_is_not_kept(database: Database) -> None:
-    """The user shows it; neither does a version of the same time have a span that lost to it."""
+    """The user shows it. A version of the same time that lost has no span."""
     await store(database, [record(1, 2), record(2, 2)])
     await store(database, [record(1, 3, status="inactive")])
     await store(database, [record(1, 3, status="active"), record(2, 4, deleted=True)])
@@ -90,7 +90,7 @@ async def test_dry_run_keeps_nothing(database: Database) -> None:
 async def test_batch_that_failed_halfway_keeps_its_late_versions(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The process dies after the late versions and before the users. The user gets another id then."""
+    """The process dies before the users; then the user gets another id."""
 
     async def dies(*_: Any, **__: Any) -> None:
         raise AutoReconnect

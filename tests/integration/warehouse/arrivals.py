@@ -1,4 +1,4 @@
-"""Records of one person in several systems, in any order, and the spans that they mean."""
+"""Records of one person in any order, and the spans that they mean."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
